@@ -1,0 +1,339 @@
+//! Which variant a camera belongs to: a pure function of salt, camera and share.
+//!
+//! The hash is named [`HASH_NAME`] and frozen by `tests/vectors/assignment.json`: for a camera id `c`
+//! and a salt `s`, both as UTF-8 bytes, `h = xxh3_64(c, seed = xxh3_64(s, seed = 0))`. A camera is
+//! given the treatment if `h < floor(share * 2^64)`; a share of 1 gives it to all. A larger share
+//! therefore only ever moves cameras from control to treatment. Any language with a published XXH3
+//! (Collet, xxHash 0.8) computes the same.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::id::{CameraId, ExperimentKey, Salt};
+use crate::number::Share;
+use crate::variant::Variant;
+
+/// The frozen name of the assignment hash.
+pub const HASH_NAME: &str = "xxh3-64/1";
+
+/// A camera's place among all cameras under one salt; shown as 16 hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CameraHash(u64);
+
+impl CameraHash {
+    /// The hash as a number, uniform over all 64-bit numbers.
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for CameraHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The assignment hash under one salt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SaltedHash {
+    seed: u64,
+}
+
+impl SaltedHash {
+    /// Prepares the hash for `salt`.
+    pub fn new(salt: &Salt) -> Self {
+        Self { seed: xxh3_64_with_seed(salt.as_str().as_bytes(), 0) }
+    }
+
+    /// Hashes a camera.
+    #[inline]
+    pub fn of(self, camera: &CameraId) -> CameraHash {
+        CameraHash(xxh3_64_with_seed(camera.as_str().as_bytes(), self.seed))
+    }
+}
+
+/// The hashes a share admits to the treatment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Every hash.
+    All,
+    /// The hashes below this number.
+    Below(u64),
+}
+
+impl Admission {
+    /// Computes `floor(share * 2^64)`, exact because scaling by a power of two is.
+    pub fn of(share: Share) -> Self {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 <= share < 1")]
+        if share >= Share::ALL {
+            Self::All
+        } else {
+            Self::Below((share.value() * 18_446_744_073_709_551_616.0) as u64)
+        }
+    }
+
+    /// The variant of a camera with this hash.
+    #[inline]
+    pub const fn variant(self, hash: CameraHash) -> Variant {
+        match self {
+            Self::All => Variant::Treatment,
+            Self::Below(limit) if hash.0 < limit => Variant::Treatment,
+            Self::Below(_) => Variant::Control,
+        }
+    }
+}
+
+/// How the cameras are divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SplitMethod {
+    /// By the hash alone; any camera may turn up.
+    Hash,
+    /// By the order of the hashes among the listed cameras, so that the sizes come out exactly.
+    Balanced,
+}
+
+/// Why a camera is served what it is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServeReason {
+    /// Shadow serves control to all.
+    Shadow,
+    /// The split decided.
+    Split,
+    /// The treatment is released to all.
+    Full,
+    /// The rollout is over and the treatment stays.
+    Completed,
+    /// The treatment did harm.
+    RolledBack,
+    /// Ended by its owner without a verdict.
+    Stopped,
+    /// Paused by its owner.
+    Paused,
+    /// The A/B test is over and its owner has not decided.
+    Expired,
+    /// Not started yet.
+    NotStarted,
+    /// The owner named a variant for this camera.
+    Override,
+    /// No such experiment.
+    UnknownExperiment,
+}
+
+impl ServeReason {
+    /// The name in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Shadow => "shadow",
+            Self::Split => "split",
+            Self::Full => "full",
+            Self::Completed => "completed",
+            Self::RolledBack => "rolled_back",
+            Self::Stopped => "stopped",
+            Self::Paused => "paused",
+            Self::Expired => "expired",
+            Self::NotStarted => "not_started",
+            Self::Override => "override",
+            Self::UnknownExperiment => "unknown_experiment",
+        }
+    }
+}
+
+/// What a camera is served, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assignment {
+    /// The side to run.
+    pub variant: Variant,
+    /// What decided.
+    pub reason: ServeReason,
+}
+
+/// A camera the definition names.
+#[derive(Debug)]
+struct Named {
+    camera: CameraId,
+    hash: CameraHash,
+    override_to: Option<Variant>,
+    rank: Option<usize>,
+}
+
+/// The fixed part of a split: salt, overrides and the order of the listed cameras.
+#[derive(Debug)]
+pub struct Split {
+    hash: SaltedHash,
+    named: HashTable<Named>,
+    ranked: usize,
+}
+
+impl Split {
+    /// Prepares a split. `listed` are the cameras of a balanced split, empty for a split by hash.
+    pub fn new(salt: &Salt, overrides: &[(CameraId, Variant)], listed: &[CameraId]) -> Self {
+        let hash = SaltedHash::new(salt);
+        let mut named: HashTable<Named> = HashTable::new();
+        let mut order: Vec<(CameraHash, &CameraId)> =
+            listed.iter().map(|camera| (hash.of(camera), camera)).collect();
+        order.sort_unstable();
+        order.dedup();
+        for (rank, (camera_hash, camera)) in order.iter().enumerate() {
+            let entry = Named {
+                camera: (*camera).clone(),
+                hash: *camera_hash,
+                override_to: None,
+                rank: Some(rank),
+            };
+            named.insert_unique(camera_hash.0, entry, |n| n.hash.0);
+        }
+        for (camera, variant) in overrides {
+            let camera_hash = hash.of(camera);
+            if let Some(known) = named.find_mut(camera_hash.0, |n| n.camera == *camera) {
+                known.override_to = Some(*variant);
+            } else {
+                let entry = Named {
+                    camera: camera.clone(),
+                    hash: camera_hash,
+                    override_to: Some(*variant),
+                    rank: None,
+                };
+                named.insert_unique(camera_hash.0, entry, |n| n.hash.0);
+            }
+        }
+        Self { hash, named, ranked: order.len() }
+    }
+
+    /// The camera's hash under this split's salt.
+    #[inline]
+    pub fn hash(&self, camera: &CameraId) -> CameraHash {
+        self.hash.of(camera)
+    }
+
+    /// The variant the owner named for this camera, if any.
+    pub fn override_of(&self, camera: &CameraId) -> Option<Variant> {
+        self.named(camera, self.hash.of(camera)).and_then(|named| named.override_to)
+    }
+
+    /// The variant of a camera when `share` of the fleet has the treatment.
+    pub fn assign(&self, camera: &CameraId, share: Share) -> Assignment {
+        self.assign_at(camera, Cut::new(self, share))
+    }
+
+    #[inline]
+    fn assign_at(&self, camera: &CameraId, cut: Cut) -> Assignment {
+        let hash = self.hash.of(camera);
+        if !self.named.is_empty()
+            && let Some(named) = self.named(camera, hash)
+        {
+            if let Some(variant) = named.override_to {
+                return Assignment { variant, reason: ServeReason::Override };
+            }
+            if let Some(rank) = named.rank {
+                let variant =
+                    if rank < cut.treated { Variant::Treatment } else { Variant::Control };
+                return Assignment { variant, reason: ServeReason::Split };
+            }
+        }
+        Assignment { variant: cut.admission.variant(hash), reason: ServeReason::Split }
+    }
+
+    fn named(&self, camera: &CameraId, hash: CameraHash) -> Option<&Named> {
+        self.named.find(hash.0, |named| named.camera == *camera)
+    }
+}
+
+/// Where a share cuts a split: by hash, and by rank among the listed cameras.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    admission: Admission,
+    treated: usize,
+}
+
+impl Cut {
+    fn new(split: &Split, share: Share) -> Self {
+        // Halves round up: 0.5 of 5 cameras are 3.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        let treated = (share.value() * split.ranked as f64 + 0.5) as usize;
+        Self { admission: Admission::of(share), treated }
+    }
+}
+
+/// What one experiment serves right now: an immutable value to hand to any number of readers.
+#[derive(Debug, Clone)]
+pub struct Serving {
+    split: Arc<Split>,
+    mode: Mode,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Mode {
+    Control(ServeReason),
+    Split(Cut),
+    Treatment(ServeReason),
+}
+
+impl Serving {
+    /// Serves control to all, for `reason`.
+    pub fn control(split: Arc<Split>, reason: ServeReason) -> Self {
+        Self { split, mode: Mode::Control(reason) }
+    }
+
+    /// Serves the treatment to `share` of the cameras.
+    pub fn split(split: Arc<Split>, share: Share) -> Self {
+        let cut = Cut::new(&split, share);
+        Self { split, mode: Mode::Split(cut) }
+    }
+
+    /// Serves the treatment to all but the cameras the owner keeps on control, for `reason`.
+    pub fn treatment(split: Arc<Split>, reason: ServeReason) -> Self {
+        Self { split, mode: Mode::Treatment(reason) }
+    }
+
+    /// What `camera` is served, and why.
+    #[inline]
+    pub fn assign(&self, camera: &CameraId) -> Assignment {
+        match self.mode {
+            Mode::Control(reason) => Assignment { variant: Variant::Control, reason },
+            Mode::Split(cut) => self.split.assign_at(camera, cut),
+            Mode::Treatment(reason) => match self.split.override_of(camera) {
+                Some(variant) => Assignment { variant, reason: ServeReason::Override },
+                None => Assignment { variant: Variant::Treatment, reason },
+            },
+        }
+    }
+}
+
+/// What every experiment serves right now, by key.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    entries: HashTable<(ExperimentKey, Serving)>,
+}
+
+impl Catalog {
+    /// Puts in what an experiment serves, in place of what it served before.
+    pub fn insert(&mut self, key: ExperimentKey, serving: Serving) {
+        let hash = Self::key_hash(key.as_str());
+        if let Some(entry) = self.entries.find_mut(hash, |(k, _)| *k == key) {
+            entry.1 = serving;
+        } else {
+            self.entries.insert_unique(hash, (key, serving), |(k, _)| Self::key_hash(k.as_str()));
+        }
+    }
+
+    /// What `camera` is served by the experiment `key`; control where there is no such experiment.
+    #[inline]
+    pub fn assign(&self, key: &str, camera: &CameraId) -> Assignment {
+        match self.entries.find(Self::key_hash(key), |(k, _)| k.as_str() == key) {
+            Some((_, serving)) => serving.assign(camera),
+            None => Assignment {
+                variant: Variant::Control,
+                reason: ServeReason::UnknownExperiment,
+            },
+        }
+    }
+
+    #[inline]
+    fn key_hash(key: &str) -> u64 {
+        xxh3_64_with_seed(key.as_bytes(), 0)
+    }
+}

@@ -1,0 +1,99 @@
+//! What the engine decided, why, and on what evidence.
+
+use core::fmt;
+
+use crate::event::{Actor, Command, Note};
+use crate::exposure::Window;
+use crate::experiment::Digest;
+use crate::phase::{State, Transition};
+use crate::promotion::Proof;
+use crate::tally::Tally;
+use crate::threshold::{Breach, Check};
+use crate::time::Timestamp;
+use crate::variant::ByVariant;
+
+/// One step a rollout took. The shell journals it and carries it out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// 1, 2, 3 … within a run: acting twice on a number is harmless.
+    pub number: u32,
+    /// When.
+    pub at: Timestamp,
+    /// The step.
+    pub transition: Transition,
+    /// From where.
+    pub from: State,
+    /// To where.
+    pub to: State,
+    /// Why.
+    pub cause: Cause,
+    /// On what.
+    pub evidence: Evidence,
+}
+
+/// Why a step was taken.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cause {
+    /// A person wanted it.
+    Operator {
+        /// What was asked.
+        command: Command,
+        /// Who.
+        actor: Actor,
+        /// Why.
+        note: Note,
+    },
+    /// The treatment passed a limit.
+    Breach(Breach),
+    /// The shadow's comparisons passed.
+    GatePassed,
+    /// The shadow is over and its gate is a person.
+    GateManual,
+    /// The ramp step was held for its time.
+    Dwelled,
+    /// The A/B test is over.
+    TestOver(Proof),
+}
+
+impl Cause {
+    /// A stable name.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Operator { .. } => "operator",
+            Self::Breach(_) => "guardrail",
+            Self::GatePassed => "gate_passed",
+            Self::GateManual => "gate_manual",
+            Self::Dwelled => "dwelled",
+            Self::TestOver(Proof::Proved { .. }) => "proved",
+            Self::TestOver(_) => "inconclusive",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator { command, actor, note } => {
+                write!(f, "{} by {actor}: {note}", command.as_str())
+            }
+            Self::Breach(breach) => breach.fmt(f),
+            Self::GatePassed => f.write_str("The shadow comparisons are within bounds"),
+            Self::GateManual => f.write_str("The shadow is over; its owner opens the gate"),
+            Self::Dwelled => f.write_str("The ramp step was held for its time"),
+            Self::TestOver(proof) => write!(f, "The A/B test is over: {proof}"),
+        }
+    }
+}
+
+/// The numbers a decision rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// The limits and everything else that was set.
+    pub definition: Digest,
+    /// Which sums these are.
+    pub window: Window,
+    /// Each side's sums at the time.
+    pub sides: ByVariant<Tally>,
+    /// What the rule said of them.
+    pub check: Check,
+}

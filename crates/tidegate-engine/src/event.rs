@@ -1,0 +1,198 @@
+//! Everything the engine can be told, and why it may refuse.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use crate::id::AnalysisId;
+use crate::limits;
+use crate::observation::{Analysis, Comparison, Feedback};
+use crate::phase::State;
+use crate::time::Timestamp;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Time passed.
+    Tick,
+    /// A person acted.
+    Action(Action),
+    /// A prompt ran.
+    Analysis(Analysis),
+    /// Both prompts ran on the same event.
+    Comparison(Comparison),
+    /// A person judged an event.
+    Feedback(Feedback),
+}
+
+/// What a person wants done, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// What to do.
+    pub command: Command,
+    /// Who wants it.
+    pub actor: Actor,
+    /// Why.
+    pub note: Note,
+}
+
+/// What a person may ask of a rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Command {
+    /// Begin.
+    Start,
+    /// Serve control until resumed.
+    Pause,
+    /// Go on after a pause, a hold or an expiry.
+    Resume,
+    /// Stay at the present phase and ramp step.
+    Hold,
+    /// Go one thing further: from shadow to A/B, to the next ramp step, to full.
+    Advance,
+    /// End well: from full, the treatment stays.
+    Complete,
+    /// End because of harm.
+    RollBack,
+    /// End without a verdict.
+    Stop,
+}
+
+impl Command {
+    /// Every command.
+    pub const ALL: [Self; 8] = [
+        Self::Start,
+        Self::Pause,
+        Self::Resume,
+        Self::Hold,
+        Self::Advance,
+        Self::Complete,
+        Self::RollBack,
+        Self::Stop,
+    ];
+
+    /// The name in files and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Hold => "hold",
+            Self::Advance => "advance",
+            Self::Complete => "complete",
+            Self::RollBack => "roll_back",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// A text that is empty, too long or has control characters.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{what} of {bytes} bytes is not allowed: 1 to {bytes_max} bytes without control characters"
+)]
+pub struct InvalidText {
+    what: &'static str,
+    bytes: usize,
+    bytes_max: usize,
+}
+
+fn check_text(what: &'static str, text: &str, bytes_max: usize) -> Result<Box<str>, InvalidText> {
+    if text.trim().is_empty() || text.len() > bytes_max || text.chars().any(char::is_control) {
+        Err(InvalidText { what, bytes: text.len(), bytes_max })
+    } else {
+        Ok(text.into())
+    }
+}
+
+/// Who acted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor(Box<str>);
+
+impl Actor {
+    /// Takes a name of 1 to 128 bytes without control characters.
+    ///
+    /// # Errors
+    /// [`InvalidText`] for anything else.
+    pub fn new(name: &str) -> Result<Self, InvalidText> {
+        check_text("actor", name, limits::ACTOR_LEN_MAX).map(Self)
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Why somebody acted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note(Box<str>);
+
+impl Note {
+    /// Takes a reason of 1 to 1,000 bytes without control characters.
+    ///
+    /// # Errors
+    /// [`InvalidText`] for anything else.
+    pub fn new(reason: &str) -> Result<Self, InvalidText> {
+        check_text("reason", reason, limits::REASON_LEN_MAX).map(Self)
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Why an event was refused. The rollout is as it was before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The shell must hold time non-decreasing.
+    #[error("time {} ms is before the last event at {} ms", at.ms(), last.ms())]
+    TimeRanBackwards {
+        /// The time of the refused event.
+        at: Timestamp,
+        /// The time of the last accepted one.
+        last: Timestamp,
+    },
+    /// The shell must hand in [`Event::Tick`] first.
+    #[error("a deadline at {} ms is due, a tick must come first", deadline.ms())]
+    TickDue {
+        /// The deadline.
+        deadline: Timestamp,
+    },
+    /// Observations are taken once the rollout has started.
+    #[error("the rollout has not started")]
+    NotStarted,
+    /// This event was reported before; nothing is counted twice.
+    #[error("analysis `{id}` was reported before")]
+    Duplicate {
+        /// The event.
+        id: AnalysisId,
+    },
+    /// The analysis carries this label already.
+    #[error("analysis `{id}` carries this label already")]
+    SameLabel {
+        /// The event.
+        id: AnalysisId,
+    },
+    /// Never reported, or longer ago than the attribution window.
+    #[error("analysis `{id}` is unknown or its attribution window is over")]
+    UnknownAnalysis {
+        /// The event.
+        id: AnalysisId,
+    },
+    /// One more camera than the definition allows.
+    #[error("more than {cameras_max} cameras, allowed: limits.cameras_max")]
+    TooManyCameras {
+        /// The definition's bound.
+        cameras_max: usize,
+    },
+    /// The transition table does not lead there.
+    #[error("`{}` is not allowed in {state}", command.as_str())]
+    NotAllowed {
+        /// What was asked.
+        command: Command,
+        /// Where the rollout stands.
+        state: State,
+    },
+}

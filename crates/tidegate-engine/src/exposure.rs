@@ -1,0 +1,181 @@
+//! The bounded index of exposures: which variant an analysis really had, until its feedback is due.
+
+use alloc::collections::VecDeque;
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::id::AnalysisId;
+use crate::observation::Label;
+use crate::time::{Duration, Timestamp};
+use crate::variant::Variant;
+
+/// An analysis id in 16 bytes.
+///
+/// Ids are up to 128 bytes and millions are open at once. Two different ids share a fingerprint with
+/// a chance of 2^-128, so a million open ids meet one false duplicate in 10^26 rollouts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint(pub u128);
+
+impl Fingerprint {
+    /// Takes the XXH3-128 of the id.
+    pub fn of(id: &AnalysisId) -> Self {
+        Self(xxh3_128(id.as_str().as_bytes()))
+    }
+
+    const fn hash(self) -> u64 {
+        #[expect(clippy::cast_possible_truncation, reason = "the low half is a good hash by itself")]
+        let low = self.0 as u64;
+        low
+    }
+}
+
+/// Which sums an analysis went into; its feedback goes the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// The shadow phase, control only.
+    Shadow,
+    /// The A/B test.
+    Ab,
+    /// No comparison: paused, expired, full, ended, or a camera with an override.
+    Outside,
+}
+
+/// One analysis whose feedback may still come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exposure {
+    /// The analysis.
+    pub fingerprint: Fingerprint,
+    /// When it was reported.
+    pub at: Timestamp,
+    /// Its camera's place in the order of first appearance.
+    pub camera: u32,
+    /// The variant that really ran.
+    pub variant: Variant,
+    /// Which sums it went into.
+    pub window: Window,
+    /// What a person said about it so far.
+    pub label: Option<Label>,
+}
+
+/// All open exposures, oldest first, found by id in constant time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Exposures {
+    /// In order of arrival, and so of time.
+    queue: VecDeque<Exposure>,
+    /// Number of exposures ever dropped from the front: the queue's index 0 is this sequence number.
+    dropped: u64,
+    /// Sequence numbers by fingerprint.
+    index: HashTable<u64>,
+}
+
+impl Exposures {
+    /// Rebuilds the index from exposures in order of time; `None` where a fingerprint stands twice.
+    pub(crate) fn from_queue(queue: VecDeque<Exposure>) -> Option<Self> {
+        let mut exposures = Self::default();
+        for exposure in queue {
+            if exposures.position(exposure.fingerprint).is_some() {
+                return None;
+            }
+            exposures.push(exposure);
+        }
+        Some(exposures)
+    }
+
+    pub(crate) const fn queue(&self) -> &VecDeque<Exposure> {
+        &self.queue
+    }
+
+    pub(crate) fn find(&self, fingerprint: Fingerprint) -> Option<&Exposure> {
+        self.queue.get(self.position(fingerprint)?)
+    }
+
+    pub(crate) fn find_mut(&mut self, fingerprint: Fingerprint) -> Option<&mut Exposure> {
+        let position = self.position(fingerprint)?;
+        self.queue.get_mut(position)
+    }
+
+    /// Adds an exposure that is not there yet.
+    pub(crate) fn push(&mut self, exposure: Exposure) {
+        let sequence = self.dropped + self.queue.len() as u64;
+        self.queue.push_back(exposure);
+        let (queue, dropped) = (&self.queue, self.dropped);
+        self.index.insert_unique(exposure.fingerprint.hash(), sequence, |sequence| {
+            queue[offset(*sequence, dropped)].fingerprint.hash()
+        });
+    }
+
+    /// Drops what is older than `window` at `now`.
+    pub(crate) fn age(&mut self, now: Timestamp, window: Duration) {
+        while self.queue.front().is_some_and(|oldest| now.since(oldest.at) > window) {
+            self.drop_oldest();
+        }
+    }
+
+    /// Drops the oldest beyond `open_max` and tells how many were.
+    pub(crate) fn evict(&mut self, open_max: usize) -> u64 {
+        let before = self.dropped;
+        while self.queue.len() > open_max {
+            self.drop_oldest();
+        }
+        self.dropped - before
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.queue.pop_front() {
+            let sequence = self.dropped;
+            self.dropped += 1;
+            if let Ok(entry) = self.index.find_entry(oldest.fingerprint.hash(), |s| *s == sequence) {
+                entry.remove();
+            }
+        }
+    }
+
+    fn position(&self, fingerprint: Fingerprint) -> Option<usize> {
+        self.index
+            .find(fingerprint.hash(), |sequence| {
+                self.queue[offset(*sequence, self.dropped)].fingerprint == fingerprint
+            })
+            .map(|sequence| offset(*sequence, self.dropped))
+    }
+}
+
+/// The queue's index of a sequence number that has not been dropped.
+fn offset(sequence: u64, dropped: u64) -> usize {
+    usize::try_from(sequence - dropped).expect("the queue fits in memory")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exposure(number: u128, at_ms: i64) -> Exposure {
+        Exposure {
+            fingerprint: Fingerprint(number),
+            at: Timestamp::from_ms(at_ms).unwrap(),
+            camera: 0,
+            variant: Variant::Control,
+            window: Window::Ab,
+            label: None,
+        }
+    }
+
+    #[test]
+    fn old_exposures_leave_and_the_rest_are_still_found() {
+        let mut exposures = Exposures::default();
+        for number in 0..100 {
+            exposures.push(exposure(number, i64::try_from(number).unwrap()));
+        }
+        exposures.age(Timestamp::from_ms(99).unwrap(), Duration::from_ms(49));
+        assert!(exposures.find(Fingerprint(49)).is_none());
+        assert_eq!(exposures.find(Fingerprint(50)).unwrap().at.ms(), 50);
+        assert_eq!(exposures.evict(10), 40);
+        assert!(exposures.find(Fingerprint(89)).is_none());
+        assert!(exposures.find(Fingerprint(90)).is_some());
+    }
+
+    #[test]
+    fn an_exposure_stays_small() {
+        assert_eq!(size_of::<Exposure>(), 32);
+    }
+}

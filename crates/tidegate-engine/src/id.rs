@@ -1,0 +1,143 @@
+//! Names of things, parsed once and valid ever after.
+
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt;
+use core::str::FromStr;
+
+use crate::limits;
+
+/// The characters an id may have, for messages.
+const ALLOWED: &str = "1 to 128 of A-Z a-z 0-9 . _ : / -";
+
+/// Why a text is not an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} `{shown}` {fault}, allowed: {ALLOWED}")]
+pub struct InvalidId {
+    /// What it was to be the id of.
+    pub kind: &'static str,
+    /// The beginning of the text, escaped.
+    pub shown: String,
+    /// What is wrong with it.
+    pub fault: IdFault,
+}
+
+/// What is wrong with a text that should be an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdFault {
+    /// Nothing there.
+    Empty,
+    /// This many bytes, too many.
+    TooLong(usize),
+    /// A character outside the allowed ones.
+    Character(char),
+}
+
+impl fmt::Display for IdFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("is empty"),
+            Self::TooLong(bytes) => write!(f, "is {bytes} bytes long"),
+            Self::Character(character) => write!(f, "has the character {character:?}"),
+        }
+    }
+}
+
+fn check(kind: &'static str, text: &str) -> Result<(), InvalidId> {
+    let fault = if text.is_empty() {
+        IdFault::Empty
+    } else if text.len() > limits::ID_LEN_MAX {
+        IdFault::TooLong(text.len())
+    } else if let Some(character) = text.chars().find(|c| !is_allowed(*c)) {
+        IdFault::Character(character)
+    } else {
+        return Ok(());
+    };
+    let shown = text.chars().take(40).flat_map(char::escape_default).collect();
+    Err(InvalidId { kind, shown, fault })
+}
+
+const fn is_allowed(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | ':' | '/' | '-')
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                check($kind, text).map(|()| Self(text.to_owned().into_boxed_str()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+id! {
+    /// What is asked for: the name of an experiment.
+    ExperimentKey, "experiment key"
+}
+id! {
+    /// The name of a prompt version.
+    PromptKey, "prompt version key"
+}
+id! {
+    /// The unit that is assigned: one camera.
+    CameraId, "camera id"
+}
+id! {
+    /// One detection event as its reporter names it; its analysis, comparison and feedback share it.
+    AnalysisId, "analysis id"
+}
+id! {
+    /// The text that makes one run's split independent of all others.
+    Salt, "salt"
+}
+
+impl From<&ExperimentKey> for Salt {
+    /// A run's salt is the key of its experiment unless the owner sets another.
+    fn from(key: &ExperimentKey) -> Self {
+        Self(key.0.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn an_id_keeps_what_it_was_given() {
+        let id: CameraId = "site-1/door_2:a.b".parse().unwrap();
+        assert_eq!(id.as_str(), "site-1/door_2:a.b");
+        assert!("x".repeat(128).parse::<CameraId>().is_ok());
+    }
+
+    #[test]
+    fn a_bad_id_is_told_why() {
+        let fault = |text: &str| text.parse::<CameraId>().unwrap_err().to_string();
+        let allowed = "allowed: 1 to 128 of A-Z a-z 0-9 . _ : / -";
+        assert_eq!(fault(""), alloc::format!("camera id `` is empty, {allowed}"));
+        assert_eq!(fault("a b"), alloc::format!("camera id `a b` has the character ' ', {allowed}"));
+        assert!(fault(&"x".repeat(129)).contains("is 129 bytes long"));
+        assert!(fault("tür\n").contains("`t\\u{fc}r\\n` has the character 'ü'"));
+    }
+}

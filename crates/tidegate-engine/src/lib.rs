@@ -1,0 +1,66 @@
+//! The decision engine of Tidegate: events in, decisions out.
+//!
+//! A [`Rollout`] takes a new prompt version through its phases and rolls it back when it does harm.
+//! It holds no clock, does no I/O, starts no thread and draws no random number: time is an argument,
+//! and the same events give the same state bit for bit.
+//!
+//! # Driving it
+//!
+//! 1. Make a [`Definition`](experiment::Definition) and a [`Rollout`] from it.
+//! 2. Before an event at time `t`: while [`Rollout::next_deadline`] is at or before `t`, apply an
+//!    [`Event::Tick`]. Forgetting this is refused, not guessed at.
+//! 3. [`Rollout::apply`] the event. A rejection changed nothing. Otherwise write the event down, then
+//!    the decisions that came back, in this order.
+//! 4. Publish [`Rollout::serving`] whenever there was a decision; readers never touch the rollout.
+//! 5. After a restart: [`Rollout::restore`] the last snapshot, then hand in what was written down since
+//!    with [`Rollout::recall_event`] and [`Rollout::recall_decision`].
+//!
+//! Times must not decrease; the shell holds a clock that jumps back.
+//!
+//! ```
+//! use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+//! use tidegate_engine::experiment::{Definition, Experiment};
+//! use tidegate_engine::phase::Phase;
+//! use tidegate_engine::time::Timestamp;
+//! use tidegate_engine::{Rollout, Variant};
+//!
+//! let experiment = Experiment::new("night_prompt".parse()?, "v1".parse()?, "v2".parse()?);
+//! let definition = Definition::new(experiment).map_err(|faults| format!("{faults:?}"))?;
+//! let mut rollout = Rollout::new(definition);
+//! let start = Event::Action(Action {
+//!     command: Command::Start,
+//!     actor: Actor::new("owner")?,
+//!     note: Note::new("first try")?,
+//! });
+//! let decisions = rollout.apply(Timestamp::from_ms(0)?, start)?;
+//! assert_eq!(decisions[0].to.phase, Phase::Shadow);
+//! assert_eq!(rollout.serve(&"front_door".parse()?).variant, Variant::Control);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![no_std]
+
+extern crate alloc;
+
+pub mod assignment;
+pub mod decision;
+pub mod event;
+pub mod experiment;
+pub mod exposure;
+pub mod fleet;
+pub mod id;
+pub mod limits;
+pub mod number;
+pub mod observation;
+pub mod phase;
+pub mod promotion;
+pub mod rollout;
+pub mod snapshot;
+pub mod status;
+pub mod tally;
+pub mod threshold;
+pub mod time;
+pub mod variant;
+
+pub use event::{Event, Rejection};
+pub use rollout::Rollout;
+pub use variant::{ByVariant, Variant};

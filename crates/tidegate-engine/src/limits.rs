@@ -1,0 +1,32 @@
+//! Every bound of the engine, in one place.
+//!
+//! What lies beyond a bound is refused with the field, the value and the range; nothing is clipped.
+
+/// Longest id of any kind, in bytes. The shortest is one byte.
+pub const ID_LEN_MAX: usize = 128;
+/// Longest latency an analysis may report, in milliseconds (ten minutes).
+pub const LATENCY_MS_MAX: f64 = 600_000.0;
+/// Highest risk score; the lowest is 0.
+pub const RISK_SCORE_MAX: u8 = 100;
+/// Latest time the engine accepts: 9999-12-31T23:59:59.999Z, in milliseconds since the Unix epoch.
+pub const TIMESTAMP_MS_MAX: i64 = 253_402_300_799_999;
+/// Longest duration of a phase, a ramp step or the attribution window, in hours (366 days).
+pub const DURATION_HOURS_MAX: f64 = 8_784.0;
+/// Most ramp steps of one experiment.
+pub const RAMP_STEPS_MAX: usize = 20;
+/// Largest `min_samples`.
+pub const MIN_SAMPLES_MAX: u64 = 1_000_000;
+/// Most cameras one experiment may be allowed to see.
+pub const CAMERAS_MAX: usize = 100_000;
+/// Cameras one experiment may see unless its definition says otherwise.
+pub const CAMERAS_DEFAULT: usize = 10_000;
+/// Most analyses whose feedback may be awaited at once.
+pub const OPEN_ANALYSES_MAX: usize = 16_777_216;
+/// Analyses whose feedback may be awaited at once unless the definition says otherwise.
+pub const OPEN_ANALYSES_DEFAULT: usize = 1_048_576;
+/// Hours for which feedback finds its analysis unless the definition says otherwise (7 days).
+pub const ATTRIBUTION_HOURS_DEFAULT: f64 = 168.0;
+/// Longest name of an actor, in bytes.
+pub const ACTOR_LEN_MAX: usize = 128;
+/// Longest reason an actor may give, in bytes.
+pub const REASON_LEN_MAX: usize = 1_000;

@@ -1,0 +1,121 @@
+//! A rollout as plain data, to be stored at a journal position and taken up again.
+
+use alloc::vec::Vec;
+
+use crate::experiment::{Definition, Digest};
+use crate::exposure::{Exposure, Exposures};
+use crate::fleet::{CameraSums, Fleet};
+use crate::id::CameraId;
+use crate::phase::{Condition, Phase};
+use crate::rollout::{Lifecycle, Rollout};
+use crate::tally::Tally;
+use crate::variant::ByVariant;
+
+/// All that a rollout remembers. Sums over the fleet are left out: they follow from the cameras.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The definition it ran by.
+    pub definition: Digest,
+    /// Where it stands.
+    pub lifecycle: Lifecycle,
+    /// Every camera in order of first appearance.
+    pub cameras: Vec<CameraSums>,
+    /// Every open exposure, oldest first.
+    pub exposures: Vec<Exposure>,
+    /// What was recorded while nothing was compared.
+    pub outside: ByVariant<Tally>,
+    /// Analyses forgotten early because too many were open.
+    pub evicted: u64,
+}
+
+/// Why a snapshot cannot be taken up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// It belongs to other settings.
+    #[error("snapshot of definition {snapshot}, expected {definition}")]
+    OtherDefinition {
+        /// The snapshot's.
+        snapshot: Digest,
+        /// The given one.
+        definition: Digest,
+    },
+    /// Phase, condition and times do not go together.
+    #[error("snapshot with a lifecycle that cannot be")]
+    Lifecycle,
+    /// More cameras than the definition allows.
+    #[error("snapshot with {0} cameras, more than the definition allows")]
+    TooManyCameras(usize),
+    /// One camera twice.
+    #[error("snapshot with camera `{0}` twice")]
+    CameraTwice(CameraId),
+    /// Exposures out of order, twice, or of a camera that is not there.
+    #[error("snapshot with exposures that cannot be")]
+    Exposures,
+}
+
+impl Rollout {
+    /// All that this rollout remembers.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            definition: self.definition.digest(),
+            lifecycle: self.lifecycle,
+            cameras: self.fleet.cameras().cloned().collect(),
+            exposures: self.exposures.queue().iter().copied().collect(),
+            outside: *self.fleet.outside(),
+            evicted: self.evicted,
+        }
+    }
+
+    /// Takes a rollout up again, to decide from now on as if it had never stopped.
+    ///
+    /// # Errors
+    /// [`RestoreError`] for a snapshot that no rollout of `definition` can have written.
+    pub fn restore(definition: Definition, snapshot: Snapshot) -> Result<Self, RestoreError> {
+        if snapshot.definition != definition.digest() {
+            let (snapshot, definition) = (snapshot.definition, definition.digest());
+            return Err(RestoreError::OtherDefinition { snapshot, definition });
+        }
+        let Snapshot { lifecycle, cameras, exposures, outside, evicted, .. } = snapshot;
+        if !can_be(&lifecycle, &definition) {
+            return Err(RestoreError::Lifecycle);
+        }
+        if cameras.len() > definition.experiment().bounds.cameras_max {
+            return Err(RestoreError::TooManyCameras(cameras.len()));
+        }
+        let split = definition.split().clone();
+        let mut fleet = Fleet::default();
+        for seen in cameras {
+            if fleet.find(&seen.camera, split.hash(&seen.camera)).is_some() {
+                return Err(RestoreError::CameraTwice(seen.camera));
+            }
+            fleet.insert(seen, &split);
+        }
+        fleet.restore_outside(outside);
+        let in_order = exposures.is_sorted_by_key(|exposure| exposure.at)
+            && exposures.last().is_none_or(|last| last.at <= lifecycle.now)
+            && exposures.iter().all(|exposure| (exposure.camera as usize) < fleet.len());
+        let exposures = Some(exposures).filter(|_| in_order);
+        let exposures = exposures
+            .and_then(|exposures| Exposures::from_queue(exposures.into()))
+            .ok_or(RestoreError::Exposures)?;
+        Ok(Self { definition, lifecycle, fleet, exposures, evicted })
+    }
+}
+
+/// Whether a rollout of `definition` can stand there.
+fn can_be(lifecycle: &Lifecycle, definition: &Definition) -> bool {
+    let timed = lifecycle.phase_ends.is_some() && lifecycle.started_at.is_some();
+    let paused = lifecycle.paused_at.is_some();
+    let stands = match (lifecycle.state.phase, lifecycle.state.condition) {
+        (Phase::Draft, Condition::Clear) => lifecycle.started_at.is_none(),
+        (Phase::Shadow, Condition::Clear | Condition::Held)
+        | (Phase::Ab, Condition::Clear | Condition::Held | Condition::Expired) => timed && !paused,
+        (Phase::Shadow | Phase::Ab, Condition::Paused) => timed && paused,
+        (Phase::Full, Condition::Paused) => paused,
+        (Phase::Full | Phase::Completed | Phase::RolledBack | Phase::Stopped, Condition::Clear) => {
+            !paused
+        }
+        _ => false,
+    };
+    stands && lifecycle.step < definition.ramp().len()
+}

@@ -1,0 +1,75 @@
+//! What a person wants to know of a rollout at a glance.
+
+use crate::exposure::Window;
+use crate::number::Share;
+use crate::phase::{Condition, Phase, State};
+use crate::rollout::{DeadlineReason, Rollout};
+use crate::tally::{Pairs, Tally};
+use crate::threshold::Check;
+use crate::time::{Duration, Timestamp};
+use crate::variant::ByVariant;
+
+/// A rollout at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    /// Phase and condition.
+    pub state: State,
+    /// The ramp step, from 1, and the number of steps.
+    pub step: (usize, usize),
+    /// The share of cameras with the treatment at this step.
+    pub share: Share,
+    /// What is left of the phase; the whole duration before the start, nothing where no time is set.
+    pub remaining: Duration,
+    /// Which sums `sides` are.
+    pub window: Window,
+    /// Each side's sums in the present comparison.
+    pub sides: ByVariant<Tally>,
+    /// What was recorded while nothing was compared.
+    pub outside: ByVariant<Tally>,
+    /// The shadow's comparisons.
+    pub pairs: Pairs,
+    /// What the rule says now.
+    pub check: Check,
+    /// Cameras seen.
+    pub cameras: usize,
+    /// Analyses whose feedback may still come.
+    pub open_analyses: usize,
+    /// Analyses forgotten early because too many were open.
+    pub evicted_analyses: u64,
+    /// What time will do next.
+    pub next: Option<(Timestamp, DeadlineReason)>,
+}
+
+impl Rollout {
+    /// Where the rollout stands at `at`.
+    pub fn status(&self, at: Timestamp) -> Status {
+        let evidence = self.evidence();
+        Status {
+            state: self.lifecycle.state,
+            step: (self.lifecycle.step + 1, self.definition.ramp().len()),
+            share: self.share(),
+            remaining: self.remaining(at),
+            window: evidence.window,
+            sides: evidence.sides,
+            outside: *self.fleet.outside(),
+            pairs: self.fleet.total().pairs,
+            check: evidence.check,
+            cameras: self.fleet.len(),
+            open_analyses: self.exposures.queue().len(),
+            evicted_analyses: self.evicted,
+            next: self.next_deadline(),
+        }
+    }
+
+    fn remaining(&self, at: Timestamp) -> Duration {
+        let lifecycle = &self.lifecycle;
+        if lifecycle.state.phase == Phase::Draft {
+            return self.definition.experiment().ab.duration;
+        }
+        if lifecycle.state.condition == Condition::Expired {
+            return Duration::ZERO;
+        }
+        let at = lifecycle.paused_at.unwrap_or(at);
+        lifecycle.phase_ends.map_or(Duration::ZERO, |ends| ends.since(at))
+    }
+}

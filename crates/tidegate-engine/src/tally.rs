@@ -1,0 +1,260 @@
+//! Running sums: what is kept of observations, per camera and variant, and merged by addition.
+//!
+//! All sums are integers, so the order in which observations come never changes a result.
+
+use crate::number::RiskScore;
+use crate::observation::{Label, Outcome};
+use crate::variant::ByVariant;
+
+/// Sums over the analyses of one variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// All analyses, failed ones included.
+    pub analyses: u64,
+    /// Failed analyses.
+    pub errors: u64,
+    /// Answers whose latency is known.
+    pub timed: u64,
+    /// Sum of the latencies in microseconds.
+    pub latency_us_sum: u64,
+    /// Sum of the squared latencies in microseconds squared.
+    pub latency_us_square_sum: u128,
+    /// Answers that gave a score.
+    pub scored: u64,
+    /// Sum of the scores.
+    pub score_sum: u64,
+    /// Sum of the squared scores.
+    pub score_square_sum: u64,
+    /// Lowest score so far.
+    pub score_min: Option<RiskScore>,
+    /// Highest score so far.
+    pub score_max: Option<RiskScore>,
+    /// Scores that reached the alert threshold.
+    pub alerts: u64,
+    /// Labels by kind, in the order of [`Label::ALL`].
+    pub labels: [u64; Label::ALL.len()],
+}
+
+impl Tally {
+    /// Adds one analysis.
+    pub fn add(&mut self, outcome: Outcome, alert_threshold: RiskScore) {
+        self.analyses += 1;
+        self.errors += u64::from(outcome.failed());
+        if let Some(latency) = outcome.latency() {
+            let us = u64::from(latency.us());
+            self.timed += 1;
+            self.latency_us_sum += us;
+            self.latency_us_square_sum += u128::from(us * us);
+        }
+        if let Some(score) = outcome.score() {
+            let value = u64::from(score.value());
+            self.scored += 1;
+            self.score_sum += value;
+            self.score_square_sum += value * value;
+            self.score_min = Some(self.score_min.map_or(score, |min| min.min(score)));
+            self.score_max = Some(self.score_max.map_or(score, |max| max.max(score)));
+            self.alerts += u64::from(score >= alert_threshold);
+        }
+    }
+
+    /// Counts a label, in place of the one the same analysis had before.
+    pub fn relabel(&mut self, former: Option<Label>, label: Label) {
+        if let Some(former) = former {
+            let count = &mut self.labels[former.index()];
+            *count = count.saturating_sub(1);
+        }
+        self.labels[label.index()] += 1;
+    }
+
+    /// Adds all that `other` holds.
+    pub fn merge(&mut self, other: &Self) {
+        self.analyses += other.analyses;
+        self.errors += other.errors;
+        self.timed += other.timed;
+        self.latency_us_sum += other.latency_us_sum;
+        self.latency_us_square_sum += other.latency_us_square_sum;
+        self.scored += other.scored;
+        self.score_sum += other.score_sum;
+        self.score_square_sum += other.score_square_sum;
+        self.score_min = [self.score_min, other.score_min].into_iter().flatten().min();
+        self.score_max = [self.score_max, other.score_max].into_iter().flatten().max();
+        self.alerts += other.alerts;
+        for (mine, others) in self.labels.iter_mut().zip(other.labels) {
+            *mine += others;
+        }
+    }
+
+    /// Labels of one kind.
+    pub const fn labelled(&self, label: Label) -> u64 {
+        self.labels[label.index()]
+    }
+
+    /// Labels of any kind: the trials of the false-positive rate.
+    pub fn feedback(&self) -> u64 {
+        self.labels.iter().sum()
+    }
+
+    /// Failed analyses among all, 0 to 1; 0 where there are none.
+    pub fn error_rate(&self) -> f64 {
+        rate(self.errors, self.analyses)
+    }
+
+    /// False positives among the labels, 0 to 1; 0 where there are none.
+    pub fn fp_rate(&self) -> f64 {
+        rate(self.labelled(Label::FalsePositive), self.feedback())
+    }
+
+    /// Missed threats among the labels, 0 to 1; 0 where there are none.
+    pub fn missed_threat_rate(&self) -> f64 {
+        rate(self.labelled(Label::MissedThreat), self.feedback())
+    }
+
+    /// Alerts among the scored answers, 0 to 1; 0 where there are none.
+    pub fn alert_rate(&self) -> f64 {
+        rate(self.alerts, self.scored)
+    }
+
+    /// Mean latency of the timed answers in milliseconds.
+    pub fn latency_ms_mean(&self) -> Option<f64> {
+        (self.timed > 0).then(|| self.latency_us_sum as f64 / 1_000.0 / self.timed as f64)
+    }
+
+    /// Mean score of the scored answers, 0 to 100.
+    pub fn score_mean(&self) -> Option<f64> {
+        (self.scored > 0).then(|| self.score_sum as f64 / self.scored as f64)
+    }
+}
+
+fn rate(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Sums over the comparisons of the shadow phase: both sides, and their differences pair by pair.
+///
+/// A difference is the treatment's value less the control's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pairs {
+    /// Each side's own sums, over its own valid values.
+    pub sides: ByVariant<Tally>,
+    /// Comparisons in which only the control failed.
+    pub control_failed: u64,
+    /// Comparisons in which only the treatment failed.
+    pub treatment_failed: u64,
+    /// Comparisons in which both failed.
+    pub both_failed: u64,
+    /// Comparisons with both scores.
+    pub scored: u64,
+    /// Comparisons in which the treatment scored lower.
+    pub lower: u64,
+    /// Comparisons in which both scored the same.
+    pub same: u64,
+    /// Comparisons in which the treatment scored higher.
+    pub higher: u64,
+    /// Sum of the score differences.
+    pub score_diff_sum: i64,
+    /// Sum of the score differences without their signs.
+    pub score_diff_abs_sum: u64,
+    /// Sum of the squared score differences.
+    pub score_diff_square_sum: u64,
+    /// Comparisons with both latencies.
+    pub timed: u64,
+    /// Sum of the latency differences in microseconds.
+    pub latency_us_diff_sum: i64,
+    /// Sum of the squared latency differences in microseconds squared.
+    pub latency_us_diff_square_sum: u128,
+    /// Comparisons in which the treatment was slower than the warning threshold allows.
+    pub latency_warnings: u64,
+}
+
+impl Pairs {
+    /// Adds one comparison; `warned` is its [latency warning].
+    ///
+    /// [latency warning]: crate::observation::Comparison::latency_warning
+    pub fn add(&mut self, outcomes: &ByVariant<Outcome>, alert_threshold: RiskScore, warned: Warned) {
+        let (control, treatment) = (outcomes.control, outcomes.treatment);
+        self.sides.control.add(control, alert_threshold);
+        self.sides.treatment.add(treatment, alert_threshold);
+        match (control.failed(), treatment.failed()) {
+            (true, true) => self.both_failed += 1,
+            (true, false) => self.control_failed += 1,
+            (false, true) => self.treatment_failed += 1,
+            (false, false) => {}
+        }
+        if let (Some(control), Some(treatment)) = (control.score(), treatment.score()) {
+            let diff = i64::from(treatment.value()) - i64::from(control.value());
+            self.scored += 1;
+            self.score_diff_sum += diff;
+            self.score_diff_abs_sum += diff.unsigned_abs();
+            self.score_diff_square_sum += diff.unsigned_abs().pow(2);
+            match diff {
+                ..0 => self.lower += 1,
+                0 => self.same += 1,
+                1.. => self.higher += 1,
+            }
+        }
+        if let (Some(control), Some(treatment)) = (control.latency(), treatment.latency()) {
+            let diff = i64::from(treatment.us()) - i64::from(control.us());
+            self.timed += 1;
+            self.latency_us_diff_sum += diff;
+            self.latency_us_diff_square_sum += u128::from(diff.unsigned_abs().pow(2));
+        }
+        self.latency_warnings += u64::from(warned == Warned::Yes);
+    }
+
+    /// Adds all that `other` holds.
+    pub fn merge(&mut self, other: &Self) {
+        self.sides.control.merge(&other.sides.control);
+        self.sides.treatment.merge(&other.sides.treatment);
+        self.control_failed += other.control_failed;
+        self.treatment_failed += other.treatment_failed;
+        self.both_failed += other.both_failed;
+        self.scored += other.scored;
+        self.lower += other.lower;
+        self.same += other.same;
+        self.higher += other.higher;
+        self.score_diff_sum += other.score_diff_sum;
+        self.score_diff_abs_sum += other.score_diff_abs_sum;
+        self.score_diff_square_sum += other.score_diff_square_sum;
+        self.timed += other.timed;
+        self.latency_us_diff_sum += other.latency_us_diff_sum;
+        self.latency_us_diff_square_sum += other.latency_us_diff_square_sum;
+        self.latency_warnings += other.latency_warnings;
+    }
+
+    /// All comparisons.
+    pub const fn comparisons(&self) -> u64 {
+        self.sides.control.analyses
+    }
+
+    /// Mean score difference, -100 to 100; negative where the treatment scores lower.
+    pub fn score_diff_mean(&self) -> Option<f64> {
+        (self.scored > 0).then(|| self.score_diff_sum as f64 / self.scored as f64)
+    }
+
+    /// Mean score difference without signs, 0 to 100.
+    pub fn score_diff_abs_mean(&self) -> Option<f64> {
+        (self.scored > 0).then(|| self.score_diff_abs_sum as f64 / self.scored as f64)
+    }
+
+    /// Mean latency difference in milliseconds.
+    pub fn latency_ms_diff_mean(&self) -> Option<f64> {
+        (self.timed > 0).then(|| self.latency_us_diff_sum as f64 / 1_000.0 / self.timed as f64)
+    }
+
+    /// Comparisons with a lower score among all comparisons, in percent to one decimal.
+    pub fn lower_pct(&self) -> f64 {
+        let tenths = rate(self.lower, self.comparisons()) * 1_000.0;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+        let rounded = (tenths + 0.5) as u64;
+        rounded as f64 / 10.0
+    }
+}
+
+/// Whether a comparison passed its latency warning threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warned {
+    /// It did.
+    Yes,
+    /// It did not.
+    No,
+}

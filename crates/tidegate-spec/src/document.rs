@@ -1,0 +1,55 @@
+//! A TOML or JSON text as one tree of values.
+
+use crate::fields::{Faults, Fields};
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syntax {
+    /// TOML 1.1.
+    Toml,
+    /// JSON: the same keys as objects.
+    Json,
+}
+
+impl Syntax {
+    /// The syntax of a text: an object in braces is JSON, all else TOML.
+    pub fn of(text: &str) -> Self {
+        if text.trim_start().starts_with('{') { Self::Json } else { Self::Toml }
+    }
+}
+
+/// Why a text is not a valid file.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    /// It is not TOML.
+    #[error("not valid TOML: {0}")]
+    Toml(#[from] toml::de::Error),
+    /// It is not JSON.
+    #[error("not valid JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The settings are not valid.
+    #[error("{0}")]
+    Faults(Faults),
+}
+
+/// Reads a text with `read`, which takes what it knows; what is left over is a fault.
+///
+/// # Errors
+/// The first fault of syntax, or all faults of content.
+pub fn read<T>(text: &str, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Result<T, ParseError> {
+    let table: toml::Table = match Syntax::of(text) {
+        Syntax::Toml => toml::from_str(text)?,
+        Syntax::Json => serde_json::from_str(text)?,
+    };
+    let mut faults = Faults::default();
+    let value = {
+        let mut fields = Fields::root(&table, &mut faults);
+        let value = read(&mut fields);
+        fields.refuse_unknown();
+        value
+    };
+    match value {
+        Some(value) if faults.is_empty() => Ok(value),
+        Some(_) | None => Err(ParseError::Faults(faults)),
+    }
+}

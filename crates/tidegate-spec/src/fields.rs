@@ -1,0 +1,286 @@
+//! Reads the keys of a table one by one and gathers every fault on the way.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use tidegate_engine::id::InvalidId;
+use tidegate_engine::number::OutOfRange;
+use toml::{Table, Value};
+
+/// One thing wrong in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Where: keys joined by dots, `key[i]` for the entry `i` of a list.
+    pub path: String,
+    /// What stands there, and what may.
+    pub problem: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.path, self.problem)
+    }
+}
+
+/// Everything wrong in a file, in the order of reading.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each fault.
+    pub fn iter(&self) -> impl Iterator<Item = &Fault> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.len();
+        write!(f, "{count} fault{}", if count == 1 { "" } else { "s" })?;
+        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+    }
+}
+
+/// The keys of one table. Each reader takes a key, returns its value or the default, and notes a fault
+/// where the value is not allowed.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    table: &'a Table,
+    path: String,
+    known: Vec<&'static str>,
+    faults: &'a mut Faults,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn root(table: &'a Table, faults: &'a mut Faults) -> Self {
+        Self { table, path: String::new(), known: Vec::new(), faults }
+    }
+
+    /// Notes a fault at `key`.
+    pub fn fault(&mut self, key: &str, problem: impl Into<String>) {
+        let path = join(&self.path, key);
+        self.faults.0.push(Fault { path, problem: problem.into() });
+    }
+
+    /// Notes that settings do not agree; `problem` begins with the path of one of them.
+    ///
+    /// Where the same table has a fault already, a default stands for what its owner meant, and a
+    /// disagreement with it would mislead.
+    pub fn disagreement(&mut self, problem: &impl ToString) {
+        let text = problem.to_string();
+        let (path, problem) = text.split_once(' ').unwrap_or((&text, ""));
+        let table = |path: &str| path.split(['.', '[']).next().map(str::to_owned);
+        if !self.faults.iter().any(|fault| table(&fault.path) == table(path)) {
+            self.faults.0.push(Fault { path: path.to_owned(), problem: problem.to_owned() });
+        }
+    }
+
+    /// The value of `key`, if it is there.
+    pub fn value(&mut self, key: &'static str) -> Option<&'a Value> {
+        self.known.push(key);
+        self.table.get(key)
+    }
+
+    /// A number within `range`; whole numbers are taken too.
+    pub fn number<T>(
+        &mut self,
+        key: &'static str,
+        range: &RangeInclusive<f64>,
+        new: impl FnOnce(f64) -> Result<T, OutOfRange>,
+    ) -> Option<T> {
+        let value = self.value(key)?;
+        let whole = value.as_integer().map(|number| number as f64);
+        let number = value.as_float().or(whole);
+        let parsed = number.and_then(|number| new(number).ok());
+        if parsed.is_none() {
+            let allowed = format!("a number from {} to {}", range.start(), range.end());
+            self.not_allowed(key, value, &allowed);
+        }
+        parsed
+    }
+
+    /// A whole number within `range`.
+    pub fn count(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
+        let value = self.value(key)?;
+        let count = value.as_integer().and_then(|count| u64::try_from(count).ok());
+        let count = count.filter(|count| range.contains(count));
+        if count.is_none() {
+            let allowed = format!("a whole number from {} to {}", range.start(), range.end());
+            self.not_allowed(key, value, &allowed);
+        }
+        count
+    }
+
+    /// An id.
+    pub fn id<T: FromStr<Err = InvalidId>>(&mut self, key: &'static str) -> Option<T> {
+        let value = self.value(key)?;
+        self.parse_id(key, value)
+    }
+
+    /// An id that must be there.
+    pub fn required_id<T: FromStr<Err = InvalidId>>(&mut self, key: &'static str) -> Option<T> {
+        if self.table.contains_key(key) {
+            return self.id(key);
+        }
+        self.known.push(key);
+        self.fault(key, "is missing, allowed: 1 to 128 of A-Z a-z 0-9 . _ : / -");
+        None
+    }
+
+    /// A list of ids.
+    pub fn ids<T: FromStr<Err = InvalidId>>(&mut self, key: &'static str) -> Option<Vec<T>> {
+        let entries = self.list(key)?;
+        let parse = |(i, value)| self.parse_id(&format!("{key}[{i}]"), value);
+        Some(entries.iter().enumerate().filter_map(parse).collect())
+    }
+
+    /// A text.
+    pub fn text(&mut self, key: &'static str) -> Option<&'a str> {
+        let value = self.value(key)?;
+        if value.as_str().is_none() {
+            self.not_allowed(key, value, "a text");
+        }
+        value.as_str()
+    }
+
+    /// Yes or no.
+    pub fn switch<T: Copy>(&mut self, key: &'static str, [no, yes]: [T; 2]) -> Option<T> {
+        let value = self.value(key)?;
+        if value.as_bool().is_none() {
+            self.not_allowed(key, value, "true or false");
+        }
+        value.as_bool().map(|on| if on { yes } else { no })
+    }
+
+    /// One of a few names.
+    pub fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
+        let value = self.value(key)?;
+        self.parse_choice(key, value, choices)
+    }
+
+    /// A list of names.
+    pub fn choices<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<Vec<T>> {
+        let entries = self.list(key)?;
+        let parse = |(i, value)| self.parse_choice(&format!("{key}[{i}]"), value, choices);
+        Some(entries.iter().enumerate().filter_map(parse).collect())
+    }
+
+    /// A table of its own: `read` takes its keys. An absent table has no keys.
+    pub fn table<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Fields<'_>) -> T) -> T {
+        let empty = Table::new();
+        let table = match self.value(key) {
+            None => &empty,
+            Some(Value::Table(table)) => table,
+            Some(value) => {
+                self.not_allowed(key, value, "a table");
+                &empty
+            }
+        };
+        self.nested(key, table, read)
+    }
+
+    /// A list of tables: `read` takes the keys of each.
+    pub fn tables<T>(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(&mut Fields<'_>) -> T,
+    ) -> Option<Vec<T>> {
+        let entries = self.list(key)?;
+        let mut items = Vec::new();
+        for (i, value) in entries.iter().enumerate() {
+            let path = format!("{key}[{i}]");
+            match value.as_table() {
+                Some(table) => items.push(self.nested(&path, table, &mut read)),
+                None => self.not_allowed(&path, value, "a table"),
+            }
+        }
+        Some(items)
+    }
+
+    /// A table whose keys are free: each key with its value.
+    pub fn entries(&mut self, key: &'static str) -> Option<&'a Table> {
+        let value = self.value(key)?;
+        if value.as_table().is_none() {
+            self.not_allowed(key, value, "a table");
+        }
+        value.as_table()
+    }
+
+    /// Notes that the value at `key` is not allowed.
+    pub fn not_allowed(&mut self, key: &str, value: &Value, allowed: &str) {
+        self.fault(key, format!("is {}, allowed: {allowed}", shown(value)));
+    }
+
+    /// Notes every key nobody asked for.
+    pub(crate) fn refuse_unknown(&mut self) {
+        let unknown: Vec<&String> =
+            self.table.keys().filter(|key| !self.known.contains(&key.as_str())).collect();
+        let known = self.known.join(", ");
+        for key in unknown {
+            self.fault(key, format!("is not a known key, allowed: {known}"));
+        }
+    }
+
+    fn nested<T>(&mut self, key: &str, table: &Table, read: impl FnOnce(&mut Fields<'_>) -> T) -> T {
+        let path = join(&self.path, key);
+        let mut fields = Fields { table, path, known: Vec::new(), faults: self.faults };
+        let value = read(&mut fields);
+        fields.refuse_unknown();
+        value
+    }
+
+    fn list(&mut self, key: &'static str) -> Option<&'a [Value]> {
+        let value = self.value(key)?;
+        if value.as_array().is_none() {
+            self.not_allowed(key, value, "a list");
+        }
+        value.as_array().map(Vec::as_slice)
+    }
+
+    fn parse_id<T: FromStr<Err = InvalidId>>(&mut self, key: &str, value: &Value) -> Option<T> {
+        let Some(text) = value.as_str() else {
+            self.not_allowed(key, value, "1 to 128 of A-Z a-z 0-9 . _ : / -");
+            return None;
+        };
+        text.parse().map_err(|invalid: InvalidId| self.fault(key, format!("is no {invalid}"))).ok()
+    }
+
+    fn parse_choice<T: Copy>(
+        &mut self,
+        key: &str,
+        value: &Value,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        let chosen = choices.iter().find(|(name, _)| value.as_str() == Some(name));
+        if chosen.is_none() {
+            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            self.not_allowed(key, value, &names.join(" | "));
+        }
+        chosen.map(|(_, choice)| *choice)
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+/// A value as its writer would know it again, cut short where it is long.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Table(_) => "a table".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::String(text) => {
+            let start: String = text.chars().take(60).collect();
+            format!("{start:?}")
+        }
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {
+            value.to_string()
+        }
+    }
+}
