@@ -459,7 +459,8 @@ impl Rollout {
         threshold::check(&self.definition.experiment().guardrails, sides, samples)
     }
 
-    pub(crate) fn evidence(&self) -> Evidence {
+    /// The sums of the present comparison and what the rule says of them.
+    pub fn evidence(&self) -> Evidence {
         let phase = self.lifecycle.state.phase;
         let (window, sides) = match phase {
             Phase::Shadow => (Window::Shadow, self.fleet.total().pairs.sides),

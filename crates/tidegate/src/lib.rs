@@ -1,0 +1,44 @@
+//! The `tidegate` command as a library: arguments in, printing out.
+//!
+//! Answers go to standard output, all else to standard error. Exit codes: see [`failure`].
+
+mod args;
+mod assign;
+mod experiment;
+pub mod failure;
+mod replay;
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+use crate::failure::{EXIT_BAD_INPUT, Failure};
+
+/// Runs the command with its arguments, the program's name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; clap knows which stream is theirs.
+            let code = if error.use_stderr() { EXIT_BAD_INPUT } else { 0 };
+            return match error.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(_) => ExitCode::from(EXIT_BAD_INPUT),
+            };
+        }
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let result = match cli.command {
+        Command::Assign(args) => assign::run(&args, &mut out),
+        Command::Experiment(args) => experiment::run(&args, &mut out),
+        Command::Replay(args) => replay::run(&args, &mut out),
+    };
+    let flushed = out.flush().map_err(Failure::Output);
+    match result.and(flushed) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

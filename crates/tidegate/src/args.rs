@@ -1,0 +1,150 @@
+//! The arguments of every command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tidegate_engine::id::{CameraId, Salt};
+use tidegate_engine::number::Share;
+use tidegate_engine::time::Timestamp;
+use tidegate_spec::Preset;
+
+/// Releases a new prompt version to a camera fleet by degrees and shuts by itself when it does harm
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show which variant cameras get
+    Assign(AssignArgs),
+    /// Check or write experiment files
+    Experiment(ExperimentArgs),
+    /// Decide a rollout on recorded traffic
+    Replay(ReplayArgs),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs: one JSON object per line
+    Json,
+}
+
+/// Show which variant cameras get while the A/B test runs with its whole share
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("by").required(true).args(["experiment", "salt"])))]
+pub(crate) struct AssignArgs {
+    /// The experiment file to take salt, share, overrides and split from
+    #[arg(long, value_name = "FILE", conflicts_with = "share")]
+    pub(crate) experiment: Option<PathBuf>,
+    /// The salt to hash with
+    #[arg(long, value_name = "SALT", requires = "share", value_parser = parse_salt)]
+    pub(crate) salt: Option<Salt>,
+    /// The share of the treatment, 0 to 1
+    #[arg(long, value_name = "SHARE", requires = "salt", value_parser = parse_share)]
+    pub(crate) share: Option<Share>,
+    /// How to answer
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+    /// The camera ids; none: one per line from standard input
+    #[arg(value_name = "CAMERA", value_parser = parse_camera)]
+    pub(crate) cameras: Vec<CameraId>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExperimentArgs {
+    #[command(subcommand)]
+    pub(crate) command: ExperimentCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExperimentCommand {
+    /// Check an experiment file and print it with every default filled in
+    Check {
+        /// The experiment file, TOML or JSON
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// How to print it
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Print a ready experiment to start from
+    Init {
+        /// Which one
+        #[arg(long, default_value = "production", value_parser = parse_preset)]
+        preset: Preset,
+    },
+}
+
+/// Decide a rollout on recorded traffic: when would this experiment have acted, and why?
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The recording, CSV or JSON lines; `-` is standard input
+    #[arg(value_name = "RECORDS")]
+    pub(crate) records: PathBuf,
+    /// The experiment file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) experiment: PathBuf,
+    /// The file that says which column is what
+    #[arg(long, value_name = "FILE")]
+    pub(crate) map: PathBuf,
+    /// Replay each window of this length as a run of its own, such as 48h
+    #[arg(long, value_name = "LENGTH", value_parser = parse_window)]
+    pub(crate) window: Option<tidegate_engine::time::Duration>,
+    /// Leave out what was recorded before this time; the first window starts here
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) from: Option<Timestamp>,
+    /// Show what was recorded of each camera too
+    #[arg(long)]
+    pub(crate) by_camera: bool,
+    /// How to answer
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+fn parse_salt(text: &str) -> Result<Salt, String> {
+    text.parse().map_err(|error: tidegate_engine::id::InvalidId| error.to_string())
+}
+
+fn parse_camera(text: &str) -> Result<CameraId, String> {
+    text.parse().map_err(|error: tidegate_engine::id::InvalidId| error.to_string())
+}
+
+fn parse_share(text: &str) -> Result<Share, String> {
+    let number: f64 = text.parse().map_err(|_| format!("`{text}` is no number, allowed: 0 to 1"))?;
+    Share::new(number).map_err(|error| error.to_string())
+}
+
+fn parse_preset(text: &str) -> Result<Preset, String> {
+    let found = Preset::ALL.iter().find(|(name, _)| *name == text);
+    found.map(|(_, preset)| *preset).ok_or_else(|| {
+        let names: Vec<&str> = Preset::ALL.iter().map(|(name, _)| *name).collect();
+        format!("`{text}` is no preset, allowed: {}", names.join(" | "))
+    })
+}
+
+fn parse_window(text: &str) -> Result<tidegate_engine::time::Duration, String> {
+    let hint = "allowed: a length above zero, such as 48h or 30m";
+    let length = crate::replay::time::parse_length(text).map_err(|_| format!("`{text}`: {hint}"))?;
+    if length.is_zero() { Err(format!("`{text}`: {hint}")) } else { Ok(length) }
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    crate::replay::time::parse_moment(text)
+        .map_err(|_| format!("`{text}`: allowed: a date or time such as 2023-05-29T00:00:00Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_agree_with_each_other() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,66 @@
+//! What can go wrong in a command, and the exit code it gives.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use tidegate_spec::ParseError;
+
+/// Something unforeseen, such as a full disk.
+pub const EXIT_FAILURE: u8 = 1;
+/// The arguments or the input are not valid.
+pub const EXIT_BAD_INPUT: u8 = 2;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("{} is not valid: {source}", path.display())]
+    Invalid {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: ParseError,
+    },
+    /// The arguments or the input are not valid.
+    #[error("{0}")]
+    BadInput(String),
+    /// The answer cannot be written.
+    #[error("cannot write the answer: {0}")]
+    Output(io::Error),
+    /// Sorting needs a temporary file and cannot write it.
+    #[error("cannot use the temporary folder (set TMPDIR to another): {0}")]
+    Temporary(io::Error),
+}
+
+impl Failure {
+    /// Prints the failure to standard error and gives its exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        if let Self::Output(error) = self
+            && error.kind() == io::ErrorKind::BrokenPipe
+        {
+            // The reader had enough, as `head` has.
+            return ExitCode::SUCCESS;
+        }
+        // Nothing is left to do where standard error is gone too.
+        let _ = writeln!(io::stderr(), "tidegate: {self}");
+        ExitCode::from(match self {
+            Self::Unreadable { .. } | Self::Invalid { .. } | Self::BadInput(_) => EXIT_BAD_INPUT,
+            Self::Output(_) | Self::Temporary(_) => EXIT_FAILURE,
+        })
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}

@@ -1,0 +1,282 @@
+//! The map of a recording: which column is what.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use tidegate_engine::limits;
+use tidegate_engine::number::OutOfRange;
+use tidegate_engine::observation::Label;
+use tidegate_engine::time::Duration;
+use tidegate_engine::variant::Variant;
+use tidegate_spec::document::{self, ParseError};
+use tidegate_spec::fields::Fields;
+use toml::Value;
+
+use super::time::{TimeUnit, parse_length};
+
+/// What a value of a record may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    Time,
+    Order,
+    Id,
+    Camera,
+    Variant,
+    LatencyMs,
+    Error,
+    Score,
+    Feedback,
+    FeedbackTime,
+}
+
+impl Role {
+    pub(crate) const ALL: [(&'static str, Self); 10] = [
+        ("time", Self::Time),
+        ("order", Self::Order),
+        ("id", Self::Id),
+        ("camera", Self::Camera),
+        ("variant", Self::Variant),
+        ("latency_ms", Self::LatencyMs),
+        ("error", Self::Error),
+        ("score", Self::Score),
+        ("feedback", Self::Feedback),
+        ("feedback_time", Self::FeedbackTime),
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(_, role)| *role == self);
+        found.expect("every role is in the list").0
+    }
+}
+
+/// Where the value of a role comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    Column(String),
+    Fixed(String),
+}
+
+/// How a recording is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    Csv,
+    JsonLines,
+}
+
+/// A valid map file.
+#[derive(Debug, Clone)]
+pub(crate) struct Map {
+    /// `None`: the file's ending tells.
+    pub(crate) layout: Option<Layout>,
+    pub(crate) delimiter: u8,
+    pub(crate) time_unit: TimeUnit,
+    /// The time between two places in the order, where the recording has an order and no time.
+    pub(crate) step: Duration,
+    pub(crate) sources: BTreeMap<Role, Source>,
+    /// Turns whole numbers into this many cameras.
+    pub(crate) camera_modulo: Option<u64>,
+    pub(crate) latency_scale: f64,
+    pub(crate) score_scale: f64,
+    /// Values of the variant column.
+    pub(crate) variants: BTreeMap<String, Variant>,
+    /// Values of the error column that mean no error.
+    pub(crate) no_error: Vec<String>,
+    /// Values of the feedback column.
+    pub(crate) labels: BTreeMap<String, Label>,
+    /// The label of all other feedback values; `None` rejects them.
+    pub(crate) otherwise: Option<Label>,
+    /// Records count only where every column has one of its values.
+    pub(crate) filters: Vec<(String, Vec<String>)>,
+}
+
+const LABELS: [(&str, Label); 4] = [
+    ("false_positive", Label::FalsePositive),
+    ("correct", Label::Correct),
+    ("missed_threat", Label::MissedThreat),
+    ("severity_wrong", Label::SeverityWrong),
+];
+
+impl Map {
+    /// Reads a map in TOML or JSON.
+    pub(crate) fn parse(text: &str) -> Result<Self, ParseError> {
+        document::read(text, |fields| Some(read_map(fields)))
+    }
+
+    pub(crate) fn source(&self, role: Role) -> Option<&Source> {
+        self.sources.get(&role)
+    }
+}
+
+fn read_map(fields: &mut Fields<'_>) -> Map {
+    let layouts = [("csv", Layout::Csv), ("jsonl", Layout::JsonLines)];
+    let units = [
+        ("iso8601", TimeUnit::Iso8601),
+        ("s", TimeUnit::Seconds),
+        ("ms", TimeUnit::Milliseconds),
+    ];
+    let layout = fields.choice("format", &layouts);
+    let delimiters = [(",", b','), (";", b';'), ("\t", b'\t'), ("|", b'|')];
+    let delimiter = fields.choice("delimiter", &delimiters).unwrap_or(b',');
+    let time_unit = fields.choice("time_unit", &units).unwrap_or(TimeUnit::Iso8601);
+    let step = read_step(fields);
+    let mut sources = BTreeMap::new();
+    fields.table("columns", |fields| read_sources(fields, Source::Column, &mut sources));
+    fields.table("fixed", |fields| read_sources(fields, Source::Fixed, &mut sources));
+    let camera_modulo = fields.count("camera_modulo", 1..=limits::CAMERAS_MAX as u64);
+    let (latency_scale, score_scale) = fields.table("scale", |fields| {
+        (read_scale(fields, "latency_ms"), read_scale(fields, "score"))
+    });
+    let variants = fields.table("variants", read_variants);
+    let no_error = texts(fields, "no_error").unwrap_or_else(|| {
+        ["", "0", "false", "none", "null"].map(str::to_owned).to_vec()
+    });
+    let labels = read_labels(fields);
+    let otherwise = fields.choice("other_labels", &LABELS);
+    let filters = read_filters(fields);
+    let map = Map {
+        layout,
+        delimiter,
+        time_unit,
+        step: step.unwrap_or(Duration::ZERO),
+        sources,
+        camera_modulo,
+        latency_scale,
+        score_scale,
+        variants,
+        no_error,
+        labels,
+        otherwise,
+        filters,
+    };
+    check(fields, &map, step);
+    map
+}
+
+fn check(fields: &mut Fields<'_>, map: &Map, step: Option<Duration>) {
+    let has = |role| map.source(role).is_some();
+    match (has(Role::Time), has(Role::Order)) {
+        (false, false) => fields.fault("columns.time", "is missing, allowed: a column; or columns.order"),
+        (true, true) => fields.fault("columns.order", "is set beside columns.time, allowed: one"),
+        (false, true) if step.is_none() => {
+            fields.fault("step", "is missing, allowed: the time between two places, such as \"1m\"");
+        }
+        _ => {}
+    }
+    if !has(Role::Camera) {
+        fields.fault("columns.camera", "is missing, allowed: a column; or fixed.camera");
+    }
+    if has(Role::Variant) && map.variants.is_empty() {
+        fields.fault("variants", "is missing, allowed: control = [values] and treatment = [values]");
+    }
+    if has(Role::FeedbackTime) && !has(Role::Feedback) {
+        fields.fault("columns.feedback", "is missing, allowed: a column, as feedback_time is set");
+    }
+}
+
+fn read_step(fields: &mut Fields<'_>) -> Option<Duration> {
+    let text = fields.text("step")?;
+    let step = parse_length(text).ok().filter(|step| !step.is_zero());
+    if step.is_none() {
+        let allowed = "a length above zero such as \"1m\"";
+        fields.not_allowed("step", &Value::String(text.to_owned()), allowed);
+    }
+    // It is there: that it is wrong has been said.
+    step.or(Some(Duration::ONE_MS))
+}
+
+fn read_sources(
+    fields: &mut Fields<'_>,
+    source: fn(String) -> Source,
+    sources: &mut BTreeMap<Role, Source>,
+) {
+    for (name, role) in Role::ALL {
+        let Some(value) = fields.value(name) else { continue };
+        let Some(text) = scalar(value) else {
+            fields.not_allowed(name, value, "a text or a number");
+            continue;
+        };
+        if sources.insert(role, source(text)).is_some() {
+            fields.fault(name, "is set in columns and in fixed, allowed: one of them");
+        }
+    }
+}
+
+fn read_scale(fields: &mut Fields<'_>, key: &'static str) -> f64 {
+    const RANGE: RangeInclusive<f64> = 1e-9..=1e9;
+    let new = |value: f64| {
+        if RANGE.contains(&value) {
+            Ok(value)
+        } else {
+            Err(OutOfRange { quantity: "scale", value, min: *RANGE.start(), max: *RANGE.end() })
+        }
+    };
+    fields.number(key, &RANGE, new).unwrap_or(1.0)
+}
+
+fn read_variants(fields: &mut Fields<'_>) -> BTreeMap<String, Variant> {
+    let mut variants = BTreeMap::new();
+    for (key, variant) in [("control", Variant::Control), ("treatment", Variant::Treatment)] {
+        for text in texts(fields, key).unwrap_or_default() {
+            if variants.insert(text.clone(), variant).is_some() {
+                fields.fault(key, format!("has {text:?} a second time, allowed: once"));
+            }
+        }
+    }
+    variants
+}
+
+fn read_labels(fields: &mut Fields<'_>) -> BTreeMap<String, Label> {
+    if fields.value("labels").is_none() {
+        let accurate = ("accurate".to_owned(), Label::Correct);
+        return LABELS.iter().map(|(name, label)| ((*name).to_owned(), *label)).chain([accurate]).collect();
+    }
+    fields.table("labels", |fields| {
+        let mut labels = BTreeMap::new();
+        for (key, label) in LABELS {
+            for text in texts(fields, key).unwrap_or_default() {
+                if labels.insert(text.clone(), label).is_some() {
+                    fields.fault(key, format!("has {text:?} a second time, allowed: once"));
+                }
+            }
+        }
+        labels
+    })
+}
+
+fn read_filters(fields: &mut Fields<'_>) -> Vec<(String, Vec<String>)> {
+    let Some(table) = fields.entries("where") else { return Vec::new() };
+    let mut filters = Vec::new();
+    for (column, value) in table {
+        match scalars(value) {
+            Some(values) => filters.push((column.clone(), values)),
+            None => fields.not_allowed(&format!("where.{column}"), value, "a value or a list of values"),
+        }
+    }
+    filters
+}
+
+/// A value or a list of values, as texts.
+fn texts(fields: &mut Fields<'_>, key: &'static str) -> Option<Vec<String>> {
+    let value = fields.value(key)?;
+    let texts = scalars(value);
+    if texts.is_none() {
+        fields.not_allowed(key, value, "a value or a list of values");
+    }
+    texts
+}
+
+fn scalars(value: &Value) -> Option<Vec<String>> {
+    match value.as_array() {
+        Some(values) => values.iter().map(scalar).collect(),
+        None => scalar(value).map(|text| vec![text]),
+    }
+}
+
+/// A single value as a recording would write it.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) => Some(value.to_string()),
+        Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
+    }
+}

@@ -1,0 +1,215 @@
+//! Feeds recorded events to rollouts, one rollout per window.
+
+use tidegate_engine::assignment::Serving;
+use tidegate_engine::decision::Decision;
+use tidegate_engine::event::{Action, Actor, Command, Event, Note, Rejection};
+use tidegate_engine::experiment::{Definition, Watch};
+use tidegate_engine::phase::{Condition, Phase, Transition};
+use tidegate_engine::rollout::Rollout;
+use tidegate_engine::time::{Duration, Timestamp};
+
+use super::counts::Counts;
+use super::order::Recorded;
+use crate::args::ReplayArgs;
+
+/// The replay of a whole recording.
+pub(crate) struct Replay {
+    definition: Definition,
+    /// The same without guardrails and without an end: it decides nothing and so records everything.
+    recorder: Definition,
+    window: Option<Duration>,
+    from: Option<Timestamp>,
+    current: Option<Run>,
+}
+
+/// One rollout over recorded traffic.
+pub(crate) struct Run {
+    pub(crate) started_at: Timestamp,
+    /// The end of its window, which belongs to the next.
+    pub(crate) ends_at: Option<Timestamp>,
+    /// Every decision after the start.
+    pub(crate) decisions: Vec<Decision>,
+    /// The rollout that decided.
+    pub(crate) rollout: Rollout,
+    /// All that was recorded, however the rollout went.
+    pub(crate) recorder: Rollout,
+    serving: Serving,
+    drawn: Serving,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Ending {
+    RolledBack,
+    Promoted,
+    Expired,
+    Undecided,
+}
+
+impl Ending {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::RolledBack => "rolled_back",
+            Self::Promoted => "promoted",
+            Self::Expired => "expired",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+impl Replay {
+    pub(crate) fn new(definition: Definition, args: &ReplayArgs) -> Self {
+        let mut everything = definition.experiment().clone();
+        everything.guardrails.watch = Watch::Off;
+        everything.ab.steps.clear();
+        everything.ab.duration = Duration::from_ms(u64::MAX);
+        let recorder = Definition::new(everything).expect("a longer test without a ramp is valid too");
+        Self { definition, recorder, window: args.window, from: args.from, current: None }
+    }
+
+    /// Takes the next event in time; gives back the run it left behind.
+    pub(crate) fn feed(&mut self, event: Recorded, counts: &mut Counts) -> Option<Run> {
+        let (at, analysis_at, line) = (event.at(), event.analysis_at(), event.line());
+        let is_analysis = event.is_analysis();
+        if self.from.is_some_and(|from| analysis_at < from) {
+            counts.before_start += u64::from(is_analysis);
+            return None;
+        }
+        let window = self.window_of(if is_analysis { at } else { analysis_at });
+        let mut ended = None;
+        if self.current.as_ref().is_none_or(|run| run.started_at != window.0) {
+            if !is_analysis {
+                // The window of its analysis is over.
+                counts.labels_unattributed += 1;
+                return None;
+            }
+            ended = self.current.take();
+            self.current = Some(Run::start(&self.definition, &self.recorder, window));
+        }
+        if let Some(run) = &mut self.current {
+            run.feed(at, event, line, counts);
+        }
+        ended.map(Run::conclude)
+    }
+
+    /// The run that was under way when the recording ended.
+    pub(crate) fn finish(self) -> Option<Run> {
+        self.current
+    }
+
+    /// The window a time lies in, from its start to the start of the next.
+    fn window_of(&mut self, at: Timestamp) -> (Timestamp, Option<Timestamp>) {
+        let origin = *self.from.get_or_insert(at);
+        match self.window {
+            None => (origin, None),
+            Some(length) => {
+                let passed = at.since(origin).ms() / length.ms();
+                let start = origin.plus(Duration::from_ms(passed * length.ms()));
+                (start, Some(start.plus(length)))
+            }
+        }
+    }
+}
+
+impl Run {
+    fn start(
+        definition: &Definition,
+        recorder: &Definition,
+        (started_at, ends_at): (Timestamp, Option<Timestamp>),
+    ) -> Self {
+        let start = |definition: &Definition| {
+            let mut rollout = Rollout::new(definition.clone());
+            let action = Action {
+                command: Command::Start,
+                actor: Actor::new("replay").expect("a short name is valid"),
+                note: Note::new("the recording starts").expect("a short note is valid"),
+            };
+            rollout
+                .apply(started_at, Event::Action(action))
+                .expect("a draft can always be started");
+            rollout
+        };
+        let rollout = start(definition);
+        let drawn = Serving::split(definition.split().clone(), definition.experiment().ab.share);
+        Self {
+            started_at,
+            ends_at,
+            decisions: Vec::new(),
+            serving: rollout.serving(),
+            rollout,
+            recorder: start(recorder),
+            drawn,
+        }
+    }
+
+    fn feed(&mut self, at: Timestamp, event: Recorded, line: u64, counts: &mut Counts) {
+        self.meet_deadlines(at);
+        let is_analysis = event.is_analysis();
+        let (serving, drawn) = (&self.serving, &self.drawn);
+        let recorded = event.clone().event(|camera| drawn.assign(camera).variant);
+        let served = event.event(|camera| serving.assign(camera).variant);
+        match self.recorder.apply(at, recorded) {
+            Ok(_) if is_analysis => counts.used += 1,
+            Ok(_) => counts.labels_used += 1,
+            Err(Rejection::Duplicate { .. }) => counts.duplicates += 1,
+            // The record it repeats has been counted.
+            Err(Rejection::SameLabel { .. }) => {}
+            Err(Rejection::UnknownAnalysis { .. }) => counts.labels_unattributed += 1,
+            Err(
+                why @ (Rejection::TooManyCameras { .. }
+                | Rejection::TimeRanBackwards { .. }
+                | Rejection::TickDue { .. }
+                | Rejection::NotStarted
+                | Rejection::NotAllowed { .. }),
+            ) => counts.reject(line, why.to_string()),
+        }
+        // What the recorder refused, the rollout refuses for the same reason; it was counted there.
+        let decisions = self.rollout.apply(at, served).unwrap_or_default();
+        self.take(decisions);
+    }
+
+    fn meet_deadlines(&mut self, until: Timestamp) {
+        while let Some((deadline, _)) = self.rollout.next_deadline() {
+            if deadline > until {
+                return;
+            }
+            let ticked = self.rollout.apply(deadline, Event::Tick);
+            self.take(ticked.expect("deadlines come in order"));
+        }
+    }
+
+    fn take(&mut self, decisions: Vec<Decision>) {
+        if !decisions.is_empty() {
+            self.serving = self.rollout.serving();
+            self.decisions.extend(decisions);
+        }
+    }
+
+    /// Lets the time of a whole window pass: a test as long as its window is over then.
+    fn conclude(mut self) -> Self {
+        if let Some(ends_at) = self.ends_at {
+            self.meet_deadlines(ends_at.plus(Duration::ONE_MS));
+        }
+        self
+    }
+
+    pub(crate) fn ending(&self) -> Ending {
+        let state = self.rollout.lifecycle().state;
+        match (state.phase, state.condition) {
+            (Phase::RolledBack, _) => Ending::RolledBack,
+            (Phase::Full, _) => Ending::Promoted,
+            (_, Condition::Expired) => Ending::Expired,
+            _ => Ending::Undecided,
+        }
+    }
+
+    /// The decision that led to the ending.
+    pub(crate) fn deciding(&self) -> Option<&Decision> {
+        self.decisions.iter().rev().find(|decision| {
+            matches!(
+                decision.transition,
+                Transition::RollBack | Transition::OpenFull | Transition::Expire
+            )
+        })
+    }
+}
