@@ -68,7 +68,11 @@ pub enum Admission {
 impl Admission {
     /// Computes `floor(share * 2^64)`, exact because scaling by a power of two is.
     pub fn of(share: Share) -> Self {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 <= share < 1")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 <= share < 1"
+        )]
         if share >= Share::ALL {
             Self::All
         } else {
@@ -325,10 +329,9 @@ impl Catalog {
     pub fn assign(&self, key: &str, camera: &CameraId) -> Assignment {
         match self.entries.find(Self::key_hash(key), |(k, _)| k.as_str() == key) {
             Some((_, serving)) => serving.assign(camera),
-            None => Assignment {
-                variant: Variant::Control,
-                reason: ServeReason::UnknownExperiment,
-            },
+            None => {
+                Assignment { variant: Variant::Control, reason: ServeReason::UnknownExperiment }
+            }
         }
     }
 

@@ -3,8 +3,8 @@
 use core::fmt;
 
 use crate::event::{Actor, Command, Note};
-use crate::exposure::Window;
 use crate::experiment::Digest;
+use crate::exposure::Window;
 use crate::phase::{State, Transition};
 use crate::promotion::Proof;
 use crate::tally::Tally;

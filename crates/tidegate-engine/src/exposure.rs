@@ -24,7 +24,10 @@ impl Fingerprint {
     }
 
     const fn hash(self) -> u64 {
-        #[expect(clippy::cast_possible_truncation, reason = "the low half is a good hash by itself")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the low half is a good hash by itself"
+        )]
         let low = self.0 as u64;
         low
     }
@@ -65,8 +68,9 @@ pub(crate) struct Exposures {
     queue: VecDeque<Exposure>,
     /// Number of exposures ever dropped from the front: the queue's index 0 is this sequence number.
     dropped: u64,
-    /// Sequence numbers by fingerprint.
-    index: HashTable<u64>,
+    /// The low halves of sequence numbers by fingerprint. Fewer than 2^32 are open at once, so the low
+    /// half tells them apart, and the index is half as large for the cache.
+    index: HashTable<u32>,
 }
 
 impl Exposures {
@@ -97,7 +101,7 @@ impl Exposures {
 
     /// Adds an exposure that is not there yet.
     pub(crate) fn push(&mut self, exposure: Exposure) {
-        let sequence = self.dropped + self.queue.len() as u64;
+        let sequence = low_half(self.dropped + self.queue.len() as u64);
         self.queue.push_back(exposure);
         let (queue, dropped) = (&self.queue, self.dropped);
         self.index.insert_unique(exposure.fingerprint.hash(), sequence, |sequence| {
@@ -123,9 +127,10 @@ impl Exposures {
 
     fn drop_oldest(&mut self) {
         if let Some(oldest) = self.queue.pop_front() {
-            let sequence = self.dropped;
+            let sequence = low_half(self.dropped);
             self.dropped += 1;
-            if let Ok(entry) = self.index.find_entry(oldest.fingerprint.hash(), |s| *s == sequence) {
+            if let Ok(entry) = self.index.find_entry(oldest.fingerprint.hash(), |s| *s == sequence)
+            {
                 entry.remove();
             }
         }
@@ -141,8 +146,14 @@ impl Exposures {
 }
 
 /// The queue's index of a sequence number that has not been dropped.
-fn offset(sequence: u64, dropped: u64) -> usize {
-    usize::try_from(sequence - dropped).expect("the queue fits in memory")
+const fn offset(sequence: u32, dropped: u64) -> usize {
+    sequence.wrapping_sub(low_half(dropped)) as usize
+}
+
+const fn low_half(sequence: u64) -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is what is wanted")]
+    let low = sequence as u32;
+    low
 }
 
 #[cfg(test)]

@@ -136,7 +136,10 @@ mod tests {
         let fault = |text: &str| text.parse::<CameraId>().unwrap_err().to_string();
         let allowed = "allowed: 1 to 128 of A-Z a-z 0-9 . _ : / -";
         assert_eq!(fault(""), alloc::format!("camera id `` is empty, {allowed}"));
-        assert_eq!(fault("a b"), alloc::format!("camera id `a b` has the character ' ', {allowed}"));
+        assert_eq!(
+            fault("a b"),
+            alloc::format!("camera id `a b` has the character ' ', {allowed}")
+        );
         assert!(fault(&"x".repeat(129)).contains("is 129 bytes long"));
         assert!(fault("tür\n").contains("`t\\u{fc}r\\n` has the character 'ü'"));
     }

@@ -101,7 +101,11 @@ impl Latency {
     pub fn from_ms(ms: f64) -> Result<Self, OutOfRange> {
         let ms = within("latency in ms", ms, &Self::RANGE_MS)?;
         // At most 6e8, which fits; `f64::round` needs std, and truncating x + 0.5 is the same for x >= 0.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked above"
+        )]
         let us = (ms * 1_000.0 + 0.5) as u32;
         Ok(Self(us))
     }
@@ -131,7 +135,11 @@ impl RiskScore {
     /// [`OutOfRange`] for anything else: fractions, NaN and infinities included.
     pub fn new(value: f64) -> Result<Self, OutOfRange> {
         let checked = within("risk score", value, &Self::RANGE)?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked above"
+        )]
         let score = checked as u8;
         if f64::from(score).to_bits() == checked.to_bits() {
             Ok(Self(score))

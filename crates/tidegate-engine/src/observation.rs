@@ -131,10 +131,8 @@ mod tests {
     use super::*;
 
     fn comparison(control_ms: f64, treatment_ms: f64) -> Comparison {
-        let answered = |ms| Outcome::Answered {
-            latency: Some(Latency::from_ms(ms).unwrap()),
-            score: None,
-        };
+        let answered =
+            |ms| Outcome::Answered { latency: Some(Latency::from_ms(ms).unwrap()), score: None };
         Comparison {
             id: "e1".parse().unwrap(),
             camera: "c1".parse().unwrap(),

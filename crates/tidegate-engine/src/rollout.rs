@@ -260,7 +260,11 @@ impl Rollout {
         Ok(())
     }
 
-    fn absorb_comparison(&mut self, at: Timestamp, comparison: &Comparison) -> Result<(), Rejection> {
+    fn absorb_comparison(
+        &mut self,
+        at: Timestamp,
+        comparison: &Comparison,
+    ) -> Result<(), Rejection> {
         self.check_observable(at)?;
         let fingerprint = self.check_new(at, &comparison.id)?;
         let camera = self.camera(&comparison.camera)?;
@@ -297,7 +301,8 @@ impl Rollout {
         self.advance_time(at);
 
         // The shadow's sums are frozen once it is over: they are what the A/B test is measured from.
-        let frozen = exposure.window == Window::Shadow && self.lifecycle.state.phase != Phase::Shadow;
+        let frozen =
+            exposure.window == Window::Shadow && self.lifecycle.state.phase != Phase::Shadow;
         if !frozen {
             let place = (exposure.window, exposure.variant);
             self.fleet.relabel(exposure.camera, place, exposure.label, *label);
@@ -358,16 +363,20 @@ impl Rollout {
     fn window(&self, variant: Variant, comparable: Comparable) -> Window {
         let State { phase, condition } = self.lifecycle.state;
         match (phase, condition, variant, comparable) {
-            (_, Condition::Paused | Condition::Expired, _, _) | (_, _, _, Comparable::Overridden) => {
-                Window::Outside
-            }
+            (_, Condition::Paused | Condition::Expired, _, _)
+            | (_, _, _, Comparable::Overridden) => Window::Outside,
             (Phase::Shadow, _, Variant::Control, _) => Window::Shadow,
             (Phase::Ab, _, _, _) => Window::Ab,
             _ => Window::Outside,
         }
     }
 
-    fn expose(&mut self, fingerprint: Fingerprint, camera: u32, (window, variant): (Window, Variant)) {
+    fn expose(
+        &mut self,
+        fingerprint: Fingerprint,
+        camera: u32,
+        (window, variant): (Window, Variant),
+    ) {
         let at = self.lifecycle.now;
         self.exposures.push(Exposure { fingerprint, at, camera, variant, window, label: None });
         let open_max = self.definition.experiment().bounds.open_analyses_max;

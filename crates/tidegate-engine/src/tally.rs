@@ -170,7 +170,12 @@ impl Pairs {
     /// Adds one comparison; `warned` is its [latency warning].
     ///
     /// [latency warning]: crate::observation::Comparison::latency_warning
-    pub fn add(&mut self, outcomes: &ByVariant<Outcome>, alert_threshold: RiskScore, warned: Warned) {
+    pub fn add(
+        &mut self,
+        outcomes: &ByVariant<Outcome>,
+        alert_threshold: RiskScore,
+        warned: Warned,
+    ) {
         let (control, treatment) = (outcomes.control, outcomes.treatment);
         self.sides.control.add(control, alert_threshold);
         self.sides.treatment.add(treatment, alert_threshold);

@@ -74,7 +74,11 @@ impl Duration {
     /// [`OutOfRange`] outside [`Self::RANGE_HOURS`], NaN and infinities included.
     pub fn from_hours(hours: f64) -> Result<Self, OutOfRange> {
         let hours = within("duration in hours", hours, &Self::RANGE_HOURS)?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked above"
+        )]
         let ms = (hours * 3_600_000.0 + 0.5) as u64;
         Ok(Self(ms))
     }

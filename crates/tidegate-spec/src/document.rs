@@ -36,7 +36,10 @@ pub enum ParseError {
 ///
 /// # Errors
 /// The first fault of syntax, or all faults of content.
-pub fn read<T>(text: &str, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Result<T, ParseError> {
+pub fn read<T>(
+    text: &str,
+    read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
+) -> Result<T, ParseError> {
     let table: toml::Table = match Syntax::of(text) {
         Syntax::Toml => toml::from_str(text)?,
         Syntax::Json => serde_json::from_str(text)?,

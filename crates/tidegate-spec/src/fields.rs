@@ -227,7 +227,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn nested<T>(&mut self, key: &str, table: &Table, read: impl FnOnce(&mut Fields<'_>) -> T) -> T {
+    fn nested<T>(
+        &mut self,
+        key: &str,
+        table: &Table,
+        read: impl FnOnce(&mut Fields<'_>) -> T,
+    ) -> T {
         let path = join(&self.path, key);
         let mut fields = Fields { table, path, known: Vec::new(), faults: self.faults };
         let value = read(&mut fields);

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use tidegate_engine::experiment::{Experiment, Watch};
 
 use crate::experiment::{
-    Evaluation, EXPIRIES, ExperimentFile, GATES, METRICS, MODES, RULES, SPLITS,
+    EXPIRIES, Evaluation, ExperimentFile, GATES, METRICS, MODES, RULES, SPLITS,
 };
 
 pub(crate) fn toml(file: &ExperimentFile) -> String {
@@ -48,14 +48,24 @@ fn write_head(text: &mut String, experiment: &Experiment) -> fmt::Result {
     line(text, "control", quoted(&experiment.control), "the prompt version in use")?;
     line(text, "treatment", quoted(&experiment.treatment), "the prompt version being tried")?;
     line(text, "alert_threshold", experiment.alert_threshold, "least score that alerts, 0 to 100")?;
-    line(text, "salt", quoted(experiment.salt.as_str()), "makes this split its own; default: the key")
+    line(
+        text,
+        "salt",
+        quoted(experiment.salt.as_str()),
+        "makes this split its own; default: the key",
+    )
 }
 
 fn write_phases(text: &mut String, experiment: &Experiment) -> fmt::Result {
     let (shadow, ab) = (&experiment.shadow, &experiment.ab);
     writeln!(text, "\n[shadow]")?;
     line(text, "duration_hours", float(shadow.duration.hours()), "0 skips the shadow")?;
-    line(text, "sample", float(shadow.sample.value()), "share of analyses that run the treatment too")?;
+    line(
+        text,
+        "sample",
+        float(shadow.sample.value()),
+        "share of analyses that run the treatment too",
+    )?;
     let threshold = float(shadow.latency_warning_threshold.value());
     line(text, "latency_warning_threshold_pct", threshold, "slower than control by more warns")?;
     line(text, "gate", name_of(&GATES, &shadow.gate), names(&GATES))?;
@@ -93,7 +103,12 @@ fn write_limits(text: &mut String, experiment: &Experiment) -> fmt::Result {
     line(text, "rule", name_of(&RULES, &guardrails.rule), names(&RULES))?;
     let alpha = float(guardrails.alpha.value());
     line(text, "alpha", alpha, "allowed chance of a false rollback; threshold cannot keep it")?;
-    line(text, "enabled", guardrails.watch == Watch::On, "false: nothing is rolled back or promoted")?;
+    line(
+        text,
+        "enabled",
+        guardrails.watch == Watch::On,
+        "false: nothing is rolled back or promoted",
+    )?;
 
     let promotion = &experiment.promotion;
     writeln!(text, "\n[promotion]")?;

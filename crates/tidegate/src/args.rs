@@ -115,7 +115,8 @@ fn parse_camera(text: &str) -> Result<CameraId, String> {
 }
 
 fn parse_share(text: &str) -> Result<Share, String> {
-    let number: f64 = text.parse().map_err(|_| format!("`{text}` is no number, allowed: 0 to 1"))?;
+    let number: f64 =
+        text.parse().map_err(|_| format!("`{text}` is no number, allowed: 0 to 1"))?;
     Share::new(number).map_err(|error| error.to_string())
 }
 
@@ -129,7 +130,8 @@ fn parse_preset(text: &str) -> Result<Preset, String> {
 
 fn parse_window(text: &str) -> Result<tidegate_engine::time::Duration, String> {
     let hint = "allowed: a length above zero, such as 48h or 30m";
-    let length = crate::replay::time::parse_length(text).map_err(|_| format!("`{text}`: {hint}"))?;
+    let length =
+        crate::replay::time::parse_length(text).map_err(|_| format!("`{text}`: {hint}"))?;
     if length.is_zero() { Err(format!("`{text}`: {hint}")) } else { Ok(length) }
 }
 

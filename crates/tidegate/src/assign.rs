@@ -27,7 +27,8 @@ pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure
     }
     let mut faults = 0_u64;
     for (number, line) in (1_u64..).zip(stdin.split(b'\n')) {
-        let line = line.map_err(|source| Failure::Unreadable { path: "standard input".into(), source })?;
+        let line =
+            line.map_err(|source| Failure::Unreadable { path: "standard input".into(), source })?;
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end_matches('\r');
         if text.is_empty() {

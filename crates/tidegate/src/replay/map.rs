@@ -109,11 +109,8 @@ impl Map {
 
 fn read_map(fields: &mut Fields<'_>) -> Map {
     let layouts = [("csv", Layout::Csv), ("jsonl", Layout::JsonLines)];
-    let units = [
-        ("iso8601", TimeUnit::Iso8601),
-        ("s", TimeUnit::Seconds),
-        ("ms", TimeUnit::Milliseconds),
-    ];
+    let units =
+        [("iso8601", TimeUnit::Iso8601), ("s", TimeUnit::Seconds), ("ms", TimeUnit::Milliseconds)];
     let layout = fields.choice("format", &layouts);
     let delimiters = [(",", b','), (";", b';'), ("\t", b'\t'), ("|", b'|')];
     let delimiter = fields.choice("delimiter", &delimiters).unwrap_or(b',');
@@ -123,13 +120,11 @@ fn read_map(fields: &mut Fields<'_>) -> Map {
     fields.table("columns", |fields| read_sources(fields, Source::Column, &mut sources));
     fields.table("fixed", |fields| read_sources(fields, Source::Fixed, &mut sources));
     let camera_modulo = fields.count("camera_modulo", 1..=limits::CAMERAS_MAX as u64);
-    let (latency_scale, score_scale) = fields.table("scale", |fields| {
-        (read_scale(fields, "latency_ms"), read_scale(fields, "score"))
-    });
+    let (latency_scale, score_scale) = fields
+        .table("scale", |fields| (read_scale(fields, "latency_ms"), read_scale(fields, "score")));
     let variants = fields.table("variants", read_variants);
-    let no_error = texts(fields, "no_error").unwrap_or_else(|| {
-        ["", "0", "false", "none", "null"].map(str::to_owned).to_vec()
-    });
+    let no_error = texts(fields, "no_error")
+        .unwrap_or_else(|| ["", "0", "false", "none", "null"].map(str::to_owned).to_vec());
     let labels = read_labels(fields);
     let otherwise = fields.choice("other_labels", &LABELS);
     let filters = read_filters(fields);
@@ -155,10 +150,13 @@ fn read_map(fields: &mut Fields<'_>) -> Map {
 fn check(fields: &mut Fields<'_>, map: &Map, step: Option<Duration>) {
     let has = |role| map.source(role).is_some();
     match (has(Role::Time), has(Role::Order)) {
-        (false, false) => fields.fault("columns.time", "is missing, allowed: a column; or columns.order"),
+        (false, false) => {
+            fields.fault("columns.time", "is missing, allowed: a column; or columns.order");
+        }
         (true, true) => fields.fault("columns.order", "is set beside columns.time, allowed: one"),
         (false, true) if step.is_none() => {
-            fields.fault("step", "is missing, allowed: the time between two places, such as \"1m\"");
+            fields
+                .fault("step", "is missing, allowed: the time between two places, such as \"1m\"");
         }
         _ => {}
     }
@@ -166,7 +164,8 @@ fn check(fields: &mut Fields<'_>, map: &Map, step: Option<Duration>) {
         fields.fault("columns.camera", "is missing, allowed: a column; or fixed.camera");
     }
     if has(Role::Variant) && map.variants.is_empty() {
-        fields.fault("variants", "is missing, allowed: control = [values] and treatment = [values]");
+        fields
+            .fault("variants", "is missing, allowed: control = [values] and treatment = [values]");
     }
     if has(Role::FeedbackTime) && !has(Role::Feedback) {
         fields.fault("columns.feedback", "is missing, allowed: a column, as feedback_time is set");
@@ -228,7 +227,11 @@ fn read_variants(fields: &mut Fields<'_>) -> BTreeMap<String, Variant> {
 fn read_labels(fields: &mut Fields<'_>) -> BTreeMap<String, Label> {
     if fields.value("labels").is_none() {
         let accurate = ("accurate".to_owned(), Label::Correct);
-        return LABELS.iter().map(|(name, label)| ((*name).to_owned(), *label)).chain([accurate]).collect();
+        return LABELS
+            .iter()
+            .map(|(name, label)| ((*name).to_owned(), *label))
+            .chain([accurate])
+            .collect();
     }
     fields.table("labels", |fields| {
         let mut labels = BTreeMap::new();
@@ -249,7 +252,9 @@ fn read_filters(fields: &mut Fields<'_>) -> Vec<(String, Vec<String>)> {
     for (column, value) in table {
         match scalars(value) {
             Some(values) => filters.push((column.clone(), values)),
-            None => fields.not_allowed(&format!("where.{column}"), value, "a value or a list of values"),
+            None => {
+                fields.not_allowed(&format!("where.{column}"), value, "a value or a list of values");
+            }
         }
     }
     filters

@@ -105,9 +105,8 @@ impl Recorded {
                 let outcome = match outcome {
                     Answer::Failed => Outcome::Failed,
                     Answer::Answered { latency_us, score } => Outcome::Answered {
-                        latency: latency_us.map(|us| {
-                            Latency::from_ms(f64::from(us) / 1_000.0).expect(valid)
-                        }),
+                        latency: latency_us
+                            .map(|us| Latency::from_ms(f64::from(us) / 1_000.0).expect(valid)),
                         score: score.map(|score| RiskScore::new(f64::from(score)).expect(valid)),
                     },
                 };
@@ -144,9 +143,7 @@ impl Sorter {
         self.0.push(event).map_err(Failure::Temporary)
     }
 
-    pub(crate) fn sorted(
-        self,
-    ) -> Result<impl Iterator<Item = Result<Recorded, Failure>>, Failure> {
+    pub(crate) fn sorted(self) -> Result<impl Iterator<Item = Result<Recorded, Failure>>, Failure> {
         let events = self.0.done().map_err(Failure::Temporary)?;
         Ok(events.map(|event| event.map_err(Failure::Temporary)))
     }

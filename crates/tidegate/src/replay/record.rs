@@ -96,16 +96,20 @@ impl<'a> RecordReader<'a> {
         }
     }
 
-    fn record(&self, values: &[Option<String>], variant: Option<Variant>) -> Result<Record, String> {
+    fn record(
+        &self,
+        values: &[Option<String>],
+        variant: Option<Variant>,
+    ) -> Result<Record, String> {
         let at = self.time(values)?;
         let camera = self.camera(values)?;
         let id = match self.text(values, Role::Id) {
             Some(text) => Some(text.parse::<AnalysisId>().map_err(|error| error.to_string())?),
             None => None,
         };
-        let failed = self
-            .text(values, Role::Error)
-            .is_some_and(|text| !self.map.no_error.iter().any(|none| none.eq_ignore_ascii_case(text)));
+        let failed = self.text(values, Role::Error).is_some_and(|text| {
+            !self.map.no_error.iter().any(|none| none.eq_ignore_ascii_case(text))
+        });
         let outcome = if failed {
             // What a failed call reports as its time or score is not an answer's.
             Outcome::Failed

@@ -7,10 +7,12 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use tidegate_engine::decision::{Cause, Evidence};
 use tidegate_engine::experiment::Definition;
+use tidegate_engine::id::CameraId;
+use tidegate_engine::number::RiskScore;
 use tidegate_engine::observation::Label;
 use tidegate_engine::tally::Tally;
-use tidegate_engine::threshold::Check;
-use tidegate_engine::variant::ByVariant;
+use tidegate_engine::threshold::{self, Check};
+use tidegate_engine::variant::{ByVariant, Variant};
 
 use super::counts::Counts;
 use super::run::Run;
@@ -104,7 +106,6 @@ struct Side {
 
 #[derive(Serialize)]
 struct Summary<'a> {
-    summary: bool,
     counts: &'a Counts,
     windows: u64,
     outcomes: &'a BTreeMap<&'static str, u64>,
@@ -120,8 +121,8 @@ impl From<&Tally> for Side {
             latency_ms_mean: tally.latency_ms_mean(),
             scored: tally.scored,
             score_mean: tally.score_mean(),
-            score_min: tally.score_min.map(|score| score.value()),
-            score_max: tally.score_max.map(|score| score.value()),
+            score_min: tally.score_min.map(RiskScore::value),
+            score_max: tally.score_max.map(RiskScore::value),
             alerts: tally.alerts,
             alert_rate: tally.alert_rate(),
             feedback: tally.feedback(),
@@ -203,7 +204,7 @@ impl<'a, W: Write> Report<'a, W> {
     fn summary(&mut self, counts: &Counts) -> Result<(), Failure> {
         if self.args.format == Format::Json {
             let outcomes = self.outcomes.clone();
-            let summary = Summary { summary: true, counts, windows: self.runs, outcomes: &outcomes };
+            let summary = Summary { counts, windows: self.runs, outcomes: &outcomes };
             return self.json(&summary);
         }
         let outcomes: Vec<String> =
@@ -262,19 +263,12 @@ impl<'a, W: Write> Report<'a, W> {
             let (at, to) = (time::shown(decision.at), decision.to);
             writeln!(self.out, "{at}  after {after:.2} h: {to}: {}", decision.cause)?;
         }
-        let evidence = match run.deciding() {
-            Some(decision) => decision.evidence.clone(),
-            None => {
-                writeln!(self.out, "undecided when the recording ended: {}", reason(run))?;
-                evidence_now(run)
-            }
-        };
-        let rows = ["at the decision", "in the whole recording"];
-        let rows = if run.deciding().is_some() { rows } else { ["at the end", rows[1]] };
-        for (title, evidence) in rows.into_iter().zip([evidence, recorded(run)]) {
-            writeln!(self.out, "\n{title}")?;
-            writeln!(self.out, "{}", self.comparison(&evidence))?;
+        if let Some(decision) = run.deciding() {
+            writeln!(self.out, "\nat the decision\n{}", self.comparison(&decision.evidence))?;
+        } else {
+            writeln!(self.out, "undecided when the recording ended: {}", reason(run))?;
         }
+        writeln!(self.out, "\nin the whole recording\n{}", self.comparison(&recorded(run)))?;
         if self.args.by_camera {
             writeln!(self.out)?;
             self.cameras(run)?;
@@ -283,7 +277,8 @@ impl<'a, W: Write> Report<'a, W> {
     }
 
     fn comparison(&self, evidence: &Evidence) -> Table {
-        let Check { fp_rate_increase, latency_increase_pct, error_rate_increase, .. } = evidence.check;
+        let Check { fp_rate_increase, latency_increase_pct, error_rate_increase, .. } =
+            evidence.check;
         let mut table = table(&["", "control", "treatment", "change", "limit"]);
         let mut row = |name: &str, cell: fn(&Tally) -> String, change: String, limit: String| {
             let cells = evidence.sides.map(cell);
@@ -337,7 +332,13 @@ impl<'a, W: Write> Report<'a, W> {
 
     fn cameras(&mut self, run: &Run) -> Result<(), Failure> {
         let mut table = table(&[
-            "camera", "variant", "analyses", "errors", "mean latency ms", "labels", "false positives",
+            "camera",
+            "variant",
+            "analyses",
+            "errors",
+            "mean latency ms",
+            "labels",
+            "false positives",
         ]);
         for (camera, variant, side) in sides_of_cameras(run) {
             table.add_row([
@@ -356,7 +357,7 @@ impl<'a, W: Write> Report<'a, W> {
 
     fn run_line<'c>(&self, run: &Run, counts: Option<&'c Counts>) -> RunLine<'c> {
         let deciding = run.deciding();
-        let evidence = deciding.map_or_else(|| evidence_now(run), |d| d.evidence.clone());
+        let evidence = deciding.map_or_else(|| run.rollout.evidence(), |d| d.evidence.clone());
         let steps = run.decisions.iter().map(|decision| StepLine {
             at: time::shown(decision.at),
             to: decision.to.to_string(),
@@ -413,25 +414,19 @@ fn reason(run: &Run) -> String {
     }
 }
 
-fn evidence_now(run: &Run) -> Evidence {
-    run.rollout.evidence()
-}
-
 /// All that was recorded, with what the rule says of it as a whole.
 fn recorded(run: &Run) -> Evidence {
     let sides = run.recorder.sums().ab;
     let borrowed = ByVariant { control: &sides.control, treatment: &sides.treatment };
     let samples = sides.map(Tally::feedback);
     let guardrails = &run.rollout.definition().experiment().guardrails;
-    let check = tidegate_engine::threshold::check(guardrails, borrowed, samples);
+    let check = threshold::check(guardrails, borrowed, samples);
     Evidence { sides, check, ..run.rollout.evidence() }
 }
 
-fn sides_of_cameras(
-    run: &Run,
-) -> impl Iterator<Item = (&tidegate_engine::id::CameraId, tidegate_engine::Variant, &Tally)> {
+fn sides_of_cameras(run: &Run) -> impl Iterator<Item = (&CameraId, Variant, &Tally)> {
     run.recorder.cameras().flat_map(|seen| {
-        tidegate_engine::Variant::ALL
+        Variant::ALL
             .into_iter()
             .map(|variant| (&seen.camera, variant, &seen.sums.ab[variant]))
             .filter(|(_, _, side)| side.analyses > 0)

@@ -39,7 +39,7 @@ pub(crate) struct Rows<R> {
 }
 
 enum Format {
-    Csv(Csv),
+    Csv(Box<Csv>),
     JsonLines(JsonLines),
 }
 
@@ -52,7 +52,7 @@ impl<R: BufRead> Rows<R> {
         columns: &[String],
     ) -> Result<Self, RowsError> {
         let format = match layout {
-            Layout::Csv => Format::Csv(Csv::new(&mut reader, delimiter, columns)?),
+            Layout::Csv => Format::Csv(Box::new(Csv::new(&mut reader, delimiter, columns)?)),
             Layout::JsonLines => Format::JsonLines(JsonLines {
                 columns: columns.to_vec(),
                 line: 0,
@@ -96,7 +96,11 @@ enum Oversized {
 }
 
 impl Csv {
-    fn new(reader: &mut impl BufRead, delimiter: u8, columns: &[String]) -> Result<Self, RowsError> {
+    fn new(
+        reader: &mut impl BufRead,
+        delimiter: u8,
+        columns: &[String],
+    ) -> Result<Self, RowsError> {
         let parser = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
         let mut csv = Self {
             parser,
@@ -176,15 +180,12 @@ impl Csv {
             if !begun {
                 // Blank lines before a record belong to no record.
                 let blank = input.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
-                let newlines = input[..blank].iter().filter(|byte| **byte == b'\n').count();
+                let newlines = memchr::memchr_iter(b'\n', &input[..blank]).count();
                 line = self.parser.line() + newlines as u64;
                 begun = blank < input.len();
             }
-            let (result, read, written, ended) = self.parser.read_record(
-                input,
-                &mut self.bytes[filled..],
-                &mut self.ends[fields..],
-            );
+            let (result, read, written, ended) =
+                self.parser.read_record(input, &mut self.bytes[filled..], &mut self.ends[fields..]);
             reader.consume(read);
             filled += written;
             fields += ended;

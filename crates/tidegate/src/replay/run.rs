@@ -63,7 +63,8 @@ impl Replay {
         everything.guardrails.watch = Watch::Off;
         everything.ab.steps.clear();
         everything.ab.duration = Duration::from_ms(u64::MAX);
-        let recorder = Definition::new(everything).expect("a longer test without a ramp is valid too");
+        let recorder =
+            Definition::new(everything).expect("a longer test without a ramp is valid too");
         Self { definition, recorder, window: args.window, from: args.from, current: None }
     }
 
