@@ -44,9 +44,7 @@ fn assignment(criterion: &mut Criterion) {
 
     let by_handle = serving("nemotron_prompt_v2");
     group.bench_function("by_handle", |bencher| {
-        bencher.iter(|| {
-            by_handle.assign(black_box(next.next().expect("a cycle does not end")))
-        });
+        bencher.iter(|| by_handle.assign(black_box(next.next().expect("a cycle does not end"))));
     });
 
     for experiments in [1, 16, 1024] {
@@ -59,7 +57,8 @@ fn assignment(criterion: &mut Criterion) {
         group.bench_function(format!("by_key_among_{experiments}"), |bencher| {
             bencher.iter(|| {
                 let key = next_key.next().expect("a cycle does not end");
-                catalog.assign(black_box(key), black_box(next.next().expect("a cycle does not end")))
+                catalog
+                    .assign(black_box(key), black_box(next.next().expect("a cycle does not end")))
             });
         });
     }

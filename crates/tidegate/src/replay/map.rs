@@ -253,7 +253,11 @@ fn read_filters(fields: &mut Fields<'_>) -> Vec<(String, Vec<String>)> {
         match scalars(value) {
             Some(values) => filters.push((column.clone(), values)),
             None => {
-                fields.not_allowed(&format!("where.{column}"), value, "a value or a list of values");
+                fields.not_allowed(
+                    &format!("where.{column}"),
+                    value,
+                    "a value or a list of values",
+                );
             }
         }
     }

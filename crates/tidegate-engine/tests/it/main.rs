@@ -1,0 +1,6 @@
+//! What the engine decides, shown on short stories.
+
+mod definition;
+mod golden;
+mod replaced;
+mod script;

@@ -1,0 +1,230 @@
+//! What is wrong with the system Tidegate replaces, point by point, and cannot happen here.
+//!
+//! Points 3, 6 and 7 are faults of the bare comparison of averages itself, which `rule = "threshold"`
+//! keeps on purpose; point 4 is about running prompts, which the engine never does.
+
+use tidegate_engine::assignment::{ServeReason, Split, SplitMethod};
+use tidegate_engine::experiment::{Definition, PromotionMode};
+use tidegate_engine::id::CameraId;
+use tidegate_engine::number::{Latency, Percent, Points, RiskScore, Share};
+use tidegate_engine::phase::Phase;
+use tidegate_engine::time::{Duration, Timestamp};
+use tidegate_engine::variant::Variant;
+use tidegate_engine::{Event, Rollout};
+
+use crate::script::{at, experiment, hours, tell};
+
+fn cameras(count: u32) -> Vec<CameraId> {
+    (0..count).map(|i| format!("camera-{i}").parse().unwrap()).collect()
+}
+
+#[test]
+fn point_01_after_a_rollback_or_a_stop_no_camera_gets_the_treatment() {
+    for end in ["roll_back", "stop"] {
+        let (rollout, _) = tell(experiment(), &format!("0 start\n1h {end}"));
+        let served = cameras(1_000)
+            .iter()
+            .filter(|camera| rollout.serve(camera).variant == Variant::Treatment)
+            .count();
+        assert_eq!(served, 0, "after {end}");
+    }
+}
+
+#[test]
+fn point_02_a_camera_keeps_its_variant_in_every_process_and_experiments_split_apart() {
+    let fleet = cameras(100_000);
+    let half = Share::new(0.5).unwrap();
+    let split = |salt: &str| Split::new(&salt.parse().unwrap(), &[], &[]);
+    let treated = |split: &Split, share| -> Vec<bool> {
+        fleet.iter().map(|c| split.assign(c, share).variant == Variant::Treatment).collect()
+    };
+    let (one, other) = (split("one"), split("other"));
+    // Two processes share nothing but the salt; tests/vectors pins the hash itself.
+    assert_eq!(treated(&one, half), treated(&split("one"), half));
+    // Uncorrelated: of 100,000 cameras about half agree; 6 standard deviations are 949.
+    let pairs = treated(&one, half).into_iter().zip(treated(&other, half));
+    let agree = pairs.filter(|(a, b)| a == b).count();
+    assert!((49_050..=50_950).contains(&agree), "{agree}");
+    // No surprise at any share: within 1 % of the fleet.
+    for percent in [1, 7, 10, 33, 50, 93] {
+        let share = Share::new(f64::from(percent) / 100.0).unwrap();
+        let count = treated(&one, share).into_iter().filter(|t| *t).count();
+        assert!(count.abs_diff(1_000 * percent as usize) <= 1_000, "{percent} %: {count}");
+    }
+}
+
+#[test]
+fn point_05_a_treatment_that_scores_everything_0_is_not_promoted() {
+    let mut automatic = experiment();
+    automatic.promotion.mode = PromotionMode::Automatic;
+    let story = |labels: &str| {
+        format!(
+            "0 start
+             1h a c door control 100 90 *5
+             1h a t gate treatment 100 0 *5
+             2h f c false_positive *3
+             {labels}
+             48h1ms tick"
+        )
+    };
+    // No false positives at all, as nothing alerts any more.
+    let (rollout, answers) = tell(automatic.clone(), &story("2h f t correct *5"));
+    assert_eq!(
+        answers[1],
+        "48h1ms ab -> ab (expired): The A/B test is over: Alert rate drop 100.0% exceeds threshold 50.0%"
+    );
+    assert_eq!(rollout.sums().ab.treatment.alert_rate().to_bits(), 0);
+    // Missed threats are counted as such, not as "no false positive".
+    let (rollout, answers) = tell(automatic, &story("2h f t missed_threat *5"));
+    assert_eq!(rollout.sums().ab.treatment.missed_threat_rate().to_bits(), 1.0_f64.to_bits());
+    assert_eq!(
+        answers[1],
+        "48h1ms ab -> ab (expired): The A/B test is over: Missed-threat rate increase 100.0% exceeds threshold 5.0%"
+    );
+}
+
+#[test]
+fn point_08_the_state_survives_its_process_and_a_second_start_is_refused() {
+    let story = "0 start\n1h a e door control 100 50";
+    let (rollout, _) = tell(experiment(), story);
+    let definition = Definition::new(experiment()).unwrap();
+    let restored = Rollout::restore(definition, rollout.snapshot()).unwrap();
+    assert_eq!(restored.snapshot(), rollout.snapshot());
+    let (_, answers) = tell(experiment(), &format!("{story}\n2h start"));
+    assert_eq!(answers[1], "2h refused: `start` is not allowed in ab");
+}
+
+#[test]
+fn point_08_an_expired_test_serves_control_and_counts_no_more() {
+    let (rollout, _) = tell(
+        experiment(),
+        "0 start
+         1h a e door control 100 50
+         48h1ms tick
+         50h a f door treatment 100 50",
+    );
+    let assignment = rollout.serve(&"door".parse().unwrap());
+    assert_eq!((assignment.variant, assignment.reason), (Variant::Control, ServeReason::Expired));
+    assert_eq!(rollout.sums().ab.treatment.analyses, 0);
+}
+
+#[test]
+fn point_08_nothing_is_recorded_before_the_start() {
+    let (rollout, answers) = tell(experiment(), "0 a e door control 100 50");
+    assert_eq!(answers, ["0 refused: the rollout has not started"]);
+    assert_eq!(rollout.cameras().count(), 0);
+}
+
+#[test]
+fn point_09_feedback_belongs_to_the_version_that_made_the_alert() {
+    // The camera moved from treatment to control meanwhile; its label stays with the treatment.
+    let (rollout, answers) = tell(
+        experiment(),
+        "0 start
+         1h a e door treatment 100 90
+         2h a f door control 100 90
+         3h f e false_positive
+         3h f e false_positive
+         3h a e door treatment 100 90
+         4h f e correct
+         5h f never false_positive",
+    );
+    let ab = rollout.sums().ab;
+    assert_eq!((ab.treatment.feedback(), ab.control.feedback()), (1, 0));
+    assert_eq!(ab.treatment.fp_rate().to_bits(), 0, "the later label replaced the earlier");
+    assert_eq!(
+        answers[1..],
+        [
+            "3h refused: analysis `e` carries this label already",
+            "3h refused: analysis `e` was reported before",
+            "5h refused: analysis `never` is unknown or its attribution window is over",
+        ]
+    );
+}
+
+#[test]
+fn point_09_feedback_finds_its_analysis_for_the_attribution_window() {
+    let (_, answers) = tell(
+        experiment(),
+        "0 start
+         0 a e door control 100 90
+         0 a g door control 100 90
+         1h pause
+         168h f e correct
+         168h1ms f g correct",
+    );
+    assert_eq!(
+        answers[2],
+        "168h1ms refused: analysis `g` is unknown or its attribution window is over"
+    );
+}
+
+#[test]
+fn point_10_a_shadow_with_90_percent_errors_never_reaches_a_camera() {
+    let mut shadowed = experiment();
+    shadowed.shadow.duration = hours(24.0);
+    shadowed.guardrails.min_samples = 100;
+    let (rollout, _) = tell(
+        shadowed,
+        "0 start
+         1h c ok door 100/50 100/50 *10
+         1h c bad door 100/50 fail *90
+         24h tick",
+    );
+    assert_eq!(rollout.lifecycle().state.phase, Phase::RolledBack);
+}
+
+#[test]
+fn point_11_numbers_that_are_none_are_refused_everywhere() {
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0] {
+        assert!(Points::new(value).is_err());
+        assert!(Percent::new(value).is_err());
+        assert!(Share::new(value).is_err());
+        assert!(Latency::from_ms(value).is_err());
+        assert!(RiskScore::new(value).is_err());
+        assert!(Duration::from_hours(value).is_err());
+    }
+    assert!(RiskScore::new(101.0).is_err());
+    // A start in the future cannot be written down, as the shell's clock says when the start is.
+    assert!(Timestamp::from_ms(i64::MAX).is_err());
+}
+
+#[test]
+fn point_12_what_is_kept_does_not_grow_with_the_analyses() {
+    let mut bounded = experiment();
+    bounded.bounds.open_analyses_max = 100;
+    let (mut rollout, _) = tell(bounded, "0 start");
+    let (more, _) = tell(experiment(), "0 start");
+    assert_eq!(more.snapshot().exposures.len(), 0);
+    for i in 0..10_000 {
+        let analysis = tidegate_engine::observation::Analysis {
+            id: Some(format!("e{i}").parse().unwrap()),
+            camera: "door".parse().unwrap(),
+            variant: Variant::Control,
+            outcome: tidegate_engine::observation::Outcome::Failed,
+        };
+        rollout.apply(at("1h"), Event::Analysis(analysis)).unwrap();
+    }
+    let snapshot = rollout.snapshot();
+    assert_eq!((snapshot.cameras.len(), snapshot.exposures.len()), (1, 100));
+    assert_eq!(snapshot.evicted, 9_900);
+    assert_eq!(rollout.sums().ab.control.errors, 10_000);
+}
+
+#[test]
+fn point_13_four_cameras_are_split_two_and_two() {
+    for salt in 0..100 {
+        let listed = cameras(4);
+        let mut balanced = experiment();
+        balanced.salt = format!("salt-{salt}").parse().unwrap();
+        balanced.assignment.method = SplitMethod::Balanced;
+        balanced.assignment.cameras.clone_from(&listed);
+        let definition = Definition::new(balanced).unwrap();
+        let share = definition.experiment().ab.share;
+        let treated = listed
+            .iter()
+            .filter(|c| definition.split().assign(c, share).variant == Variant::Treatment)
+            .count();
+        assert_eq!(treated, 2);
+    }
+}
