@@ -1,0 +1,7 @@
+//! Random events to the engine and to a naive model, compared after each; and what must hold of any
+//! sequence of events.
+
+mod agreement;
+mod generate;
+mod naive;
+mod properties;

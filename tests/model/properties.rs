@@ -1,0 +1,132 @@
+//! What must hold of any story.
+
+use proptest::prelude::*;
+use tidegate_engine::assignment::Split;
+use tidegate_engine::experiment::{Definition, Watch};
+use tidegate_engine::id::CameraId;
+use tidegate_engine::number::Share;
+use tidegate_engine::variant::Variant;
+use tidegate_engine::{Event, Rollout};
+
+use crate::generate::{Story, story};
+
+fn rollout(story: &Story) -> Rollout {
+    Rollout::new(Definition::new(story.experiment.clone()).expect("the settings agree"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_rejected_event_changes_nothing(story in story()) {
+        let mut rollout = rollout(&story);
+        for (at, event) in story.events {
+            let before = rollout.snapshot();
+            if rollout.apply(at, event).is_err() {
+                prop_assert_eq!(rollout.snapshot(), before);
+            }
+        }
+    }
+
+    #[test]
+    fn a_restart_between_any_two_events_changes_no_decision(story in story()) {
+        let mut lasting = rollout(&story);
+        let mut restarted = rollout(&story);
+        for (at, event) in story.events {
+            let definition = restarted.definition().clone();
+            restarted = Rollout::restore(definition, restarted.snapshot()).expect("our own snapshot");
+            prop_assert_eq!(restarted.apply(at, event.clone()), lasting.apply(at, event));
+            prop_assert_eq!(restarted.snapshot(), lasting.snapshot());
+            prop_assert_eq!(restarted.sums(), lasting.sums());
+            prop_assert_eq!(restarted.next_deadline(), lasting.next_deadline());
+        }
+    }
+
+    #[test]
+    fn the_journal_gives_the_same_state_without_deciding_again(story in story()) {
+        let mut live = rollout(&story);
+        let mut recalled = rollout(&story);
+        for (at, event) in story.events {
+            if let Ok(decisions) = live.apply(at, event.clone()) {
+                prop_assert_eq!(recalled.recall_event(at, &event), Ok(()));
+                for decision in &decisions {
+                    prop_assert_eq!(recalled.recall_decision(decision), Ok(()));
+                }
+                prop_assert_eq!(recalled.snapshot(), live.snapshot());
+            }
+        }
+    }
+
+    /// Where a rule may act, the first to pass a limit ends the comparison, and that one depends on the
+    /// order. The sums never do.
+    #[test]
+    fn the_order_of_reports_at_the_same_time_does_not_matter_for_the_sums(
+        story in story(),
+        swaps in proptest::collection::vec((0_usize..150, 0_usize..150), 0..100),
+    ) {
+        let mut story = story;
+        story.experiment.guardrails.watch = Watch::Off;
+        // Every id once, and room for all: which of two reports is the duplicate does depend on order.
+        story.experiment.bounds.open_analyses_max = 1_000;
+        story.experiment.bounds.cameras_max = 100;
+        let mut reports: Vec<Event> = Vec::new();
+        let mut seen = std::collections::BTreeSet::new();
+        for (_, event) in &story.events {
+            let id = match event {
+                Event::Analysis(analysis) => analysis.id.clone(),
+                Event::Comparison(comparison) => Some(comparison.id.clone()),
+                Event::Feedback(_) | Event::Tick | Event::Action(_) => continue,
+            };
+            if id.is_none_or(|id| seen.insert(id)) {
+                reports.push(event.clone());
+            }
+        }
+        let mut shuffled = reports.clone();
+        for (a, b) in swaps {
+            if a < shuffled.len() && b < shuffled.len() {
+                shuffled.swap(a, b);
+            }
+        }
+        let sums = |reports: Vec<Event>| {
+            let mut rollout = rollout(&story);
+            let at = tidegate_engine::time::Timestamp::EPOCH;
+            let start = crate::generate::action(tidegate_engine::event::Command::Start);
+            rollout.apply(at, start).expect("a draft can be started");
+            for report in reports {
+                rollout.apply(at, report).expect("a new report");
+            }
+            let mut cameras: Vec<_> = rollout.cameras().cloned().collect();
+            cameras.sort_by(|a, b| a.camera.cmp(&b.camera));
+            (*rollout.sums(), cameras)
+        };
+        prop_assert_eq!(sums(reports), sums(shuffled));
+    }
+
+    #[test]
+    fn a_larger_share_only_moves_cameras_from_control_to_treatment(
+        salt in "[A-Za-z0-9._:/-]{1,128}",
+        names in proptest::collection::btree_set("[A-Za-z0-9._:/-]{1,128}", 2..40),
+        listed in any::<bool>(),
+        shares in (0.0..=1.0_f64, 0.0..=1.0_f64),
+    ) {
+        let cameras: Vec<CameraId> = names.iter().map(|n| n.parse().expect("a name")).collect();
+        let fleet = if listed { cameras.as_slice() } else { &[] };
+        let split = Split::new(&salt.parse().expect("a salt"), &[], fleet);
+        let [small, large] = [shares.0.min(shares.1), shares.0.max(shares.1)]
+            .map(|share| Share::new(share).expect("in range"));
+        for camera in &cameras {
+            if split.assign(camera, small).variant == Variant::Treatment {
+                prop_assert_eq!(split.assign(camera, large).variant, Variant::Treatment);
+            }
+            prop_assert_eq!(split.assign(camera, Share::NONE).variant, Variant::Control);
+            prop_assert_eq!(split.assign(camera, Share::ALL).variant, Variant::Treatment);
+        }
+        if listed {
+            let treated = |share| {
+                cameras.iter().filter(|c| split.assign(c, share).variant == Variant::Treatment).count()
+            };
+            let wanted = small.value() * cameras.len() as f64;
+            prop_assert!((treated(small) as f64 - wanted).abs() <= 0.5);
+        }
+    }
+}
