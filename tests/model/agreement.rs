@@ -55,8 +55,9 @@ fn compare(rollout: &Rollout, naive: &Naive) -> Result<(), String> {
     }
     for variant in Variant::ALL {
         same_sums("ab", &rollout.sums().ab[variant], &naive.test(variant))?;
-        same_sums("shadow", &rollout.sums().pairs.sides[variant], &naive.compared(variant))?;
+        same_sums("comparisons", &rollout.sums().pairs.sides[variant], &naive.compared(variant))?;
     }
+    same_sums("shadow control", &rollout.sums().shadow, &naive.shadow())?;
     let finding = match rollout.check().finding {
         Finding::Disabled => "disabled",
         Finding::InsufficientSamples { .. } => "insufficient",

@@ -359,6 +359,12 @@ impl Naive {
         count(self.entries.iter().filter(of).map(|e| (e.outcome, e.label_counts)))
     }
 
+    /// Counts what the control did in shadow, compared or not.
+    pub(crate) fn shadow(&self) -> Counted {
+        let of = |entry: &&Entry| entry.stage == Some(Stage::Shadow);
+        count(self.entries.iter().filter(of).map(|e| (e.outcome, e.label_counts)))
+    }
+
     /// Counts one side of the shadow's comparisons.
     pub(crate) fn compared(&self, variant: Variant) -> Counted {
         count(self.entries.iter().filter_map(|entry| {
