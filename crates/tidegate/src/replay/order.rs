@@ -5,6 +5,7 @@
 
 use std::cmp::Ordering;
 use std::io::{self, Read, Write};
+use std::iter;
 
 use extsort::{ExternalSorter, PushExternalSorter, Sortable};
 use serde::{Deserialize, Serialize};
@@ -122,29 +123,55 @@ impl Recorded {
 
 impl Sortable for Recorded {
     fn encode<W: Write>(&self, writer: &mut W) -> io::Result<()> {
-        bincode::serialize_into(writer, self).map_err(io::Error::other)
+        bincode::serialize_into(writer, self).map_err(|error| io_error(*error))
     }
 
     fn decode<R: Read>(reader: &mut R) -> io::Result<Self> {
-        bincode::deserialize_from(reader).map_err(io::Error::other)
+        bincode::deserialize_from(reader).map_err(|error| io_error(*error))
     }
 }
 
+/// Unwraps an I/O error: the sort knows the end of a segment by its kind.
+fn io_error(error: bincode::ErrorKind) -> io::Error {
+    if let bincode::ErrorKind::Io(error) = error { error } else { io::Error::other(error) }
+}
+
 /// Takes events in any order and gives them back by time, then by line.
-pub(crate) struct Sorter(PushExternalSorter<Recorded, fn(&Recorded, &Recorded) -> Ordering>);
+pub(crate) struct Sorter {
+    events: PushExternalSorter<Recorded, fn(&Recorded, &Recorded) -> Ordering>,
+    pushed: u64,
+}
 
 impl Sorter {
     pub(crate) fn new() -> Self {
         let sorter = ExternalSorter::new().with_segment_size(SEGMENT_EVENTS);
-        Self(sorter.pushed_by(|one, other| one.place().cmp(&other.place())))
+        let events: PushExternalSorter<_, fn(&Recorded, &Recorded) -> Ordering> =
+            sorter.pushed_by(|one, other| one.place().cmp(&other.place()));
+        Self { events, pushed: 0 }
     }
 
     pub(crate) fn push(&mut self, event: Recorded) -> Result<(), Failure> {
-        self.0.push(event).map_err(Failure::Temporary)
+        self.pushed += 1;
+        self.events.push(event).map_err(Failure::Temporary)
     }
 
-    pub(crate) fn sorted(self) -> Result<impl Iterator<Item = Result<Recorded, Failure>>, Failure> {
-        let events = self.0.done().map_err(Failure::Temporary)?;
-        Ok(events.map(|event| event.map_err(Failure::Temporary)))
+    /// Every event in order. Should a temporary file have lost some, the last item says so.
+    pub(crate) fn sorted(
+        self,
+    ) -> Result<impl Iterator<Item = Result<Recorded, Failure>>, Failure> {
+        let mut missing = self.pushed;
+        let mut events = self.events.done().map_err(Failure::Temporary)?;
+        Ok(iter::from_fn(move || match events.next() {
+            Some(event) => {
+                missing = missing.saturating_sub(1);
+                Some(event.map_err(Failure::Temporary))
+            }
+            None if missing > 0 => {
+                let lost = io::Error::other(format!("{missing} sorted records are missing"));
+                missing = 0;
+                Some(Err(Failure::Temporary(lost)))
+            }
+            None => None,
+        }))
     }
 }

@@ -207,9 +207,11 @@ impl<'a, W: Write> Report<'a, W> {
             let summary = Summary { counts, windows: self.runs, outcomes: &outcomes };
             return self.json(&summary);
         }
-        let outcomes: Vec<String> =
-            self.outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
-        writeln!(self.out, "\n{} windows: {}", self.runs, outcomes.join(", "))?;
+        if self.runs > 0 {
+            let outcomes: Vec<String> =
+                self.outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+            writeln!(self.out, "\nwindows: {} ({})", self.runs, outcomes.join(", "))?;
+        }
         self.records(counts)
     }
 
