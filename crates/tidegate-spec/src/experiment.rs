@@ -75,9 +75,7 @@ impl ExperimentFile {
             match Definition::new(experiment) {
                 Ok(definition) => Some(Self { definition, evaluation }),
                 Err(disagreements) => {
-                    for disagreement in &disagreements {
-                        fields.disagreement(disagreement);
-                    }
+                    fields.disagreements(&disagreements);
                     None
                 }
             }
@@ -109,12 +107,10 @@ fn read_experiment(fields: &mut Fields<'_>) -> Option<(Experiment, Option<Evalua
         control.unwrap_or_else(|| "control".parse().expect(valid)),
         treatment.unwrap_or_else(|| "treatment".parse().expect(valid)),
     );
-    if let Some(threshold) = fields.number("alert_threshold", &RiskScore::RANGE, RiskScore::new) {
-        experiment.alert_threshold = threshold;
-    }
-    if let Some(salt) = fields.id("salt") {
-        experiment.salt = salt;
-    }
+    let threshold = fields.count("alert_threshold", 0..=u64::from(limits::RISK_SCORE_MAX));
+    let threshold = threshold.and_then(|threshold| RiskScore::new(threshold as f64).ok());
+    set(&mut experiment.alert_threshold, threshold);
+    set(&mut experiment.salt, fields.id("salt"));
     fields.table("shadow", |fields| read_shadow(fields, &mut experiment.shadow));
     fields.table("ab", |fields| read_ab(fields, &mut experiment.ab));
     fields.table("guardrails", |fields| read_guardrails(fields, &mut experiment.guardrails));

@@ -8,6 +8,9 @@ use tidegate_engine::id::InvalidId;
 use tidegate_engine::number::OutOfRange;
 use toml::{Table, Value};
 
+/// What an id may be, for messages.
+const ID: &str = "a text of 1 to 128 of A-Z a-z 0-9 . _ : / -";
+
 /// One thing wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -68,16 +71,19 @@ impl<'a> Fields<'a> {
         self.faults.0.push(Fault { path, problem: problem.into() });
     }
 
-    /// Notes that settings do not agree; `problem` begins with the path of one of them.
+    /// Notes settings that do not agree; each problem begins with the path of one of them.
     ///
     /// Where the same table has a fault already, a default stands for what its owner meant, and a
     /// disagreement with it would mislead.
-    pub fn disagreement(&mut self, problem: &impl ToString) {
-        let text = problem.to_string();
-        let (path, problem) = text.split_once(' ').unwrap_or((&text, ""));
+    pub fn disagreements<T: ToString>(&mut self, problems: &[T]) {
         let table = |path: &str| path.split(['.', '[']).next().map(str::to_owned);
-        if !self.faults.iter().any(|fault| table(&fault.path) == table(path)) {
-            self.faults.0.push(Fault { path: path.to_owned(), problem: problem.to_owned() });
+        let faulty: Vec<_> = self.faults.iter().map(|fault| table(&fault.path)).collect();
+        for problem in problems {
+            let text = problem.to_string();
+            let (path, problem) = text.split_once(' ').unwrap_or((&text, ""));
+            if !faulty.contains(&table(path)) {
+                self.faults.0.push(Fault { path: path.to_owned(), problem: problem.to_owned() });
+            }
         }
     }
 
@@ -129,7 +135,7 @@ impl<'a> Fields<'a> {
             return self.id(key);
         }
         self.known.push(key);
-        self.fault(key, "is missing, allowed: 1 to 128 of A-Z a-z 0-9 . _ : / -");
+        self.fault(key, format!("is missing, allowed: {ID}"));
         None
     }
 
@@ -250,7 +256,7 @@ impl<'a> Fields<'a> {
 
     fn parse_id<T: FromStr<Err = InvalidId>>(&mut self, key: &str, value: &Value) -> Option<T> {
         let Some(text) = value.as_str() else {
-            self.not_allowed(key, value, "1 to 128 of A-Z a-z 0-9 . _ : / -");
+            self.not_allowed(key, value, ID);
             return None;
         };
         text.parse().map_err(|invalid: InvalidId| self.fault(key, format!("is no {invalid}"))).ok()

@@ -156,9 +156,7 @@ impl Sorter {
     }
 
     /// Every event in order. Should a temporary file have lost some, the last item says so.
-    pub(crate) fn sorted(
-        self,
-    ) -> Result<impl Iterator<Item = Result<Recorded, Failure>>, Failure> {
+    pub(crate) fn sorted(self) -> Result<impl Iterator<Item = Result<Recorded, Failure>>, Failure> {
         let mut missing = self.pushed;
         let mut events = self.events.done().map_err(Failure::Temporary)?;
         Ok(iter::from_fn(move || match events.next() {

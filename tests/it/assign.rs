@@ -1,0 +1,102 @@
+//! Assignment is the same in every process, and the same as anybody else's XXH3.
+
+use serde_json::Value;
+use tidegate_engine::assignment::Split;
+use tidegate_engine::id::CameraId;
+use tidegate_engine::number::Share;
+use tidegate_engine::variant::Variant;
+
+use crate::command::{run, run_with_input};
+
+fn vectors() -> Value {
+    let path = system_tests::repository("tests/vectors/assignment.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn the_engine_agrees_with_another_implementation_on_every_vector() {
+    let vectors = vectors();
+    let shares: Vec<f64> =
+        vectors["shares"].as_array().unwrap().iter().map(|s| s.as_f64().unwrap()).collect();
+    let cases = vectors["cases"].as_array().unwrap();
+    assert!(cases.len() >= 1_000, "{} cases", cases.len());
+    let mut lengths = std::collections::BTreeSet::new();
+    for case in cases {
+        let salt = case["salt"].as_str().unwrap().parse().unwrap();
+        let camera: CameraId = case["camera_id"].as_str().unwrap().parse().unwrap();
+        let split = Split::new(&salt, &[], &[]);
+        assert_eq!(split.hash(&camera).to_string(), case["hash"].as_str().unwrap(), "{case}");
+        for share in &shares {
+            let treated =
+                case["treated_at"].as_array().unwrap().iter().any(|s| s.as_f64() == Some(*share));
+            let expected = if treated { Variant::Treatment } else { Variant::Control };
+            let assigned = split.assign(&camera, Share::new(*share).unwrap());
+            assert_eq!(assigned.variant, expected, "{case} at {share}");
+        }
+        lengths.insert(camera.as_str().len());
+    }
+    assert_eq!(lengths, (1..=128).collect());
+}
+
+#[test]
+fn the_command_gives_one_json_object_for_each_camera_on_standard_input() {
+    let arguments =
+        ["assign", "--salt", "nemotron_prompt_v2", "--share", "0.95", "--format", "json"];
+    let ran = run_with_input(&arguments, b"front_door\nback_yard\r\n\n");
+    // The hashes are the first two vectors'.
+    assert_eq!(
+        ran.out,
+        "{\"camera_id\":\"front_door\",\"hash\":\"f7f8238c4253b6c8\",\"variant\":\"control\",\"reason\":\"split\"}\n\
+         {\"camera_id\":\"back_yard\",\"hash\":\"ad7a00eb348ec4ac\",\"variant\":\"treatment\",\"reason\":\"split\"}\n"
+    );
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!(run_with_input(&arguments, b"front_door\nback_yard\r\n\n").out, ran.out);
+}
+
+#[test]
+fn an_experiment_file_brings_its_salt_share_and_overrides() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("experiment.toml");
+    let text = "key = \"k\"\ncontrol = \"a\"\ntreatment = \"b\"\nsalt = \"nemotron_prompt_v2\"\n\
+                ab.treatment_percentage = 0.95\nassignment.overrides = { lab = \"treatment\" }\n";
+    std::fs::write(&file, text).unwrap();
+    let ran = run(&["assign", "--experiment", file.to_str().unwrap(), "lab", "front_door"]);
+    let lines: Vec<Vec<&str>> = ran.out.lines().map(|l| l.split_whitespace().collect()).collect();
+    assert_eq!(lines[0][2..], ["treatment", "override"]);
+    assert_eq!(lines[1], ["front_door", "f7f8238c4253b6c8", "control", "split"]);
+}
+
+#[test]
+fn a_camera_id_that_is_none_is_named_with_its_line_and_the_others_are_answered() {
+    let arguments = ["assign", "--salt", "s", "--share", "1"];
+    let ran = run_with_input(&arguments, b"ok\nnot ok\n\xff\nfine\n");
+    assert_eq!(ran.out.lines().count(), 2);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("line 2: camera id `not ok` has the character ' '"), "{}", ran.err);
+    assert!(ran.err.contains("line 3: camera id"), "{}", ran.err);
+}
+
+#[test]
+fn a_share_that_is_none_is_refused_with_its_range() {
+    for share in ["1.5", "NaN", "-inf", "-0.1", "half"] {
+        let ran = run(&["assign", "--salt", "s", &format!("--share={share}"), "door"]);
+        assert_eq!(ran.code, 2, "{share}");
+        assert!(ran.err.contains("allowed: 0 to 1"), "{}", ran.err);
+        assert_eq!(ran.out, "");
+    }
+    assert_eq!(run(&["assign", "--share", "0.5", "door"]).code, 2);
+}
+
+#[test]
+fn a_balanced_split_sends_unknown_cameras_by_hash() {
+    let salt = "s".parse().unwrap();
+    let listed: Vec<CameraId> = (0..7).map(|i| format!("c{i}").parse().unwrap()).collect();
+    let (balanced, hashed) = (Split::new(&salt, &[], &listed), Split::new(&salt, &[], &[]));
+    let half = Share::new(0.5).unwrap();
+    for i in 100..200 {
+        let unknown: CameraId = format!("c{i}").parse().unwrap();
+        assert_eq!(balanced.assign(&unknown, half), hashed.assign(&unknown, half));
+    }
+    let treated = listed.iter().filter(|c| balanced.assign(c, half).variant == Variant::Treatment);
+    assert_eq!(treated.count(), 4, "half of seven, rounded up");
+}

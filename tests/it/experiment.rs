@@ -1,0 +1,81 @@
+//! Experiment files: every sample is read, printed in full and read again, or refused with all faults.
+
+use std::path::PathBuf;
+
+use tidegate_spec::{ExperimentFile, Preset};
+
+use crate::command::run;
+
+fn samples(folder: &str) -> Vec<PathBuf> {
+    let folder = system_tests::repository("tests/samples/experiments").join(folder);
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|ending| ending != "faults"));
+    paths.sort();
+    assert!(paths.len() >= 3);
+    paths
+}
+
+#[test]
+fn a_valid_file_is_printed_with_all_its_defaults_and_means_the_same() {
+    for path in samples("valid") {
+        let file = ExperimentFile::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        for printed in [file.to_toml(), file.to_json()] {
+            let again = ExperimentFile::parse(&printed).unwrap();
+            assert_eq!(again.definition.digest(), file.definition.digest(), "{}", path.display());
+            assert_eq!(again.evaluation, file.evaluation);
+            assert_eq!(again.to_toml(), file.to_toml());
+        }
+        let path = path.to_str().unwrap();
+        assert_eq!(run(&["experiment", "check", path]).out, file.to_toml());
+        let json = run(&["experiment", "check", path, "--format", "json"]).out;
+        assert_eq!(json.trim_end(), file.to_json());
+    }
+}
+
+#[test]
+fn an_invalid_file_is_refused_with_every_fault_at_once() {
+    for path in samples("invalid") {
+        let folder = path.parent().unwrap();
+        let name = path.file_name().unwrap();
+        let ran: crate::command::Ran = crate::command::tidegate()
+            .current_dir(folder)
+            .args(["experiment", "check"])
+            .arg(name)
+            .output()
+            .unwrap()
+            .into();
+        let expected = std::fs::read_to_string(path.with_extension("faults")).unwrap();
+        assert_eq!(ran.err, expected, "{}", path.display());
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    }
+}
+
+#[test]
+fn the_presets_are_what_the_replaced_system_ran() {
+    let expected = [
+        ("production", "v1_original", "v2_calibrated", 0.5),
+        ("rubric_vs_current", "calibrated_system", "rubric_enhanced", 0.1),
+        ("cot_vs_current", "calibrated_system", "reasoning_enabled", 0.1),
+    ];
+    for ((name, control, treatment, share), (preset, _)) in expected.into_iter().zip(Preset::ALL) {
+        assert_eq!(name, preset);
+        let printed = run(&["experiment", "init", "--preset", name]).out;
+        let file = ExperimentFile::parse(&printed).unwrap();
+        let experiment = file.definition.experiment();
+        assert_eq!(experiment.control.as_str(), control);
+        assert_eq!(experiment.treatment.as_str(), treatment);
+        assert_eq!(experiment.ab.share.value().to_bits(), f64::to_bits(share));
+        assert_eq!(experiment.ab.duration.ms(), 48 * 3_600_000);
+        let guardrails = &experiment.guardrails;
+        assert_eq!(guardrails.max_fp_rate_increase.value().to_bits(), 0.05_f64.to_bits());
+        assert_eq!(guardrails.max_latency_increase.value().to_bits(), 50.0_f64.to_bits());
+        assert_eq!(guardrails.max_error_rate_increase.value().to_bits(), 0.05_f64.to_bits());
+        assert_eq!(guardrails.min_samples, 100);
+        assert_eq!(
+            file.evaluation.map_or(0, |evaluation| evaluation.metrics.len()),
+            if name == "production" { 0 } else { 4 }
+        );
+    }
+    assert_eq!(run(&["experiment", "init", "--preset", "none"]).code, 2);
+}

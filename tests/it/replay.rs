@@ -1,0 +1,222 @@
+//! Replays of small recordings whose answers are plain.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::command::{Ran, replay, run, tidegate};
+
+/// A recording with its experiment and map in a folder of its own.
+struct Case {
+    folder: TempDir,
+}
+
+impl Case {
+    fn new(name: &str, records: &str, experiment: &str, map: &str) -> Self {
+        let case = Self { folder: tempfile::tempdir().unwrap() };
+        std::fs::write(case.path(name), records).unwrap();
+        let head = "key = \"k\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n";
+        std::fs::write(case.path("experiment.toml"), format!("{head}{experiment}")).unwrap();
+        std::fs::write(case.path("map.toml"), map).unwrap();
+        case
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, name: &str, more: &[&str]) -> Ran {
+        let paths = [name, "experiment.toml", "map.toml"].map(|name| self.path(name));
+        let [records, experiment, map] = paths.each_ref().map(|path| path.to_str().unwrap());
+        let mut arguments = vec!["replay", records, "--experiment", experiment, "--map", map];
+        arguments.extend(more);
+        run(&arguments)
+    }
+
+    fn json(&self, name: &str, more: &[&str]) -> Vec<Value> {
+        let ran = self.run(name, &[more, &["--format", "json"]].concat());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+const MAP: &str = "columns = { time = \"t\", camera = \"c\", variant = \"v\", latency_ms = \"l\", \
+                   error = \"e\", feedback = \"f\", feedback_time = \"ft\" }\n\
+                   variants = { control = \"a\", treatment = [\"b\", \"b2\"] }\n";
+const NO_FLOOR: &str = "guardrails.min_samples = 0\n";
+
+#[test]
+fn late_feedback_and_rows_out_of_order_are_put_in_the_order_of_time() {
+    // By time: control and treatment at hour 1, the treatment's label at hour 2, the control's at 3.
+    let records = "t,c,v,l,e,f,ft\n\
+                   2026-01-01T01:00:00Z,x,b2,100,,false_positive,2026-01-01T03:00:00+01:00\n\
+                   2026-01-01T00:00:00Z,y,a,100,,correct,2026-01-01T03:00:00Z\n";
+    let case = Case::new("r.csv", records, "guardrails.min_samples = 1\n", MAP);
+    let run = &case.json("r.csv", &[])[0];
+    assert_eq!(run["outcome"], "rolled_back");
+    assert_eq!(run["guardrail"], "fp_rate");
+    // Only with the control's label at hour 3 had both their sample.
+    assert_eq!(run["decided_at"], "2026-01-01T03:00:00Z");
+    assert_eq!(run["hours_to_decision"], 3.0);
+    assert_eq!(run["evidence"]["fp_rate_increase"], 1.0);
+    assert_eq!(run["reason"], "FP rate increase 100.0% exceeds threshold 5.0%");
+}
+
+#[test]
+fn json_lines_and_csv_give_the_same_answer() {
+    let csv = "t,c,v,l,e,f,ft\n2026-01-01,x,a,100,,,\n2026-01-02,x,b,151,,,\n";
+    let lines = "{\"t\":\"2026-01-01\",\"c\":\"x\",\"v\":\"a\",\"l\":100}\n\
+                 {\"t\":\"2026-01-02\",\"c\":\"x\",\"v\":\"b\",\"l\":151.0,\"e\":null}\n";
+    let case = Case::new("r.csv", csv, NO_FLOOR, MAP);
+    std::fs::write(case.path("r.jsonl"), lines).unwrap();
+    let (by_csv, by_lines) = (case.json("r.csv", &[]), case.json("r.jsonl", &[]));
+    assert_eq!(by_csv, by_lines);
+    assert_eq!(by_csv[0]["reason"], "Latency increase 51.0% exceeds threshold 50.0%");
+}
+
+#[test]
+fn a_failed_call_has_no_latency_whatever_its_row_says() {
+    let records = "t,c,v,l,e,f,ft\n\
+                   2026-01-01T00:00:00Z,x,a,100,,,\n\
+                   2026-01-01T00:00:01Z,x,b,90,,,\n\
+                   2026-01-01T00:00:02Z,x,b,0,429,,\n";
+    let run = &Case::new("r.csv", records, NO_FLOOR, MAP).json("r.csv", &[])[0];
+    assert_eq!(run["guardrail"], "error_rate");
+    assert_eq!(run["recorded"]["treatment"]["latency_ms_mean"], 90.0);
+    assert_eq!(run["recorded"]["treatment"]["error_rate"], 0.5);
+}
+
+#[test]
+fn each_window_is_a_run_of_its_own() {
+    let records = "t,c,v,l,e,f,ft\n\
+                   2025-12-31T23:00:00Z,x,b,900,,,\n\
+                   2026-01-01T01:00:00Z,x,a,100,,,\n\
+                   2026-01-01T02:00:00Z,x,b,151,,,\n\
+                   2026-01-03T00:00:00Z,x,a,100,,,\n\
+                   2026-01-04T23:59:59Z,x,b,100,,,\n\
+                   2026-01-09T00:00:00Z,x,a,100,,,\n";
+    let case = Case::new("r.csv", records, NO_FLOOR, MAP);
+    let lines = case.json("r.csv", &["--window", "48h", "--from", "2026-01-01"]);
+    let outcomes: Vec<_> = lines[..3]
+        .iter()
+        .map(|run| (run["started_at"].as_str().unwrap(), run["outcome"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            ("2026-01-01T00:00:00Z", "rolled_back"),
+            ("2026-01-03T00:00:00Z", "expired"),
+            ("2026-01-09T00:00:00Z", "undecided"),
+        ]
+    );
+    assert_eq!(lines[3]["windows"], 3);
+    assert_eq!(lines[3]["counts"]["before_start"], 1);
+    assert_eq!(lines[3]["counts"]["used"], 5);
+    let text = case.run("r.csv", &["--window", "48h", "--from", "2026-01-01"]).out;
+    assert!(text.contains("windows: 3 (1 expired, 1 rolled_back, 1 undecided)"), "{text}");
+}
+
+#[test]
+fn filters_fixed_values_scales_and_orders_are_followed() {
+    let records = "n,who,region,seconds,p\n0,a,east,0.1,0.905\n1,b,east,0.2,0.1\n2,b,west,9,0.1\n3,z,east,9,0.1\n";
+    let map = "step = \"1h\"\nwhere = { region = [\"east\", \"north\"] }\n\
+               columns = { order = \"n\", variant = \"who\", latency_ms = \"seconds\", score = \"p\" }\n\
+               fixed = { camera = \"all\" }\nscale = { latency_ms = 1000, score = 100 }\n\
+               variants = { control = \"a\", treatment = \"b\" }\n";
+    let run = &Case::new("r.csv", records, NO_FLOOR, map).json("r.csv", &["--by-camera"])[0];
+    assert_eq!(run["counts"]["filtered"], 1);
+    assert_eq!(run["counts"]["other_variant"], 1);
+    assert_eq!(run["decided_at"], "1970-01-01T01:00:00Z");
+    assert_eq!(run["evidence"]["treatment"]["latency_ms_mean"], 200.0);
+    assert_eq!(run["cameras"][0]["camera_id"], "all");
+    assert_eq!(run["cameras"][0]["control"]["score_mean"], 91.0);
+}
+
+#[test]
+fn without_a_variant_the_split_by_hash_decides() {
+    let records = "t,c\n2026-01-01,front_door\n2026-01-01,back_yard\n";
+    let map = "columns = { time = \"t\", camera = \"c\" }\n";
+    let experiment = "salt = \"nemotron_prompt_v2\"\nab.treatment_percentage = 0.95\n";
+    let run = &Case::new("r.csv", records, experiment, map).json("r.csv", &["--by-camera"])[0];
+    // As the frozen vectors say: front_door control, back_yard treatment at 95 %.
+    assert_eq!(run["cameras"][0]["control"]["analyses"], 1);
+    assert_eq!(run["cameras"][1]["treatment"]["analyses"], 1);
+}
+
+#[test]
+fn a_map_that_cannot_work_is_refused_with_every_fault() {
+    let map =
+        "columns = { order = \"t\", variant = \"v\", color = \"c\" }\nscale = { score = nan }\n";
+    let case = Case::new("r.csv", "t\n", "", map);
+    let ran = case.run("r.csv", &[]);
+    assert_eq!(ran.code, 2);
+    for fault in [
+        "columns.color is not a known key",
+        "scale.score is nan, allowed: a number from 0.000000001 to 1000000000",
+        "step is missing",
+        "columns.camera is missing",
+        "variants is missing",
+    ] {
+        assert!(ran.err.contains(fault), "{fault}: {}", ran.err);
+    }
+}
+
+#[test]
+fn the_sample_recording_rolls_back_on_false_positives() {
+    let sample = system_tests::repository("scenarios/replay/sample.csv");
+    let ran = replay(&sample, "sample", "sample", &["--format", "json"]);
+    let run: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(run["outcome"], "rolled_back");
+    assert_eq!(run["guardrail"], "fp_rate");
+    // It had to wait for the hundredth label of the treatment.
+    assert_eq!(run["evidence"]["treatment"]["feedback"], 100);
+    assert_eq!(run["counts"]["used"], run["counts"]["read"]);
+}
+
+/// Reads the peak of the command's memory while it waits for more input.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_long_recording_needs_no_more_memory_than_a_short_one() {
+    let peak_kb = |rows: u32| {
+        let folder = system_tests::repository("scenarios/replay");
+        let case = Case::new(
+            "unused",
+            "",
+            "",
+            "columns = { time = \"t\", camera = \"c\" }\ntime_unit = \"ms\"\n",
+        );
+        let mut child = tidegate()
+            .current_dir(folder)
+            .args(["replay", "-", "--experiment"])
+            .args([case.path("experiment.toml"), "--map".into(), case.path("map.toml")])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = std::io::BufWriter::new(child.stdin.take().unwrap());
+        writeln!(stdin, "t,c").unwrap();
+        for row in 0..rows {
+            writeln!(stdin, "{},camera-{}", 1_700_000_000_000_u64 + u64::from(row), row % 100)
+                .unwrap();
+        }
+        drop(stdin);
+        // The kernel's high-water mark only rises, so the last reading before the end is the peak.
+        let status = format!("/proc/{}/status", child.id());
+        let mut peak = 0;
+        while let Ok(text) = std::fs::read_to_string(&status) {
+            let line = text.lines().find(|line| line.starts_with("VmHWM:"));
+            let Some(line) = line else { break };
+            let kb: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+            peak = peak.max(kb);
+        }
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        assert!(String::from_utf8(output.stdout).unwrap().contains(&format!("{rows} used")));
+        peak
+    };
+    let (short, long) = (peak_kb(150_000), peak_kb(1_500_000));
+    // Ten times the rows; the sort keeps 100,000 events at a time either way.
+    assert!(long < short + 16 * 1024, "{short} kB for 150,000 rows, {long} kB for 1,500,000");
+}

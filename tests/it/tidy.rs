@@ -1,0 +1,119 @@
+//! Rules about the code that are checked by machine.
+
+use std::path::Path;
+use std::process::Command;
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(system_tests::repository(path)).unwrap()
+}
+
+fn tree(package: &str) -> String {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--offline"])
+        .current_dir(system_tests::repository("."))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_engine_has_no_std() {
+    assert!(read("crates/tidegate-engine/src/lib.rs").contains("#![no_std]"));
+    let sources = system_tests::repository("crates/tidegate-engine/src");
+    for entry in std::fs::read_dir(sources).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("extern crate std") && !text.contains("std::time"), "{path:?}");
+    }
+}
+
+#[test]
+fn the_engine_depends_on_nothing_that_waits_or_draws() {
+    let tree = tree("tidegate-engine");
+    let allowed = [
+        "tidegate-engine",
+        "hashbrown",
+        "thiserror",
+        "thiserror-impl",
+        "proc-macro2",
+        "quote",
+        "syn",
+        "unicode-ident",
+        "xxhash-rust",
+    ];
+    for line in tree.lines() {
+        let name = line.split_whitespace().next().unwrap();
+        assert!(allowed.contains(&name), "the engine may not depend on {name}:\n{tree}");
+    }
+}
+
+#[test]
+fn engine_and_spec_hold_no_clock_no_io_and_no_randomness() {
+    let forbidden =
+        ["tokio", "axum", "sled", "tracing-subscriber", "rand", "getrandom", "chrono", "jiff"];
+    for package in ["tidegate-engine", "tidegate-spec"] {
+        let tree = tree(package);
+        for line in tree.lines() {
+            let name = line.split_whitespace().next().unwrap();
+            assert!(!forbidden.contains(&name), "{package} may not depend on {name}");
+        }
+    }
+    let spec = system_tests::repository("crates/tidegate-spec/src");
+    for entry in std::fs::read_dir(spec).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        for word in ["std::fs", "std::io", "std::net", "std::time", "std::env", "std::thread"] {
+            assert!(!text.contains(word), "tidegate-spec may not use {word}");
+        }
+    }
+}
+
+#[test]
+fn every_test_file_is_listed() {
+    for folder in ["tests/it", "tests/model", "crates/tidegate-engine/tests/it"] {
+        let main = read(&format!("{folder}/main.rs"));
+        for entry in std::fs::read_dir(system_tests::repository(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            assert!(name == "main" || main.contains(&format!("mod {name};")), "{folder}/{name}.rs");
+        }
+    }
+}
+
+#[test]
+fn every_map_and_experiment_that_ships_is_valid() {
+    let folder = system_tests::repository("scenarios/replay");
+    let mut experiments = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_str().unwrap().ends_with(".experiment.toml") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            tidegate_spec::ExperimentFile::parse(&text).unwrap();
+            experiments += 1;
+        }
+    }
+    assert!(experiments >= 4);
+}
+
+#[test]
+fn relative_links_of_the_documents_lead_somewhere() {
+    let mut documents = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned()];
+    for folder in ["docs", "docs/adr"] {
+        for entry in std::fs::read_dir(system_tests::repository(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if Path::new(&name).extension().is_some_and(|ending| ending == "md") {
+                documents.push(format!("{folder}/{name}"));
+            }
+        }
+    }
+    for document in documents {
+        let text = read(&document);
+        let folder = system_tests::repository(&document).parent().unwrap().to_owned();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = link.split('#').next().unwrap();
+            if !target.is_empty() && !target.contains("://") {
+                assert!(folder.join(target).exists(), "{document} links to {target}");
+            }
+        }
+    }
+}
