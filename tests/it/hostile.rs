@@ -103,11 +103,51 @@ fn an_open_quote_is_guessed_at_and_what_came_before_is_used() {
 
 #[test]
 fn more_cameras_than_allowed_are_rejected_with_their_lines() {
-    let rows: String =
-        (0..10_001).map(|i| format!("2026-03-02T00:00:01Z,e{i},c{i},v1,1,,50,,\n")).collect();
+    let row = |i| format!("2026-03-02T00:00:01Z,e{i},c{i},v1,1,,50,,\n");
+    let rows = (0..10_001).map(row).collect::<Vec<_>>().concat();
     let ran = replay_bytes(format!("{HEADER}{rows}").as_bytes());
     assert!(ran.out.contains("10001 read, 10000 used, 1 rejected"), "{}", ran.out);
     assert!(ran.out.contains("line 10002: more than 10000 cameras"), "{}", ran.out);
+}
+
+#[test]
+fn a_row_that_runs_on_over_lines_hints_at_an_open_quote() {
+    let open = format!("{HEADER}{GOOD}2026-03-02T00:00:01Z,\"e2,c1\n{GOOD}{GOOD}");
+    let ran = replay_bytes(open.as_bytes());
+    assert!(
+        ran.out.contains("line 3: the row has 2 fields, the header 9; it goes on to line"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn a_column_that_stands_twice_is_refused() {
+    let ran = replay_bytes(HEADER.replace("event", "time").as_bytes());
+    assert!(ran.err.contains("column \"time\" is in the header more than once"), "{}", ran.err);
+}
+
+#[test]
+fn a_json_list_is_told_from_json_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = folder.path().join("r.jsonl");
+    std::fs::write(&records, "[{\"time\": 1},\n{\"time\": 2}]\n").unwrap();
+    let ran = replay(&records, "sample", "sample", &[]);
+    assert!(
+        ran.out.contains("line 1: the line is no JSON object (one a line, no list)"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.contains("no row has the column \"camera\" that the map names"), "{}", ran.out);
+}
+
+#[test]
+fn an_endless_line_of_camera_ids_is_let_go_by() {
+    let input = [vec![b'x'; 3 * 1024 * 1024], b"\ndoor\n".to_vec()].concat();
+    let ran = run_with_input(&["assign", "--salt", "s", "--share", "1", "-"], &input);
+    assert_eq!(ran.out.lines().count(), 1);
+    assert!(ran.err.contains("line 1: longer than 1048576 bytes"), "{}", ran.err);
+    assert_eq!(ran.code, 2);
 }
 
 #[test]

@@ -20,3 +20,32 @@ fn the_first_command_prints_what_the_readme_shows() {
     let trimmed = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
     assert_eq!(trimmed(&run(&arguments).out), trimmed(shown));
 }
+
+#[test]
+fn the_map_in_the_readme_works_with_every_hint_uncommented() {
+    let readme = std::fs::read_to_string(system_tests::repository("README.md")).unwrap();
+    let map = readme.split("```toml\nwhere").nth(1).unwrap().split("```").next().unwrap();
+    let map = format!("where{map}");
+    // `step` and `camera_modulo` are for other recordings than this one, `[fixed]` repeats a column.
+    let hints = ["# time_unit", "# no_error", "# other_labels", "# format", "# delimiter"];
+    let uncommented: String = map
+        .lines()
+        .map(|line| if hints.iter().any(|h| line.starts_with(h)) { &line[2..] } else { line })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let records = "region,at,event,camera,prompt,seconds,error,risk,verdict,verdict_at\n\
+                   east,2026-03-02T00:00:00Z,e1,door,v2-hotfix,0.25,,77.6,nothing there,\n";
+    for map in [map.as_str(), &uncommented] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(path("map.toml"), map).unwrap();
+        std::fs::write(path("records.csv"), records).unwrap();
+        let experiment = system_tests::repository("scenarios/replay/sample.experiment.toml");
+        let (records, map) = (path("records.csv"), path("map.toml"));
+        let experiment = experiment.to_str().unwrap();
+        let ran = run(&["replay", &records, "--experiment", experiment, "--map", &map]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.out.contains("1 used, 1 labels"), "{}", ran.out);
+        assert!(ran.out.contains("250.00 ms") && ran.out.contains("78.0"), "{}", ran.out);
+    }
+}

@@ -71,7 +71,11 @@ fn json_lines_and_csv_give_the_same_answer() {
                  {\"t\":\"2026-01-02\",\"c\":\"x\",\"v\":\"b\",\"l\":151.0,\"e\":null}\n";
     let case = Case::new("r.csv", csv, NO_FLOOR, MAP);
     std::fs::write(case.path("r.jsonl"), lines).unwrap();
-    let (by_csv, by_lines) = (case.json("r.csv", &[]), case.json("r.jsonl", &[]));
+    let (mut by_csv, mut by_lines) = (case.json("r.csv", &[]), case.json("r.jsonl", &[]));
+    // Only a table's header can say that a column is there and always empty.
+    let unseen = |run: &mut Value| run["counts"]["unseen_columns"].take();
+    assert_eq!(unseen(&mut by_csv[0]), serde_json::json!([]));
+    assert_eq!(unseen(&mut by_lines[0]), serde_json::json!(["e", "f", "ft"]));
     assert_eq!(by_csv, by_lines);
     assert_eq!(by_csv[0]["reason"], "Latency increase 51.0% exceeds threshold 50.0%");
 }
@@ -143,6 +147,46 @@ fn without_a_variant_the_split_by_hash_decides() {
     // As the frozen vectors say: front_door control, back_yard treatment at 95 %.
     assert_eq!(run["cameras"][0]["control"]["analyses"], 1);
     assert_eq!(run["cameras"][1]["treatment"]["analyses"], 1);
+}
+
+#[test]
+fn a_row_without_its_variant_is_of_neither() {
+    let records =
+        "t,c,v,l,e,f,ft\n2026-01-01,x,a,100,,,\n2026-01-01,x,,5000,,,\n2026-01-01,x, ,5000,,,\n";
+    let run = &Case::new("r.csv", records, "", MAP).json("r.csv", &[])[0];
+    assert_eq!(run["counts"]["other_variant"], 2);
+    assert_eq!(run["counts"]["used"], 1);
+}
+
+#[test]
+fn cameras_with_an_override_are_counted_apart() {
+    let records = "t,c,v,l,e,f,ft\n2026-01-01,x,a,100,,,\n2026-01-01,lab,b,900,,,\n";
+    let experiment = format!("{NO_FLOOR}assignment.overrides = {{ lab = \"treatment\" }}\n");
+    let case = Case::new("r.csv", records, &experiment, MAP);
+    let run = &case.json("r.csv", &[])[0];
+    assert_eq!(run["outcome"], "undecided");
+    assert_eq!(run["overridden_analyses"], 1);
+    let text = case.run("r.csv", &[]).out;
+    assert!(text.contains("not compared: 1 analyses of cameras with an override"), "{text}");
+}
+
+#[test]
+fn feedback_that_comes_after_its_window_counts_in_none() {
+    let records = "t,c,v,l,e,f,ft\n\
+                   2026-01-01T00:00:00Z,x,a,100,,correct,\n\
+                   2026-01-01T00:00:00Z,x,b,100,,false_positive,2026-02-01\n";
+    let case = Case::new("r.csv", records, NO_FLOOR, MAP);
+    assert_eq!(
+        case.json("r.csv", &[])[0]["counts"]["labels_unattributed"],
+        1,
+        "a month is too late"
+    );
+    let records = records.replace("2026-02-01", "2026-01-03");
+    let case = Case::new("r.csv", &records, NO_FLOOR, MAP);
+    assert_eq!(case.json("r.csv", &[])[0]["guardrail"], "fp_rate");
+    let lines = case.json("r.csv", &["--window", "48h"]);
+    assert_eq!(lines[0]["outcome"], "undecided");
+    assert_eq!(lines[1]["counts"]["labels_unattributed"], 1);
 }
 
 #[test]

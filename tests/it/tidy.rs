@@ -34,6 +34,7 @@ fn the_engine_depends_on_nothing_that_waits_or_draws() {
     let allowed = [
         "tidegate-engine",
         "hashbrown",
+        "smol_str",
         "thiserror",
         "thiserror-impl",
         "proc-macro2",

@@ -33,7 +33,7 @@ proptest! {
 
 fn compare(rollout: &Rollout, naive: &Naive) -> Result<(), String> {
     let state = rollout.lifecycle().state;
-    let stage = match naive.stage {
+    let phase = match naive.stage {
         Stage::Draft => Phase::Draft,
         Stage::Shadow => Phase::Shadow,
         Stage::Ab => Phase::Ab,
@@ -48,7 +48,7 @@ fn compare(rollout: &Rollout, naive: &Naive) -> Result<(), String> {
         Mark::Paused => Condition::Paused,
         Mark::Expired => Condition::Expired,
     };
-    same("phase", &state.phase, &stage)?;
+    same("phase", &state.phase, &phase)?;
     same("condition", &state.condition, &mark)?;
     if naive.stage == Stage::Ab {
         same("step", &rollout.lifecycle().step, &naive.step)?;

@@ -190,9 +190,12 @@ impl Naive {
 
     fn end_test(&mut self, at: i64) {
         if self.proved() {
-            match self.experiment.promotion.mode {
-                PromotionMode::Automatic => self.enter(Stage::Full, at),
-                PromotionMode::Manual => self.mark = Mark::Expired,
+            // A person asked for it to stay where it is, or is to be asked.
+            let by_itself = self.experiment.promotion.mode == PromotionMode::Automatic;
+            if by_itself && self.mark == Mark::None {
+                self.enter(Stage::Full, at);
+            } else {
+                self.mark = Mark::Expired;
             }
             return;
         }
@@ -264,9 +267,16 @@ impl Naive {
             }
             Command::RollBack if running => self.enter(Stage::RolledBack, at),
             Command::Stop if running || self.stage == Stage::Draft => {
-                self.enter(Stage::Stopped, at)
+                self.enter(Stage::Stopped, at);
             }
-            _ => return false,
+            Command::Start
+            | Command::Pause
+            | Command::Resume
+            | Command::Hold
+            | Command::Advance
+            | Command::Complete
+            | Command::RollBack
+            | Command::Stop => return false,
         }
         true
     }
@@ -436,6 +446,8 @@ impl Naive {
             labelled(&treatment, Label::MissedThreat) - labelled(&control, Label::MissedThreat);
         let fp = [&control, &treatment].map(|side| labelled(side, Label::FalsePositive));
         self.finding() == "within"
+            && !control.labels.is_empty()
+            && !treatment.labels.is_empty()
             && missed <= guardrails.max_missed_threat_rate_increase.value()
             && fell(alerts(&control), alerts(&treatment)) <= guardrails.max_alert_rate_drop.value()
             && fell(fp[0], fp[1]) >= self.experiment.promotion.min_fp_reduction.value()
@@ -452,6 +464,8 @@ impl Naive {
             && self.mark == Mark::None
             && matches!(finding, "within" | "disabled")
             && self.experiment.shadow.gate == Gate::Automatic
+            && self.compared(Variant::Control).analyses
+                >= self.experiment.guardrails.min_samples.max(1)
             && self.elapsed(self.now) >= self.length
         {
             self.enter(Stage::Ab, self.now);

@@ -187,7 +187,7 @@ pub enum Rule {
 pub enum Watch {
     /// They act.
     On,
-    /// They are computed by nobody and stop nothing; nothing is promoted by itself either.
+    /// They stop nothing, and nothing is promoted by itself either.
     Off,
 }
 

@@ -32,6 +32,18 @@ impl Sums {
         self.ab.treatment.merge(&other.ab.treatment);
     }
 
+    /// Whether these are small enough for the sums over a whole fleet never to overflow.
+    pub(crate) fn can_be(&self) -> bool {
+        let tallies = [
+            &self.shadow,
+            &self.pairs.sides.control,
+            &self.pairs.sides.treatment,
+            &self.ab.control,
+            &self.ab.treatment,
+        ];
+        tallies.into_iter().all(Tally::can_be) && self.pairs.can_be()
+    }
+
     fn tally_mut(&mut self, window: Window, variant: Variant) -> Option<&mut Tally> {
         match window {
             Window::Shadow => Some(&mut self.shadow),

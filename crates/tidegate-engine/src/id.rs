@@ -1,10 +1,13 @@
 //! Names of things, parsed once and valid ever after.
+//!
+//! Ids of up to 23 bytes are kept in place: one event brings two of them, and allocating and freeing
+//! both would cost as much as all else that is done with the event.
 
-use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
+
+use smol_str::SmolStr;
 
 use crate::limits;
 
@@ -66,7 +69,7 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Box<str>);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// The id as text.
@@ -79,7 +82,7 @@ macro_rules! id {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                check($kind, text).map(|()| Self(text.to_owned().into_boxed_str()))
+                check($kind, text).map(|()| Self(SmolStr::new(text)))
             }
         }
 

@@ -50,6 +50,12 @@ pub fn judge(experiment: &Experiment, check: &Check, sides: ByVariant<&Tally>) -
     }
     let (control, treatment) = (sides.control, sides.treatment);
     let guardrails = &experiment.guardrails;
+    // A rule without a floor may speak of no labels at all, but nothing is proved by silence.
+    let samples = ByVariant { control: control.feedback(), treatment: treatment.feedback() };
+    let required = guardrails.min_samples.max(1);
+    if samples.control < required || samples.treatment < required {
+        return Proof::Unwatched(Finding::InsufficientSamples { samples, required });
+    }
     let increase = treatment.missed_threat_rate() - control.missed_threat_rate();
     let limit = guardrails.max_missed_threat_rate_increase.value();
     if increase > limit {

@@ -146,7 +146,7 @@ impl Rollout {
     /// # Errors
     /// The decision itself where it does not follow from where the rollout stands.
     pub fn recall_decision<'a>(&mut self, decision: &'a Decision) -> Result<(), &'a Decision> {
-        let follows = decision.number == self.lifecycle.decisions + 1
+        let follows = Some(decision.number) == self.lifecycle.decisions.checked_add(1)
             && decision.from == self.lifecycle.state
             && decision.transition.target(decision.from) == Some(decision.to)
             && decision.at == self.lifecycle.now
@@ -159,8 +159,13 @@ impl Rollout {
         }
     }
 
-    /// When the shell should hand in the next tick, and why.
+    /// When the shell should hand in the next tick, and why; never before the last event.
     pub fn next_deadline(&self) -> Option<(Timestamp, DeadlineReason)> {
+        // A deadline can pass while the rollout is held, and is met when it goes on.
+        self.deadline().map(|(at, reason)| (at.max(self.lifecycle.now), reason))
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, DeadlineReason)> {
         let lifecycle = &self.lifecycle;
         let phase_ends = lifecycle.phase_ends?;
         // The test's last moment still belongs to it.
@@ -421,12 +426,15 @@ impl Rollout {
         let sides = ByVariant { control: &ab.control, treatment: &ab.treatment };
         let proof = promotion::judge(experiment, &check, sides);
         let proved = matches!(proof, Proof::Proved { .. });
-        let transition = match (experiment.promotion.mode, experiment.ab.on_expiry) {
-            (PromotionMode::Automatic, _) if proved => Transition::OpenFull,
-            (PromotionMode::Manual, _) if proved => Transition::Expire,
-            (_, OnExpiry::RollBack) => Transition::RollBack,
-            (_, OnExpiry::Extend) if self.lifecycle.extensions == 0 => Transition::Extend,
-            (_, OnExpiry::Hold | OnExpiry::Extend) => Transition::Expire,
+        // Who holds a rollout wants it to go nowhere by itself.
+        let may_promote = experiment.promotion.mode == PromotionMode::Automatic
+            && self.lifecycle.state.condition == Condition::Clear;
+        let transition = match experiment.ab.on_expiry {
+            _ if proved && may_promote => Transition::OpenFull,
+            _ if proved => Transition::Expire,
+            OnExpiry::RollBack => Transition::RollBack,
+            OnExpiry::Extend if self.lifecycle.extensions == 0 => Transition::Extend,
+            OnExpiry::Hold | OnExpiry::Extend => Transition::Expire,
         };
         (transition, Cause::TestOver(proof))
     }
@@ -445,7 +453,10 @@ impl Rollout {
             decisions.push(self.decide(Transition::RollBack, Cause::Breach(breach)));
             return;
         }
-        let passed = matches!(finding, Finding::WithinBounds | Finding::Disabled);
+        // Even a rule without a floor, or none at all, opens the gate on nothing but comparisons.
+        let enough = self.definition.experiment().guardrails.min_samples.max(1);
+        let passed = matches!(finding, Finding::WithinBounds | Finding::Disabled)
+            && self.fleet.total().pairs.comparisons() >= enough;
         let shadow_over = phase == Phase::Shadow
             && condition == Condition::Clear
             && self.lifecycle.phase_ends.is_some_and(|ends| ends <= self.lifecycle.now);
@@ -525,7 +536,7 @@ impl Rollout {
         let (experiment, ramp) = (definition.experiment(), definition.ramp());
         let now = lifecycle.now;
         lifecycle.state = to;
-        lifecycle.decisions += 1;
+        lifecycle.decisions = lifecycle.decisions.saturating_add(1);
         match transition {
             Transition::StartShadow => {
                 lifecycle.started_at = Some(now);

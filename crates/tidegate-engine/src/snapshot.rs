@@ -6,7 +6,7 @@ use crate::experiment::{Definition, Digest};
 use crate::exposure::{Exposure, Exposures};
 use crate::fleet::{CameraSums, Fleet};
 use crate::id::CameraId;
-use crate::phase::{Condition, Phase};
+use crate::phase::{Condition, Phase, State};
 use crate::rollout::{Lifecycle, Rollout};
 use crate::tally::Tally;
 use crate::variant::ByVariant;
@@ -48,7 +48,10 @@ pub enum RestoreError {
     /// One camera twice.
     #[error("snapshot with camera `{0}` twice")]
     CameraTwice(CameraId),
-    /// Exposures out of order, twice, or of a camera that is not there.
+    /// Sums beyond all that a rollout can count.
+    #[error("snapshot with sums of camera `{0}` that cannot be")]
+    Sums(CameraId),
+    /// Exposures out of order, twice, too many, or of a camera that is not there.
     #[error("snapshot with exposures that cannot be")]
     Exposures,
 }
@@ -88,10 +91,15 @@ impl Rollout {
             if fleet.find(&seen.camera, split.hash(&seen.camera)).is_some() {
                 return Err(RestoreError::CameraTwice(seen.camera));
             }
+            if !seen.sums.can_be() {
+                return Err(RestoreError::Sums(seen.camera));
+            }
             fleet.insert(seen, &split);
         }
         fleet.restore_outside(outside);
-        let in_order = exposures.is_sorted_by_key(|exposure| exposure.at)
+        let open_max = definition.experiment().bounds.open_analyses_max;
+        let in_order = exposures.len() <= open_max
+            && exposures.is_sorted_by_key(|exposure| exposure.at)
             && exposures.last().is_none_or(|last| last.at <= lifecycle.now)
             && exposures.iter().all(|exposure| (exposure.camera as usize) < fleet.len());
         let exposures = Some(exposures).filter(|_| in_order);
@@ -104,18 +112,27 @@ impl Rollout {
 
 /// Whether a rollout of `definition` can stand there.
 fn can_be(lifecycle: &Lifecycle, definition: &Definition) -> bool {
-    let timed = lifecycle.phase_ends.is_some() && lifecycle.started_at.is_some();
-    let paused = lifecycle.paused_at.is_some();
-    let stands = match (lifecycle.state.phase, lifecycle.state.condition) {
-        (Phase::Draft, Condition::Clear) => lifecycle.started_at.is_none(),
-        (Phase::Shadow, Condition::Clear | Condition::Held)
-        | (Phase::Ab, Condition::Clear | Condition::Held | Condition::Expired) => timed && !paused,
-        (Phase::Shadow | Phase::Ab, Condition::Paused) => timed && paused,
-        (Phase::Full, Condition::Paused) => paused,
-        (Phase::Full | Phase::Completed | Phase::RolledBack | Phase::Stopped, Condition::Clear) => {
-            !paused
-        }
-        _ => false,
+    let State { phase, condition } = lifecycle.state;
+    let stands = match condition {
+        Condition::Clear => true,
+        Condition::Held => matches!(phase, Phase::Shadow | Phase::Ab),
+        Condition::Paused => matches!(phase, Phase::Shadow | Phase::Ab | Phase::Full),
+        Condition::Expired => phase == Phase::Ab,
     };
-    stands && lifecycle.step < definition.ramp().len()
+    let started = match phase {
+        Phase::Draft => Some(false),
+        // A draft can be stopped before it started.
+        Phase::Stopped => None,
+        Phase::Shadow | Phase::Ab | Phase::Full | Phase::Completed | Phase::RolledBack => {
+            Some(true)
+        }
+    };
+    let past = [lifecycle.started_at, lifecycle.paused_at].into_iter().flatten();
+    stands
+        && started.is_none_or(|started| lifecycle.started_at.is_some() == started)
+        && lifecycle.phase_ends.is_some() == matches!(phase, Phase::Shadow | Phase::Ab)
+        && lifecycle.step_ends.is_some() == (phase == Phase::Ab)
+        && lifecycle.paused_at.is_some() == (condition == Condition::Paused)
+        && past.into_iter().all(|at| at <= lifecycle.now)
+        && lifecycle.step < definition.ramp().len()
 }

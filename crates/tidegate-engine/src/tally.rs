@@ -6,6 +6,10 @@ use crate::number::RiskScore;
 use crate::observation::{Label, Outcome};
 use crate::variant::ByVariant;
 
+/// No sum of one camera reaches this: 2^46 µs are two years of latencies end to end, and 2^17 cameras of
+/// it still fit an `i64`.
+const CAMERA_SUM_MAX: u64 = 1 << 46;
+
 /// Sums over the analyses of one variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
@@ -82,6 +86,14 @@ impl Tally {
         for (mine, others) in self.labels.iter_mut().zip(other.labels) {
             *mine += others;
         }
+    }
+
+    /// Whether one camera can have these sums; what is beyond would overflow a fleet's.
+    pub(crate) fn can_be(&self) -> bool {
+        let counts = [self.analyses, self.errors, self.timed, self.scored, self.alerts];
+        let sums = [self.latency_us_sum, self.score_sum, self.score_square_sum];
+        let all = counts.into_iter().chain(sums).chain(self.labels);
+        all.into_iter().all(|sum| sum <= CAMERA_SUM_MAX) && self.latency_us_square_sum <= 1 << 100
     }
 
     /// Labels of one kind.
@@ -224,6 +236,20 @@ impl Pairs {
         self.latency_us_diff_sum += other.latency_us_diff_sum;
         self.latency_us_diff_square_sum += other.latency_us_diff_square_sum;
         self.latency_warnings += other.latency_warnings;
+    }
+
+    /// Whether one camera can have these sums, its sides aside.
+    pub(crate) fn can_be(&self) -> bool {
+        let Self { control_failed, treatment_failed, both_failed, scored, lower, same, .. } = *self;
+        let Self { higher, score_diff_abs_sum, score_diff_square_sum, .. } = *self;
+        let Self { timed, latency_warnings, .. } = *self;
+        let signed = [self.score_diff_sum, self.latency_us_diff_sum].map(i64::unsigned_abs);
+        [control_failed, treatment_failed, both_failed, scored, lower, same, higher]
+            .into_iter()
+            .chain([score_diff_abs_sum, score_diff_square_sum, timed, latency_warnings])
+            .chain(signed)
+            .all(|sum| sum <= CAMERA_SUM_MAX)
+            && self.latency_us_diff_square_sum <= 1 << 100
     }
 
     /// All comparisons.

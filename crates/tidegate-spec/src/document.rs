@@ -40,6 +40,8 @@ pub fn read<T>(
     text: &str,
     read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
 ) -> Result<T, ParseError> {
+    // Some editors begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let table: toml::Table = match Syntax::of(text) {
         Syntax::Toml => toml::from_str(text)?,
         Syntax::Json => serde_json::from_str(text)?,

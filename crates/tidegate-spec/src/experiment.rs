@@ -5,7 +5,7 @@ use tidegate_engine::experiment::{
     Ab, AssignmentRules, Bounds, Definition, Experiment, Gate, Guardrails, OnExpiry, Promotion,
     PromotionMode, RampStep, Rule, Shadow, Watch,
 };
-use tidegate_engine::id::CameraId;
+use tidegate_engine::id::{CameraId, PromptKey};
 use tidegate_engine::limits;
 use tidegate_engine::number::{Alpha, Percent, PercentDrop, Points, RiskScore, Share};
 use tidegate_engine::time::Duration;
@@ -24,8 +24,6 @@ pub(crate) const MODES: [(&str, PromotionMode); 2] =
     [("manual", PromotionMode::Manual), ("automatic", PromotionMode::Automatic)];
 pub(crate) const SPLITS: [(&str, SplitMethod); 2] =
     [("hash", SplitMethod::Hash), ("balanced", SplitMethod::Balanced)];
-pub(crate) const VARIANTS: [(&str, Variant); 2] =
-    [("control", Variant::Control), ("treatment", Variant::Treatment)];
 pub(crate) const METRICS: [(&str, EvaluationMetric); 4] = [
     ("json_parse_success_rate", EvaluationMetric::JsonParseSuccessRate),
     ("score_in_range_accuracy", EvaluationMetric::ScoreInRangeAccuracy),
@@ -71,7 +69,7 @@ impl ExperimentFile {
     /// Every fault at once, with path, value and what is allowed.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         document::read(text, |fields| {
-            let (experiment, evaluation) = read_experiment(fields)?;
+            let (experiment, evaluation) = read_experiment(fields);
             match Definition::new(experiment) {
                 Ok(definition) => Some(Self { definition, evaluation }),
                 Err(disagreements) => {
@@ -95,18 +93,21 @@ impl ExperimentFile {
     }
 }
 
-fn read_experiment(fields: &mut Fields<'_>) -> Option<(Experiment, Option<Evaluation>)> {
+fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Evaluation>) {
     let key = fields.required_id("key");
     let control = fields.required_id("control");
     let treatment = fields.required_id("treatment");
-    // Read on without the names, so that the other faults are found too.
-    let named = key.is_some() && control.is_some() && treatment.is_some();
-    let valid = "a stand-in is a valid name";
-    let mut experiment = Experiment::new(
-        key.unwrap_or_else(|| "key".parse().expect(valid)),
-        control.unwrap_or_else(|| "control".parse().expect(valid)),
-        treatment.unwrap_or_else(|| "treatment".parse().expect(valid)),
-    );
+    // Where a name is missing, another stands in for it, so that the other faults are found too. A
+    // stand-in differs from every name there is, so that it agrees with all of them.
+    let stand_in = |used: Option<&PromptKey>| {
+        let name =
+            if used.is_some_and(|key| key.as_str() == "missing") { "absent" } else { "missing" };
+        name.parse().expect("a stand-in is a valid name")
+    };
+    let treatment = treatment.unwrap_or_else(|| stand_in(control.as_ref()));
+    let control = control.unwrap_or_else(|| stand_in(Some(&treatment)));
+    let key = key.unwrap_or_else(|| "missing".parse().expect("a stand-in is a valid name"));
+    let mut experiment = Experiment::new(key, control, treatment);
     let threshold = fields.count("alert_threshold", 0..=u64::from(limits::RISK_SCORE_MAX));
     let threshold = threshold.and_then(|threshold| RiskScore::new(threshold as f64).ok());
     set(&mut experiment.alert_threshold, threshold);
@@ -125,7 +126,7 @@ fn read_experiment(fields: &mut Fields<'_>) -> Option<(Experiment, Option<Evalua
                 .unwrap_or_else(|| METRICS.map(|(_, metric)| metric).to_vec()),
         })
     });
-    named.then_some((experiment, evaluation))
+    (experiment, evaluation)
 }
 
 /// Overwrites a default where the file has a valid value.
@@ -202,10 +203,10 @@ fn read_assignment(fields: &mut Fields<'_>, assignment: &mut AssignmentRules) {
     set(&mut assignment.cameras, fields.ids("cameras"));
     let Some(overrides) = fields.entries("overrides") else { return };
     for (camera, value) in overrides {
-        let variant = VARIANTS.iter().find(|(name, _)| value.as_str() == Some(name));
+        let variant = Variant::ALL.into_iter().find(|v| value.as_str() == Some(v.as_str()));
         let path = format!("overrides.{camera}");
         match (camera.parse::<CameraId>(), variant) {
-            (Ok(camera), Some((_, variant))) => assignment.overrides.push((camera, *variant)),
+            (Ok(camera), Some(variant)) => assignment.overrides.push((camera, variant)),
             (Err(invalid), _) => fields.fault(&path, format!("is no {invalid}")),
             (Ok(_), None) => fields.not_allowed(&path, value, "control | treatment"),
         }

@@ -107,7 +107,7 @@ fn write_limits(text: &mut String, experiment: &Experiment) -> fmt::Result {
         text,
         "enabled",
         guardrails.watch == Watch::On,
-        "false: nothing is rolled back or promoted",
+        "false: no limit is watched, nothing promoted by itself",
     )?;
 
     let promotion = &experiment.promotion;

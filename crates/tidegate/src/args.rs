@@ -50,7 +50,7 @@ pub(crate) struct AssignArgs {
     /// How to answer
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
-    /// The camera ids; none: one per line from standard input
+    /// The camera ids; none, or `-`: one per line from standard input
     #[arg(value_name = "CAMERA", value_parser = parse_camera)]
     pub(crate) cameras: Vec<CameraId>,
 }

@@ -1,6 +1,7 @@
 //! `tidegate assign`.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 use serde::Serialize;
 use tidegate_engine::assignment::Split;
@@ -10,36 +11,47 @@ use tidegate_engine::number::Share;
 use crate::args::{AssignArgs, Format};
 use crate::experiment;
 use crate::failure::Failure;
+use crate::lines::{LINE_BYTES_MAX, Line, Lines};
 
 pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure> {
     let (split, share) = split_of(args)?;
-    if !args.cameras.is_empty() {
+    let from_input = matches!(&args.cameras[..], [only] if only.as_str() == "-");
+    if !args.cameras.is_empty() && !from_input {
         for camera in &args.cameras {
             print(&split, share, camera, args.format, out)?;
         }
         return Ok(());
     }
-    let stdin = io::stdin().lock();
+    let mut stdin = io::stdin().lock();
     if stdin.is_terminal() {
         return Err(Failure::BadInput(
             "no camera given: name some, or pipe one id per line to standard input".to_owned(),
         ));
     }
     let mut faults = 0_u64;
-    for (number, line) in (1_u64..).zip(stdin.split(b'\n')) {
-        let line =
-            line.map_err(|source| Failure::Unreadable { path: "standard input".into(), source })?;
-        let text = String::from_utf8_lossy(&line);
-        let text = text.trim_end_matches('\r');
-        if text.is_empty() {
-            continue;
-        }
-        match text.parse::<CameraId>() {
+    let mut lines = Lines::default();
+    loop {
+        let number = lines.number() + 1;
+        let line = lines.next_line(&mut stdin);
+        let unreadable = |source| Failure::Unreadable { path: "standard input".into(), source };
+        let camera = match line.map_err(unreadable)? {
+            None => break,
+            Some(Line::TooLong) => Err(format!("longer than {LINE_BYTES_MAX} bytes")),
+            Some(Line::Read(bytes)) => {
+                let text = String::from_utf8_lossy(bytes);
+                let text = text.trim_end_matches('\r');
+                if text.is_empty() {
+                    continue;
+                }
+                text.parse::<CameraId>().map_err(|invalid| invalid.to_string())
+            }
+        };
+        match camera {
             Ok(camera) => print(&split, share, &camera, args.format, out)?,
-            Err(invalid) => {
+            Err(why) => {
                 faults += 1;
                 out.flush()?;
-                writeln!(io::stderr(), "tidegate: line {number}: {invalid}")?;
+                writeln!(io::stderr(), "tidegate: line {number}: {why}")?;
             }
         }
     }
@@ -49,16 +61,13 @@ pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure
     Ok(())
 }
 
-fn split_of(args: &AssignArgs) -> Result<(Split, Share), Failure> {
+fn split_of(args: &AssignArgs) -> Result<(Arc<Split>, Share), Failure> {
     if let Some(path) = &args.experiment {
         let file = experiment::read(path)?;
-        let experiment = file.definition.experiment();
-        let rules = &experiment.assignment;
-        let split = Split::new(&experiment.salt, &rules.overrides, &rules.cameras);
-        return Ok((split, experiment.ab.share));
+        return Ok((file.definition.split().clone(), file.definition.experiment().ab.share));
     }
     match (&args.salt, args.share) {
-        (Some(salt), Some(share)) => Ok((Split::new(salt, &[], &[]), share)),
+        (Some(salt), Some(share)) => Ok((Arc::new(Split::new(salt, &[], &[])), share)),
         _ => Err(Failure::BadInput("give --experiment, or --salt and --share".to_owned())),
     }
 }

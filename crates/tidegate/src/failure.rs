@@ -37,7 +37,7 @@ pub enum Failure {
     #[error("cannot write the answer: {0}")]
     Output(io::Error),
     /// Sorting needs a temporary file and cannot write it.
-    #[error("cannot use the temporary folder (set TMPDIR to another): {0}")]
+    #[error("cannot sort in the temporary folder, which TMPDIR names: {0}")]
     Temporary(io::Error),
 }
 

@@ -6,6 +6,7 @@ mod args;
 mod assign;
 mod experiment;
 pub mod failure;
+mod lines;
 mod replay;
 
 use std::ffi::OsString;

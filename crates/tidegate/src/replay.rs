@@ -14,7 +14,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
 use tidegate_engine::experiment::Definition;
-use tidegate_engine::time::Duration;
+use tidegate_engine::time::{Duration, Timestamp};
 
 use self::counts::Counts;
 use self::map::{Layout, Map};
@@ -38,11 +38,17 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Failure
 
     let mut report = Report::new(args, &definition, out);
     let mut replay = Replay::new(definition, args);
+    let mut span: Option<(Timestamp, Timestamp)> = None;
     for event in sorter.sorted()? {
-        if let Some(ended) = replay.feed(event?, &mut counts) {
+        let event = event?;
+        let at = event.analysis_at();
+        span = Some(span.map_or((at, at), |(first, last)| (first, last.max(at))));
+        if let Some(ended) = replay.feed(event, &mut counts) {
             report.run(&ended)?;
         }
     }
+    counts.first_at = span.map(|(first, _)| time::shown(first));
+    counts.last_at = span.map(|(_, last)| time::shown(last));
     let last = replay.finish();
     report.end(last.as_ref(), &counts)?;
     if counts.used == 0 {
@@ -103,6 +109,7 @@ fn read_records(
             },
         }
     }
+    counts.unseen_columns = rows.unseen().collect();
     Ok(())
 }
 

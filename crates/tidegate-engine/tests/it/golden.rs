@@ -2,6 +2,7 @@
 
 use tidegate_engine::experiment::{Gate, OnExpiry, PromotionMode, RampStep, Watch};
 use tidegate_engine::number::Share;
+use tidegate_engine::phase::{Condition, Phase, State, Transition};
 use tidegate_engine::time::Duration;
 use tidegate_engine::variant::Variant;
 
@@ -264,6 +265,92 @@ fn a_treatment_that_proved_itself_is_released_to_all() {
 }
 
 #[test]
+fn nothing_is_proved_without_labels() {
+    let mut experiment = experiment();
+    experiment.promotion.mode = PromotionMode::Automatic;
+    experiment.guardrails.min_samples = 0;
+    // False positives fell from 1 of 1 to 0 of 0.
+    check(
+        experiment,
+        "0 start
+         1h a c door control 100 70
+         1h f c false_positive
+         48h1ms tick",
+        &format!(
+            "{STARTED}
+             48h1ms ab -> ab (expired): The A/B test is over: Insufficient samples: control=1, treatment=0, required=1"
+        ),
+    );
+}
+
+#[test]
+fn a_held_rollout_promotes_nothing_by_itself() {
+    let mut experiment = experiment();
+    experiment.promotion.mode = PromotionMode::Automatic;
+    check(
+        experiment,
+        &PROVED.replace("48h1ms tick", "10h hold\n48h1ms tick"),
+        &format!(
+            "{STARTED}
+             10h ab -> ab (held): hold by owner: because
+             48h1ms ab (held) -> ab (expired): The A/B test is over: FP rate fell by 66.7% of the control's
+             50h gate control: expired"
+        ),
+    );
+}
+
+#[test]
+fn no_gate_opens_without_comparisons_whatever_the_rule() {
+    for watch in [Watch::On, Watch::Off] {
+        let mut experiment = experiment();
+        experiment.shadow.duration = hours(24.0);
+        experiment.guardrails.min_samples = 0;
+        experiment.guardrails.watch = watch;
+        check(
+            experiment,
+            "0 start
+             1h a c door control 100 50
+             24h tick
+             25h c e door 100/50 100/50",
+            "0 draft -> shadow: start by owner: because
+             25h shadow -> ab: The shadow comparisons are within bounds",
+        );
+    }
+}
+
+#[test]
+fn a_deadline_that_passed_during_a_hold_is_due_when_the_rollout_goes_on() {
+    let mut experiment = experiment();
+    let step = |share, dwell| RampStep { share: Share::new(share).unwrap(), dwell: hours(dwell) };
+    experiment.ab.steps = vec![step(0.05, 2.0), step(0.5, 0.0)];
+    let (rollout, _) = tell(experiment, "0 start\n1h hold\n7h resume");
+    let (deadline, _) = rollout.next_deadline().unwrap();
+    assert_eq!(deadline, rollout.lifecycle().now);
+}
+
+#[test]
+fn resume_lifts_a_hold_under_a_pause_too() {
+    check(
+        experiment(),
+        "0 start\n1h hold\n2h pause\n3h resume",
+        &format!(
+            "{STARTED}
+             1h ab -> ab (held): hold by owner: because
+             2h ab (held) -> ab (paused): pause by owner: because
+             3h ab (paused) -> ab: resume by owner: because"
+        ),
+    );
+}
+
+#[test]
+fn nothing_leads_away_from_an_end() {
+    for phase in [Phase::Completed, Phase::RolledBack, Phase::Stopped] {
+        let end = State { phase, condition: Condition::Clear };
+        assert!(Transition::ALL.iter().all(|transition| transition.target(end).is_none()));
+    }
+}
+
+#[test]
 fn a_manual_promotion_serves_control_until_the_owner_advances() {
     check(
         experiment(),
@@ -412,6 +499,8 @@ fn the_shadow_keeps_all_its_rolling_statistics() {
     assert_eq!((pairs.lower, pairs.same, pairs.higher), (1, 1, 1));
     // 1 of 6, to one decimal.
     assert_eq!(pairs.lower_pct().to_bits(), 16.7_f64.to_bits());
+    // 51 + 50 - 50 over the three pairs with both latencies.
+    assert_eq!(pairs.latency_ms_diff_mean(), Some(17.0));
     assert_eq!(pairs.latency_warnings, 1);
     assert_eq!((pairs.control_failed, pairs.treatment_failed, pairs.both_failed), (1, 1, 1));
     let of_gate = rollout.cameras().find(|seen| seen.camera.as_str() == "gate").unwrap();

@@ -7,7 +7,8 @@ use tidegate_engine::assignment::{ServeReason, Split, SplitMethod};
 use tidegate_engine::experiment::{Definition, PromotionMode};
 use tidegate_engine::id::CameraId;
 use tidegate_engine::number::{Latency, Percent, Points, RiskScore, Share};
-use tidegate_engine::phase::Phase;
+use tidegate_engine::phase::{Condition, Phase};
+use tidegate_engine::snapshot::{RestoreError, Snapshot};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::Variant;
 use tidegate_engine::{Event, Rollout};
@@ -46,7 +47,7 @@ fn point_02_a_camera_keeps_its_variant_in_every_process_and_experiments_split_ap
     let agree = pairs.filter(|(a, b)| a == b).count();
     assert!((49_050..=50_950).contains(&agree), "{agree}");
     // No surprise at any share: within 1 % of the fleet.
-    for percent in [1, 7, 10, 33, 50, 93] {
+    for percent in [1_u32, 7, 10, 33, 50, 93] {
         let share = Share::new(f64::from(percent) / 100.0).unwrap();
         let count = treated(&one, share).into_iter().filter(|t| *t).count();
         assert!(count.abs_diff(1_000 * percent as usize) <= 1_000, "{percent} %: {count}");
@@ -92,6 +93,51 @@ fn point_08_the_state_survives_its_process_and_a_second_start_is_refused() {
     assert_eq!(restored.snapshot(), rollout.snapshot());
     let (_, answers) = tell(experiment(), &format!("{story}\n2h start"));
     assert_eq!(answers[1], "2h refused: `start` is not allowed in ab");
+}
+
+#[test]
+fn point_08_a_snapshot_that_no_rollout_wrote_is_refused() {
+    let (rollout, _) = tell(experiment(), "0 start\n1h a e door control 100 50\n2h pause");
+    let refused = |change: fn(&mut Snapshot)| {
+        let mut snapshot = rollout.snapshot();
+        change(&mut snapshot);
+        Rollout::restore(rollout.definition().clone(), snapshot).unwrap_err()
+    };
+    let lifecycles: [fn(&mut Snapshot); 8] = [
+        |s| s.lifecycle.step = 1,
+        |s| s.lifecycle.step_ends = None,
+        |s| s.lifecycle.phase_ends = None,
+        |s| s.lifecycle.paused_at = None,
+        |s| s.lifecycle.started_at = None,
+        |s| s.lifecycle.started_at = Some(at("9h")),
+        |s| s.lifecycle.state.phase = Phase::Draft,
+        |s| s.lifecycle.state.condition = Condition::Held,
+    ];
+    for change in lifecycles {
+        assert_eq!(refused(change), RestoreError::Lifecycle);
+    }
+    let exposures: [fn(&mut Snapshot); 3] = [
+        |s| s.exposures.push(s.exposures[0]),
+        |s| s.exposures[0].camera = 1,
+        |s| s.exposures[0].at = at("9h"),
+    ];
+    for change in exposures {
+        assert_eq!(refused(change), RestoreError::Exposures);
+    }
+    let door: CameraId = "door".parse().unwrap();
+    assert_eq!(
+        refused(|s| s.cameras.push(s.cameras[0].clone())),
+        RestoreError::CameraTwice(door.clone())
+    );
+    assert_eq!(
+        refused(|s| s.cameras[0].sums.ab.control.analyses = u64::MAX),
+        RestoreError::Sums(door)
+    );
+    let mut other = experiment();
+    other.guardrails.min_samples = 4;
+    let other = Definition::new(other).unwrap();
+    let error = Rollout::restore(other, rollout.snapshot()).unwrap_err();
+    assert!(matches!(error, RestoreError::OtherDefinition { .. }));
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn events(words: &[&str]) -> Vec<Event> {
         _ => (words, 0),
     };
     if times == 0 {
-        return vec![event(words, |id| id.to_owned())];
+        return vec![event(words, str::to_owned)];
     }
     (0..times).map(|i: u32| event(words, |id| format!("{id}/{i}"))).collect()
 }

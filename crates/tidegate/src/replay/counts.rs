@@ -25,6 +25,11 @@ pub(crate) struct Counts {
     pub(crate) labels_used: u64,
     /// Labels whose analysis was unknown, a duplicate, too long ago or in a window that was over.
     pub(crate) labels_unattributed: u64,
+    /// The first and the last time of all analyses, in UTC.
+    pub(crate) first_at: Option<String>,
+    pub(crate) last_at: Option<String>,
+    /// Columns of the map that no row has.
+    pub(crate) unseen_columns: Vec<String>,
     /// Values that are not allowed, rows that cannot be read.
     pub(crate) rejected: u64,
     /// The first of them.

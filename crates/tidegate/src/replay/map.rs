@@ -89,12 +89,10 @@ pub(crate) struct Map {
     pub(crate) filters: Vec<(String, Vec<String>)>,
 }
 
-const LABELS: [(&str, Label); 4] = [
-    ("false_positive", Label::FalsePositive),
-    ("correct", Label::Correct),
-    ("missed_threat", Label::MissedThreat),
-    ("severity_wrong", Label::SeverityWrong),
-];
+/// Every label by its name.
+fn labels_by_name() -> [(&'static str, Label); 4] {
+    Label::ALL.map(|label| (label.as_str(), label))
+}
 
 impl Map {
     /// Reads a map in TOML or JSON.
@@ -126,7 +124,7 @@ fn read_map(fields: &mut Fields<'_>) -> Map {
     let no_error = texts(fields, "no_error")
         .unwrap_or_else(|| ["", "0", "false", "none", "null"].map(str::to_owned).to_vec());
     let labels = read_labels(fields);
-    let otherwise = fields.choice("other_labels", &LABELS);
+    let otherwise = fields.choice("other_labels", &labels_by_name());
     let filters = read_filters(fields);
     let map = Map {
         layout,
@@ -214,7 +212,7 @@ fn read_scale(fields: &mut Fields<'_>, key: &'static str) -> f64 {
 
 fn read_variants(fields: &mut Fields<'_>) -> BTreeMap<String, Variant> {
     let mut variants = BTreeMap::new();
-    for (key, variant) in [("control", Variant::Control), ("treatment", Variant::Treatment)] {
+    for (key, variant) in Variant::ALL.map(|variant| (variant.as_str(), variant)) {
         for text in texts(fields, key).unwrap_or_default() {
             if variants.insert(text.clone(), variant).is_some() {
                 fields.fault(key, format!("has {text:?} a second time, allowed: once"));
@@ -227,15 +225,15 @@ fn read_variants(fields: &mut Fields<'_>) -> BTreeMap<String, Variant> {
 fn read_labels(fields: &mut Fields<'_>) -> BTreeMap<String, Label> {
     if fields.value("labels").is_none() {
         let accurate = ("accurate".to_owned(), Label::Correct);
-        return LABELS
-            .iter()
-            .map(|(name, label)| ((*name).to_owned(), *label))
+        return labels_by_name()
+            .into_iter()
+            .map(|(name, label)| (name.to_owned(), label))
             .chain([accurate])
             .collect();
     }
     fields.table("labels", |fields| {
         let mut labels = BTreeMap::new();
-        for (key, label) in LABELS {
+        for (key, label) in labels_by_name() {
             for text in texts(fields, key).unwrap_or_default() {
                 if labels.insert(text.clone(), label).is_some() {
                     fields.fault(key, format!("has {text:?} a second time, allowed: once"));

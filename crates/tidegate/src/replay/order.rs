@@ -20,7 +20,7 @@ use super::record::Record;
 use crate::failure::Failure;
 
 /// Events sorted in memory at once.
-const SEGMENT_EVENTS: usize = 100_000;
+const SEGMENT_EVENTS: usize = 200_000;
 
 /// One event on its way through the sort; only this process reads it again.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -89,6 +89,11 @@ impl Recorded {
     /// When the analysis itself was.
     pub(crate) fn analysis_at(&self) -> Timestamp {
         Timestamp::from_ms(self.analysis_at_ms).expect("it was a timestamp before the sort")
+    }
+
+    /// Whether the recording names no variant.
+    pub(crate) const fn is_drawn(&self) -> bool {
+        matches!(self.what, What::Analysis { treated: None, .. })
     }
 
     /// What the engine is told; `drawn` gives the variant where the recording names none.

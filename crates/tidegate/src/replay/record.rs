@@ -3,7 +3,7 @@
 use tidegate_engine::id::{AnalysisId, CameraId};
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{Label, Outcome};
-use tidegate_engine::time::{Duration, Timestamp};
+use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 
 use super::map::{Map, Role, Source};
@@ -77,19 +77,18 @@ impl<'a> RecordReader<'a> {
     /// Reads one row.
     pub(crate) fn read(&self, values: &[Option<String>]) -> Reading {
         let left_out = self.filters.iter().any(|(at, allowed)| {
-            let value = values[*at].as_deref().unwrap_or("");
+            let value = values[*at].as_deref().unwrap_or("").trim();
             !allowed.iter().any(|allowed| allowed == value)
         });
         if left_out {
             return Reading::Filtered;
         }
-        let variant = match self.text(values, Role::Variant) {
-            None => None,
-            Some(text) => match self.map.variants.get(text) {
-                Some(variant) => Some(*variant),
-                None => return Reading::OtherVariant,
-            },
-        };
+        let mapped = self.map.source(Role::Variant).is_some();
+        let named = self.text(values, Role::Variant).unwrap_or("");
+        let variant = self.map.variants.get(named).copied();
+        if mapped && variant.is_none() {
+            return Reading::OtherVariant;
+        }
         match self.record(values, variant) {
             Ok(record) => Reading::Record(record),
             Err(why) => Reading::Rejected(why),
@@ -151,8 +150,8 @@ impl<'a> RecordReader<'a> {
         }
         let text = self.required(values, Role::Order)?;
         let steps = whole(Role::Order, text)?;
-        let ms = steps.checked_mul(self.map.step.ms());
-        let at = ms.map(|ms| Timestamp::EPOCH.plus(Duration::from_ms(ms)));
+        let ms = steps.checked_mul(self.map.step.ms()).and_then(|ms| i64::try_from(ms).ok());
+        let at = ms.and_then(|ms| Timestamp::from_ms(ms).ok());
         at.ok_or_else(|| refused(Role::Order, text, "is too far from the first place"))
     }
 

@@ -35,6 +35,9 @@ struct Limits {
     max_fp_rate_increase: f64,
     max_latency_increase_pct: f64,
     max_error_rate_increase: f64,
+    max_missed_threat_rate_increase: f64,
+    max_alert_rate_drop_pct: f64,
+    min_fp_reduction_pct: f64,
     min_samples: u64,
 }
 
@@ -47,10 +50,13 @@ struct RunLine<'a> {
     outcome: &'static str,
     decided_at: Option<String>,
     hours_to_decision: Option<f64>,
+    cause: Option<&'static str>,
     guardrail: Option<&'static str>,
     reason: String,
     evidence: EvidenceLine,
     recorded: EvidenceLine,
+    /// Analyses of cameras whose owner chose their variant; they are in no comparison.
+    overridden_analyses: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     steps: Vec<StepLine>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -144,7 +150,8 @@ impl<'a, W: Write> Report<'a, W> {
             experiment.key,
             experiment.control,
             experiment.treatment,
-            experiment.ab.share.value() * 100.0,
+            // Four decimals, without the noise of the binary number behind them.
+            (experiment.ab.share.value() * 1e6).round() / 1e4,
             experiment.ab.duration.hours(),
         );
         Self {
@@ -153,6 +160,9 @@ impl<'a, W: Write> Report<'a, W> {
                 max_fp_rate_increase: guardrails.max_fp_rate_increase.value(),
                 max_latency_increase_pct: guardrails.max_latency_increase.value(),
                 max_error_rate_increase: guardrails.max_error_rate_increase.value(),
+                max_missed_threat_rate_increase: guardrails.max_missed_threat_rate_increase.value(),
+                max_alert_rate_drop_pct: guardrails.max_alert_rate_drop.value(),
+                min_fp_reduction_pct: experiment.promotion.min_fp_reduction.value(),
                 min_samples: guardrails.min_samples,
             },
             about,
@@ -217,6 +227,12 @@ impl<'a, W: Write> Report<'a, W> {
 
     fn records(&mut self, counts: &Counts) -> Result<(), Failure> {
         writeln!(self.out, "records: {}", counts.summary())?;
+        if let (Some(first), Some(last)) = (&counts.first_at, &counts.last_at) {
+            writeln!(self.out, "time:    {first} to {last}")?;
+        }
+        for column in &counts.unseen_columns {
+            writeln!(self.out, "  no row has the column {column:?} that the map names")?;
+        }
         for rejected in &counts.rejected_lines {
             writeln!(self.out, "  line {}: {}", rejected.line, rejected.why)?;
         }
@@ -271,6 +287,14 @@ impl<'a, W: Write> Report<'a, W> {
             writeln!(self.out, "undecided when the recording ended: {}", reason(run))?;
         }
         writeln!(self.out, "\nin the whole recording\n{}", self.comparison(&recorded(run)))?;
+        writeln!(self.out, "* for a promotion; does not roll back by itself")?;
+        let overridden = overridden(run);
+        if overridden > 0 {
+            writeln!(
+                self.out,
+                "\nnot compared: {overridden} analyses of cameras with an override"
+            )?;
+        }
         if self.args.by_camera {
             writeln!(self.out)?;
             self.cameras(run)?;
@@ -288,6 +312,13 @@ impl<'a, W: Write> Report<'a, W> {
         };
         let points = |change: f64| format!("{:+.1} points", change * 100.0);
         let limits = &self.limits;
+        let missed = evidence.sides.map(Tally::missed_threat_rate);
+        let alerts = evidence.sides.map(Tally::alert_rate);
+        let alert_change = if alerts.control > 0.0 {
+            format!("{:+.1} %", (alerts.treatment / alerts.control - 1.0) * 100.0)
+        } else {
+            "-".to_owned()
+        };
         row("analyses", |side| side.analyses.to_string(), String::new(), String::new());
         row(
             "errors",
@@ -313,9 +344,12 @@ impl<'a, W: Write> Report<'a, W> {
         );
         row(
             "missed threats",
-            |side| side.labelled(Label::MissedThreat).to_string(),
-            String::new(),
-            String::new(),
+            |side| {
+                let count = side.labelled(Label::MissedThreat);
+                format!("{count} ({:.1} %)", side.missed_threat_rate() * 100.0)
+            },
+            points(missed.treatment - missed.control),
+            format!("{} *", points(limits.max_missed_threat_rate_increase)),
         );
         row(
             "mean risk score",
@@ -326,8 +360,8 @@ impl<'a, W: Write> Report<'a, W> {
         row(
             "alerts",
             |side| format!("{} ({:.1} %)", side.alerts, side.alert_rate() * 100.0),
-            String::new(),
-            String::new(),
+            alert_change,
+            format!("{:+.1} % *", -limits.max_alert_rate_drop_pct),
         );
         table
     }
@@ -377,6 +411,7 @@ impl<'a, W: Write> Report<'a, W> {
             outcome: run.ending().as_str(),
             decided_at: deciding.map(|decision| time::shown(decision.at)),
             hours_to_decision: deciding.map(|d| d.at.since(run.started_at).hours()),
+            cause: deciding.map(|decision| decision.cause.code()),
             guardrail: deciding.and_then(|decision| match &decision.cause {
                 Cause::Breach(breach) => Some(breach.guardrail.as_str()),
                 Cause::Operator { .. }
@@ -388,6 +423,7 @@ impl<'a, W: Write> Report<'a, W> {
             reason: reason(run),
             evidence: self.evidence_line(&evidence),
             recorded: self.evidence_line(&recorded(run)),
+            overridden_analyses: overridden(run),
             steps: steps.collect(),
             cameras: if self.args.by_camera { cameras.collect() } else { Vec::new() },
         }
@@ -406,6 +442,12 @@ impl<'a, W: Write> Report<'a, W> {
             definition: definition.to_string(),
         }
     }
+}
+
+/// Analyses the recorder took and compares with nothing.
+fn overridden(run: &Run) -> u64 {
+    let outside = run.recorder.status(run.started_at).outside;
+    outside.control.analyses + outside.treatment.analyses
 }
 
 /// Why the run ended as it did, or why nothing was decided.

@@ -1,7 +1,7 @@
 //! Reads the rows of a recording, one at a time, in bounded memory.
 //!
 //! Whatever the bytes, a row is either read or refused with its line; no row is held beyond
-//! [`ROW_BYTES_MAX`].
+//! [`LINE_BYTES_MAX`].
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
@@ -10,9 +10,8 @@ use csv_core::ReadRecordResult;
 use serde_json::Value;
 
 use super::map::Layout;
+use crate::lines::{LINE_BYTES_MAX, Line, Lines};
 
-/// Longest row, in bytes.
-pub(crate) const ROW_BYTES_MAX: usize = 1024 * 1024;
 /// Most columns of a row.
 const COLUMNS_MAX: usize = 4096;
 
@@ -36,6 +35,8 @@ pub(crate) struct Rows<R> {
     reader: R,
     format: Format,
     values: Vec<Option<String>>,
+    /// The columns that no row has had so far; a table's header has had them all.
+    unseen: Vec<(usize, String)>,
 }
 
 enum Format {
@@ -53,22 +54,35 @@ impl<R: BufRead> Rows<R> {
     ) -> Result<Self, RowsError> {
         let format = match layout {
             Layout::Csv => Format::Csv(Box::new(Csv::new(&mut reader, delimiter, columns)?)),
-            Layout::JsonLines => Format::JsonLines(JsonLines {
-                columns: columns.to_vec(),
-                line: 0,
-                bytes: Vec::new(),
-            }),
+            Layout::JsonLines => {
+                Format::JsonLines(JsonLines { columns: columns.to_vec(), lines: Lines::default() })
+            }
         };
-        Ok(Self { reader, format, values: vec![None; columns.len()] })
+        let unseen = match &format {
+            Format::Csv(_) => Vec::new(),
+            Format::JsonLines(_) => columns.iter().cloned().enumerate().collect(),
+        };
+        Ok(Self { reader, format, values: vec![None; columns.len()], unseen })
     }
 
     /// The next row; `None` at the end.
     pub(crate) fn next_row(&mut self) -> io::Result<Option<Row<'_>>> {
-        let Self { reader, format, values } = self;
-        match format {
-            Format::Csv(csv) => csv.next_row(reader, values),
-            Format::JsonLines(lines) => lines.next_row(reader, values),
+        let Self { reader, format, values, unseen } = self;
+        let row = match format {
+            Format::Csv(csv) => csv.next_row(reader, values)?,
+            Format::JsonLines(lines) => lines.next_row(reader, values)?,
+        };
+        if let Some(Row::Read { values, .. }) = &row
+            && !unseen.is_empty()
+        {
+            unseen.retain(|(at, _)| values[*at].is_none());
         }
+        Ok(row)
+    }
+
+    /// The wanted columns that no row had.
+    pub(crate) fn unseen(self) -> impl Iterator<Item = String> {
+        self.unseen.into_iter().map(|(_, column)| column)
     }
 }
 
@@ -115,7 +129,7 @@ impl Csv {
         };
         if header.oversized == Oversized::Yes {
             let too_long = format!(
-                "the header row has more than {ROW_BYTES_MAX} bytes or {COLUMNS_MAX} columns; is this CSV?"
+                "the header row has more than {LINE_BYTES_MAX} bytes or {COLUMNS_MAX} columns; is this CSV?"
             );
             return Err(RowsError::Header(too_long));
         }
@@ -123,7 +137,12 @@ impl Csv {
             .map(|i| String::from_utf8_lossy(csv.field(i)).into_owned())
             .collect();
         for column in columns {
-            match names.iter().position(|name| name.trim_start_matches('\u{feff}') == column) {
+            let is_column = |name: &String| name.trim_start_matches('\u{feff}') == column;
+            if names.iter().filter(|name| is_column(name)).count() > 1 {
+                let twice = format!("column {column:?} is in the header more than once");
+                return Err(RowsError::Header(twice));
+            }
+            match names.iter().position(is_column) {
                 Some(at) => csv.wanted.push(at),
                 None => {
                     return Err(RowsError::Header(format!(
@@ -147,12 +166,18 @@ impl Csv {
         };
         if oversized == Oversized::Yes {
             let why = format!(
-                "the row has more than {ROW_BYTES_MAX} bytes or {COLUMNS_MAX} columns; is a quote left open?"
+                "the row has more than {LINE_BYTES_MAX} bytes or {COLUMNS_MAX} columns; is a quote left open?"
             );
             return Ok(Some(Row::Refused { line, why }));
         }
         if fields != self.columns {
-            let why = format!("the row has {fields} fields, the header {}", self.columns);
+            let last = self.parser.line();
+            let hint = if last > line + 1 {
+                format!("; it goes on to line {last}, is a quote left open?")
+            } else {
+                String::new()
+            };
+            let why = format!("the row has {fields} fields, the header {}{hint}", self.columns);
             return Ok(Some(Row::Refused { line, why }));
         }
         for (value, at) in values.iter_mut().zip(&self.wanted) {
@@ -191,7 +216,7 @@ impl Csv {
             fields += ended;
             match result {
                 ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull if self.bytes.len() < ROW_BYTES_MAX => {
+                ReadRecordResult::OutputFull if self.bytes.len() < LINE_BYTES_MAX => {
                     self.bytes.resize(self.bytes.len() * 2, 0);
                 }
                 ReadRecordResult::OutputEndsFull if self.ends.len() < COLUMNS_MAX => {
@@ -211,8 +236,7 @@ impl Csv {
 
 struct JsonLines {
     columns: Vec<String>,
-    line: u64,
-    bytes: Vec<u8>,
+    lines: Lines,
 }
 
 impl JsonLines {
@@ -222,20 +246,22 @@ impl JsonLines {
         values: &'v mut [Option<String>],
     ) -> io::Result<Option<Row<'v>>> {
         loop {
-            let Some(oversized) = self.read_line(reader)? else { return Ok(None) };
-            let line = self.line;
-            if oversized == Oversized::Yes {
-                let why = format!("the line has more than {ROW_BYTES_MAX} bytes");
-                return Ok(Some(Row::Refused { line, why }));
-            }
-            let bytes = self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes);
+            let line = self.lines.number() + 1;
+            let bytes = match self.lines.next_line(reader)? {
+                None => return Ok(None),
+                Some(Line::Read(bytes)) => bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes),
+                Some(Line::TooLong) => {
+                    let why = format!("the line has more than {LINE_BYTES_MAX} bytes");
+                    return Ok(Some(Row::Refused { line, why }));
+                }
+            };
             if bytes.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
             let object: BTreeMap<String, Value> = match serde_json::from_slice(bytes) {
                 Ok(object) => object,
                 Err(error) => {
-                    let why = format!("the line is no JSON object: {error}");
+                    let why = format!("the line is no JSON object (one a line, no list): {error}");
                     return Ok(Some(Row::Refused { line, why }));
                 }
             };
@@ -253,35 +279,6 @@ impl JsonLines {
                 }
             }
             return Ok(Some(Row::Read { line, values }));
-        }
-    }
-
-    /// Reads the next line into `self.bytes`, or past it where it is too long.
-    fn read_line(&mut self, reader: &mut impl BufRead) -> io::Result<Option<Oversized>> {
-        self.bytes.clear();
-        let mut oversized = Oversized::No;
-        let mut seen = 0_usize;
-        loop {
-            let input = reader.fill_buf()?;
-            if input.is_empty() {
-                self.line += u64::from(seen > 0);
-                return Ok((seen > 0).then_some(oversized));
-            }
-            let end = memchr::memchr(b'\n', input);
-            let part = &input[..end.unwrap_or(input.len())];
-            if self.bytes.len() + part.len() > ROW_BYTES_MAX {
-                oversized = Oversized::Yes;
-                self.bytes.clear();
-            } else if oversized == Oversized::No {
-                self.bytes.extend_from_slice(part);
-            }
-            let used = part.len() + usize::from(end.is_some());
-            seen += used;
-            reader.consume(used);
-            if end.is_some() {
-                self.line += 1;
-                return Ok(Some(oversized));
-            }
         }
     }
 }
@@ -359,7 +356,7 @@ mod tests {
 
     #[test]
     fn a_row_too_long_is_let_go_by_and_the_next_is_read() {
-        let long = "x".repeat(3 * ROW_BYTES_MAX);
+        let long = "x".repeat(3 * LINE_BYTES_MAX);
         let csv = format!("a\n{long}\nshort\n");
         let shown = read(Layout::Csv, csv.as_bytes(), &["a"]);
         assert!(shown[0].starts_with("2! the row has more than"), "{}", shown[0]);

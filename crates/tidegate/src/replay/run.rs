@@ -76,14 +76,14 @@ impl Replay {
             counts.before_start += u64::from(is_analysis);
             return None;
         }
-        let window = self.window_of(if is_analysis { at } else { analysis_at });
+        let window = self.window_of(analysis_at);
+        if window.1.is_some_and(|ends_at| ends_at <= at) {
+            // Feedback on an analysis whose window is over.
+            counts.labels_unattributed += 1;
+            return None;
+        }
         let mut ended = None;
         if self.current.as_ref().is_none_or(|run| run.started_at != window.0) {
-            if !is_analysis {
-                // The window of its analysis is over.
-                counts.labels_unattributed += 1;
-                return None;
-            }
             ended = self.current.take();
             self.current = Some(Run::start(&self.definition, &self.recorder, window));
         }
@@ -146,9 +146,14 @@ impl Run {
     fn feed(&mut self, at: Timestamp, event: Recorded, line: u64, counts: &mut Counts) {
         self.meet_deadlines(at);
         let is_analysis = event.is_analysis();
-        let (serving, drawn) = (&self.serving, &self.drawn);
-        let recorded = event.clone().event(|camera| drawn.assign(camera).variant);
-        let served = event.event(|camera| serving.assign(camera).variant);
+        let is_drawn = event.is_drawn();
+        let recorded = event.event(|camera| self.drawn.assign(camera).variant);
+        let mut served = recorded.clone();
+        if let Event::Analysis(analysis) = &mut served
+            && is_drawn
+        {
+            analysis.variant = self.serving.assign(&analysis.camera).variant;
+        }
         match self.recorder.apply(at, recorded) {
             Ok(_) if is_analysis => counts.used += 1,
             Ok(_) => counts.labels_used += 1,

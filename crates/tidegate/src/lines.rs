@@ -1,0 +1,56 @@
+//! Lines of any length in bounded memory.
+
+use std::io::{self, BufRead};
+
+/// Longest line or row that is kept, in bytes.
+pub(crate) const LINE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Reads lines one by one; a line that is too long is let go by.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    bytes: Vec<u8>,
+    number: u64,
+}
+
+/// A line, or word that there was one.
+pub(crate) enum Line<'a> {
+    /// Without its end.
+    Read(&'a [u8]),
+    /// Longer than [`LINE_BYTES_MAX`].
+    TooLong,
+}
+
+impl Lines {
+    /// The number of the last line, from 1.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The next line; `None` at the end.
+    pub(crate) fn next_line(&mut self, reader: &mut impl BufRead) -> io::Result<Option<Line<'_>>> {
+        self.bytes.clear();
+        let mut length = 0_usize;
+        loop {
+            let input = reader.fill_buf()?;
+            let end = memchr::memchr(b'\n', input);
+            let at_end = input.is_empty();
+            let part = &input[..end.unwrap_or(input.len())];
+            length += part.len();
+            if length <= LINE_BYTES_MAX {
+                self.bytes.extend_from_slice(part);
+            } else {
+                self.bytes.clear();
+            }
+            let used = part.len() + usize::from(end.is_some());
+            reader.consume(used);
+            if at_end && length == 0 {
+                return Ok(None);
+            }
+            if at_end || end.is_some() {
+                self.number += 1;
+                let fits = length <= LINE_BYTES_MAX;
+                return Ok(Some(if fits { Line::Read(&self.bytes) } else { Line::TooLong }));
+            }
+        }
+    }
+}
