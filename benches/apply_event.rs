@@ -7,14 +7,17 @@
 use std::hint::black_box;
 use std::time::Duration as Elapsed;
 
-use criterion::measurement::WallTime;
+use criterion::measurement::{Measurement, WallTime};
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use hashbrown::HashTable;
 use tidegate_engine::event::{Action, Actor, Command, Note};
 use tidegate_engine::experiment::{Definition, Experiment};
+use tidegate_engine::id::{AnalysisId, CameraId};
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::{ByVariant, Event, Rollout, Variant};
+use xxhash_rust::xxh3::xxh3_128;
 
 const CAMERAS: u64 = 50;
 /// Events applied for each copy of the rollout.
@@ -58,11 +61,11 @@ fn outcome(number: u64) -> Outcome {
     Outcome::Answered { latency: Some(latency), score: Some(score) }
 }
 
-fn camera(number: u64) -> tidegate_engine::id::CameraId {
+fn camera(number: u64) -> CameraId {
     format!("site-{:05}/door1", number % CAMERAS).parse().expect("a valid id")
 }
 
-fn id(number: u64) -> tidegate_engine::id::AnalysisId {
+fn id(number: u64) -> AnalysisId {
     format!("event-{number:010}").parse().expect("a valid id")
 }
 
@@ -101,11 +104,44 @@ fn measure(
                 let mut rollout = filled.clone();
                 let _ = rollout.apply(at(first - 1), event(first - 1));
                 let events: Vec<Event> = (first..first + batch).map(&event).collect();
-                let timer = criterion::measurement::Measurement::start(&WallTime);
+                let timer = WallTime.start();
                 for (number, event) in (first..).zip(events) {
                     let _ = black_box(rollout.apply(at(number), event));
                 }
-                elapsed += criterion::measurement::Measurement::end(&WallTime, timer);
+                elapsed += WallTime.end(timer);
+                left -= batch;
+            }
+            elapsed
+        });
+    });
+}
+
+/// The bare limit: only to hash the ids of events and to keep them in a hash table of the same size.
+fn measure_index_alone(group: &mut BenchmarkGroup<'_, WallTime>, earlier: u64) {
+    let hash = |id: &AnalysisId| xxh3_128(id.as_str().as_bytes());
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is the hash")]
+    let low = |fingerprint: &u128| *fingerprint as u64;
+    let mut filled = HashTable::with_capacity(usize::try_from(earlier + BATCH).expect("small"));
+    for number in 0..earlier {
+        let fingerprint = hash(&id(number));
+        filled.insert_unique(low(&fingerprint), fingerprint, low);
+    }
+    group.bench_function(format!("index_alone/after_{earlier}"), |bencher| {
+        bencher.iter_custom(|iterations| {
+            let mut elapsed = Elapsed::ZERO;
+            let mut left = iterations;
+            while left > 0 {
+                let batch = left.min(BATCH);
+                let mut index = filled.clone();
+                let ids: Vec<AnalysisId> = (earlier..earlier + batch).map(id).collect();
+                let timer = WallTime.start();
+                for id in ids {
+                    let fingerprint = hash(&id);
+                    if index.find(low(&fingerprint), |other| *other == fingerprint).is_none() {
+                        index.insert_unique(low(&fingerprint), fingerprint, low);
+                    }
+                }
+                elapsed += WallTime.end(timer);
                 left -= batch;
             }
             elapsed
@@ -125,6 +161,7 @@ fn apply_event(criterion: &mut Criterion) {
             ab.apply(at(number), analysis(number)).expect("a new analysis");
             shadow.apply(at(number), comparison(number)).expect("a new comparison");
         }
+        measure_index_alone(&mut group, earlier);
         measure(&mut group, &format!("analysis/after_{earlier}"), &ab, analysis);
         measure(&mut group, &format!("comparison/after_{earlier}"), &shadow, comparison);
         measure(&mut group, &format!("feedback/after_{earlier}"), &ab, |n| feedback(n, earlier));
