@@ -109,8 +109,9 @@ fn azure_b8ms_is_twice_as_slow_in_every_window() {
 fn azure_d8s_in_two_regions_is_never_rolled_back() {
     let Some(windows) = windows("threshold_no_floor", "azure_vm_noise_same_sku") else { return };
     assert_eq!(windows.len(), 155);
-    for (increase, outcome, _) in windows {
+    for (increase, outcome, reason) in windows {
         assert_eq!(outcome, "expired");
+        assert!(reason.contains("All metrics within acceptable bounds"), "{reason}");
         assert!((-1.95..=0.85).contains(&increase), "{increase}");
     }
 }

@@ -19,7 +19,9 @@ pub enum Proof {
         fp_reduction_pct: f64,
     },
     /// The rule found a breach, too little data, or was switched off.
-    Unwatched(Finding),
+    Finding(Finding),
+    /// No limit is passed, but a variant has no labels, and nothing is proved by silence.
+    NoLabels(ByVariant<u64>),
     /// False positives fell too little.
     FpReductionTooSmall {
         /// Relative reduction in percent, negative where they rose.
@@ -46,15 +48,13 @@ pub enum Proof {
 /// Judges the sums of an A/B test that is over.
 pub fn judge(experiment: &Experiment, check: &Check, sides: ByVariant<&Tally>) -> Proof {
     if check.finding != Finding::WithinBounds {
-        return Proof::Unwatched(check.finding);
+        return Proof::Finding(check.finding);
     }
     let (control, treatment) = (sides.control, sides.treatment);
     let guardrails = &experiment.guardrails;
-    // A rule without a floor may speak of no labels at all, but nothing is proved by silence.
-    let samples = ByVariant { control: control.feedback(), treatment: treatment.feedback() };
-    let required = guardrails.min_samples.max(1);
-    if samples.control < required || samples.treatment < required {
-        return Proof::Unwatched(Finding::InsufficientSamples { samples, required });
+    let labels = ByVariant { control: control.feedback(), treatment: treatment.feedback() };
+    if labels.control == 0 || labels.treatment == 0 {
+        return Proof::NoLabels(labels);
     }
     let increase = treatment.missed_threat_rate() - control.missed_threat_rate();
     let limit = guardrails.max_missed_threat_rate_increase.value();
@@ -85,7 +85,14 @@ impl fmt::Display for Proof {
             Self::Proved { fp_reduction_pct } => {
                 write!(f, "FP rate fell by {fp_reduction_pct:.1}% of the control's")
             }
-            Self::Unwatched(finding) => finding.fmt(f),
+            Self::Finding(finding) => finding.fmt(f),
+            Self::NoLabels(labels) => write!(
+                f,
+                "{}, but nothing is proved without labels: control={}, treatment={}",
+                Finding::WithinBounds,
+                labels.control,
+                labels.treatment
+            ),
             Self::FpReductionTooSmall { fp_reduction_pct, wanted_pct } => write!(
                 f,
                 "FP rate fell by {fp_reduction_pct:.1}% of the control's, wanted {wanted_pct:.1}%"

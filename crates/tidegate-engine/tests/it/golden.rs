@@ -278,7 +278,7 @@ fn nothing_is_proved_without_labels() {
          48h1ms tick",
         &format!(
             "{STARTED}
-             48h1ms ab -> ab (expired): The A/B test is over: Insufficient samples: control=1, treatment=0, required=1"
+             48h1ms ab -> ab (expired): The A/B test is over: All metrics within acceptable bounds, but nothing is proved without labels: control=1, treatment=0"
         ),
     );
 }
