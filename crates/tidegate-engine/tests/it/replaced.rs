@@ -1,7 +1,7 @@
 //! What is wrong with the system Tidegate replaces, point by point, and cannot happen here.
 //!
-//! Points 3, 6 and 7 are faults of the bare comparison of averages itself, which `rule = "threshold"`
-//! keeps on purpose; point 4 is about running prompts, which the engine never does.
+//! Points 3 and 6, and the missing sample floors of point 7, are faults of the bare comparison of averages
+//! itself, which `rule = "threshold"` keeps on purpose.
 
 use tidegate_engine::assignment::{ServeReason, Split, SplitMethod};
 use tidegate_engine::experiment::{Definition, PromotionMode};
@@ -55,6 +55,21 @@ fn point_02_a_camera_keeps_its_variant_in_every_process_and_experiments_split_ap
 }
 
 #[test]
+fn point_04_shadow_answers_with_control_before_any_treatment_has_run() {
+    let mut shadowed = experiment();
+    shadowed.shadow.duration = hours(24.0);
+    let (rollout, _) = tell(shadowed, "0 start");
+    // Nothing was compared, and nothing need be: what is served never waits for a comparison.
+    for camera in cameras(100) {
+        let assignment = rollout.serve(&camera);
+        assert_eq!(
+            (assignment.variant, assignment.reason),
+            (Variant::Control, ServeReason::Shadow)
+        );
+    }
+}
+
+#[test]
 fn point_05_a_treatment_that_scores_everything_0_is_not_promoted() {
     let mut automatic = experiment();
     automatic.promotion.mode = PromotionMode::Automatic;
@@ -82,6 +97,21 @@ fn point_05_a_treatment_that_scores_everything_0_is_not_promoted() {
         answers[1],
         "48h1ms ab -> ab (expired): The A/B test is over: Missed-threat rate increase 100.0% exceeds threshold 5.0%"
     );
+}
+
+#[test]
+fn point_07_a_timeout_is_an_error_and_never_vanishes() {
+    let (rollout, _) = tell(
+        experiment(),
+        "0 start
+         1h a ok gate treatment 100 50
+         1h a late gate treatment fail *9",
+    );
+    let treatment = rollout.sums().ab.treatment;
+    assert_eq!(treatment.error_rate().to_bits(), 0.9_f64.to_bits());
+    assert_eq!(treatment.latency_ms_mean(), Some(100.0), "of the one answer there was");
+    // An outlier beyond ten minutes is no latency at all.
+    assert!(Latency::from_ms(600_001.0).is_err());
 }
 
 #[test]
