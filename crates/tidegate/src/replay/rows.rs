@@ -303,12 +303,18 @@ fn shown_names(names: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    /// The rows as text, through a small buffer that cuts them in the middle.
     fn read(layout: Layout, bytes: &[u8], columns: &[&str]) -> Vec<String> {
+        read_by(7, layout, bytes, columns)
+    }
+
+    fn read_by(buffer: usize, layout: Layout, bytes: &[u8], columns: &[&str]) -> Vec<String> {
         let columns: Vec<String> = columns.iter().map(|c| (*c).to_owned()).collect();
-        // A small buffer cuts rows in the middle.
-        let reader = io::BufReader::with_capacity(7, bytes);
+        let reader = io::BufReader::with_capacity(buffer, bytes);
         let mut rows = match Rows::new(reader, layout, b',', &columns) {
             Ok(rows) => rows,
             Err(RowsError::Header(why)) => return vec![why],
@@ -326,6 +332,20 @@ mod tests {
             });
         }
         shown
+    }
+
+    proptest! {
+        #[test]
+        fn where_the_buffer_cuts_changes_nothing(
+            bytes in "[ab,\"\n\r{}:1 ]{0,80}",
+            buffer in 1_usize..20,
+        ) {
+            let bytes = format!("a,b\n{bytes}");
+            for layout in [Layout::Csv, Layout::JsonLines] {
+                let whole = read_by(1 << 16, layout, bytes.as_bytes(), &["b"]);
+                prop_assert_eq!(read_by(buffer, layout, bytes.as_bytes(), &["b"]), whole);
+            }
+        }
     }
 
     #[test]
