@@ -383,9 +383,10 @@ impl Rollout {
         (window, variant): (Window, Variant),
     ) {
         let at = self.lifecycle.now;
-        self.exposures.push(Exposure { fingerprint, at, camera, variant, window, label: None });
+        // Room is made first, so that the index never grows beyond its bound.
         let open_max = self.definition.experiment().bounds.open_analyses_max;
-        self.evicted += self.exposures.evict(open_max);
+        self.evicted += self.exposures.evict(open_max.saturating_sub(1));
+        self.exposures.push(Exposure { fingerprint, at, camera, variant, window, label: None });
     }
 
     fn advance_time(&mut self, at: Timestamp) {
