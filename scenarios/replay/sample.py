@@ -1,6 +1,6 @@
 """Writes sample.csv: two days of an invented fleet whose new prompt alarms for nothing more often.
 
-    pip install xxhash==3.6.0
+    pip install xxhash==4.1.0
     python3 scenarios/replay/sample.py > scenarios/replay/sample.csv
 
 24 cameras, about 40 events each a day. The treatment's cameras are those Tidegate would choose for the

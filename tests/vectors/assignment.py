@@ -1,6 +1,6 @@
 """Writes assignment.json with the xxHash bindings of PyPI (package `xxhash`), not with Tidegate.
 
-    pip install xxhash==3.6.0
+    pip install xxhash==4.1.0
     python3 tests/vectors/assignment.py > tests/vectors/assignment.json
 
 A case holds what DESIGN fixes as `xxh3-64/1`: the hash of the camera id, seeded with the hash of the
