@@ -24,10 +24,11 @@ fn the_first_command_prints_what_the_readme_shows() {
 #[test]
 fn the_map_in_the_readme_works_with_every_hint_uncommented() {
     let readme = std::fs::read_to_string(system_tests::repository("README.md")).unwrap();
-    let map = readme.split("```toml\nwhere").nth(1).unwrap().split("```").next().unwrap();
-    let map = format!("where{map}");
+    let map = readme.split("```toml\n# where").nth(1).unwrap().split("```").next().unwrap();
+    let map = format!("# where{map}");
     // `step` and `camera_modulo` are for other recordings than this one, `[fixed]` repeats a column.
-    let hints = ["# time_unit", "# no_error", "# other_labels", "# format", "# delimiter"];
+    let hints =
+        ["# where", "# time_unit", "# no_error", "# other_labels", "# format", "# delimiter"];
     let uncommented: String = map
         .lines()
         .map(|line| if hints.iter().any(|h| line.starts_with(h)) { &line[2..] } else { line })

@@ -208,6 +208,20 @@ fn a_map_that_cannot_work_is_refused_with_every_fault() {
 }
 
 #[test]
+fn a_map_that_forgets_half_of_what_it_means_is_refused() {
+    let map = "step = \"1h\"\ncolumns = { order = \"n\", camera = \"c\", feedback = \"f\", feedback_time = \"ft\" }\n\
+               variants = { control = \"a\" }\n";
+    let ran = Case::new("r.csv", "n\n", "", map).run("r.csv", &[]);
+    for fault in [
+        "columns.variant is missing, allowed: a column, as variants is set",
+        "variants.treatment is missing",
+        "columns.feedback_time is set beside columns.order",
+    ] {
+        assert!(ran.err.contains(fault), "{fault}: {}", ran.err);
+    }
+}
+
+#[test]
 fn the_sample_recording_rolls_back_on_false_positives() {
     let sample = system_tests::repository("scenarios/replay/sample.csv");
     let ran = replay(&sample, "sample", "sample", &["--format", "json"]);

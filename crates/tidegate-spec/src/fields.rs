@@ -73,15 +73,16 @@ impl<'a> Fields<'a> {
 
     /// Notes settings that do not agree; each problem begins with the path of one of them.
     ///
-    /// Where the same table has a fault already, a default stands for what its owner meant, and a
+    /// Where one of them has a fault already, a default stands for what its owner meant, and a
     /// disagreement with it would mislead.
     pub fn disagreements<T: ToString>(&mut self, problems: &[T]) {
-        let table = |path: &str| path.split(['.', '[']).next().map(str::to_owned);
-        let faulty: Vec<_> = self.faults.iter().map(|fault| table(&fault.path)).collect();
+        let setting = |fault: &Fault| fault.path.split('[').next().map(str::to_owned);
+        let faulty: Vec<String> = self.faults.iter().filter_map(setting).collect();
         for problem in problems {
             let text = problem.to_string();
             let (path, problem) = text.split_once(' ').unwrap_or((&text, ""));
-            if !faulty.contains(&table(path)) {
+            let mut words = text.split([' ', ',', '[']);
+            if !words.any(|word| faulty.iter().any(|setting| setting == word)) {
                 self.faults.0.push(Fault { path: path.to_owned(), problem: problem.to_owned() });
             }
         }

@@ -81,7 +81,12 @@ fn write_phases(text: &mut String, experiment: &Experiment) -> fmt::Result {
             format!("{{ treatment_percentage = {share}, dwell_hours = {dwell} }}")
         })
         .collect();
-    line(text, "steps", format!("[{}]", steps.join(", ")), "rising shares, the last as above")?;
+    line(
+        text,
+        "steps",
+        format!("[{}]", steps.join(", ")),
+        "e.g. [{ treatment_percentage = 0.1, dwell_hours = 4 }, …], the last as above",
+    )?;
     line(text, "on_expiry", name_of(&EXPIRIES, &ab.on_expiry), names(&EXPIRIES))
 }
 
@@ -99,7 +104,12 @@ fn write_limits(text: &mut String, experiment: &Experiment) -> fmt::Result {
     line(text, "max_latency_increase_pct", latency, "of the mean, relative")?;
     let drop = float(guardrails.max_alert_rate_drop.value());
     line(text, "max_alert_rate_drop_pct", drop, "relative; silence is not goodness")?;
-    line(text, "min_samples", guardrails.min_samples, "of each variant before the rule speaks")?;
+    line(
+        text,
+        "min_samples",
+        guardrails.min_samples,
+        "labels of each variant before the rule speaks; in shadow: comparisons",
+    )?;
     line(text, "rule", name_of(&RULES, &guardrails.rule), names(&RULES))?;
     let alpha = float(guardrails.alpha.value());
     line(text, "alpha", alpha, "allowed chance of a false rollback; threshold cannot keep it")?;

@@ -165,6 +165,21 @@ fn check(fields: &mut Fields<'_>, map: &Map, step: Option<Duration>) {
         fields
             .fault("variants", "is missing, allowed: control = [values] and treatment = [values]");
     }
+    if !has(Role::Variant) && !map.variants.is_empty() {
+        fields.fault("columns.variant", "is missing, allowed: a column, as variants is set");
+    }
+    for variant in Variant::ALL {
+        if !map.variants.is_empty() && !map.variants.values().any(|other| *other == variant) {
+            fields.fault(&format!("variants.{variant}"), "is missing, allowed: a value or a list");
+        }
+    }
+    if has(Role::Time) && step.is_some() {
+        fields.fault("step", "is set beside columns.time, allowed: with columns.order only");
+    }
+    if has(Role::Order) && has(Role::FeedbackTime) {
+        let problem = "is set beside columns.order, allowed: with columns.time only";
+        fields.fault("columns.feedback_time", problem);
+    }
     if has(Role::FeedbackTime) && !has(Role::Feedback) {
         fields.fault("columns.feedback", "is missing, allowed: a column, as feedback_time is set");
     }

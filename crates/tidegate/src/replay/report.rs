@@ -11,7 +11,7 @@ use tidegate_engine::id::CameraId;
 use tidegate_engine::number::RiskScore;
 use tidegate_engine::observation::Label;
 use tidegate_engine::tally::Tally;
-use tidegate_engine::threshold::{self, Check};
+use tidegate_engine::threshold::{self, Check, Finding};
 use tidegate_engine::variant::{ByVariant, Variant};
 
 use super::counts::Counts;
@@ -248,7 +248,7 @@ impl<'a, W: Write> Report<'a, W> {
             writeln!(self.out, "{}\n", self.about)?;
             writeln!(
                 self.out,
-                "{:<20}  {:<11}  {:>8}  {:>19}  {:>19}  reason",
+                "{:<24}  {:<11}  {:>8}  {:>19}  {:>19}  reason",
                 "window from", "outcome", "after h", "control n / mean ms", "treatment n / mean"
             )?;
         }
@@ -260,7 +260,7 @@ impl<'a, W: Write> Report<'a, W> {
         });
         writeln!(
             self.out,
-            "{:<20}  {:<11}  {:>8}  {control:>19}  {treatment:>19}  {}",
+            "{:<24}  {:<11}  {:>8}  {control:>19}  {treatment:>19}  {}",
             time::shown(run.started_at),
             run.ending().as_str(),
             hours.map_or("-".to_owned(), |hours| format!("{hours:.2}")),
@@ -285,6 +285,12 @@ impl<'a, W: Write> Report<'a, W> {
             writeln!(self.out, "\nat the decision\n{}", self.comparison(&decision.evidence))?;
         } else {
             writeln!(self.out, "undecided when the recording ended: {}", reason(run))?;
+            if matches!(run.rollout.check().finding, Finding::InsufficientSamples { .. }) {
+                writeln!(
+                    self.out,
+                    "the threshold rule counts labels and asks nothing before it has them"
+                )?;
+            }
         }
         writeln!(self.out, "\nin the whole recording\n{}", self.comparison(&recorded(run)))?;
         writeln!(self.out, "* for a promotion; does not roll back by itself")?;
