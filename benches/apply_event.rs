@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Duration as Elapsed;
 
 use criterion::measurement::{Measurement, WallTime};
-use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use criterion::{Bencher, BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use hashbrown::HashTable;
 use tidegate_engine::event::{Action, Actor, Command, Note};
 use tidegate_engine::experiment::{Definition, Experiment};
@@ -95,24 +95,31 @@ fn measure(
 ) {
     let first = u64::try_from(filled.lifecycle().now.ms()).expect("after 1970") + 2;
     group.bench_function(name, |bencher| {
-        bencher.iter_custom(|iterations| {
-            let mut elapsed = Elapsed::ZERO;
-            let mut left = iterations;
-            while left > 0 {
-                let batch = left.min(BATCH);
-                // The first event makes the room a copy comes without.
-                let mut rollout = filled.clone();
-                let _ = rollout.apply(at(first - 1), event(first - 1));
-                let events: Vec<Event> = (first..first + batch).map(&event).collect();
-                let timer = WallTime.start();
-                for (number, event) in (first..).zip(events) {
-                    let _ = black_box(rollout.apply(at(number), event));
-                }
-                elapsed += WallTime.end(timer);
-                left -= batch;
+        in_batches(bencher, |batch| {
+            // The first event makes the room a copy comes without.
+            let mut rollout = filled.clone();
+            let _ = rollout.apply(at(first - 1), event(first - 1));
+            let events: Vec<Event> = (first..first + batch).map(&event).collect();
+            let timer = WallTime.start();
+            for (number, event) in (first..).zip(events) {
+                let _ = black_box(rollout.apply(at(number), event));
             }
-            elapsed
+            WallTime.end(timer)
         });
+    });
+}
+
+/// Measures in batches of at most [`BATCH`] events; `measured` prepares one and gives its time.
+fn in_batches(bencher: &mut Bencher<'_, WallTime>, measured: impl Fn(u64) -> Elapsed) {
+    bencher.iter_custom(|iterations| {
+        let mut elapsed = Elapsed::ZERO;
+        let mut left = iterations;
+        while left > 0 {
+            let batch = left.min(BATCH);
+            elapsed += measured(batch);
+            left -= batch;
+        }
+        elapsed
     });
 }
 
@@ -127,24 +134,17 @@ fn measure_index_alone(group: &mut BenchmarkGroup<'_, WallTime>, earlier: u64) {
         filled.insert_unique(low(&fingerprint), fingerprint, low);
     }
     group.bench_function(format!("index_alone/after_{earlier}"), |bencher| {
-        bencher.iter_custom(|iterations| {
-            let mut elapsed = Elapsed::ZERO;
-            let mut left = iterations;
-            while left > 0 {
-                let batch = left.min(BATCH);
-                let mut index = filled.clone();
-                let ids: Vec<AnalysisId> = (earlier..earlier + batch).map(id).collect();
-                let timer = WallTime.start();
-                for id in ids {
-                    let fingerprint = hash(&id);
-                    if index.find(low(&fingerprint), |other| *other == fingerprint).is_none() {
-                        index.insert_unique(low(&fingerprint), fingerprint, low);
-                    }
+        in_batches(bencher, |batch| {
+            let mut index = filled.clone();
+            let ids: Vec<AnalysisId> = (earlier..earlier + batch).map(id).collect();
+            let timer = WallTime.start();
+            for id in ids {
+                let fingerprint = hash(&id);
+                if index.find(low(&fingerprint), |other| *other == fingerprint).is_none() {
+                    index.insert_unique(low(&fingerprint), fingerprint, low);
                 }
-                elapsed += WallTime.end(timer);
-                left -= batch;
             }
-            elapsed
+            WallTime.end(timer)
         });
     });
 }

@@ -8,7 +8,8 @@
 //!
 //! 1. Make a [`Definition`](experiment::Definition) and a [`Rollout`] from it.
 //! 2. Before an event at time `t`: while [`Rollout::next_deadline`] is at or before `t`, apply an
-//!    [`Event::Tick`] at the deadline, or later if the shell was late. Forgetting this is refused, not guessed at.
+//!    [`Event::Tick`] at the deadline, or later if the shell was late. Forgetting this is refused, not
+//!    guessed at.
 //! 3. [`Rollout::apply`] the event. A rejection changed nothing. Otherwise write the event down, then
 //!    the decisions that came back, in this order.
 //! 4. Publish [`Rollout::serving`] whenever there was a decision; readers never touch the rollout.

@@ -234,7 +234,30 @@ impl Rollout {
 
     /// Evaluates the rule on the data so far, without acting.
     pub fn check(&self) -> Check {
-        self.evidence().check
+        let (window, sides) = self.compared();
+        let samples = match window {
+            Window::Shadow => sides.map(|side| side.analyses),
+            Window::Ab | Window::Outside => sides.map(Tally::feedback),
+        };
+        let sides = ByVariant { control: &sides.control, treatment: &sides.treatment };
+        threshold::check(&self.definition.experiment().guardrails, sides, samples)
+    }
+
+    /// The sums of the present comparison and what the rule says of them.
+    pub fn evidence(&self) -> Evidence {
+        let (window, sides) = self.compared();
+        let definition = self.definition.digest();
+        Evidence { definition, window, sides: *sides, check: self.check() }
+    }
+
+    /// What is compared now: the shadow's comparisons, and from then on the test.
+    fn compared(&self) -> (Window, &ByVariant<Tally>) {
+        let total = self.fleet.total();
+        if self.lifecycle.state.phase == Phase::Shadow {
+            (Window::Shadow, &total.pairs.sides)
+        } else {
+            (Window::Ab, &total.ab)
+        }
     }
 
     fn absorb(&mut self, at: Timestamp, event: &Event) -> Result<(), Rejection> {
@@ -422,10 +445,9 @@ impl Rollout {
     /// What the end of the A/B test leads to.
     fn conclude(&self) -> (Transition, Cause) {
         let experiment = self.definition.experiment();
-        let Evidence { check, .. } = self.evidence();
         let ab = &self.fleet.total().ab;
         let sides = ByVariant { control: &ab.control, treatment: &ab.treatment };
-        let proof = promotion::judge(experiment, &check, sides);
+        let proof = promotion::judge(experiment, &self.check(), sides);
         let proved = matches!(proof, Proof::Proved { .. });
         // Who holds a rollout wants it to go nowhere by itself.
         let may_promote = experiment.promotion.mode == PromotionMode::Automatic
@@ -443,13 +465,11 @@ impl Rollout {
     /// Rolls back on a breach; opens the gate of a shadow that is over and passed.
     fn look(&mut self, decisions: &mut Vec<Decision>) {
         let State { phase, condition } = self.lifecycle.state;
-        let sides = match phase {
-            Phase::Shadow => &self.fleet.total().pairs.sides,
-            // The last labels of the test come in after it.
-            Phase::Ab | Phase::Full => &self.fleet.total().ab,
-            Phase::Draft | Phase::Completed | Phase::RolledBack | Phase::Stopped => return,
-        };
-        let finding = self.check_sides(phase, sides).finding;
+        // A full release is watched too: the last labels of its test come in after it.
+        if !matches!(phase, Phase::Shadow | Phase::Ab | Phase::Full) {
+            return;
+        }
+        let finding = self.check().finding;
         if let Finding::Breach(breach) = finding {
             decisions.push(self.decide(Transition::RollBack, Cause::Breach(breach)));
             return;
@@ -464,36 +484,6 @@ impl Rollout {
         if passed && shadow_over && self.definition.experiment().shadow.gate == Gate::Automatic {
             decisions.push(self.decide(Transition::OpenAb, Cause::GatePassed));
         }
-    }
-
-    fn check_sides(&self, phase: Phase, sides: &ByVariant<Tally>) -> Check {
-        let samples = match phase {
-            Phase::Shadow => sides.map(|side| side.analyses),
-            Phase::Draft
-            | Phase::Ab
-            | Phase::Full
-            | Phase::Completed
-            | Phase::RolledBack
-            | Phase::Stopped => sides.map(Tally::feedback),
-        };
-        let sides = ByVariant { control: &sides.control, treatment: &sides.treatment };
-        threshold::check(&self.definition.experiment().guardrails, sides, samples)
-    }
-
-    /// The sums of the present comparison and what the rule says of them.
-    pub fn evidence(&self) -> Evidence {
-        let phase = self.lifecycle.state.phase;
-        let (window, sides) = match phase {
-            Phase::Shadow => (Window::Shadow, self.fleet.total().pairs.sides),
-            Phase::Draft
-            | Phase::Ab
-            | Phase::Full
-            | Phase::Completed
-            | Phase::RolledBack
-            | Phase::Stopped => (Window::Ab, self.fleet.total().ab),
-        };
-        let check = self.check_sides(phase, &sides);
-        Evidence { definition: self.definition.digest(), window, sides, check }
     }
 
     fn transition_of(&self, command: Command) -> Transition {

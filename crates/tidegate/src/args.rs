@@ -42,7 +42,7 @@ pub(crate) struct AssignArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "share")]
     pub(crate) experiment: Option<PathBuf>,
     /// The salt to hash with
-    #[arg(long, value_name = "SALT", requires = "share", value_parser = parse_salt)]
+    #[arg(long, value_name = "SALT", requires = "share")]
     pub(crate) salt: Option<Salt>,
     /// The share of the treatment, 0 to 1
     #[arg(long, value_name = "SHARE", requires = "salt", value_parser = parse_share)]
@@ -51,7 +51,7 @@ pub(crate) struct AssignArgs {
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
     /// The camera ids; none, or `-`: one per line from standard input
-    #[arg(value_name = "CAMERA", value_parser = parse_camera)]
+    #[arg(value_name = "CAMERA")]
     pub(crate) cameras: Vec<CameraId>,
 }
 
@@ -104,14 +104,6 @@ pub(crate) struct ReplayArgs {
     /// How to answer
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
-}
-
-fn parse_salt(text: &str) -> Result<Salt, String> {
-    text.parse().map_err(|error: tidegate_engine::id::InvalidId| error.to_string())
-}
-
-fn parse_camera(text: &str) -> Result<CameraId, String> {
-    text.parse().map_err(|error: tidegate_engine::id::InvalidId| error.to_string())
 }
 
 fn parse_share(text: &str) -> Result<Share, String> {

@@ -120,7 +120,9 @@ fn read_map(fields: &mut Fields<'_>) -> Map {
     let camera_modulo = fields.count("camera_modulo", 1..=limits::CAMERAS_MAX as u64);
     let (latency_scale, score_scale) = fields
         .table("scale", |fields| (read_scale(fields, "latency_ms"), read_scale(fields, "score")));
-    let variants = fields.table("variants", read_variants);
+    let variants = fields.table("variants", |fields| {
+        read_meanings(fields, &Variant::ALL.map(|variant| (variant.as_str(), variant)))
+    });
     let no_error = texts(fields, "no_error")
         .unwrap_or_else(|| ["", "0", "false", "none", "null"].map(str::to_owned).to_vec());
     let labels = read_labels(fields);
@@ -225,18 +227,6 @@ fn read_scale(fields: &mut Fields<'_>, key: &'static str) -> f64 {
     fields.number(key, &RANGE, new).unwrap_or(1.0)
 }
 
-fn read_variants(fields: &mut Fields<'_>) -> BTreeMap<String, Variant> {
-    let mut variants = BTreeMap::new();
-    for (key, variant) in Variant::ALL.map(|variant| (variant.as_str(), variant)) {
-        for text in texts(fields, key).unwrap_or_default() {
-            if variants.insert(text.clone(), variant).is_some() {
-                fields.fault(key, format!("has {text:?} a second time, allowed: once"));
-            }
-        }
-    }
-    variants
-}
-
 fn read_labels(fields: &mut Fields<'_>) -> BTreeMap<String, Label> {
     if fields.value("labels").is_none() {
         let accurate = ("accurate".to_owned(), Label::Correct);
@@ -246,17 +236,23 @@ fn read_labels(fields: &mut Fields<'_>) -> BTreeMap<String, Label> {
             .chain([accurate])
             .collect();
     }
-    fields.table("labels", |fields| {
-        let mut labels = BTreeMap::new();
-        for (key, label) in labels_by_name() {
-            for text in texts(fields, key).unwrap_or_default() {
-                if labels.insert(text.clone(), label).is_some() {
-                    fields.fault(key, format!("has {text:?} a second time, allowed: once"));
-                }
+    fields.table("labels", |fields| read_meanings(fields, &labels_by_name()))
+}
+
+/// Reads, for each key, the values of a column that mean it; a value means one thing.
+fn read_meanings<T: Copy>(
+    fields: &mut Fields<'_>,
+    keys: &[(&'static str, T)],
+) -> BTreeMap<String, T> {
+    let mut meanings = BTreeMap::new();
+    for (key, meaning) in keys {
+        for text in texts(fields, key).unwrap_or_default() {
+            if meanings.insert(text.clone(), *meaning).is_some() {
+                fields.fault(key, format!("has {text:?} a second time, allowed: once"));
             }
         }
-        labels
-    })
+    }
+    meanings
 }
 
 fn read_filters(fields: &mut Fields<'_>) -> Vec<(String, Vec<String>)> {
