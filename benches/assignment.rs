@@ -8,7 +8,11 @@ use tidegate_engine::Rollout;
 use tidegate_engine::assignment::{Catalog, Serving};
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::id::CameraId;
+use tidegate_engine::time::Timestamp;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// A split by hash does not look at the time.
+const NOW: Timestamp = Timestamp::EPOCH;
 
 /// Camera ids of 16 bytes, as many as fit any cache, so that memory is not what is measured.
 fn cameras() -> Vec<CameraId> {
@@ -44,7 +48,8 @@ fn assignment(criterion: &mut Criterion) {
 
     let by_handle = serving("nemotron_prompt_v2");
     group.bench_function("by_handle", |bencher| {
-        bencher.iter(|| by_handle.assign(black_box(next.next().expect("a cycle does not end"))));
+        bencher
+            .iter(|| by_handle.assign(black_box(next.next().expect("a cycle does not end")), NOW));
     });
 
     for experiments in [1, 16, 1024] {
@@ -57,8 +62,11 @@ fn assignment(criterion: &mut Criterion) {
         group.bench_function(format!("by_key_among_{experiments}"), |bencher| {
             bencher.iter(|| {
                 let key = next_key.next().expect("a cycle does not end");
-                catalog
-                    .assign(black_box(key), black_box(next.next().expect("a cycle does not end")))
+                catalog.assign(
+                    black_box(key),
+                    black_box(next.next().expect("a cycle does not end")),
+                    NOW,
+                )
             });
         });
     }

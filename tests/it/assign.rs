@@ -4,6 +4,7 @@ use serde_json::Value;
 use tidegate_engine::assignment::Split;
 use tidegate_engine::id::CameraId;
 use tidegate_engine::number::Share;
+use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 
 use crate::command::{run, run_with_input};
@@ -12,6 +13,9 @@ fn vectors() -> Value {
     let path = system_tests::repository("tests/vectors/assignment.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
+
+/// No split but a switchback looks at the time.
+const NOW: Timestamp = Timestamp::EPOCH;
 
 #[test]
 fn the_engine_agrees_with_another_implementation_on_every_vector() {
@@ -24,13 +28,13 @@ fn the_engine_agrees_with_another_implementation_on_every_vector() {
     for case in cases {
         let salt = case["salt"].as_str().unwrap().parse().unwrap();
         let camera: CameraId = case["camera_id"].as_str().unwrap().parse().unwrap();
-        let split = Split::new(&salt, &[], &[]);
+        let split = Split::new(&salt, &[], &[], None);
         assert_eq!(split.hash(&camera).to_string(), case["hash"].as_str().unwrap(), "{case}");
         for share in &shares {
             let treated =
                 case["treated_at"].as_array().unwrap().iter().any(|s| s.as_f64() == Some(*share));
             let expected = if treated { Variant::Treatment } else { Variant::Control };
-            let assigned = split.assign(&camera, Share::new(*share).unwrap());
+            let assigned = split.assign(&camera, Share::new(*share).unwrap(), NOW);
             assert_eq!(assigned.variant, expected, "{case} at {share}");
         }
         lengths.insert(camera.as_str().len());
@@ -91,12 +95,14 @@ fn a_share_that_is_none_is_refused_with_its_range() {
 fn a_balanced_split_sends_unknown_cameras_by_hash() {
     let salt = "s".parse().unwrap();
     let listed: Vec<CameraId> = (0..7).map(|i| format!("c{i}").parse().unwrap()).collect();
-    let (balanced, hashed) = (Split::new(&salt, &[], &listed), Split::new(&salt, &[], &[]));
+    let (balanced, hashed) =
+        (Split::new(&salt, &[], &listed, None), Split::new(&salt, &[], &[], None));
     let half = Share::new(0.5).unwrap();
     for i in 100..200 {
         let unknown: CameraId = format!("c{i}").parse().unwrap();
-        assert_eq!(balanced.assign(&unknown, half), hashed.assign(&unknown, half));
+        assert_eq!(balanced.assign(&unknown, half, NOW), hashed.assign(&unknown, half, NOW));
     }
-    let treated = listed.iter().filter(|c| balanced.assign(c, half).variant == Variant::Treatment);
+    let treated =
+        listed.iter().filter(|c| balanced.assign(c, half, NOW).variant == Variant::Treatment);
     assert_eq!(treated.count(), 4, "half of seven, rounded up");
 }

@@ -9,4 +9,5 @@ mod hostile;
 mod readme;
 mod recordings;
 mod replay;
+mod statistics;
 mod tidy;

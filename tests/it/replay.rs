@@ -17,7 +17,9 @@ impl Case {
     fn new(name: &str, records: &str, experiment: &str, map: &str) -> Self {
         let case = Self { folder: tempfile::tempdir().unwrap() };
         std::fs::write(case.path(name), records).unwrap();
-        let head = "key = \"k\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n";
+        // What rows become does not depend on the rule, and averages are known without it.
+        let head =
+            "key = \"k\"\ncontrol = \"v1\"\ntreatment = \"v2\"\nguardrails.rule = \"threshold\"\n";
         std::fs::write(case.path("experiment.toml"), format!("{head}{experiment}")).unwrap();
         std::fs::write(case.path("map.toml"), map).unwrap();
         case
@@ -228,8 +230,15 @@ fn the_sample_recording_rolls_back_on_false_positives() {
     let run: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(run["outcome"], "rolled_back");
     assert_eq!(run["guardrail"], "fp_rate");
-    // It had to wait for the hundredth label of the treatment.
-    assert_eq!(run["evidence"]["treatment"]["feedback"], 100);
+    // It had to wait for the hundredth label of the treatment, and for the next look.
+    let labels = run["evidence"]["treatment"]["feedback"].as_u64().unwrap();
+    assert!((100..110).contains(&labels), "{labels}");
+    let judgement = &run["evidence"]["judgements"][0];
+    assert_eq!(
+        (&judgement["guardrail"], &judgement["verdict"]),
+        (&"fp_rate".into(), &"fail".into())
+    );
+    assert!(judgement["evidence"].as_f64() >= judgement["evidence_needed"].as_f64());
     assert_eq!(run["counts"]["used"], run["counts"]["read"]);
 }
 

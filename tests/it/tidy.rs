@@ -18,13 +18,24 @@ fn tree(package: &str) -> String {
 }
 
 #[test]
-fn the_engine_has_no_std() {
-    assert!(read("crates/tidegate-engine/src/lib.rs").contains("#![no_std]"));
-    let sources = system_tests::repository("crates/tidegate-engine/src");
-    for entry in std::fs::read_dir(sources).unwrap() {
+fn engine_and_stats_have_no_std() {
+    for package in ["tidegate-stats", "tidegate-engine"] {
+        let sources = system_tests::repository("crates").join(package).join("src");
+        assert!(std::fs::read_to_string(sources.join("lib.rs")).unwrap().contains("#![no_std]"));
+        has_no_std(&sources);
+    }
+}
+
+fn has_no_std(folder: &Path) {
+    for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path.is_dir() {
+            has_no_std(&path);
+            continue;
+        }
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(!text.contains("extern crate std") && !text.contains("std::time"), "{path:?}");
+        let clean = !text.contains("extern crate std") && !text.contains("std::time");
+        assert!(clean, "{}", path.display());
     }
 }
 
@@ -33,8 +44,13 @@ fn the_engine_depends_on_nothing_that_waits_or_draws() {
     let tree = tree("tidegate-engine");
     let allowed = [
         "tidegate-engine",
+        "tidegate-stats",
+        "approx",
         "hashbrown",
+        "libm",
+        "num-traits",
         "smol_str",
+        "statrs",
         "thiserror",
         "thiserror-impl",
         "proc-macro2",
@@ -53,7 +69,7 @@ fn the_engine_depends_on_nothing_that_waits_or_draws() {
 fn engine_and_spec_hold_no_clock_no_io_and_no_randomness() {
     let forbidden =
         ["tokio", "axum", "sled", "tracing-subscriber", "rand", "getrandom", "chrono", "jiff"];
-    for package in ["tidegate-engine", "tidegate-spec"] {
+    for package in ["tidegate-stats", "tidegate-engine", "tidegate-spec"] {
         let tree = tree(package);
         for line in tree.lines() {
             let name = line.split_whitespace().next().unwrap();
@@ -72,11 +88,20 @@ fn engine_and_spec_hold_no_clock_no_io_and_no_randomness() {
 #[test]
 fn every_test_file_is_listed() {
     for folder in ["tests/it", "tests/model", "crates/tidegate-engine/tests/it"] {
-        let main = read(&format!("{folder}/main.rs"));
-        for entry in std::fs::read_dir(system_tests::repository(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            assert!(name == "main" || main.contains(&format!("mod {name};")), "{folder}/{name}.rs");
+        every_file_is_listed(folder, &format!("{folder}/main.rs"));
+    }
+}
+
+/// Whether each file of `folder` is a module of `listing`, and each file of a folder one of its namesake.
+fn every_file_is_listed(folder: &str, listing: &str) {
+    let modules = read(listing);
+    for entry in std::fs::read_dir(system_tests::repository(folder)).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let listed = name == "main" || modules.contains(&format!("mod {name};"));
+        assert!(listed, "{listing} does not list {folder}/{name}");
+        if path.is_dir() {
+            every_file_is_listed(&format!("{folder}/{name}"), &format!("{folder}/{name}.rs"));
         }
     }
 }

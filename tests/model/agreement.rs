@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use tidegate_engine::Rollout;
 use tidegate_engine::assignment::ServeReason;
-use tidegate_engine::experiment::Definition;
+use tidegate_engine::experiment::{Definition, Rule};
+use tidegate_engine::look::Check;
 use tidegate_engine::phase::{Condition, Phase};
 use tidegate_engine::tally::Tally;
 use tidegate_engine::threshold::Finding;
@@ -16,7 +17,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_500))]
 
     #[test]
-    fn the_engine_agrees_with_the_naive_model(story in story()) {
+    fn the_engine_agrees_with_the_naive_model(story in story(Rule::Threshold)) {
         let definition = Definition::new(story.experiment.clone()).expect("the settings agree");
         let mut rollout = Rollout::new(definition);
         let mut naive = Naive::new(story.experiment);
@@ -58,7 +59,8 @@ fn compare(rollout: &Rollout, naive: &Naive) -> Result<(), String> {
         same_sums("comparisons", &rollout.sums().pairs.sides[variant], &naive.compared(variant))?;
     }
     same_sums("shadow control", &rollout.sums().shadow, &naive.shadow())?;
-    let finding = match rollout.check().finding {
+    let Check::Threshold(check) = rollout.check() else { return Err("another rule".to_owned()) };
+    let finding = match check.finding {
         Finding::Disabled => "disabled",
         Finding::InsufficientSamples { .. } => "insufficient",
         Finding::Breach(breach) => breach.guardrail.as_str(),
@@ -72,7 +74,7 @@ fn compare(rollout: &Rollout, naive: &Naive) -> Result<(), String> {
 fn same_serving(rollout: &Rollout, naive: &Naive) -> Result<(), String> {
     for camera in 0..20 {
         let camera = format!("camera-{camera}").parse().expect("a name");
-        let assignment = rollout.serve(&camera);
+        let assignment = rollout.serve(&camera, rollout.lifecycle().now);
         let reason = match (naive.stage, naive.mark) {
             (Stage::Draft, _) => ServeReason::NotStarted,
             (Stage::RolledBack, _) => ServeReason::RolledBack,

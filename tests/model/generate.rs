@@ -2,8 +2,11 @@
 
 use proptest::prelude::*;
 use tidegate_engine::Event;
+use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::event::{Action, Actor, Command, Note};
-use tidegate_engine::experiment::{Experiment, Gate, OnExpiry, PromotionMode, RampStep, Watch};
+use tidegate_engine::experiment::{
+    Experiment, Gate, OnExpiry, PromotionMode, RampStep, Rule, Watch,
+};
 use tidegate_engine::number::{Latency, RiskScore, Share};
 use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
 use tidegate_engine::time::{Duration, Timestamp};
@@ -19,16 +22,28 @@ pub(crate) struct Story {
 /// Raw numbers that become one event; small ranges make ids, cameras and deadlines meet often.
 type Raw = (u32, u8, u8, u8, u8, u8);
 
-pub(crate) fn story() -> impl Strategy<Value = Story> {
+pub(crate) fn story(rule: Rule) -> impl Strategy<Value = Story> {
     let raw = (0_u32..6_000_000, 0_u8..100, 0_u8..5, 0_u8..40, 0_u8..6, 0_u8..6);
     let raws = proptest::collection::vec(raw, 1..150);
-    (experiment(), raws).prop_map(|(experiment, raws)| Story { experiment, events: events(&raws) })
+    (experiment(rule), raws)
+        .prop_map(|(experiment, raws)| Story { experiment, events: events(&raws) })
 }
 
-pub(crate) fn experiment() -> impl Strategy<Value = Experiment> {
+/// A story under either rule, with cameras split or switched.
+pub(crate) fn any_story() -> impl Strategy<Value = Story> {
+    let rule = prop_oneof![Just(Rule::Threshold), Just(Rule::Sequential)];
+    (rule.prop_flat_map(story), any::<bool>()).prop_map(|(mut story, switched)| {
+        if switched {
+            story.experiment.assignment.method = SplitMethod::Switchback;
+        }
+        story
+    })
+}
+
+pub(crate) fn experiment(rule: Rule) -> impl Strategy<Value = Experiment> {
     let switches = (any::<[bool; 5]>(), 0_u64..5, 0_usize..3, 0_usize..3, 0_u8..3);
     switches.prop_map(
-        |([shadow, manual, automatic, watch, overridden], samples, steps, expiry, cap)| {
+        move |([shadow, manual, automatic, watch, overridden], samples, steps, expiry, cap)| {
             let name = "name";
             let mut experiment = Experiment::new(
                 "model".parse().expect(name),
@@ -47,6 +62,7 @@ pub(crate) fn experiment() -> impl Strategy<Value = Experiment> {
             experiment.ab.steps = if steps == 0 { Vec::new() } else { ramp[3 - steps..].to_vec() };
             experiment.ab.on_expiry =
                 [OnExpiry::Hold, OnExpiry::RollBack, OnExpiry::Extend][expiry];
+            experiment.guardrails.rule = rule;
             experiment.guardrails.min_samples = samples;
             experiment.guardrails.watch = if watch { Watch::On } else { Watch::Off };
             experiment.promotion.mode =

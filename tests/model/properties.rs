@@ -5,10 +5,11 @@ use tidegate_engine::assignment::Split;
 use tidegate_engine::experiment::{Definition, Watch};
 use tidegate_engine::id::CameraId;
 use tidegate_engine::number::Share;
+use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 use tidegate_engine::{Event, Rollout};
 
-use crate::generate::{Story, story};
+use crate::generate::{Story, any_story};
 
 fn rollout(story: &Story) -> Rollout {
     Rollout::new(Definition::new(story.experiment.clone()).expect("the settings agree"))
@@ -18,7 +19,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn a_rejected_event_changes_nothing(story in story()) {
+    fn a_rejected_event_changes_nothing(story in any_story()) {
         let mut rollout = rollout(&story);
         for (at, event) in story.events {
             let before = rollout.snapshot();
@@ -29,7 +30,7 @@ proptest! {
     }
 
     #[test]
-    fn a_restart_between_any_two_events_changes_no_decision(story in story()) {
+    fn a_restart_between_any_two_events_changes_no_decision(story in any_story()) {
         let mut lasting = rollout(&story);
         let mut restarted = rollout(&story);
         for (at, event) in story.events {
@@ -43,7 +44,7 @@ proptest! {
     }
 
     #[test]
-    fn the_journal_gives_the_same_state_without_deciding_again(story in story()) {
+    fn the_journal_gives_the_same_state_without_deciding_again(story in any_story()) {
         let mut live = rollout(&story);
         let mut recalled = rollout(&story);
         for (at, event) in story.events {
@@ -61,7 +62,7 @@ proptest! {
     /// order. The sums never do.
     #[test]
     fn the_order_of_reports_at_the_same_time_does_not_matter_for_the_sums(
-        story in story(),
+        story in any_story(),
         swaps in proptest::collection::vec((0_usize..150, 0_usize..150), 0..100),
     ) {
         let mut story = story;
@@ -95,7 +96,7 @@ proptest! {
             for report in reports {
                 rollout.apply(at, report).expect("a new report");
             }
-            let mut cameras: Vec<_> = rollout.cameras().cloned().collect();
+            let mut cameras: Vec<_> = rollout.cameras().collect();
             cameras.sort_by(|a, b| a.camera.cmp(&b.camera));
             (*rollout.sums(), cameras)
         };
@@ -111,19 +112,19 @@ proptest! {
     ) {
         let cameras: Vec<CameraId> = names.iter().map(|n| n.parse().expect("a name")).collect();
         let fleet = if listed { cameras.as_slice() } else { &[] };
-        let split = Split::new(&salt.parse().expect("a salt"), &[], fleet);
+        let split = Split::new(&salt.parse().expect("a salt"), &[], fleet, None);
         let [small, large] = [shares.0.min(shares.1), shares.0.max(shares.1)]
             .map(|share| Share::new(share).expect("in range"));
         for camera in &cameras {
-            if split.assign(camera, small).variant == Variant::Treatment {
-                prop_assert_eq!(split.assign(camera, large).variant, Variant::Treatment);
+            if split.assign(camera, small, Timestamp::EPOCH).variant == Variant::Treatment {
+                prop_assert_eq!(split.assign(camera, large, Timestamp::EPOCH).variant, Variant::Treatment);
             }
-            prop_assert_eq!(split.assign(camera, Share::NONE).variant, Variant::Control);
-            prop_assert_eq!(split.assign(camera, Share::ALL).variant, Variant::Treatment);
+            prop_assert_eq!(split.assign(camera, Share::NONE, Timestamp::EPOCH).variant, Variant::Control);
+            prop_assert_eq!(split.assign(camera, Share::ALL, Timestamp::EPOCH).variant, Variant::Treatment);
         }
         if listed {
             let treated = |share| {
-                cameras.iter().filter(|c| split.assign(c, share).variant == Variant::Treatment).count()
+                cameras.iter().filter(|c| split.assign(c, share, Timestamp::EPOCH).variant == Variant::Treatment).count()
             };
             let wanted = small.value() * cameras.len() as f64;
             prop_assert!((treated(small) as f64 - wanted).abs() <= 0.5);

@@ -5,6 +5,9 @@
 //! given the treatment if `h < floor(share * 2^64)`; a share of 1 gives it to all. A larger share
 //! therefore only ever moves cameras from control to treatment. Any language with a published XXH3
 //! (Collet, xxHash 0.8) computes the same.
+//!
+//! In a switchback the unit is a camera in a block of time, and what is hashed is `c#b`, with `b` the
+//! block's number in decimal: milliseconds since 1970 divided by the block's length, rounded down.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -14,7 +17,9 @@ use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::id::{CameraId, ExperimentKey, Salt};
+use crate::limits;
 use crate::number::Share;
+use crate::time::{Block, Duration, Timestamp};
 use crate::variant::Variant;
 
 /// The frozen name of the assignment hash.
@@ -53,6 +58,24 @@ impl SaltedHash {
     #[inline]
     pub fn of(self, camera: &CameraId) -> CameraHash {
         CameraHash(xxh3_64_with_seed(camera.as_str().as_bytes(), self.seed))
+    }
+
+    /// Hashes a camera in one block of a switchback.
+    pub fn of_block(self, camera: &CameraId, block: Block) -> CameraHash {
+        /// A mark that no camera id contains, and 20 digits.
+        const MORE: usize = 21;
+        let mut text = [0; limits::ID_LEN_MAX + MORE];
+        let camera = camera.as_str().as_bytes();
+        let (id, rest) = text.split_at_mut(camera.len());
+        id.copy_from_slice(camera);
+        rest[0] = b'#';
+        let digits = block.0.checked_ilog10().unwrap_or(0) as usize + 1;
+        let mut number = block.0;
+        for digit in rest[1..=digits].iter_mut().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+        CameraHash(xxh3_64_with_seed(&text[..=camera.len() + digits], self.seed))
     }
 }
 
@@ -98,6 +121,8 @@ pub enum SplitMethod {
     Hash,
     /// By the order of the hashes among the listed cameras, so that the sizes come out exactly.
     Balanced,
+    /// By the hash of camera and block of time, so that every camera sees both variants in turn.
+    Switchback,
 }
 
 /// Why a camera is served what it is served.
@@ -164,17 +189,24 @@ struct Named {
     rank: Option<usize>,
 }
 
-/// The fixed part of a split: salt, overrides and the order of the listed cameras.
+/// The fixed part of a split: salt, overrides, the order of the listed cameras, the length of blocks.
 #[derive(Debug)]
 pub struct Split {
     hash: SaltedHash,
+    block: Option<Duration>,
     named: HashTable<Named>,
     ranked: usize,
 }
 
 impl Split {
-    /// Prepares a split. `listed` are the cameras of a balanced split, empty for a split by hash.
-    pub fn new(salt: &Salt, overrides: &[(CameraId, Variant)], listed: &[CameraId]) -> Self {
+    /// Prepares a split. `listed` are the cameras of a balanced split, empty for any other; `block` is
+    /// the length of a switchback's blocks.
+    pub fn new(
+        salt: &Salt,
+        overrides: &[(CameraId, Variant)],
+        listed: &[CameraId],
+        block: Option<Duration>,
+    ) -> Self {
         let hash = SaltedHash::new(salt);
         let mut named: HashTable<Named> = HashTable::new();
         let mut order: Vec<(CameraHash, &CameraId)> =
@@ -204,7 +236,7 @@ impl Split {
                 named.insert_unique(camera_hash.0, entry, |n| n.hash.0);
             }
         }
-        Self { hash, named, ranked: order.len() }
+        Self { hash, block, named, ranked: order.len() }
     }
 
     /// The camera's hash under this split's salt.
@@ -213,18 +245,33 @@ impl Split {
         self.hash.of(camera)
     }
 
+    /// The hash that decides at `at`: the camera's, or that of its block in a switchback.
+    pub fn hash_at(&self, camera: &CameraId, at: Timestamp) -> CameraHash {
+        match self.block(at) {
+            Some(block) => self.hash.of_block(camera, block),
+            None => self.hash.of(camera),
+        }
+    }
+
     /// The variant the owner named for this camera, if any.
     pub fn override_of(&self, camera: &CameraId) -> Option<Variant> {
         self.named(camera, self.hash.of(camera)).and_then(|named| named.override_to)
     }
 
-    /// The variant of a camera when `share` of the fleet has the treatment.
-    pub fn assign(&self, camera: &CameraId, share: Share) -> Assignment {
-        self.assign_at(camera, Cut::new(self, share))
+    /// The block that `at` lies in, where this is a switchback.
+    #[inline]
+    pub fn block(&self, at: Timestamp) -> Option<Block> {
+        self.block.map(|length| Block::at(at, length))
+    }
+
+    /// The variant of a camera at `at` when `share` of the fleet has the treatment. The time matters in
+    /// a switchback alone.
+    pub fn assign(&self, camera: &CameraId, share: Share, at: Timestamp) -> Assignment {
+        self.assign_cut(camera, Cut::new(self, share), at)
     }
 
     #[inline]
-    fn assign_at(&self, camera: &CameraId, cut: Cut) -> Assignment {
+    fn assign_cut(&self, camera: &CameraId, cut: Cut, at: Timestamp) -> Assignment {
         let hash = self.hash.of(camera);
         if !self.named.is_empty()
             && let Some(named) = self.named(camera, hash)
@@ -238,6 +285,10 @@ impl Split {
                 return Assignment { variant, reason: ServeReason::Split };
             }
         }
+        let hash = match self.block(at) {
+            Some(block) => self.hash.of_block(camera, block),
+            None => hash,
+        };
         Assignment { variant: cut.admission.variant(hash), reason: ServeReason::Split }
     }
 
@@ -293,12 +344,12 @@ impl Serving {
         Self { split, mode: Mode::Treatment(reason) }
     }
 
-    /// What `camera` is served, and why.
+    /// What `camera` is served at `at`, and why.
     #[inline]
-    pub fn assign(&self, camera: &CameraId) -> Assignment {
+    pub fn assign(&self, camera: &CameraId, at: Timestamp) -> Assignment {
         match self.mode {
             Mode::Control(reason) => Assignment { variant: Variant::Control, reason },
-            Mode::Split(cut) => self.split.assign_at(camera, cut),
+            Mode::Split(cut) => self.split.assign_cut(camera, cut, at),
             Mode::Treatment(reason) => match self.split.override_of(camera) {
                 Some(variant) => Assignment { variant, reason: ServeReason::Override },
                 None => Assignment { variant: Variant::Treatment, reason },
@@ -324,11 +375,12 @@ impl Catalog {
         }
     }
 
-    /// What `camera` is served by the experiment `key`; control where there is no such experiment.
+    /// What `camera` is served by the experiment `key` at `at`; control where there is no such
+    /// experiment.
     #[inline]
-    pub fn assign(&self, key: &str, camera: &CameraId) -> Assignment {
+    pub fn assign(&self, key: &str, camera: &CameraId, at: Timestamp) -> Assignment {
         match self.entries.find(Self::key_hash(key), |(k, _)| k.as_str() == key) {
-            Some((_, serving)) => serving.assign(camera),
+            Some((_, serving)) => serving.assign(camera, at),
             None => {
                 Assignment { variant: Variant::Control, reason: ServeReason::UnknownExperiment }
             }

@@ -5,12 +5,15 @@ use core::fmt;
 use crate::event::{Actor, Command, Note};
 use crate::experiment::Digest;
 use crate::exposure::Window;
+use crate::fast_path::TotalFailure;
+use crate::look::Check;
 use crate::phase::{State, Transition};
 use crate::promotion::Proof;
 use crate::tally::Tally;
-use crate::threshold::{Breach, Check};
+use crate::threshold::Breach;
 use crate::time::Timestamp;
 use crate::variant::ByVariant;
+use crate::verdict::Judgement;
 
 /// One step a rollout took. The shell journals it and carries it out.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,14 +46,22 @@ pub enum Cause {
         /// Why.
         note: Note,
     },
-    /// The treatment passed a limit.
+    /// The treatment passed a limit of the threshold rule.
     Breach(Breach),
+    /// A guardrail of the sequential rule failed.
+    Harm(Judgement),
+    /// Nearly every treatment analysis failed, and the control's did not.
+    TotalFailure(TotalFailure),
+    /// Treatment and control failed together.
+    SharedOutage,
     /// The shadow's comparisons passed.
     GatePassed,
     /// The shadow is over and its gate is a person.
     GateManual,
     /// The ramp step was held for its time.
     Dwelled,
+    /// The A/B test's time is over; its last feedback is awaited.
+    FeedbackAwaited,
     /// The A/B test is over.
     TestOver(Proof),
 }
@@ -60,7 +71,10 @@ impl Cause {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Operator { .. } => "operator",
-            Self::Breach(_) => "guardrail",
+            Self::Breach(_) | Self::Harm(_) => "guardrail",
+            Self::TotalFailure(_) => "total_failure",
+            Self::SharedOutage => "shared_outage",
+            Self::FeedbackAwaited => "feedback_awaited",
             Self::GatePassed => "gate_passed",
             Self::GateManual => "gate_manual",
             Self::Dwelled => "dwelled",
@@ -77,6 +91,14 @@ impl fmt::Display for Cause {
                 write!(f, "{} by {actor}: {note}", command.as_str())
             }
             Self::Breach(breach) => breach.fmt(f),
+            Self::Harm(judgement) => judgement.fmt(f),
+            Self::TotalFailure(failure) => failure.fmt(f),
+            Self::SharedOutage => f.write_str(
+                "Treatment and control failed together: an outage, no verdict on the treatment",
+            ),
+            Self::FeedbackAwaited => f.write_str(
+                "The A/B test's time is over; control is served until its feedback is in",
+            ),
             Self::GatePassed => f.write_str("The shadow comparisons are within bounds"),
             Self::GateManual => f.write_str("The shadow is over; its owner opens the gate"),
             Self::Dwelled => f.write_str("The ramp step was held for its time"),

@@ -187,6 +187,12 @@ pub enum Rejection {
         /// The definition's bound.
         cameras_max: usize,
     },
+    /// One more block of a switchback than there is room for.
+    #[error("more than {blocks_max} blocks of all cameras together, allowed: longer blocks")]
+    TooManyBlocks {
+        /// The bound.
+        blocks_max: u64,
+    },
     /// The transition table does not lead there.
     #[error("`{}` is not allowed in {state}", command.as_str())]
     NotAllowed {

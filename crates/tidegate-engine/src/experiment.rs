@@ -74,16 +74,22 @@ impl Experiment {
                 max_fp_rate_increase: points(0.05),
                 max_latency_increase: percent(50.0),
                 max_error_rate_increase: points(0.05),
+                max_slow_rate_increase: points(0.05),
                 max_missed_threat_rate_increase: points(0.05),
                 max_alert_rate_drop: drop(50.0),
                 min_samples: 100,
-                rule: Rule::Threshold,
+                rule: Rule::Sequential,
                 alpha: Alpha::new(0.05).expect(valid),
                 watch: Watch::On,
             },
-            promotion: Promotion { min_fp_reduction: drop(10.0), mode: PromotionMode::Manual },
+            promotion: Promotion {
+                min_fp_reduction: drop(10.0),
+                mode: PromotionMode::Manual,
+                feedback_grace: hours(6.0),
+            },
             assignment: AssignmentRules {
                 method: SplitMethod::Hash,
+                block: hours(1.0),
                 cameras: Vec::new(),
                 overrides: Vec::new(),
             },
@@ -160,16 +166,20 @@ pub struct Guardrails {
     pub max_latency_increase: Percent,
     /// Most points the error rate may rise.
     pub max_error_rate_increase: Points,
+    /// Most points the share of slow answers may rise.
+    pub max_slow_rate_increase: Points,
     /// Most points the missed-threat rate may rise for a promotion.
     pub max_missed_threat_rate_increase: Points,
     /// Most percent the alert rate may fall for a promotion.
     pub max_alert_rate_drop: PercentDrop,
-    /// Labels (in shadow: comparisons) each variant needs before the rule speaks.
+    /// Under the sequential rule, each metric's own trials in each variant before it rolls back, and
+    /// comparisons before the shadow's gate opens. Under the threshold rule, labels (in shadow:
+    /// comparisons) before it speaks at all.
     pub min_samples: u64,
     /// How harm is told from chance.
     pub rule: Rule,
-    /// The allowed chance of a false rollback. [`Rule::Threshold`] cannot keep it: a bare comparison
-    /// has no error rate to set.
+    /// The allowed chance that a harmless rollout is ever rolled back, all guardrails and looks
+    /// together. [`Rule::Threshold`] cannot keep it: a bare comparison has no error rate to set.
     pub alpha: Alpha,
     /// Whether the limits are watched at all.
     pub watch: Watch,
@@ -178,6 +188,8 @@ pub struct Guardrails {
 /// How harm is told from chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
+    /// The camera-aware rule that is valid at every look: see [`crate::verdict`].
+    Sequential,
     /// The bare comparison of averages: see [`crate::threshold`].
     Threshold,
 }
@@ -198,6 +210,8 @@ pub struct Promotion {
     pub min_fp_reduction: PercentDrop,
     /// Who promotes.
     pub mode: PromotionMode,
+    /// How long the last feedback is awaited after the A/B test, under the sequential rule.
+    pub feedback_grace: Duration,
 }
 
 /// Who promotes a treatment that proved itself.
@@ -212,8 +226,10 @@ pub enum PromotionMode {
 /// How cameras find their variant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AssignmentRules {
-    /// By hash, or balanced over a list.
+    /// By hash, balanced over a list, or by turns.
     pub method: SplitMethod,
+    /// How long a camera keeps its variant in a switchback.
+    pub block: Duration,
     /// The fleet of a balanced split; empty for a split by hash.
     pub cameras: Vec<CameraId>,
     /// Cameras the owner assigns; they are left out of every comparison.
@@ -294,6 +310,12 @@ pub enum Disagreement {
     /// A list that would not be used.
     #[error("assignment.cameras is set, allowed: only with split = \"balanced\"")]
     CamerasWithoutBalance,
+    /// Blocks too short to learn anything from, or of no end.
+    #[error("assignment.block_minutes {minutes} is out of range, allowed: 1 to 10080")]
+    BlockLength {
+        /// The length that was set.
+        minutes: f64,
+    },
     /// One camera twice.
     #[error("{path} names camera `{camera}` twice, allowed: once")]
     CameraTwice {
@@ -342,7 +364,8 @@ impl Definition {
             experiment.ab.steps.clone()
         };
         let rules = &experiment.assignment;
-        let split = Arc::new(Split::new(&experiment.salt, &rules.overrides, &rules.cameras));
+        let block = (rules.method == SplitMethod::Switchback).then_some(rules.block);
+        let split = Arc::new(Split::new(&experiment.salt, &rules.overrides, &rules.cameras, block));
         let digest = digest(&experiment);
         Ok(Self { experiment, ramp, split, digest })
     }
@@ -430,10 +453,14 @@ fn assignment_disagreements(rules: &AssignmentRules, found: &mut Vec<Disagreemen
         SplitMethod::Balanced if rules.cameras.len() < 2 => {
             found.push(Disagreement::BalancedWithoutCameras);
         }
-        SplitMethod::Hash if !rules.cameras.is_empty() => {
+        SplitMethod::Hash | SplitMethod::Switchback if !rules.cameras.is_empty() => {
             found.push(Disagreement::CamerasWithoutBalance);
         }
-        SplitMethod::Balanced | SplitMethod::Hash => {}
+        SplitMethod::Balanced | SplitMethod::Hash | SplitMethod::Switchback => {}
+    }
+    let minutes = rules.block.hours() * 60.0;
+    if !limits::BLOCK_MINUTES.contains(&minutes) {
+        found.push(Disagreement::BlockLength { minutes });
     }
     let overridden = rules.overrides.iter().map(|(camera, _)| camera);
     for (path, count, twice) in [
@@ -494,12 +521,14 @@ fn digest(experiment: &Experiment) -> Digest {
     }
 
     feed_guardrails(&mut hash, guardrails);
-    let Promotion { min_fp_reduction, mode } = promotion;
+    let Promotion { min_fp_reduction, mode, feedback_grace } = promotion;
     feed(&mut hash, min_fp_reduction.value().to_bits());
     feed(&mut hash, *mode as u64);
+    feed(&mut hash, feedback_grace.ms());
 
-    let AssignmentRules { method, cameras, overrides } = assignment;
+    let AssignmentRules { method, block, cameras, overrides } = assignment;
     feed(&mut hash, *method as u64);
+    feed(&mut hash, block.ms());
     feed(&mut hash, cameras.len() as u64);
     for camera in cameras {
         feed_text(&mut hash, camera.as_str());
@@ -522,6 +551,7 @@ fn feed_guardrails(hash: &mut Xxh3, guardrails: &Guardrails) {
         max_fp_rate_increase,
         max_latency_increase,
         max_error_rate_increase,
+        max_slow_rate_increase,
         max_missed_threat_rate_increase,
         max_alert_rate_drop,
         min_samples,
@@ -533,6 +563,7 @@ fn feed_guardrails(hash: &mut Xxh3, guardrails: &Guardrails) {
         max_fp_rate_increase.value(),
         max_latency_increase.value(),
         max_error_rate_increase.value(),
+        max_slow_rate_increase.value(),
         max_missed_threat_rate_increase.value(),
         max_alert_rate_drop.value(),
         alpha.value(),

@@ -44,6 +44,17 @@ pub enum Window {
     Outside,
 }
 
+/// Who alerted on a comparison, for threats that a person confirms later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alerts {
+    /// Not the control; or one prompt ran alone.
+    NotControl,
+    /// The control, and not the treatment.
+    ControlOnly,
+    /// Control and treatment.
+    Both,
+}
+
 /// One analysis whose feedback may still come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exposure {
@@ -57,6 +68,8 @@ pub struct Exposure {
     pub variant: Variant,
     /// Which sums it went into.
     pub window: Window,
+    /// Who alerted, where both prompts ran.
+    pub alerts: Alerts,
     /// What a person said about it so far.
     pub label: Option<Label>,
 }
@@ -167,6 +180,7 @@ mod tests {
             camera: 0,
             variant: Variant::Control,
             window: Window::Ab,
+            alerts: Alerts::NotControl,
             label: None,
         }
     }

@@ -3,13 +3,16 @@
 use alloc::vec::Vec;
 
 use hashbrown::HashTable;
+use tidegate_stats::quantile::QuantileSketch;
 
 use crate::assignment::{CameraHash, Split};
-use crate::exposure::Window;
+use crate::baseline::{self, Usual};
+use crate::exposure::{Alerts, Window};
 use crate::id::CameraId;
-use crate::number::RiskScore;
+use crate::number::Latency;
 use crate::observation::{Label, Outcome};
-use crate::tally::{Pairs, Tally, Warned};
+use crate::tally::{Alerted, Cuts, Pairs, Tally, Warned};
+use crate::time::Block;
 use crate::variant::{ByVariant, Variant};
 
 /// What is kept of one camera, or of all cameras together.
@@ -43,28 +46,42 @@ impl Sums {
         ];
         tallies.into_iter().all(Tally::can_be) && self.pairs.can_be()
     }
-
-    fn tally_mut(&mut self, window: Window, variant: Variant) -> Option<&mut Tally> {
-        match window {
-            Window::Shadow => Some(&mut self.shadow),
-            Window::Ab => Some(&mut self.ab[variant]),
-            Window::Outside => None,
-        }
-    }
 }
 
-/// A camera in order of first appearance.
+/// A camera with all that it showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CameraSums {
     /// Which.
     pub camera: CameraId,
-    /// What it showed.
+    /// Its sums.
     pub sums: Sums,
+    /// The A/B test block by block; empty unless the split is a switchback.
+    pub blocks: Vec<BlockSums>,
+}
+
+/// What a camera showed in one block of a switchback under one variant, in order of blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockSums {
+    /// When.
+    pub block: Block,
+    /// The variant that ran; at a block's edge both may have.
+    pub variant: Variant,
+    /// Its sums.
+    pub tally: Tally,
+}
+
+/// How the latencies of the whole fleet are spread, for reports and for what counts as slow.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Latencies {
+    /// The control's answers in shadow.
+    pub shadow: QuantileSketch,
+    /// The A/B test's answers.
+    pub ab: ByVariant<QuantileSketch>,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
-    seen: CameraSums,
+    camera: CameraId,
     hash: CameraHash,
     comparable: Comparable,
 }
@@ -84,13 +101,41 @@ impl Comparable {
     }
 }
 
-/// All cameras seen, found by id in constant time.
+/// What one camera showed in shadow.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ShadowSums {
+    pub(crate) control: Tally,
+    pub(crate) pairs: Pairs,
+}
+
+/// All cameras seen, found by id in constant time. What a look reads lies in columns of its own, so that
+/// a look over ten thousand cameras streams through memory.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fleet {
     entries: Vec<Entry>,
     index: HashTable<u32>,
+    shadow: Vec<ShadowSums>,
+    ab: Vec<ByVariant<Tally>>,
+    blocks: Vec<Vec<BlockSums>>,
+    /// Blocks of all cameras.
+    block_count: u64,
+    /// What is usual for each camera seen in shadow, and for any other.
+    usual: Vec<Usual>,
+    usual_of_new: Usual,
     total: Sums,
+    cameras_of: ByVariant<u64>,
     outside: ByVariant<Tally>,
+    latencies: Latencies,
+    slow_above: Option<Latency>,
+}
+
+/// Where an analysis is counted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) window: Window,
+    pub(crate) variant: Variant,
+    /// The block of a switchback.
+    pub(crate) block: Option<Block>,
 }
 
 impl Fleet {
@@ -98,8 +143,17 @@ impl Fleet {
         self.entries.len()
     }
 
-    pub(crate) fn cameras(&self) -> impl Iterator<Item = &CameraSums> {
-        self.entries.iter().map(|entry| &entry.seen)
+    /// Every camera in order of first appearance.
+    pub(crate) fn cameras(&self) -> impl Iterator<Item = CameraSums> {
+        self.entries.iter().enumerate().map(|(at, entry)| CameraSums {
+            camera: entry.camera.clone(),
+            sums: Sums {
+                shadow: self.shadow[at].control,
+                pairs: self.shadow[at].pairs,
+                ab: self.ab[at],
+            },
+            blocks: self.blocks[at].clone(),
+        })
     }
 
     pub(crate) const fn total(&self) -> &Sums {
@@ -110,41 +164,121 @@ impl Fleet {
         &self.outside
     }
 
-    pub(crate) fn restore_outside(&mut self, outside: ByVariant<Tally>) {
-        self.outside = outside;
+    pub(crate) const fn latencies(&self) -> &Latencies {
+        &self.latencies
+    }
+
+    /// A longer latency is slow.
+    pub(crate) const fn slow_above(&self) -> Option<Latency> {
+        self.slow_above
+    }
+
+    /// Cameras with at least one analysis of each variant in the A/B test.
+    pub(crate) const fn cameras_of(&self) -> &ByVariant<u64> {
+        &self.cameras_of
+    }
+
+    /// Each camera's A/B test, with what is usual for it.
+    pub(crate) fn ab(&self) -> impl Iterator<Item = (&ByVariant<Tally>, &Usual)> {
+        let usual = self.usual.iter().chain(core::iter::repeat(&self.usual_of_new));
+        self.ab.iter().zip(usual)
+    }
+
+    /// Each camera's A/B test block by block, with what is usual for it.
+    pub(crate) fn ab_blocks(&self) -> impl Iterator<Item = (&[BlockSums], &Usual)> {
+        let usual = self.usual.iter().chain(core::iter::repeat(&self.usual_of_new));
+        self.blocks.iter().map(Vec::as_slice).zip(usual)
+    }
+
+    /// Blocks of a switchback, of all cameras together.
+    pub(crate) const fn blocks(&self) -> u64 {
+        self.block_count
+    }
+
+    /// What each camera showed in shadow.
+    pub(crate) fn shadow(&self) -> impl Iterator<Item = &ShadowSums> {
+        self.shadow.iter()
+    }
+
+    /// Puts back what does not follow from the cameras.
+    pub(crate) fn restore(
+        &mut self,
+        outside: &ByVariant<Tally>,
+        latencies: Latencies,
+        slow_above: Option<Latency>,
+    ) {
+        (self.outside, self.latencies, self.slow_above) = (*outside, latencies, slow_above);
     }
 
     pub(crate) fn find(&self, camera: &CameraId, hash: CameraHash) -> Option<u32> {
-        self.index
-            .find(hash.value(), |at| self.entries[*at as usize].seen.camera == *camera)
-            .copied()
+        self.index.find(hash.value(), |at| self.entries[*at as usize].camera == *camera).copied()
     }
 
     pub(crate) fn comparable(&self, at: u32) -> Comparable {
         self.entries[at as usize].comparable
     }
 
+    /// Whether the camera failed too often in shadow to tell anything about the treatment.
+    pub(crate) fn is_quarantined(&self, at: u32) -> bool {
+        let shadow = &self.shadow[at as usize].control;
+        shadow.errors * QUARANTINE_ONE_IN > shadow.analyses
+    }
+
     /// Adds a camera that is not there yet, with what it showed so far.
     pub(crate) fn insert(&mut self, seen: CameraSums, split: &Split) -> u32 {
         let at = u32::try_from(self.entries.len()).expect("a fleet has at most 100,000 cameras");
-        let hash = split.hash(&seen.camera);
-        let comparable = Comparable::of(split, &seen.camera);
-        self.total.merge(&seen.sums);
-        self.entries.push(Entry { seen, hash, comparable });
+        let CameraSums { camera, sums, blocks } = seen;
+        let hash = split.hash(&camera);
+        let comparable = Comparable::of(split, &camera);
+        self.total.merge(&sums);
+        for variant in Variant::ALL {
+            self.cameras_of[variant] += u64::from(sums.ab[variant].analyses > 0);
+        }
+        self.entries.push(Entry { camera, hash, comparable });
+        self.shadow.push(ShadowSums { control: sums.shadow, pairs: sums.pairs });
+        self.ab.push(sums.ab);
+        self.block_count += blocks.len() as u64;
+        self.blocks.push(blocks);
         let entries = &self.entries;
         self.index.insert_unique(hash.value(), at, |at| entries[*at as usize].hash.value());
         at
     }
 
-    pub(crate) fn add_analysis(
-        &mut self,
-        at: u32,
-        (window, variant): (Window, Variant),
-        outcome: Outcome,
-        alert_threshold: RiskScore,
-    ) {
-        for tally in self.tallies(at, window, variant) {
-            tally.add(outcome, alert_threshold);
+    /// Learns from the shadow what is usual for each camera; done once, when the shadow's sums freeze.
+    pub(crate) fn learn_usual(&mut self) {
+        (self.usual_of_new, self.usual) = baseline::learn(&self.shadow);
+    }
+
+    /// Fixes what counts as slow, once the control answered often enough in shadow. `None` before.
+    pub(crate) fn learn_slow(&mut self) {
+        if self.slow_above.is_none() && self.latencies.shadow.count() >= PACE_ANSWERS_MIN {
+            let usual_us = self.latencies.shadow.quantile(PACE_QUANTILE);
+            self.slow_above = usual_us.and_then(|us| Latency::from_ms(us * PACE_FACTOR / 1e3).ok());
+        }
+    }
+
+    pub(crate) fn add_analysis(&mut self, at: u32, place: Place, outcome: Outcome, cuts: Cuts) {
+        let Place { window, variant, block } = place;
+        let sketch = match window {
+            Window::Shadow => {
+                self.total.shadow.add(outcome, cuts);
+                self.shadow[at as usize].control.add(outcome, cuts);
+                &mut self.latencies.shadow
+            }
+            Window::Ab => {
+                let camera = &mut self.ab[at as usize][variant];
+                self.cameras_of[variant] += u64::from(camera.analyses == 0);
+                camera.add(outcome, cuts);
+                self.total.ab[variant].add(outcome, cuts);
+                if let Some(block) = block {
+                    self.block(at, block, variant).add(outcome, cuts);
+                }
+                &mut self.latencies.ab[variant]
+            }
+            Window::Outside => return self.outside[variant].add(outcome, cuts),
+        };
+        if let Some(latency) = outcome.latency() {
+            sketch.add(latency.us());
         }
     }
 
@@ -152,39 +286,70 @@ impl Fleet {
         &mut self,
         at: u32,
         outcomes: &ByVariant<Outcome>,
-        alert_threshold: RiskScore,
+        cuts: Cuts,
         warned: Warned,
     ) {
-        for sums in [&mut self.total, &mut self.entries[at as usize].seen.sums] {
-            sums.pairs.add(outcomes, alert_threshold, warned);
+        for pairs in [&mut self.total.pairs, &mut self.shadow[at as usize].pairs] {
+            pairs.add(outcomes, cuts, warned);
         }
     }
 
     pub(crate) fn relabel(
         &mut self,
         at: u32,
-        (window, variant): (Window, Variant),
-        former: Option<Label>,
-        label: Label,
+        place: Place,
+        alerts: Alerts,
+        (former, label): (Option<Label>, Label),
     ) {
-        for tally in self.tallies(at, window, variant) {
-            tally.relabel(former, label);
+        let Place { window, variant, block } = place;
+        match window {
+            Window::Shadow => {
+                let shadow = &mut self.shadow[at as usize];
+                self.total.shadow.relabel(former, label);
+                shadow.control.relabel(former, label);
+                let treatment = match alerts {
+                    Alerts::Both => Alerted::Yes,
+                    Alerts::ControlOnly => Alerted::No,
+                    Alerts::NotControl => return,
+                };
+                for pairs in [&mut self.total.pairs, &mut shadow.pairs] {
+                    pairs.relabel(former, label, treatment);
+                }
+            }
+            Window::Ab => {
+                self.total.ab[variant].relabel(former, label);
+                self.ab[at as usize][variant].relabel(former, label);
+                if let Some(block) = block {
+                    self.block(at, block, variant).relabel(former, label);
+                }
+            }
+            Window::Outside => self.outside[variant].relabel(former, label),
         }
     }
 
-    /// The sums an observation goes into: the camera's and the fleet's, or the fleet's outside ones.
-    fn tallies(
-        &mut self,
-        at: u32,
-        window: Window,
-        variant: Variant,
-    ) -> impl Iterator<Item = &mut Tally> {
-        let outside = match window {
-            Window::Outside => Some(&mut self.outside[variant]),
-            Window::Shadow | Window::Ab => None,
+    /// A camera's sums in a block: nearly always the last, as time does not run backwards.
+    fn block(&mut self, at: u32, block: Block, variant: Variant) -> &mut Tally {
+        let blocks = &mut self.blocks[at as usize];
+        let wanted = (block, variant);
+        let at = match blocks.last() {
+            Some(last) if (last.block, last.variant) == wanted => blocks.len() - 1,
+            _ => match blocks.binary_search_by_key(&wanted, |sums| (sums.block, sums.variant)) {
+                Ok(at) => at,
+                Err(at) => {
+                    self.block_count += 1;
+                    blocks.insert(at, BlockSums { block, variant, tally: Tally::default() });
+                    at
+                }
+            },
         };
-        let camera = self.entries[at as usize].seen.sums.tally_mut(window, variant);
-        let total = self.total.tally_mut(window, variant);
-        [total, camera, outside].into_iter().flatten()
+        &mut blocks[at].tally
     }
 }
+
+/// A camera of whose shadow analyses more than one in five failed is quarantined.
+const QUARANTINE_ONE_IN: u64 = 5;
+/// Slow is 1.5 times what 95 % of the control's answers in shadow stay below.
+const PACE_FACTOR: f64 = 1.5;
+const PACE_QUANTILE: f64 = 0.95;
+/// Answers from which the 95 % point is read: its own error is then a small part of the factor.
+const PACE_ANSWERS_MIN: u64 = 500;

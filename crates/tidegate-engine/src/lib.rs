@@ -35,7 +35,8 @@
 //! });
 //! let decisions = rollout.apply(Timestamp::from_ms(0)?, start)?;
 //! assert_eq!(decisions[0].to.phase, Phase::Shadow);
-//! assert_eq!(rollout.serve(&"front_door".parse()?).variant, Variant::Control);
+//! let now = Timestamp::from_ms(0)?;
+//! assert_eq!(rollout.serve(&"front_door".parse()?, now).variant, Variant::Control);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![no_std]
@@ -43,24 +44,31 @@
 extern crate alloc;
 
 pub mod assignment;
+mod baseline;
 pub mod decision;
 pub mod event;
 pub mod experiment;
 pub mod exposure;
+pub mod fast_path;
 pub mod fleet;
+pub mod guardrail;
 pub mod id;
 pub mod limits;
+pub mod look;
 pub mod number;
 pub mod observation;
 pub mod phase;
 pub mod promotion;
 pub mod rollout;
+mod sequential;
 pub mod snapshot;
+pub mod split_check;
 pub mod status;
 pub mod tally;
 pub mod threshold;
 pub mod time;
 pub mod variant;
+pub mod verdict;
 
 pub use event::{Event, Rejection};
 pub use rollout::Rollout;

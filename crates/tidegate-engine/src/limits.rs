@@ -2,6 +2,8 @@
 //!
 //! What lies beyond a bound is refused with the field, the value and the range; nothing is clipped.
 
+use core::ops::RangeInclusive;
+
 /// Longest id of any kind, in bytes. The shortest is one byte.
 pub const ID_LEN_MAX: usize = 128;
 /// Longest latency an analysis may report, in milliseconds (ten minutes).
@@ -22,6 +24,10 @@ pub const CAMERAS_MAX: usize = 100_000;
 pub const CAMERAS_DEFAULT: usize = 10_000;
 /// Most analyses whose feedback may be awaited at once.
 pub const OPEN_ANALYSES_MAX: usize = 16_777_216;
+/// The lengths a block of a switchback may have, in minutes (up to a week).
+pub const BLOCK_MINUTES: RangeInclusive<f64> = 1.0..=10_080.0;
+/// Most blocks of all cameras together in a switchback.
+pub const BLOCKS_MAX: u64 = 1_000_000;
 /// Analyses whose feedback may be awaited at once unless the definition says otherwise.
 pub const OPEN_ANALYSES_DEFAULT: usize = 1_048_576;
 /// Hours for which feedback finds its analysis unless the definition says otherwise (7 days).

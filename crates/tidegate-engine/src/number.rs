@@ -3,34 +3,10 @@
 use core::fmt;
 use core::ops::RangeInclusive;
 
+pub use tidegate_stats::range::OutOfRange;
+pub(crate) use tidegate_stats::range::within;
+
 use crate::limits;
-
-/// A number outside its allowed range; NaN and the infinities are outside every range.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{quantity} {value} is out of range, allowed: {min} to {max}")]
-pub struct OutOfRange {
-    /// What was measured or set, in words.
-    pub quantity: &'static str,
-    /// The number as it came.
-    pub value: f64,
-    /// The least allowed number.
-    pub min: f64,
-    /// The greatest allowed number.
-    pub max: f64,
-}
-
-pub(crate) fn within(
-    quantity: &'static str,
-    value: f64,
-    range: &RangeInclusive<f64>,
-) -> Result<f64, OutOfRange> {
-    if range.contains(&value) {
-        // Adding zero turns -0.0 into 0.0, so that equal settings have one bit pattern.
-        Ok(value + 0.0)
-    } else {
-        Err(OutOfRange { quantity, value, min: *range.start(), max: *range.end() })
-    }
-}
 
 macro_rules! checked_number {
     ($(#[$doc:meta])* $name:ident, $quantity:literal, $range:expr) => {

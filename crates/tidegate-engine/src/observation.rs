@@ -3,6 +3,7 @@
 //! One event is reported once: as an [`Analysis`] where one prompt ran, or as a [`Comparison`] where
 //! the shadow ran too. [`Feedback`] comes later and names the event.
 
+use crate::exposure::Alerts;
 use crate::id::{AnalysisId, CameraId};
 use crate::number::{Latency, Percent, RiskScore};
 use crate::variant::{ByVariant, Variant};
@@ -70,6 +71,16 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// Who alerted, for a threat that a person confirms later.
+    pub fn alerts(&self, alert_threshold: RiskScore) -> Alerts {
+        let alerted = self.outcomes.map(|o| o.score().is_some_and(|s| s >= alert_threshold));
+        match (alerted.control, alerted.treatment) {
+            (true, true) => Alerts::Both,
+            (true, false) => Alerts::ControlOnly,
+            (false, _) => Alerts::NotControl,
+        }
+    }
+
     /// Whether the treatment took more than `threshold` percent longer than the control.
     ///
     /// Strictly more, and never where the control's latency is zero or either is unknown.

@@ -45,7 +45,9 @@ pub enum Condition {
     Held,
     /// Control is served and the phase's time stands still.
     Paused,
-    /// The A/B test's time is over: control is served until the owner decides.
+    /// The A/B test's time is over: control is served until its last feedback is in.
+    Grace,
+    /// The A/B test is over: control is served until the owner decides.
     Expired,
 }
 
@@ -56,6 +58,7 @@ impl Condition {
             Self::Clear => "clear",
             Self::Held => "held",
             Self::Paused => "paused",
+            Self::Grace => "grace",
             Self::Expired => "expired",
         }
     }
@@ -79,7 +82,7 @@ impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.condition {
             Condition::Clear => f.write_str(self.phase.as_str()),
-            Condition::Held | Condition::Paused | Condition::Expired => {
+            Condition::Held | Condition::Paused | Condition::Grace | Condition::Expired => {
                 write!(f, "{} ({})", self.phase.as_str(), self.condition.as_str())
             }
         }
@@ -107,6 +110,8 @@ pub enum Transition {
     Pause,
     /// Go on.
     Resume,
+    /// End the A/B test's exposures and await its feedback.
+    Close,
     /// End the A/B test undecided.
     Expire,
     /// Go on with the A/B test for its duration once more.
@@ -119,7 +124,7 @@ pub enum Transition {
 
 impl Transition {
     /// Every transition.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::StartShadow,
         Self::StartAb,
         Self::OpenAb,
@@ -129,6 +134,7 @@ impl Transition {
         Self::Hold,
         Self::Pause,
         Self::Resume,
+        Self::Close,
         Self::Expire,
         Self::Extend,
         Self::RollBack,
@@ -139,22 +145,24 @@ impl Transition {
     #[rustfmt::skip]
     #[expect(clippy::match_same_arms, reason = "one row a rule reads as a table")]
     pub const fn target(self, from: State) -> Option<State> {
-        use Condition::{Clear, Expired, Held, Paused};
+        use Condition::{Clear, Expired, Grace, Held, Paused};
         use Phase::{Ab, Completed, Draft, Full, RolledBack, Shadow, Stopped};
         let (phase, condition) = match (self, from.phase, from.condition) {
             (Self::StartShadow, Draft, Clear)                        => (Shadow, Clear),
             (Self::StartAb, Draft, Clear)                            => (Ab, Clear),
             (Self::OpenAb, Shadow, Clear | Held)                     => (Ab, Clear),
             (Self::NextStep, Ab, Clear | Held)                       => (Ab, from.condition),
-            (Self::OpenFull, Ab, Clear | Held | Expired)             => (Full, Clear),
+            (Self::OpenFull, Ab, Clear | Held | Grace | Expired)     => (Full, Clear),
             (Self::Complete, Full, Clear)                            => (Completed, Clear),
             (Self::Hold, Shadow | Ab, Clear)                         => (from.phase, Held),
             (Self::Pause, Shadow | Ab | Full, Clear | Held)          => (from.phase, Paused),
             (Self::Resume, Shadow | Ab, Held | Paused)               => (from.phase, Clear),
-            (Self::Resume, Ab, Expired) | (Self::Extend, Ab, Clear)  => (Ab, Clear),
+            (Self::Resume, Ab, Grace | Expired)                      => (Ab, Clear),
+            (Self::Extend, Ab, Clear)                                => (Ab, Clear),
             (Self::Resume, Full, Paused)                             => (Full, Clear),
             (Self::Extend, Ab, Held)                                 => (Ab, Held),
-            (Self::Expire, Ab, Clear | Held)                         => (Ab, Expired),
+            (Self::Close, Ab, Clear)                                 => (Ab, Grace),
+            (Self::Expire, Ab, Clear | Held | Grace)                 => (Ab, Expired),
             (Self::RollBack, Shadow | Ab | Full, _)                  => (RolledBack, Clear),
             (Self::Stop, Draft | Shadow | Ab | Full, _)              => (Stopped, Clear),
             _ => return None,

@@ -1,14 +1,25 @@
 //! Whether a treatment proved itself at the end of its A/B test.
 //!
 //! Under the threshold rule this compares averages, as the rule itself does: no limit is passed, the
-//! false-positive rate fell by the wanted part, and neither missed threats nor silence bought that.
+//! false-positive rate fell by the wanted part, and neither missed threats nor silence bought that. The
+//! sequential rule asks for proof of each: every guardrail passes with 95 % confidence, the false
+//! positives fell by more than the wanted part with 95 % confidence, and the cameras were split as planned.
 
 use core::fmt;
 
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Watch};
+use crate::guardrail::Guardrail;
+use crate::look::Look;
+use crate::split_check::SplitCheck;
 use crate::tally::Tally;
-use crate::threshold::{Check, Finding};
+use crate::threshold::{self, Finding};
 use crate::variant::ByVariant;
+use crate::verdict::{Judgement, Verdict};
+
+/// Labels each variant needs for a promotion under the sequential rule.
+const LABELS_MIN: u64 = 100;
+/// Cameras with labels each variant needs for a promotion under the sequential rule.
+const CAMERAS_MIN: u64 = 5;
 
 /// What the end of an A/B test showed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,14 +29,34 @@ pub enum Proof {
         /// Relative reduction of the false-positive rate in percent.
         fp_reduction_pct: f64,
     },
-    /// The rule found a breach, too little data, or was switched off.
+    /// The threshold rule found a breach, too little data, or was switched off.
     Finding(Finding),
-    /// No limit is passed, but a variant has no labels, and nothing is proved by silence.
-    NoLabels(ByVariant<u64>),
+    /// The sequential rule was switched off.
+    NotWatched,
+    /// No limit is passed, but a variant has too few labels, and nothing is proved by silence.
+    TooFewLabels {
+        /// Labels of each variant.
+        labels: ByVariant<u64>,
+        /// Labels each needs.
+        required: u64,
+    },
+    /// Too few cameras have labels.
+    TooFewCameras {
+        /// Cameras of each variant.
+        cameras: ByVariant<u64>,
+        /// Cameras each needs.
+        required: u64,
+    },
+    /// A guardrail does not pass.
+    NotPassed(Judgement),
+    /// The cameras were not split as planned.
+    Split(SplitCheck),
     /// False positives fell too little.
     FpReductionTooSmall {
         /// Relative reduction in percent, negative where they rose.
         fp_reduction_pct: f64,
+        /// The reduction that is certain with 95 % confidence; not known under the threshold rule.
+        certain_pct: Option<f64>,
         /// What was wanted.
         wanted_pct: f64,
     },
@@ -45,16 +76,20 @@ pub enum Proof {
     },
 }
 
-/// Judges the sums of an A/B test that is over.
-pub fn judge(experiment: &Experiment, check: &Check, sides: ByVariant<&Tally>) -> Proof {
+/// Judges averages, for the threshold rule.
+pub(crate) fn judge_averages(
+    experiment: &Experiment,
+    check: &threshold::Check,
+    sides: ByVariant<&Tally>,
+) -> Proof {
     if check.finding != Finding::WithinBounds {
         return Proof::Finding(check.finding);
     }
     let (control, treatment) = (sides.control, sides.treatment);
     let guardrails = &experiment.guardrails;
-    let labels = ByVariant { control: control.feedback(), treatment: treatment.feedback() };
+    let labels = sides.map(|side| side.feedback());
     if labels.control == 0 || labels.treatment == 0 {
-        return Proof::NoLabels(labels);
+        return Proof::TooFewLabels { labels, required: 1 };
     }
     let increase = treatment.missed_threat_rate() - control.missed_threat_rate();
     let limit = guardrails.max_missed_threat_rate_increase.value();
@@ -69,7 +104,45 @@ pub fn judge(experiment: &Experiment, check: &Check, sides: ByVariant<&Tally>) -
     let fp_reduction_pct = reduction_pct(control.fp_rate(), treatment.fp_rate());
     let wanted_pct = experiment.promotion.min_fp_reduction.value();
     if fp_reduction_pct < wanted_pct {
-        return Proof::FpReductionTooSmall { fp_reduction_pct, wanted_pct };
+        return Proof::FpReductionTooSmall { fp_reduction_pct, certain_pct: None, wanted_pct };
+    }
+    Proof::Proved { fp_reduction_pct }
+}
+
+/// Judges a look, for the sequential rule.
+pub(crate) fn judge_look(experiment: &Experiment, look: &Look, sides: ByVariant<&Tally>) -> Proof {
+    if experiment.guardrails.watch == Watch::Off {
+        return Proof::NotWatched;
+    }
+    let labels = sides.map(|side| side.feedback());
+    let enough = |counts: &ByVariant<u64>, least| counts.control.min(counts.treatment) >= least;
+    if !enough(&labels, LABELS_MIN) {
+        return Proof::TooFewLabels { labels, required: LABELS_MIN };
+    }
+    let worst = look.judgements.iter().rev().filter(|judgement| judgement.verdict != Verdict::Pass);
+    if let Some(worst) = worst.max_by_key(|judgement| judgement.verdict) {
+        return Proof::NotPassed(*worst);
+    }
+    if let Some(split) = look.split.filter(|split| !split.is_clean()) {
+        return Proof::Split(split);
+    }
+    let Some((judgement, change)) =
+        look.of(Guardrail::FpRate).and_then(|fp| Some((fp, fp.change?)))
+    else {
+        return Proof::TooFewLabels { labels, required: LABELS_MIN };
+    };
+    // Few cameras make few degrees of freedom, and those wide bounds; this is the floor below.
+    if !enough(&judgement.cameras, CAMERAS_MIN) {
+        let (cameras, required) = (judgement.cameras, CAMERAS_MIN);
+        return Proof::TooFewCameras { cameras, required };
+    }
+    let control = sides.control.fp_rate();
+    let relative = |change: f64| if control > 0.0 { -change / control * 100.0 } else { 0.0 };
+    let (fp_reduction_pct, certain_pct) = (relative(change.estimate), relative(change.high));
+    let wanted_pct = experiment.promotion.min_fp_reduction.value();
+    if certain_pct <= wanted_pct {
+        let certain_pct = Some(certain_pct);
+        return Proof::FpReductionTooSmall { fp_reduction_pct, certain_pct, wanted_pct };
     }
     Proof::Proved { fp_reduction_pct }
 }
@@ -86,17 +159,34 @@ impl fmt::Display for Proof {
                 write!(f, "FP rate fell by {fp_reduction_pct:.1}% of the control's")
             }
             Self::Finding(finding) => finding.fmt(f),
-            Self::NoLabels(labels) => write!(
+            Self::NotWatched => f.write_str("The guardrails are switched off"),
+            Self::TooFewLabels { labels, required: 1 } => write!(
                 f,
                 "{}, but nothing is proved without labels: control={}, treatment={}",
                 Finding::WithinBounds,
                 labels.control,
                 labels.treatment
             ),
-            Self::FpReductionTooSmall { fp_reduction_pct, wanted_pct } => write!(
+            Self::TooFewLabels { labels, required } => write!(
                 f,
-                "FP rate fell by {fp_reduction_pct:.1}% of the control's, wanted {wanted_pct:.1}%"
+                "Too few labels for a promotion: control={}, treatment={}, required={required}",
+                labels.control, labels.treatment
             ),
+            Self::TooFewCameras { cameras, required } => write!(
+                f,
+                "Too few cameras with labels for a promotion: control={}, treatment={}, \
+                 required={required}",
+                cameras.control, cameras.treatment
+            ),
+            Self::NotPassed(judgement) => judgement.fmt(f),
+            Self::Split(split) => split.fmt(f),
+            Self::FpReductionTooSmall { fp_reduction_pct, certain_pct, wanted_pct } => {
+                write!(f, "FP rate fell by {fp_reduction_pct:.1}% of the control's")?;
+                if let Some(certain_pct) = certain_pct {
+                    write!(f, " (95 % bound {certain_pct:.1}%)")?;
+                }
+                write!(f, ", wanted {wanted_pct:.1}%")
+            }
             Self::MissedThreats { increase, limit } => write!(
                 f,
                 "Missed-threat rate increase {:.1}% exceeds threshold {:.1}%",

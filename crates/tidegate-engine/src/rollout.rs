@@ -1,20 +1,23 @@
 //! The state machine: events in, decisions out.
 
+mod deciding;
+
 use alloc::vec::Vec;
 
 use crate::assignment::{Assignment, ServeReason, Serving};
 use crate::decision::{Cause, Decision, Evidence};
-use crate::event::{Action, Command, Event, Rejection};
-use crate::experiment::{Definition, Gate, OnExpiry, PromotionMode};
-use crate::exposure::{Exposure, Exposures, Fingerprint, Window};
-use crate::fleet::{CameraSums, Comparable, Fleet, Sums};
+use crate::event::{Action, Event, Rejection};
+use crate::experiment::{Definition, Rule};
+use crate::exposure::{Alerts, Exposure, Exposures, Fingerprint, Window};
+use crate::fast_path::{self, FastPath};
+use crate::fleet::{CameraSums, Comparable, Fleet, Latencies, Place, Sums};
 use crate::id::{AnalysisId, CameraId};
+use crate::limits;
+use crate::look::{self, Check};
 use crate::number::Share;
-use crate::observation::{Analysis, Comparison, Feedback};
+use crate::observation::{Analysis, Comparison, Feedback, Outcome};
 use crate::phase::{Condition, Phase, State, Transition};
-use crate::promotion::{self, Proof};
-use crate::tally::{Tally, Warned};
-use crate::threshold::{self, Check, Finding};
+use crate::tally::{Cuts, Tally, Warned};
 use crate::time::{Duration, Timestamp};
 use crate::variant::{ByVariant, Variant};
 
@@ -25,7 +28,19 @@ pub struct Rollout {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) fleet: Fleet,
     pub(crate) exposures: Exposures,
+    pub(crate) fast_path: FastPath,
     pub(crate) evicted: u64,
+    /// About the last event only; no state.
+    pub(crate) looked: Looked,
+}
+
+/// Whether the last event led to a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looked {
+    /// It did.
+    Yes,
+    /// It did not: the next look is a few observations away.
+    No,
 }
 
 /// Where a rollout stands in its phases and in time.
@@ -37,7 +52,7 @@ pub struct Lifecycle {
     pub now: Timestamp,
     /// When the rollout left its draft.
     pub started_at: Option<Timestamp>,
-    /// The last moment of the shadow or the A/B test.
+    /// The last moment of the shadow, of the A/B test, or of the wait for its feedback.
     pub phase_ends: Option<Timestamp>,
     /// The ramp step, from 0.
     pub step: usize,
@@ -47,6 +62,10 @@ pub struct Lifecycle {
     pub paused_at: Option<Timestamp>,
     /// How often the A/B test was extended by itself.
     pub extensions: u32,
+    /// Observations taken in so far.
+    pub observations: u64,
+    /// Treatment analyses the A/B test will have, judged by the shadow's traffic.
+    pub planned_analyses: u64,
     /// Decisions taken so far.
     pub decisions: u32,
 }
@@ -60,6 +79,10 @@ pub enum DeadlineReason {
     StepEnds,
     /// The A/B test has lasted its duration.
     AbEnds,
+    /// The A/B test's last feedback has been awaited.
+    GraceEnds,
+    /// The fast path has waited long enough for the control.
+    FastPathWaited,
 }
 
 impl DeadlineReason {
@@ -69,6 +92,8 @@ impl DeadlineReason {
             Self::ShadowEnds => "shadow_ends",
             Self::StepEnds => "step_ends",
             Self::AbEnds => "ab_ends",
+            Self::GraceEnds => "grace_ends",
+            Self::FastPathWaited => "fast_path_waited",
         }
     }
 }
@@ -87,11 +112,15 @@ impl Rollout {
                 step_ends: None,
                 paused_at: None,
                 extensions: 0,
+                observations: 0,
+                planned_analyses: fast_path::PLANNED_DEFAULT,
                 decisions: 0,
             },
             fleet: Fleet::default(),
             exposures: Exposures::default(),
+            fast_path: FastPath::default(),
             evicted: 0,
+            looked: Looked::No,
         }
     }
 
@@ -105,6 +134,7 @@ impl Rollout {
     pub fn apply(&mut self, at: Timestamp, event: Event) -> Result<Vec<Decision>, Rejection> {
         let before = self.lifecycle.now;
         let mut decisions = Vec::new();
+        let mut looked = Looked::Yes;
         match event {
             Event::Tick => {
                 self.absorb(at, &Event::Tick)?;
@@ -124,9 +154,14 @@ impl Rollout {
             }
             Event::Analysis(_) | Event::Comparison(_) | Event::Feedback(_) => {
                 self.absorb(at, &event)?;
+                looked = self.look_due(before);
             }
         }
-        self.look(&mut decisions);
+        self.looked = looked;
+        match self.definition.experiment().guardrails.rule {
+            Rule::Threshold => self.look_at_averages(&mut decisions),
+            Rule::Sequential => self.look(&mut decisions),
+        }
         Ok(decisions)
     }
 
@@ -169,20 +204,35 @@ impl Rollout {
         let lifecycle = &self.lifecycle;
         let phase_ends = lifecycle.phase_ends?;
         // The test's last moment still belongs to it.
-        let ab_ends = (phase_ends.plus(Duration::ONE_MS), DeadlineReason::AbEnds);
+        let after = phase_ends.plus(Duration::ONE_MS);
         match (lifecycle.state.phase, lifecycle.state.condition) {
             (Phase::Shadow, Condition::Clear) => {
                 (lifecycle.now < phase_ends).then_some((phase_ends, DeadlineReason::ShadowEnds))
             }
-            (Phase::Ab, Condition::Clear) if self.has_next_step() => lifecycle
-                .step_ends
-                .map(|step_ends| (step_ends, DeadlineReason::StepEnds))
-                .into_iter()
-                .chain([ab_ends])
-                .min(),
-            (Phase::Ab, Condition::Clear | Condition::Held) => Some(ab_ends),
+            (Phase::Ab, Condition::Clear | Condition::Held) => {
+                [self.step_deadline(), self.fast_path_deadline()]
+                    .into_iter()
+                    .flatten()
+                    .chain([(after, DeadlineReason::AbEnds)])
+                    .min()
+            }
+            (Phase::Ab, Condition::Grace) => Some((after, DeadlineReason::GraceEnds)),
             _ => None,
         }
+    }
+
+    fn step_deadline(&self) -> Option<(Timestamp, DeadlineReason)> {
+        let step_ends = self.lifecycle.step_ends.filter(|_| {
+            self.has_next_step() && self.lifecycle.state.condition == Condition::Clear
+        })?;
+        // Under the sequential rule an alarm may hold the step up; every look asks again then.
+        let met = self.is_sequential() && step_ends <= self.lifecycle.now;
+        (!met).then_some((step_ends, DeadlineReason::StepEnds))
+    }
+
+    fn fast_path_deadline(&self) -> Option<(Timestamp, DeadlineReason)> {
+        let wait_ends = self.fast_path.wait_ends().filter(|ends| self.lifecycle.now < *ends);
+        wait_ends.map(|ends| (ends, DeadlineReason::FastPathWaited))
     }
 
     /// What the experiment serves right now, as a value for any number of readers.
@@ -195,16 +245,18 @@ impl Rollout {
             (Phase::Stopped, _) => Serving::control(split, ServeReason::Stopped),
             (Phase::Completed, _) => Serving::treatment(split, ServeReason::Completed),
             (_, Condition::Paused) => Serving::control(split, ServeReason::Paused),
-            (_, Condition::Expired) => Serving::control(split, ServeReason::Expired),
+            (_, Condition::Grace | Condition::Expired) => {
+                Serving::control(split, ServeReason::Expired)
+            }
             (Phase::Shadow, _) => Serving::control(split, ServeReason::Shadow),
             (Phase::Ab, _) => Serving::split(split, self.share()),
             (Phase::Full, _) => Serving::treatment(split, ServeReason::Full),
         }
     }
 
-    /// What `camera` is served right now, and why.
-    pub fn serve(&self, camera: &CameraId) -> Assignment {
-        self.serving().assign(camera)
+    /// What `camera` is served at `at` if nothing happens before, and why.
+    pub fn serve(&self, camera: &CameraId, at: Timestamp) -> Assignment {
+        self.serving().assign(camera, at)
     }
 
     /// The definition it runs by.
@@ -223,8 +275,18 @@ impl Rollout {
     }
 
     /// The sums of each camera, in order of first appearance.
-    pub fn cameras(&self) -> impl Iterator<Item = &CameraSums> {
+    pub fn cameras(&self) -> impl Iterator<Item = CameraSums> {
         self.fleet.cameras()
+    }
+
+    /// How latencies are spread over the fleet.
+    pub const fn latencies(&self) -> &Latencies {
+        self.fleet.latencies()
+    }
+
+    /// Whether the last event led to a look at all guardrails.
+    pub const fn looked(&self) -> Looked {
+        self.looked
     }
 
     /// The share of cameras with the treatment at the present ramp step.
@@ -232,15 +294,10 @@ impl Rollout {
         self.definition.ramp()[self.lifecycle.step].share
     }
 
-    /// Evaluates the rule on the data so far, without acting.
+    /// Evaluates the rule on the data so far, without acting and without effect on any later look.
     pub fn check(&self) -> Check {
-        let (window, sides) = self.compared();
-        let samples = match window {
-            Window::Shadow => sides.map(|side| side.analyses),
-            Window::Ab | Window::Outside => sides.map(Tally::feedback),
-        };
-        let sides = ByVariant { control: &sides.control, treatment: &sides.treatment };
-        threshold::check(&self.definition.experiment().guardrails, sides, samples)
+        let (window, _) = self.compared();
+        look::check(&self.fleet, self.definition.experiment(), window, self.share())
     }
 
     /// The sums of the present comparison and what the rule says of them.
@@ -275,16 +332,20 @@ impl Rollout {
     fn absorb_analysis(&mut self, at: Timestamp, analysis: &Analysis) -> Result<(), Rejection> {
         self.check_observable(at)?;
         let fingerprint = analysis.id.as_ref().map(|id| self.check_new(at, id)).transpose()?;
+        self.check_blocks()?;
         let camera = self.camera(&analysis.camera)?;
-        self.advance_time(at);
+        let before = self.advance_time(at);
 
-        let window = self.window(analysis.variant, self.fleet.comparable(camera));
-        let place = (window, analysis.variant);
-        let alert_threshold = self.definition.experiment().alert_threshold;
-        self.fleet.add_analysis(camera, place, analysis.outcome, alert_threshold);
-        if let Some(fingerprint) = fingerprint {
-            self.expose(fingerprint, camera, place);
+        let place = self.place(camera, analysis.variant);
+        let cuts = self.cuts();
+        self.fleet.add_analysis(camera, place, analysis.outcome, cuts);
+        if place.window == Window::Ab {
+            self.watch_for_failure(camera, analysis.variant, analysis.outcome);
         }
+        if let Some(fingerprint) = fingerprint {
+            self.expose(fingerprint, camera, place, Alerts::NotControl);
+        }
+        self.observed(before);
         Ok(())
     }
 
@@ -295,24 +356,31 @@ impl Rollout {
     ) -> Result<(), Rejection> {
         self.check_observable(at)?;
         let fingerprint = self.check_new(at, &comparison.id)?;
+        self.check_blocks()?;
         let camera = self.camera(&comparison.camera)?;
-        self.advance_time(at);
+        let before = self.advance_time(at);
 
         // The control's answer was served, so the event counts as an analysis of the control.
-        let window = self.window(Variant::Control, self.fleet.comparable(camera));
-        let place = (window, Variant::Control);
+        let place = self.place(camera, Variant::Control);
+        let cuts = self.cuts();
+        let control = comparison.outcomes.control;
         let experiment = self.definition.experiment();
-        let alert_threshold = experiment.alert_threshold;
         let warned = if comparison.latency_warning(experiment.shadow.latency_warning_threshold) {
             Warned::Yes
         } else {
             Warned::No
         };
-        self.fleet.add_analysis(camera, place, comparison.outcomes.control, alert_threshold);
-        if window == Window::Shadow {
-            self.fleet.add_comparison(camera, &comparison.outcomes, alert_threshold, warned);
+        self.fleet.add_analysis(camera, place, control, cuts);
+        match place.window {
+            Window::Shadow => {
+                self.fleet.add_comparison(camera, &comparison.outcomes, cuts, warned);
+            }
+            Window::Ab => self.watch_for_failure(camera, Variant::Control, control),
+            Window::Outside => {}
         }
-        self.expose(fingerprint, camera, place);
+        let alerts = comparison.alerts(cuts.alert_threshold);
+        self.expose(fingerprint, camera, place, alerts);
+        self.observed(before);
         Ok(())
     }
 
@@ -326,19 +394,43 @@ impl Rollout {
         if exposure.label == Some(*label) {
             return Err(Rejection::SameLabel { id: id.clone() });
         }
-        self.advance_time(at);
+        let before = self.advance_time(at);
 
         // The shadow's sums are frozen once it is over: they are what the A/B test is measured from.
         let frozen =
             exposure.window == Window::Shadow && self.lifecycle.state.phase != Phase::Shadow;
         if !frozen {
-            let place = (exposure.window, exposure.variant);
-            self.fleet.relabel(exposure.camera, place, exposure.label, *label);
+            let Exposure { camera, window, variant, alerts, .. } = exposure;
+            let place =
+                Place { window, variant, block: self.definition.split().block(exposure.at) };
+            self.fleet.relabel(camera, place, alerts, (exposure.label, *label));
         }
         if let Some(exposure) = self.exposures.find_mut(fingerprint) {
             exposure.label = Some(*label);
         }
+        self.observed(before);
         Ok(())
+    }
+
+    /// Counts an observation that was taken in; `before` it the time was another.
+    fn observed(&mut self, before: Timestamp) {
+        self.lifecycle.observations += 1;
+        // What is slow is fixed at a look, so that it does not depend on the order between two looks.
+        if self.lifecycle.state.phase == Phase::Shadow && self.look_due(before) == Looked::Yes {
+            self.fleet.learn_slow();
+        }
+    }
+
+    fn watch_for_failure(&mut self, camera: u32, variant: Variant, outcome: Outcome) {
+        if !self.fleet.is_quarantined(camera) {
+            let (now, plan) = (self.lifecycle.now, self.fast_path_plan());
+            self.fast_path.add(now, camera, (variant, outcome), plan);
+        }
+    }
+
+    fn cuts(&self) -> Cuts {
+        let alert_threshold = self.definition.experiment().alert_threshold;
+        Cuts { alert_threshold, slow_above: self.fleet.slow_above() }
     }
 
     fn check_time(&self, at: Timestamp) -> Result<(), Rejection> {
@@ -358,6 +450,12 @@ impl Rollout {
             return Err(Rejection::NotStarted);
         }
         self.check_no_deadline(at)
+    }
+
+    fn check_blocks(&self) -> Result<(), Rejection> {
+        let blocks_max = limits::BLOCKS_MAX;
+        let room = self.fleet.blocks() < blocks_max;
+        if room { Ok(()) } else { Err(Rejection::TooManyBlocks { blocks_max }) }
     }
 
     fn check_new(&self, at: Timestamp, id: &AnalysisId) -> Result<Fingerprint, Rejection> {
@@ -383,192 +481,38 @@ impl Rollout {
         if self.fleet.len() >= cameras_max {
             return Err(Rejection::TooManyCameras { cameras_max });
         }
-        let seen = CameraSums { camera: camera.clone(), sums: Sums::default() };
+        let (sums, blocks) = (Sums::default(), Vec::new());
+        let seen = CameraSums { camera: camera.clone(), sums, blocks };
         Ok(self.fleet.insert(seen, split))
     }
 
-    /// Which sums an analysis reported now goes into.
-    fn window(&self, variant: Variant, comparable: Comparable) -> Window {
+    /// Where an analysis reported now is counted.
+    fn place(&self, camera: u32, variant: Variant) -> Place {
         let State { phase, condition } = self.lifecycle.state;
-        match (phase, condition, variant, comparable) {
-            (_, Condition::Paused | Condition::Expired, _, _)
+        let window = match (phase, condition, variant, self.fleet.comparable(camera)) {
+            (_, Condition::Paused | Condition::Grace | Condition::Expired, _, _)
             | (_, _, _, Comparable::Overridden) => Window::Outside,
             (Phase::Shadow, _, Variant::Control, _) => Window::Shadow,
             (Phase::Ab, _, _, _) => Window::Ab,
             _ => Window::Outside,
-        }
+        };
+        Place { window, variant, block: self.definition.split().block(self.lifecycle.now) }
     }
 
-    fn expose(
-        &mut self,
-        fingerprint: Fingerprint,
-        camera: u32,
-        (window, variant): (Window, Variant),
-    ) {
+    fn expose(&mut self, fingerprint: Fingerprint, camera: u32, place: Place, alerts: Alerts) {
         let at = self.lifecycle.now;
+        let Place { window, variant, .. } = place;
         // Room is made first, so that the index never grows beyond its bound.
         let open_max = self.definition.experiment().bounds.open_analyses_max;
         self.evicted += self.exposures.evict(open_max.saturating_sub(1));
-        self.exposures.push(Exposure { fingerprint, at, camera, variant, window, label: None });
+        let label = None;
+        self.exposures.push(Exposure { fingerprint, at, camera, variant, window, alerts, label });
     }
 
-    fn advance_time(&mut self, at: Timestamp) {
-        self.lifecycle.now = at;
+    /// Moves time on and tells where it stood.
+    fn advance_time(&mut self, at: Timestamp) -> Timestamp {
+        let before = core::mem::replace(&mut self.lifecycle.now, at);
         self.exposures.age(at, self.definition.experiment().bounds.attribution_window);
-    }
-
-    fn meet_deadlines(&mut self, before: Timestamp, decisions: &mut Vec<Decision>) {
-        let lifecycle = self.lifecycle;
-        let shadow_ended = lifecycle.state
-            == State { phase: Phase::Shadow, condition: Condition::Clear }
-            && lifecycle.phase_ends.is_some_and(|ends| before < ends && ends <= lifecycle.now);
-        if shadow_ended {
-            match self.definition.experiment().shadow.gate {
-                Gate::Manual => decisions.push(self.decide(Transition::Hold, Cause::GateManual)),
-                Gate::Automatic => self.look(decisions),
-            }
-        }
-        while let Some((deadline, reason)) = self.next_deadline() {
-            if deadline > self.lifecycle.now {
-                break;
-            }
-            let (transition, cause) = match reason {
-                // Only a time before the shadow's end has this deadline, and that was seen to above.
-                DeadlineReason::ShadowEnds => break,
-                DeadlineReason::StepEnds => (Transition::NextStep, Cause::Dwelled),
-                DeadlineReason::AbEnds => self.conclude(),
-            };
-            decisions.push(self.decide(transition, cause));
-        }
-    }
-
-    /// What the end of the A/B test leads to.
-    fn conclude(&self) -> (Transition, Cause) {
-        let experiment = self.definition.experiment();
-        let ab = &self.fleet.total().ab;
-        let sides = ByVariant { control: &ab.control, treatment: &ab.treatment };
-        let proof = promotion::judge(experiment, &self.check(), sides);
-        let proved = matches!(proof, Proof::Proved { .. });
-        // Who holds a rollout wants it to go nowhere by itself.
-        let may_promote = experiment.promotion.mode == PromotionMode::Automatic
-            && self.lifecycle.state.condition == Condition::Clear;
-        let transition = match experiment.ab.on_expiry {
-            _ if proved && may_promote => Transition::OpenFull,
-            _ if proved => Transition::Expire,
-            OnExpiry::RollBack => Transition::RollBack,
-            OnExpiry::Extend if self.lifecycle.extensions == 0 => Transition::Extend,
-            OnExpiry::Hold | OnExpiry::Extend => Transition::Expire,
-        };
-        (transition, Cause::TestOver(proof))
-    }
-
-    /// Rolls back on a breach; opens the gate of a shadow that is over and passed.
-    fn look(&mut self, decisions: &mut Vec<Decision>) {
-        let State { phase, condition } = self.lifecycle.state;
-        // A full release is watched too: the last labels of its test come in after it.
-        if !matches!(phase, Phase::Shadow | Phase::Ab | Phase::Full) {
-            return;
-        }
-        let finding = self.check().finding;
-        if let Finding::Breach(breach) = finding {
-            decisions.push(self.decide(Transition::RollBack, Cause::Breach(breach)));
-            return;
-        }
-        // Even a rule without a floor, or none at all, opens the gate on nothing but comparisons.
-        let enough = self.definition.experiment().guardrails.min_samples.max(1);
-        let passed = matches!(finding, Finding::WithinBounds | Finding::Disabled)
-            && self.fleet.total().pairs.comparisons() >= enough;
-        let shadow_over = phase == Phase::Shadow
-            && condition == Condition::Clear
-            && self.lifecycle.phase_ends.is_some_and(|ends| ends <= self.lifecycle.now);
-        if passed && shadow_over && self.definition.experiment().shadow.gate == Gate::Automatic {
-            decisions.push(self.decide(Transition::OpenAb, Cause::GatePassed));
-        }
-    }
-
-    fn transition_of(&self, command: Command) -> Transition {
-        let State { phase, condition } = self.lifecycle.state;
-        match command {
-            Command::Start if self.definition.experiment().shadow.duration.is_zero() => {
-                Transition::StartAb
-            }
-            Command::Start => Transition::StartShadow,
-            Command::Pause => Transition::Pause,
-            Command::Resume => Transition::Resume,
-            Command::Hold => Transition::Hold,
-            Command::Advance if phase != Phase::Ab => Transition::OpenAb,
-            Command::Advance if condition != Condition::Expired && self.has_next_step() => {
-                Transition::NextStep
-            }
-            Command::Advance => Transition::OpenFull,
-            Command::Complete => Transition::Complete,
-            Command::RollBack => Transition::RollBack,
-            Command::Stop => Transition::Stop,
-        }
-    }
-
-    fn has_next_step(&self) -> bool {
-        self.lifecycle.step + 1 < self.definition.ramp().len()
-    }
-
-    /// Takes a step the transition table allows.
-    fn decide(&mut self, transition: Transition, cause: Cause) -> Decision {
-        let from = self.lifecycle.state;
-        let to = transition.target(from).expect("the caller took the step from the table's states");
-        let evidence = self.evidence();
-        self.enact(transition, to);
-        let Lifecycle { now: at, decisions: number, .. } = self.lifecycle;
-        Decision { number, at, transition, from, to, cause, evidence }
-    }
-
-    fn enact(&mut self, transition: Transition, to: State) {
-        let from = self.lifecycle.state;
-        let Self { definition, lifecycle, .. } = self;
-        let (experiment, ramp) = (definition.experiment(), definition.ramp());
-        let now = lifecycle.now;
-        lifecycle.state = to;
-        lifecycle.decisions = lifecycle.decisions.saturating_add(1);
-        match transition {
-            Transition::StartShadow => {
-                lifecycle.started_at = Some(now);
-                lifecycle.phase_ends = Some(now.plus(experiment.shadow.duration));
-            }
-            Transition::StartAb | Transition::OpenAb => {
-                lifecycle.started_at = lifecycle.started_at.or(Some(now));
-                lifecycle.phase_ends = Some(now.plus(experiment.ab.duration));
-                lifecycle.step = 0;
-                lifecycle.step_ends = Some(now.plus(ramp[0].dwell));
-            }
-            Transition::NextStep => {
-                lifecycle.step += 1;
-                lifecycle.step_ends = Some(now.plus(ramp[lifecycle.step].dwell));
-            }
-            Transition::Pause => lifecycle.paused_at = Some(now),
-            Transition::Resume if from.condition == Condition::Expired => {
-                lifecycle.phase_ends = Some(now.plus(experiment.ab.duration));
-                lifecycle.step_ends = Some(now.plus(ramp[lifecycle.step].dwell));
-            }
-            Transition::Resume => {
-                if let Some(paused_at) = lifecycle.paused_at.take() {
-                    let pause = now.since(paused_at);
-                    lifecycle.phase_ends = lifecycle.phase_ends.map(|ends| ends.plus(pause));
-                    lifecycle.step_ends = lifecycle.step_ends.map(|ends| ends.plus(pause));
-                }
-            }
-            Transition::Extend => {
-                lifecycle.extensions += 1;
-                let ends = lifecycle.phase_ends.map(|ends| ends.plus(experiment.ab.duration));
-                lifecycle.phase_ends = ends;
-            }
-            Transition::Hold | Transition::Expire => {}
-            Transition::OpenFull
-            | Transition::Complete
-            | Transition::RollBack
-            | Transition::Stop => {
-                lifecycle.phase_ends = None;
-                lifecycle.step_ends = None;
-                lifecycle.paused_at = None;
-            }
-        }
+        before
     }
 }

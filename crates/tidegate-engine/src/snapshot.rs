@@ -4,15 +4,17 @@ use alloc::vec::Vec;
 
 use crate::experiment::{Definition, Digest};
 use crate::exposure::{Exposure, Exposures};
-use crate::fleet::{CameraSums, Fleet};
+use crate::fast_path::FastPath;
+use crate::fleet::{CameraSums, Fleet, Latencies};
 use crate::id::CameraId;
+use crate::number::Latency;
 use crate::phase::{Condition, Phase, State};
-use crate::rollout::{Lifecycle, Rollout};
+use crate::rollout::{Lifecycle, Looked, Rollout};
 use crate::tally::Tally;
 use crate::variant::ByVariant;
 
 /// All that a rollout remembers. Sums over the fleet are left out: they follow from the cameras.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
     /// The definition it ran by.
     pub definition: Digest,
@@ -22,6 +24,12 @@ pub struct Snapshot {
     pub cameras: Vec<CameraSums>,
     /// Every open exposure, oldest first.
     pub exposures: Vec<Exposure>,
+    /// How latencies are spread over the fleet.
+    pub latencies: Latencies,
+    /// A longer latency is slow, once that is known.
+    pub slow_above: Option<Latency>,
+    /// The fast path's sum.
+    pub fast_path: FastPath,
     /// What was recorded while nothing was compared.
     pub outside: ByVariant<Tally>,
     /// Analyses forgotten early because too many were open.
@@ -51,6 +59,9 @@ pub enum RestoreError {
     /// Sums beyond all that a rollout can count.
     #[error("snapshot with sums of camera `{0}` that cannot be")]
     Sums(CameraId),
+    /// A fast path over cameras that are not there.
+    #[error("snapshot with a fast path that cannot be")]
+    FastPath,
     /// Exposures out of order, twice, too many, or of a camera that is not there.
     #[error("snapshot with exposures that cannot be")]
     Exposures,
@@ -62,8 +73,11 @@ impl Rollout {
         Snapshot {
             definition: self.definition.digest(),
             lifecycle: self.lifecycle,
-            cameras: self.fleet.cameras().cloned().collect(),
+            cameras: self.fleet.cameras().collect(),
             exposures: self.exposures.queue().iter().copied().collect(),
+            latencies: self.fleet.latencies().clone(),
+            slow_above: self.fleet.slow_above(),
+            fast_path: self.fast_path,
             outside: *self.fleet.outside(),
             evicted: self.evicted,
         }
@@ -79,6 +93,7 @@ impl Rollout {
             return Err(RestoreError::OtherDefinition { snapshot, definition });
         }
         let Snapshot { lifecycle, cameras, exposures, outside, evicted, .. } = snapshot;
+        let Snapshot { latencies, slow_above, fast_path, .. } = snapshot;
         if !can_be(&lifecycle, &definition) {
             return Err(RestoreError::Lifecycle);
         }
@@ -91,12 +106,21 @@ impl Rollout {
             if fleet.find(&seen.camera, split.hash(&seen.camera)).is_some() {
                 return Err(RestoreError::CameraTwice(seen.camera));
             }
-            if !seen.sums.can_be() {
+            let blocks_can_be = seen.blocks.iter().all(|sums| sums.tally.can_be())
+                && seen.blocks.is_sorted_by(|a, b| (a.block, a.variant) < (b.block, b.variant));
+            if !seen.sums.can_be() || !blocks_can_be {
                 return Err(RestoreError::Sums(seen.camera));
             }
             fleet.insert(seen, &split);
         }
-        fleet.restore_outside(outside);
+        fleet.restore(&outside, latencies, slow_above);
+        if !matches!(lifecycle.state.phase, Phase::Draft | Phase::Shadow) {
+            fleet.learn_usual();
+        }
+        let failed = fast_path.excursion.map_or([None; 3], |excursion| excursion.failed_cameras);
+        if failed.into_iter().flatten().any(|camera| camera as usize >= fleet.len()) {
+            return Err(RestoreError::FastPath);
+        }
         let open_max = definition.experiment().bounds.open_analyses_max;
         let in_order = exposures.len() <= open_max
             && exposures.is_sorted_by_key(|exposure| exposure.at)
@@ -106,7 +130,8 @@ impl Rollout {
         let exposures = exposures
             .and_then(|exposures| Exposures::from_queue(exposures.into()))
             .ok_or(RestoreError::Exposures)?;
-        Ok(Self { definition, lifecycle, fleet, exposures, evicted })
+        let looked = Looked::No;
+        Ok(Self { definition, lifecycle, fleet, exposures, fast_path, evicted, looked })
     }
 }
 
@@ -117,7 +142,7 @@ fn can_be(lifecycle: &Lifecycle, definition: &Definition) -> bool {
         Condition::Clear => true,
         Condition::Held => matches!(phase, Phase::Shadow | Phase::Ab),
         Condition::Paused => matches!(phase, Phase::Shadow | Phase::Ab | Phase::Full),
-        Condition::Expired => phase == Phase::Ab,
+        Condition::Grace | Condition::Expired => phase == Phase::Ab,
     };
     let started = match phase {
         Phase::Draft => Some(false),

@@ -1,11 +1,11 @@
 //! What a person wants to know of a rollout at a glance.
 
 use crate::exposure::Window;
+use crate::look::Check;
 use crate::number::Share;
 use crate::phase::{Condition, Phase, State};
 use crate::rollout::{DeadlineReason, Rollout};
 use crate::tally::{Pairs, Tally};
-use crate::threshold::Check;
 use crate::time::{Duration, Timestamp};
 use crate::variant::ByVariant;
 

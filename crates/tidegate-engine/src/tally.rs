@@ -2,13 +2,22 @@
 //!
 //! All sums are integers, so the order in which observations come never changes a result.
 
-use crate::number::RiskScore;
+use crate::number::{Latency, RiskScore};
 use crate::observation::{Label, Outcome};
 use crate::variant::ByVariant;
 
 /// No sum of one camera reaches this: 2^46 µs are two years of latencies end to end, and 2^17 cameras of
 /// it still fit an `i64`.
 const CAMERA_SUM_MAX: u64 = 1 << 46;
+
+/// Where an outcome counts as an alert, and where as slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cuts {
+    /// The least score that alerts.
+    pub alert_threshold: RiskScore,
+    /// A longer latency is slow; unknown until the control's usual latencies are.
+    pub slow_above: Option<Latency>,
+}
 
 /// Sums over the analyses of one variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,6 +32,10 @@ pub struct Tally {
     pub latency_us_sum: u64,
     /// Sum of the squared latencies in microseconds squared.
     pub latency_us_square_sum: u128,
+    /// Answers whose latency was judged slow or not: none before it was known what is slow.
+    pub paced: u64,
+    /// Slow answers.
+    pub slow: u64,
     /// Answers that gave a score.
     pub scored: u64,
     /// Sum of the scores.
@@ -41,7 +54,7 @@ pub struct Tally {
 
 impl Tally {
     /// Adds one analysis.
-    pub fn add(&mut self, outcome: Outcome, alert_threshold: RiskScore) {
+    pub fn add(&mut self, outcome: Outcome, cuts: Cuts) {
         self.analyses += 1;
         self.errors += u64::from(outcome.failed());
         if let Some(latency) = outcome.latency() {
@@ -49,6 +62,10 @@ impl Tally {
             self.timed += 1;
             self.latency_us_sum += us;
             self.latency_us_square_sum += u128::from(us * us);
+            if let Some(slow_above) = cuts.slow_above {
+                self.paced += 1;
+                self.slow += u64::from(latency > slow_above);
+            }
         }
         if let Some(score) = outcome.score() {
             let value = u64::from(score.value());
@@ -57,7 +74,7 @@ impl Tally {
             self.score_square_sum += value * value;
             self.score_min = Some(self.score_min.map_or(score, |min| min.min(score)));
             self.score_max = Some(self.score_max.map_or(score, |max| max.max(score)));
-            self.alerts += u64::from(score >= alert_threshold);
+            self.alerts += u64::from(score >= cuts.alert_threshold);
         }
     }
 
@@ -77,6 +94,8 @@ impl Tally {
         self.timed += other.timed;
         self.latency_us_sum += other.latency_us_sum;
         self.latency_us_square_sum += other.latency_us_square_sum;
+        self.paced += other.paced;
+        self.slow += other.slow;
         self.scored += other.scored;
         self.score_sum += other.score_sum;
         self.score_square_sum += other.score_square_sum;
@@ -90,10 +109,14 @@ impl Tally {
 
     /// Whether one camera can have these sums; what is beyond would overflow a fleet's.
     pub(crate) fn can_be(&self) -> bool {
-        let counts = [self.analyses, self.errors, self.timed, self.scored, self.alerts];
+        let counts = [self.analyses, self.timed, self.paced, self.scored];
         let sums = [self.latency_us_sum, self.score_sum, self.score_square_sum];
         let all = counts.into_iter().chain(sums).chain(self.labels);
-        all.into_iter().all(|sum| sum <= CAMERA_SUM_MAX) && self.latency_us_square_sum <= 1 << 100
+        all.into_iter().all(|sum| sum <= CAMERA_SUM_MAX)
+            && self.latency_us_square_sum <= 1 << 100
+            && self.errors <= self.analyses
+            && self.slow <= self.paced
+            && self.alerts <= self.scored
     }
 
     /// Labels of one kind.
@@ -124,6 +147,11 @@ impl Tally {
     /// Alerts among the scored answers, 0 to 1; 0 where there are none.
     pub fn alert_rate(&self) -> f64 {
         rate(self.alerts, self.scored)
+    }
+
+    /// Slow answers among those judged, 0 to 1; 0 where there are none.
+    pub fn slow_rate(&self) -> f64 {
+        rate(self.slow, self.paced)
     }
 
     /// Mean latency of the timed answers in milliseconds.
@@ -170,10 +198,26 @@ pub struct Pairs {
     pub score_diff_square_sum: u64,
     /// Comparisons with both latencies.
     pub timed: u64,
+    /// Sum of the control's latencies in these, in microseconds.
+    pub control_latency_us_sum: u64,
     /// Sum of the latency differences in microseconds.
     pub latency_us_diff_sum: i64,
     /// Sum of the squared latency differences in microseconds squared.
     pub latency_us_diff_square_sum: u128,
+    /// Comparisons with both latencies, each judged slow or not.
+    pub paced: u64,
+    /// Those in which only the control was slow.
+    pub control_slow: u64,
+    /// Those in which only the treatment was slow.
+    pub treatment_slow: u64,
+    /// Comparisons with both scores in which only the control alerted.
+    pub control_alerted: u64,
+    /// Comparisons with both scores in which only the treatment alerted.
+    pub treatment_alerted: u64,
+    /// Comparisons in which the control alerted and a person confirmed the threat.
+    pub confirmed: u64,
+    /// Those in which the treatment alerted too.
+    pub retained: u64,
     /// Comparisons in which the treatment was slower than the warning threshold allows.
     pub latency_warnings: u64,
 }
@@ -182,15 +226,10 @@ impl Pairs {
     /// Adds one comparison; `warned` is its [latency warning].
     ///
     /// [latency warning]: crate::observation::Comparison::latency_warning
-    pub fn add(
-        &mut self,
-        outcomes: &ByVariant<Outcome>,
-        alert_threshold: RiskScore,
-        warned: Warned,
-    ) {
+    pub fn add(&mut self, outcomes: &ByVariant<Outcome>, cuts: Cuts, warned: Warned) {
         let (control, treatment) = (outcomes.control, outcomes.treatment);
-        self.sides.control.add(control, alert_threshold);
-        self.sides.treatment.add(treatment, alert_threshold);
+        self.sides.control.add(control, cuts);
+        self.sides.treatment.add(treatment, cuts);
         match (control.failed(), treatment.failed()) {
             (true, true) => self.both_failed += 1,
             (true, false) => self.control_failed += 1,
@@ -198,24 +237,55 @@ impl Pairs {
             (false, false) => {}
         }
         if let (Some(control), Some(treatment)) = (control.score(), treatment.score()) {
-            let diff = i64::from(treatment.value()) - i64::from(control.value());
-            self.scored += 1;
-            self.score_diff_sum += diff;
-            self.score_diff_abs_sum += diff.unsigned_abs();
-            self.score_diff_square_sum += diff.unsigned_abs().pow(2);
-            match diff {
-                ..0 => self.lower += 1,
-                0 => self.same += 1,
-                1.. => self.higher += 1,
-            }
+            self.add_scores(control, treatment, cuts.alert_threshold);
         }
         if let (Some(control), Some(treatment)) = (control.latency(), treatment.latency()) {
-            let diff = i64::from(treatment.us()) - i64::from(control.us());
-            self.timed += 1;
-            self.latency_us_diff_sum += diff;
-            self.latency_us_diff_square_sum += u128::from(diff.unsigned_abs().pow(2));
+            self.add_latencies(control, treatment, cuts.slow_above);
         }
         self.latency_warnings += u64::from(warned == Warned::Yes);
+    }
+
+    fn add_scores(&mut self, control: RiskScore, treatment: RiskScore, alert_threshold: RiskScore) {
+        let diff = i64::from(treatment.value()) - i64::from(control.value());
+        self.scored += 1;
+        self.score_diff_sum += diff;
+        self.score_diff_abs_sum += diff.unsigned_abs();
+        self.score_diff_square_sum += diff.unsigned_abs().pow(2);
+        match diff {
+            ..0 => self.lower += 1,
+            0 => self.same += 1,
+            1.. => self.higher += 1,
+        }
+        let (control, treatment) = (control >= alert_threshold, treatment >= alert_threshold);
+        self.control_alerted += u64::from(control && !treatment);
+        self.treatment_alerted += u64::from(treatment && !control);
+    }
+
+    fn add_latencies(&mut self, control: Latency, treatment: Latency, slow: Option<Latency>) {
+        let diff = i64::from(treatment.us()) - i64::from(control.us());
+        self.timed += 1;
+        self.control_latency_us_sum += u64::from(control.us());
+        self.latency_us_diff_sum += diff;
+        self.latency_us_diff_square_sum += u128::from(diff.unsigned_abs().pow(2));
+        if let Some(slow_above) = slow {
+            let (control, treatment) = (control > slow_above, treatment > slow_above);
+            self.paced += 1;
+            self.control_slow += u64::from(control && !treatment);
+            self.treatment_slow += u64::from(treatment && !control);
+        }
+    }
+
+    /// Counts a label of an event on which the control alerted, in place of the one it had before.
+    pub fn relabel(&mut self, former: Option<Label>, label: Label, treatment_alerted: Alerted) {
+        let retained = u64::from(treatment_alerted == Alerted::Yes);
+        if former == Some(Label::Correct) {
+            self.confirmed = self.confirmed.saturating_sub(1);
+            self.retained = self.retained.saturating_sub(retained);
+        }
+        if label == Label::Correct {
+            self.confirmed += 1;
+            self.retained += retained;
+        }
     }
 
     /// Adds all that `other` holds.
@@ -233,23 +303,39 @@ impl Pairs {
         self.score_diff_abs_sum += other.score_diff_abs_sum;
         self.score_diff_square_sum += other.score_diff_square_sum;
         self.timed += other.timed;
+        self.control_latency_us_sum += other.control_latency_us_sum;
         self.latency_us_diff_sum += other.latency_us_diff_sum;
         self.latency_us_diff_square_sum += other.latency_us_diff_square_sum;
+        self.paced += other.paced;
+        self.control_slow += other.control_slow;
+        self.treatment_slow += other.treatment_slow;
+        self.control_alerted += other.control_alerted;
+        self.treatment_alerted += other.treatment_alerted;
+        self.confirmed += other.confirmed;
+        self.retained += other.retained;
         self.latency_warnings += other.latency_warnings;
     }
 
     /// Whether one camera can have these sums, its sides aside.
     pub(crate) fn can_be(&self) -> bool {
-        let Self { control_failed, treatment_failed, both_failed, scored, lower, same, .. } = *self;
-        let Self { higher, score_diff_abs_sum, score_diff_square_sum, .. } = *self;
-        let Self { timed, latency_warnings, .. } = *self;
+        let one_failed = [self.control_failed, self.treatment_failed];
+        let counts = [self.both_failed, self.scored, self.lower, self.same, self.higher];
+        let sums = [self.score_diff_abs_sum, self.score_diff_square_sum, self.timed];
+        let slow = [self.paced, self.control_slow, self.treatment_slow];
+        let alerted = [self.control_alerted, self.treatment_alerted, self.confirmed];
+        let latencies = [self.control_latency_us_sum, self.latency_warnings];
         let signed = [self.score_diff_sum, self.latency_us_diff_sum].map(i64::unsigned_abs);
-        [control_failed, treatment_failed, both_failed, scored, lower, same, higher]
+        one_failed
             .into_iter()
-            .chain([score_diff_abs_sum, score_diff_square_sum, timed, latency_warnings])
+            .chain(counts)
+            .chain(sums)
+            .chain(slow)
+            .chain(alerted)
+            .chain(latencies)
             .chain(signed)
             .all(|sum| sum <= CAMERA_SUM_MAX)
             && self.latency_us_diff_square_sum <= 1 << 100
+            && self.retained <= self.confirmed
     }
 
     /// All comparisons.
@@ -284,6 +370,15 @@ impl Pairs {
 /// Whether a comparison passed its latency warning threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Warned {
+    /// It did.
+    Yes,
+    /// It did not.
+    No,
+}
+
+/// Whether an outcome reached the alert threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alerted {
     /// It did.
     Yes,
     /// It did not.

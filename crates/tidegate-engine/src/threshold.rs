@@ -16,6 +16,7 @@
 use core::fmt;
 
 use crate::experiment::{Guardrails, Watch};
+use crate::guardrail::Guardrail;
 use crate::tally::Tally;
 use crate::variant::ByVariant;
 
@@ -48,29 +49,7 @@ pub struct Breach {
     pub limit: f64,
 }
 
-/// A metric that may roll back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Guardrail {
-    /// False positives among labels.
-    FpRate,
-    /// Mean latency of answers.
-    Latency,
-    /// Failed analyses among all.
-    ErrorRate,
-}
-
-impl Guardrail {
-    /// The name in files and answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::FpRate => "fp_rate",
-            Self::Latency => "latency",
-            Self::ErrorRate => "error_rate",
-        }
-    }
-}
-
-/// One look: the finding and the numbers it rests on.
+/// The finding and the numbers it rests on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Check {
     /// What the rule says.
@@ -140,6 +119,9 @@ impl fmt::Display for Breach {
             Guardrail::FpRate => ("FP rate", 100.0),
             Guardrail::Latency => ("Latency", 1.0),
             Guardrail::ErrorRate => ("Error rate", 100.0),
+            Guardrail::SlowRate => ("Slow rate", 100.0),
+            Guardrail::MissedThreatRate => ("Missed-threat rate", 100.0),
+            Guardrail::AlertDrop | Guardrail::ThreatRetention => ("Alert rate", 100.0),
         };
         let (increase, limit) = (self.increase * scale, self.limit * scale);
         write!(f, "{what} increase {increase:.1}% exceeds threshold {limit:.1}%")

@@ -105,6 +105,18 @@ impl Duration {
     }
 }
 
+/// A stretch of a switchback: time since 1970 in whole block lengths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Block(pub u64);
+
+impl Block {
+    /// The block of `length` that `at` lies in; blocks of no length are one millisecond long.
+    pub fn at(at: Timestamp, length: Duration) -> Self {
+        let ms = u64::try_from(at.0).unwrap_or(0);
+        Self(ms / length.0.max(1))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,11 +19,15 @@ pub(crate) const GATES: [(&str, Gate); 2] =
     [("automatic", Gate::Automatic), ("manual", Gate::Manual)];
 pub(crate) const EXPIRIES: [(&str, OnExpiry); 3] =
     [("hold", OnExpiry::Hold), ("roll_back", OnExpiry::RollBack), ("extend", OnExpiry::Extend)];
-pub(crate) const RULES: [(&str, Rule); 1] = [("threshold", Rule::Threshold)];
+pub(crate) const RULES: [(&str, Rule); 2] =
+    [("sequential", Rule::Sequential), ("threshold", Rule::Threshold)];
 pub(crate) const MODES: [(&str, PromotionMode); 2] =
     [("manual", PromotionMode::Manual), ("automatic", PromotionMode::Automatic)];
-pub(crate) const SPLITS: [(&str, SplitMethod); 2] =
-    [("hash", SplitMethod::Hash), ("balanced", SplitMethod::Balanced)];
+pub(crate) const SPLITS: [(&str, SplitMethod); 3] = [
+    ("hash", SplitMethod::Hash),
+    ("balanced", SplitMethod::Balanced),
+    ("switchback", SplitMethod::Switchback),
+];
 pub(crate) const METRICS: [(&str, EvaluationMetric); 4] = [
     ("json_parse_success_rate", EvaluationMetric::JsonParseSuccessRate),
     ("score_in_range_accuracy", EvaluationMetric::ScoreInRangeAccuracy),
@@ -183,6 +187,7 @@ fn read_guardrails(fields: &mut Fields<'_>, guardrails: &mut Guardrails) {
     set(&mut guardrails.max_fp_rate_increase, points(fields, "max_fp_rate_increase"));
     set(&mut guardrails.max_latency_increase, percent(fields, "max_latency_increase_pct"));
     set(&mut guardrails.max_error_rate_increase, points(fields, "max_error_rate_increase"));
+    set(&mut guardrails.max_slow_rate_increase, points(fields, "max_slow_rate_increase"));
     let missed = points(fields, "max_missed_threat_rate_increase");
     set(&mut guardrails.max_missed_threat_rate_increase, missed);
     set(&mut guardrails.max_alert_rate_drop, percent_drop(fields, "max_alert_rate_drop_pct"));
@@ -196,10 +201,13 @@ fn read_guardrails(fields: &mut Fields<'_>, guardrails: &mut Guardrails) {
 fn read_promotion(fields: &mut Fields<'_>, promotion: &mut Promotion) {
     set(&mut promotion.min_fp_reduction, percent_drop(fields, "min_fp_reduction_pct"));
     set(&mut promotion.mode, fields.choice("mode", &MODES));
+    set(&mut promotion.feedback_grace, hours(fields, "feedback_grace_hours"));
 }
 
 fn read_assignment(fields: &mut Fields<'_>, assignment: &mut AssignmentRules) {
     set(&mut assignment.method, fields.choice("split", &SPLITS));
+    let minutes = |minutes: f64| Duration::from_hours(minutes / 60.0);
+    set(&mut assignment.block, fields.number("block_minutes", &limits::BLOCK_MINUTES, minutes));
     set(&mut assignment.cameras, fields.ids("cameras"));
     let Some(overrides) = fields.entries("overrides") else { return };
     for (camera, value) in overrides {

@@ -96,6 +96,7 @@ fn write_limits(text: &mut String, experiment: &Experiment) -> fmt::Result {
     for (key, points) in [
         ("max_fp_rate_increase", guardrails.max_fp_rate_increase),
         ("max_error_rate_increase", guardrails.max_error_rate_increase),
+        ("max_slow_rate_increase", guardrails.max_slow_rate_increase),
         ("max_missed_threat_rate_increase", guardrails.max_missed_threat_rate_increase),
     ] {
         line(text, key, float(points.value()), "points, absolute: 0.05 is 5 points")?;
@@ -108,11 +109,11 @@ fn write_limits(text: &mut String, experiment: &Experiment) -> fmt::Result {
         text,
         "min_samples",
         guardrails.min_samples,
-        "labels of each variant before the rule speaks; in shadow: comparisons",
+        "each metric's own trials in each variant before it rolls back",
     )?;
     line(text, "rule", name_of(&RULES, &guardrails.rule), names(&RULES))?;
     let alpha = float(guardrails.alpha.value());
-    line(text, "alpha", alpha, "allowed chance of a false rollback; threshold cannot keep it")?;
+    line(text, "alpha", alpha, "chance that a harmless rollout is ever rolled back")?;
     line(
         text,
         "enabled",
@@ -131,6 +132,8 @@ fn write_limits(text: &mut String, experiment: &Experiment) -> fmt::Result {
     line(text, "split", name_of(&SPLITS, &assignment.method), names(&SPLITS))?;
     let cameras: Vec<String> = assignment.cameras.iter().map(quoted).collect();
     line(text, "cameras", format!("[{}]", cameras.join(", ")), "the fleet of a balanced split")?;
+    let minutes = float(assignment.block.hours() * 60.0);
+    line(text, "block_minutes", minutes, "how long a camera keeps its variant in a switchback")?;
     let overrides: Vec<String> = assignment
         .overrides
         .iter()

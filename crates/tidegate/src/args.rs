@@ -47,6 +47,9 @@ pub(crate) struct AssignArgs {
     /// The share of the treatment, 0 to 1
     #[arg(long, value_name = "SHARE", requires = "salt", value_parser = parse_share)]
     pub(crate) share: Option<Share>,
+    /// The time to answer for; a switchback changes with it
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) at: Option<Timestamp>,
     /// How to answer
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
@@ -98,6 +101,9 @@ pub(crate) struct ReplayArgs {
     /// Leave out what was recorded before this time; the first window starts here
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) from: Option<Timestamp>,
+    /// Show every look: what each guardrail said then, and on what
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// Show what was recorded of each camera too
     #[arg(long)]
     pub(crate) by_camera: bool,

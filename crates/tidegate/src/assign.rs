@@ -7,6 +7,7 @@ use serde::Serialize;
 use tidegate_engine::assignment::Split;
 use tidegate_engine::id::CameraId;
 use tidegate_engine::number::Share;
+use tidegate_engine::time::Timestamp;
 
 use crate::args::{AssignArgs, Format};
 use crate::experiment;
@@ -14,11 +15,11 @@ use crate::failure::Failure;
 use crate::lines::{LINE_BYTES_MAX, Line, Lines};
 
 pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let (split, share) = split_of(args)?;
+    let question = Question::new(args)?;
     let from_input = matches!(&args.cameras[..], [only] if only.as_str() == "-");
     if !args.cameras.is_empty() && !from_input {
         for camera in &args.cameras {
-            print(&split, share, camera, args.format, out)?;
+            question.answer(camera, args.format, out)?;
         }
         return Ok(());
     }
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure
             }
         };
         match camera {
-            Ok(camera) => print(&split, share, &camera, args.format, out)?,
+            Ok(camera) => question.answer(&camera, args.format, out)?,
             Err(why) => {
                 faults += 1;
                 out.flush()?;
@@ -61,17 +62,6 @@ pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure
     Ok(())
 }
 
-fn split_of(args: &AssignArgs) -> Result<(Arc<Split>, Share), Failure> {
-    if let Some(path) = &args.experiment {
-        let file = experiment::read(path)?;
-        return Ok((file.definition.split().clone(), file.definition.experiment().ab.share));
-    }
-    match (&args.salt, args.share) {
-        (Some(salt), Some(share)) => Ok((Arc::new(Split::new(salt, &[], &[])), share)),
-        _ => Err(Failure::BadInput("give --experiment, or --salt and --share".to_owned())),
-    }
-}
-
 #[derive(Serialize)]
 struct Answer<'a> {
     camera_id: &'a str,
@@ -80,29 +70,59 @@ struct Answer<'a> {
     reason: &'static str,
 }
 
-fn print(
-    split: &Split,
+/// Which split is asked, for which share and time.
+struct Question {
+    split: Arc<Split>,
     share: Share,
-    camera: &CameraId,
-    format: Format,
-    out: &mut impl Write,
-) -> Result<(), Failure> {
-    let assignment = split.assign(camera, share);
-    let answer = Answer {
-        camera_id: camera.as_str(),
-        hash: split.hash(camera).to_string(),
-        variant: assignment.variant.as_str(),
-        reason: assignment.reason.as_str(),
-    };
-    match format {
-        Format::Json => {
-            serde_json::to_writer(&mut *out, &answer).map_err(io::Error::from)?;
-            writeln!(out)?;
+    at: Timestamp,
+}
+
+impl Question {
+    fn new(args: &AssignArgs) -> Result<Self, Failure> {
+        let at = args.at.unwrap_or(Timestamp::EPOCH);
+        let (split, share) = match (&args.experiment, &args.salt, args.share) {
+            (Some(path), _, _) => {
+                let definition = experiment::read(path)?.definition;
+                (definition.split().clone(), definition.experiment().ab.share)
+            }
+            (None, Some(salt), Some(share)) => (Arc::new(Split::new(salt, &[], &[], None)), share),
+            (None, _, _) => {
+                let hint = "give --experiment, or --salt and --share";
+                return Err(Failure::BadInput(hint.to_owned()));
+            }
+        };
+        if split.block(at).is_some() && args.at.is_none() {
+            return Err(Failure::BadInput(
+                "a switchback changes with time: give --at, such as 2026-03-01T12:00:00Z"
+                    .to_owned(),
+            ));
         }
-        Format::Text => {
-            let Answer { camera_id, hash, variant, reason } = answer;
-            writeln!(out, "{camera_id:<24} {hash} {variant:<9} {reason}")?;
-        }
+        Ok(Self { split, share, at })
     }
-    Ok(())
+
+    fn answer(
+        &self,
+        camera: &CameraId,
+        format: Format,
+        out: &mut impl Write,
+    ) -> Result<(), Failure> {
+        let assignment = self.split.assign(camera, self.share, self.at);
+        let answer = Answer {
+            camera_id: camera.as_str(),
+            hash: self.split.hash_at(camera, self.at).to_string(),
+            variant: assignment.variant.as_str(),
+            reason: assignment.reason.as_str(),
+        };
+        match format {
+            Format::Json => {
+                serde_json::to_writer(&mut *out, &answer).map_err(io::Error::from)?;
+                writeln!(out)?;
+            }
+            Format::Text => {
+                let Answer { camera_id, hash, variant, reason } = answer;
+                writeln!(out, "{camera_id:<24} {hash} {variant:<9} {reason}")?;
+            }
+        }
+        Ok(())
+    }
 }

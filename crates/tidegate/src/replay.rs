@@ -1,6 +1,7 @@
 //! `tidegate replay`: the same engine, driven by recorded traffic and recorded time.
 
 mod counts;
+mod judgements;
 mod map;
 mod order;
 mod record;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::{
-    Definition, Experiment, Gate, OnExpiry, PromotionMode, RampStep, Watch,
+    Definition, Experiment, Gate, OnExpiry, PromotionMode, RampStep, Rule, Watch,
 };
 use tidegate_engine::number::{Alpha, Percent, PercentDrop, Points, RiskScore, Share};
 use tidegate_engine::variant::Variant;
@@ -41,7 +41,7 @@ fn settings_that_do_not_agree_are_all_named() {
 
 #[test]
 fn every_setting_changes_the_digest() {
-    let changes: [Change; 27] = [
+    let changes: [Change; 32] = [
         |_| {},
         |e| e.key = "other".parse().unwrap(),
         |e| e.control = "v0".parse().unwrap(),
@@ -59,6 +59,8 @@ fn every_setting_changes_the_digest() {
         |e| e.guardrails.max_fp_rate_increase = Points::new(0.06).unwrap(),
         |e| e.guardrails.max_latency_increase = Percent::new(60.0).unwrap(),
         |e| e.guardrails.max_error_rate_increase = Points::new(0.06).unwrap(),
+        |e| e.guardrails.max_slow_rate_increase = Points::new(0.06).unwrap(),
+        |e| e.guardrails.rule = Rule::Sequential,
         |e| e.guardrails.max_missed_threat_rate_increase = Points::new(0.06).unwrap(),
         |e| e.guardrails.max_alert_rate_drop = PercentDrop::new(60.0).unwrap(),
         |e| e.guardrails.min_samples = 4,
@@ -66,6 +68,9 @@ fn every_setting_changes_the_digest() {
         |e| e.guardrails.watch = Watch::Off,
         |e| e.promotion.min_fp_reduction = PercentDrop::new(11.0).unwrap(),
         |e| e.promotion.mode = PromotionMode::Automatic,
+        |e| e.promotion.feedback_grace = hours(5.0),
+        |e| e.assignment.method = SplitMethod::Switchback,
+        |e| e.assignment.block = hours(2.0),
         |e| e.assignment.overrides = vec![("door".parse().unwrap(), Variant::Control)],
         |e| e.bounds.open_analyses_max = 7,
         |e| e.bounds.attribution_window = hours(7.0),

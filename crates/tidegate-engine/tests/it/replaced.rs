@@ -25,7 +25,9 @@ fn point_01_after_a_rollback_or_a_stop_no_camera_gets_the_treatment() {
         let (rollout, _) = tell(experiment(), &format!("0 start\n1h {end}"));
         let served = cameras(1_000)
             .iter()
-            .filter(|camera| rollout.serve(camera).variant == Variant::Treatment)
+            .filter(|camera| {
+                rollout.serve(camera, rollout.lifecycle().now).variant == Variant::Treatment
+            })
             .count();
         assert_eq!(served, 0, "after {end}");
     }
@@ -35,9 +37,12 @@ fn point_01_after_a_rollback_or_a_stop_no_camera_gets_the_treatment() {
 fn point_02_a_camera_keeps_its_variant_in_every_process_and_experiments_split_apart() {
     let fleet = cameras(100_000);
     let half = Share::new(0.5).unwrap();
-    let split = |salt: &str| Split::new(&salt.parse().unwrap(), &[], &[]);
+    let split = |salt: &str| Split::new(&salt.parse().unwrap(), &[], &[], None);
     let treated = |split: &Split, share| -> Vec<bool> {
-        fleet.iter().map(|c| split.assign(c, share).variant == Variant::Treatment).collect()
+        fleet
+            .iter()
+            .map(|c| split.assign(c, share, Timestamp::EPOCH).variant == Variant::Treatment)
+            .collect()
     };
     let (one, other) = (split("one"), split("other"));
     // Two processes share nothing but the salt; tests/vectors pins the hash itself.
@@ -61,7 +66,7 @@ fn point_04_shadow_answers_with_control_before_any_treatment_has_run() {
     let (rollout, _) = tell(shadowed, "0 start");
     // Nothing was compared, and nothing need be: what is served never waits for a comparison.
     for camera in cameras(100) {
-        let assignment = rollout.serve(&camera);
+        let assignment = rollout.serve(&camera, rollout.lifecycle().now);
         assert_eq!(
             (assignment.variant, assignment.reason),
             (Variant::Control, ServeReason::Shadow)
@@ -179,7 +184,7 @@ fn point_08_an_expired_test_serves_control_and_counts_no_more() {
          48h1ms tick
          50h a f door treatment 100 50",
     );
-    let assignment = rollout.serve(&"door".parse().unwrap());
+    let assignment = rollout.serve(&"door".parse().unwrap(), rollout.lifecycle().now);
     assert_eq!((assignment.variant, assignment.reason), (Variant::Control, ServeReason::Expired));
     assert_eq!(rollout.sums().ab.treatment.analyses, 0);
 }
@@ -299,7 +304,9 @@ fn point_13_four_cameras_are_split_two_and_two() {
         let share = definition.experiment().ab.share;
         let treated = listed
             .iter()
-            .filter(|c| definition.split().assign(c, share).variant == Variant::Treatment)
+            .filter(|c| {
+                definition.split().assign(c, share, Timestamp::EPOCH).variant == Variant::Treatment
+            })
             .count();
         assert_eq!(treated, 2);
     }

@@ -13,7 +13,7 @@
 //! ```
 
 use tidegate_engine::event::{Action, Actor, Command, Note};
-use tidegate_engine::experiment::{Definition, Experiment};
+use tidegate_engine::experiment::{Definition, Experiment, Rule};
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
 use tidegate_engine::time::{Duration, Timestamp};
@@ -25,6 +25,7 @@ pub(crate) fn experiment() -> Experiment {
     let mut experiment =
         Experiment::new("story".parse().unwrap(), "v1".parse().unwrap(), "v2".parse().unwrap());
     experiment.shadow.duration = Duration::ZERO;
+    experiment.guardrails.rule = Rule::Threshold;
     experiment.guardrails.min_samples = 3;
     experiment
 }
@@ -50,7 +51,7 @@ pub(crate) fn tell(experiment: Experiment, story: &str) -> (Rollout, Vec<String>
         let (time, event) = line.split_once(' ').unwrap();
         let words: Vec<&str> = event.split_whitespace().collect();
         if let ["serve", camera] = words[..] {
-            let assignment = rollout.serve(&camera.parse().unwrap());
+            let assignment = rollout.serve(&camera.parse().unwrap(), at(time));
             let (variant, reason) = (assignment.variant, assignment.reason.as_str());
             answers.push(format!("{time} {camera} {variant}: {reason}"));
             continue;

@@ -6,15 +6,18 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use tidegate_engine::decision::{Cause, Evidence};
-use tidegate_engine::experiment::Definition;
+use tidegate_engine::experiment::{Definition, Experiment, Rule};
+use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::CameraId;
+use tidegate_engine::look::Check;
 use tidegate_engine::number::RiskScore;
 use tidegate_engine::observation::Label;
 use tidegate_engine::tally::Tally;
-use tidegate_engine::threshold::{self, Check, Finding};
+use tidegate_engine::threshold::{self, Finding};
 use tidegate_engine::variant::{ByVariant, Variant};
 
 use super::counts::Counts;
+use super::judgements::{self, JudgementLine, SplitLine};
 use super::run::Run;
 use super::time;
 use crate::args::{Format, ReplayArgs};
@@ -23,6 +26,7 @@ use crate::failure::Failure;
 /// Prints runs as they end, and the whole at the end.
 pub(crate) struct Report<'a, W> {
     args: &'a ReplayArgs,
+    definition: Definition,
     limits: Limits,
     about: String,
     runs: u64,
@@ -35,6 +39,7 @@ struct Limits {
     max_fp_rate_increase: f64,
     max_latency_increase_pct: f64,
     max_error_rate_increase: f64,
+    max_slow_rate_increase: f64,
     max_missed_threat_rate_increase: f64,
     max_alert_rate_drop_pct: f64,
     min_fp_reduction_pct: f64,
@@ -58,6 +63,8 @@ struct RunLine<'a> {
     /// Analyses of cameras whose owner chose their variant; they are in no comparison.
     overridden_analyses: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    looks: Vec<LookLine>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     steps: Vec<StepLine>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     cameras: Vec<CameraLine>,
@@ -69,6 +76,15 @@ struct StepLine {
     at: String,
     to: String,
     reason: String,
+}
+
+/// A look that led to no decision.
+#[derive(Serialize)]
+struct LookLine {
+    at: String,
+    hours: f64,
+    finding: String,
+    judgements: Vec<JudgementLine>,
 }
 
 #[derive(Serialize)]
@@ -86,6 +102,10 @@ struct EvidenceLine {
     latency_increase_pct: Option<f64>,
     error_rate_increase: f64,
     finding: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    judgements: Vec<JudgementLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split: Option<SplitLine>,
     limits: Limits,
     definition: String,
 }
@@ -156,10 +176,12 @@ impl<'a, W: Write> Report<'a, W> {
         );
         Self {
             args,
+            definition: definition.clone(),
             limits: Limits {
                 max_fp_rate_increase: guardrails.max_fp_rate_increase.value(),
                 max_latency_increase_pct: guardrails.max_latency_increase.value(),
                 max_error_rate_increase: guardrails.max_error_rate_increase.value(),
+                max_slow_rate_increase: guardrails.max_slow_rate_increase.value(),
                 max_missed_threat_rate_increase: guardrails.max_missed_threat_rate_increase.value(),
                 max_alert_rate_drop_pct: guardrails.max_alert_rate_drop.value(),
                 min_fp_reduction_pct: experiment.promotion.min_fp_reduction.value(),
@@ -281,19 +303,26 @@ impl<'a, W: Write> Report<'a, W> {
             let (at, to) = (time::shown(decision.at), decision.to);
             writeln!(self.out, "{at}  after {after:.2} h: {to}: {}", decision.cause)?;
         }
+        self.looks(run)?;
         if let Some(decision) = run.deciding() {
             writeln!(self.out, "\nat the decision\n{}", self.comparison(&decision.evidence))?;
+            judgements::sentences(&decision.evidence.check, self.out)?;
         } else {
             writeln!(self.out, "undecided when the recording ended: {}", reason(run))?;
-            if matches!(run.rollout.check().finding, Finding::InsufficientSamples { .. }) {
+            if let Check::Threshold(check) = run.rollout.check()
+                && matches!(check.finding, Finding::InsufficientSamples { .. })
+            {
                 writeln!(
                     self.out,
                     "the threshold rule counts labels and asks nothing before it has them"
                 )?;
             }
         }
-        writeln!(self.out, "\nin the whole recording\n{}", self.comparison(&recorded(run)))?;
+        let recorded = recorded(run);
+        writeln!(self.out, "\nin the whole recording\n{}", self.comparison(&recorded))?;
+        self.percentiles(run)?;
         writeln!(self.out, "* for a promotion; does not roll back by itself")?;
+        judgements::sentences(&recorded.check, self.out)?;
         let overridden = overridden(run);
         if overridden > 0 {
             writeln!(
@@ -308,9 +337,36 @@ impl<'a, W: Write> Report<'a, W> {
         Ok(())
     }
 
+    /// Prints every look of a run, where they were kept.
+    fn looks(&mut self, run: &Run) -> Result<(), Failure> {
+        for (at, check) in &run.looks {
+            let after = at.since(run.started_at).hours();
+            writeln!(self.out, "{}  after {after:.2} h: look", time::shown(*at))?;
+            judgements::sentences(check, self.out)?;
+        }
+        Ok(())
+    }
+
+    fn percentiles(&mut self, run: &Run) -> Result<(), Failure> {
+        let latencies = run.recorder.latencies().ab.map(|sketch| {
+            [0.5, 0.95, 0.99].map(|q| sketch.quantile(q).map(|us| format!("{:.0}", us / 1e3)))
+        });
+        let ByVariant { control: [Some(c50), Some(c95), Some(c99)], treatment } = &latencies else {
+            return Ok(());
+        };
+        let [Some(t50), Some(t95), Some(t99)] = treatment else { return Ok(()) };
+        writeln!(
+            self.out,
+            "latency p50 / p95 / p99: control {c50} / {c95} / {c99} ms, treatment {t50} / {t95} / \
+             {t99} ms"
+        )?;
+        Ok(())
+    }
+
     fn comparison(&self, evidence: &Evidence) -> Table {
-        let Check { fp_rate_increase, latency_increase_pct, error_rate_increase, .. } =
-            evidence.check;
+        let threshold::Check {
+            fp_rate_increase, latency_increase_pct, error_rate_increase, ..
+        } = averages(self.definition.experiment(), &evidence.sides);
         let mut table = table(&["", "control", "treatment", "change", "limit"]);
         let mut row = |name: &str, cell: fn(&Tally) -> String, change: String, limit: String| {
             let cells = evidence.sides.map(cell);
@@ -405,6 +461,12 @@ impl<'a, W: Write> Report<'a, W> {
             to: decision.to.to_string(),
             reason: decision.cause.to_string(),
         });
+        let looks = run.looks.iter().map(|(at, check)| LookLine {
+            at: time::shown(*at),
+            hours: at.since(run.started_at).hours(),
+            finding: judgements::finding(check),
+            judgements: judgements::lines(check),
+        });
         let cameras = run.recorder.cameras().map(|seen| CameraLine {
             camera_id: seen.camera.to_string(),
             control: Side::from(&seen.sums.ab.control),
@@ -420,7 +482,11 @@ impl<'a, W: Write> Report<'a, W> {
             cause: deciding.map(|decision| decision.cause.code()),
             guardrail: deciding.and_then(|decision| match &decision.cause {
                 Cause::Breach(breach) => Some(breach.guardrail.as_str()),
+                Cause::Harm(judgement) => Some(judgement.guardrail.as_str()),
+                Cause::TotalFailure(_) => Some(Guardrail::ErrorRate.as_str()),
                 Cause::Operator { .. }
+                | Cause::SharedOutage
+                | Cause::FeedbackAwaited
                 | Cause::GatePassed
                 | Cause::GateManual
                 | Cause::Dwelled
@@ -430,6 +496,7 @@ impl<'a, W: Write> Report<'a, W> {
             evidence: self.evidence_line(&evidence),
             recorded: self.evidence_line(&recorded(run)),
             overridden_analyses: overridden(run),
+            looks: looks.collect(),
             steps: steps.collect(),
             cameras: if self.args.by_camera { cameras.collect() } else { Vec::new() },
         }
@@ -437,13 +504,16 @@ impl<'a, W: Write> Report<'a, W> {
 
     fn evidence_line(&self, evidence: &Evidence) -> EvidenceLine {
         let Evidence { definition, sides, check, .. } = evidence;
+        let averages = averages(self.definition.experiment(), sides);
         EvidenceLine {
             control: Side::from(&sides.control),
             treatment: Side::from(&sides.treatment),
-            fp_rate_increase: check.fp_rate_increase,
-            latency_increase_pct: check.latency_increase_pct,
-            error_rate_increase: check.error_rate_increase,
-            finding: check.finding.to_string(),
+            fp_rate_increase: averages.fp_rate_increase,
+            latency_increase_pct: averages.latency_increase_pct,
+            error_rate_increase: averages.error_rate_increase,
+            finding: judgements::finding(check),
+            judgements: judgements::lines(check),
+            split: judgements::split(check),
             limits: self.limits,
             definition: definition.to_string(),
         }
@@ -460,25 +530,33 @@ fn overridden(run: &Run) -> u64 {
 fn reason(run: &Run) -> String {
     match run.deciding() {
         Some(decision) => decision.cause.to_string(),
-        None => run.rollout.check().finding.to_string(),
+        None => judgements::finding(&run.rollout.check()),
     }
+}
+
+/// The bare averages, whatever the rule makes of them.
+fn averages(experiment: &Experiment, sides: &ByVariant<Tally>) -> threshold::Check {
+    let samples = sides.map(Tally::feedback);
+    let sides = ByVariant { control: &sides.control, treatment: &sides.treatment };
+    threshold::check(&experiment.guardrails, sides, samples)
 }
 
 /// All that was recorded, with what the rule says of it as a whole.
 fn recorded(run: &Run) -> Evidence {
+    let experiment = run.rollout.definition().experiment();
     let sides = run.recorder.sums().ab;
-    let borrowed = ByVariant { control: &sides.control, treatment: &sides.treatment };
-    let samples = sides.map(Tally::feedback);
-    let guardrails = &run.rollout.definition().experiment().guardrails;
-    let check = threshold::check(guardrails, borrowed, samples);
+    let check = match experiment.guardrails.rule {
+        Rule::Threshold => Check::Threshold(averages(experiment, &sides)),
+        Rule::Sequential => run.recorder.check(),
+    };
     Evidence { sides, check, ..run.rollout.evidence() }
 }
 
-fn sides_of_cameras(run: &Run) -> impl Iterator<Item = (&CameraId, Variant, &Tally)> {
+fn sides_of_cameras(run: &Run) -> impl Iterator<Item = (CameraId, Variant, Tally)> {
     run.recorder.cameras().flat_map(|seen| {
         Variant::ALL
             .into_iter()
-            .map(|variant| (&seen.camera, variant, &seen.sums.ab[variant]))
+            .map(move |variant| (seen.camera.clone(), variant, seen.sums.ab[variant]))
             .filter(|(_, _, side)| side.analyses > 0)
     })
 }

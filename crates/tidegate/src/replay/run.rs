@@ -4,8 +4,9 @@ use tidegate_engine::assignment::Serving;
 use tidegate_engine::decision::Decision;
 use tidegate_engine::event::{Action, Actor, Command, Event, Note, Rejection};
 use tidegate_engine::experiment::{Definition, Watch};
+use tidegate_engine::look::Check;
 use tidegate_engine::phase::{Condition, Phase, Transition};
-use tidegate_engine::rollout::Rollout;
+use tidegate_engine::rollout::{Looked, Rollout};
 use tidegate_engine::time::{Duration, Timestamp};
 
 use super::counts::Counts;
@@ -19,6 +20,7 @@ pub(crate) struct Replay {
     recorder: Definition,
     window: Option<Duration>,
     from: Option<Timestamp>,
+    explain: Explain,
     current: Option<Run>,
 }
 
@@ -29,12 +31,22 @@ pub(crate) struct Run {
     pub(crate) ends_at: Option<Timestamp>,
     /// Every decision after the start.
     pub(crate) decisions: Vec<Decision>,
+    /// Every look that led to no decision, where they are wanted.
+    pub(crate) looks: Vec<(Timestamp, Check)>,
     /// The rollout that decided.
     pub(crate) rollout: Rollout,
     /// All that was recorded, however the rollout went.
     pub(crate) recorder: Rollout,
     serving: Serving,
     drawn: Serving,
+    explain: Explain,
+}
+
+/// Whether looks are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Explain {
+    Looks,
+    Decisions,
 }
 
 /// How a run ended.
@@ -65,7 +77,9 @@ impl Replay {
         everything.ab.duration = Duration::from_ms(u64::MAX);
         let recorder =
             Definition::new(everything).expect("a longer test without a ramp is valid too");
-        Self { definition, recorder, window: args.window, from: args.from, current: None }
+        let explain = if args.explain { Explain::Looks } else { Explain::Decisions };
+        let (window, from) = (args.window, args.from);
+        Self { definition, recorder, window, from, explain, current: None }
     }
 
     /// Takes the next event in time; gives back the run it left behind.
@@ -86,6 +100,7 @@ impl Replay {
         if self.current.as_ref().is_none_or(|run| run.started_at != window.0) {
             ended = self.current.take();
             self.current = Some(Run::start(&self.definition, &self.recorder, window));
+            self.current.iter_mut().for_each(|run| run.explain = self.explain);
         }
         if let Some(run) = &mut self.current {
             run.feed(at, event, line, counts);
@@ -136,6 +151,8 @@ impl Run {
             started_at,
             ends_at,
             decisions: Vec::new(),
+            looks: Vec::new(),
+            explain: Explain::Decisions,
             serving: rollout.serving(),
             rollout,
             recorder: start(recorder),
@@ -147,12 +164,12 @@ impl Run {
         self.meet_deadlines(at);
         let is_analysis = event.is_analysis();
         let is_drawn = event.is_drawn();
-        let recorded = event.event(|camera| self.drawn.assign(camera).variant);
+        let recorded = event.event(|camera| self.drawn.assign(camera, at).variant);
         let mut served = recorded.clone();
         if let Event::Analysis(analysis) = &mut served
             && is_drawn
         {
-            analysis.variant = self.serving.assign(&analysis.camera).variant;
+            analysis.variant = self.serving.assign(&analysis.camera, at).variant;
         }
         match self.recorder.apply(at, recorded) {
             Ok(_) if is_analysis => counts.used += 1,
@@ -163,6 +180,7 @@ impl Run {
             Err(Rejection::UnknownAnalysis { .. }) => counts.labels_unattributed += 1,
             Err(
                 why @ (Rejection::TooManyCameras { .. }
+                | Rejection::TooManyBlocks { .. }
                 | Rejection::TimeRanBackwards { .. }
                 | Rejection::TickDue { .. }
                 | Rejection::NotStarted
@@ -170,8 +188,16 @@ impl Run {
             ) => counts.reject(line, why.to_string()),
         }
         // What the recorder refused, the rollout refuses for the same reason; it was counted there.
-        let decisions = self.rollout.apply(at, served).unwrap_or_default();
-        self.take(decisions);
+        if let Ok(decisions) = self.rollout.apply(at, served) {
+            if self.explain == Explain::Looks
+                && decisions.is_empty()
+                && self.rollout.looked() == Looked::Yes
+                && self.is_under_way()
+            {
+                self.looks.push((at, self.rollout.check()));
+            }
+            self.take(decisions);
+        }
     }
 
     fn meet_deadlines(&mut self, until: Timestamp) {
@@ -194,9 +220,15 @@ impl Run {
     /// Lets the time of a whole window pass: a test as long as its window is over then.
     fn conclude(mut self) -> Self {
         if let Some(ends_at) = self.ends_at {
-            self.meet_deadlines(ends_at.plus(Duration::ONE_MS));
+            // The recording's window is over; the wait for feedback after the test passes too.
+            let grace = self.rollout.definition().experiment().promotion.feedback_grace;
+            self.meet_deadlines(ends_at.plus(grace).plus(Duration::from_ms(2)));
         }
         self
+    }
+
+    fn is_under_way(&self) -> bool {
+        matches!(self.rollout.lifecycle().state.phase, Phase::Shadow | Phase::Ab | Phase::Full)
     }
 
     pub(crate) fn ending(&self) -> Ending {

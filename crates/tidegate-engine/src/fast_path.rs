@@ -1,0 +1,198 @@
+//! The fast path: total failure is stopped within a dozen analyses.
+//!
+//! A cumulative sum runs over the treatment's analyses in the A/B test and asks at each of them, not only
+//! at looks. A failure adds `ln(0.9/0.25)`, anything else `ln(0.1/0.75)`: it stays near zero for any
+//! failure rate below two thirds and climbs when nearly everything fails. What it found is held against
+//! the control's analyses of the same stretch of time, so that an outage of both is no verdict on either.
+
+use core::fmt;
+
+use tidegate_stats::cusum::{self, Cusum, Increments};
+
+use crate::observation::Outcome;
+use crate::time::{Duration, Timestamp};
+use crate::variant::Variant;
+
+/// The failure rate that is tolerated, and the one that is looked for.
+const TOLERATED: f64 = 0.25;
+const HARMFUL: f64 = 0.9;
+/// Cameras that must have failed, or all treated cameras where there are fewer.
+const CAMERAS_MIN: usize = 3;
+/// Control analyses that tell an outage of both from harm.
+const CONTROL_MIN: u64 = 3;
+/// How long they are waited for.
+const CONTROL_WAIT: Duration = Duration::from_ms(30 * 60 * 1_000);
+/// Treatment analyses a test is taken to have where no shadow told the traffic.
+pub(crate) const PLANNED_DEFAULT: u64 = 10_000;
+
+/// The sum, and the excursion it is on.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct FastPath {
+    /// The cumulative sum.
+    pub sum: Cusum,
+    /// The excursion, while the sum is above zero.
+    pub excursion: Option<Excursion>,
+    /// When the last outage of both variants was noticed.
+    pub outage_at: Option<Timestamp>,
+}
+
+/// The stretch since the sum left zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Excursion {
+    /// Its first failure.
+    pub since: Timestamp,
+    /// When the sum reached its height.
+    pub crossed_at: Option<Timestamp>,
+    /// The treatment's failures.
+    pub failures: u64,
+    /// The first cameras that failed.
+    pub failed_cameras: [Option<u32>; CAMERAS_MIN],
+    /// The control's analyses meanwhile.
+    pub control_analyses: u64,
+    /// Those that failed.
+    pub control_failures: u64,
+}
+
+/// What the fast path found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TotalFailure {
+    /// The treatment's failures in the excursion.
+    pub failures: u64,
+    /// Cameras that failed, counted up to three.
+    pub cameras: usize,
+    /// The control's analyses meanwhile, and those that failed.
+    pub control: (u64, u64),
+    /// The sum and the height it reached.
+    pub sum: f64,
+    /// The height.
+    pub height: f64,
+}
+
+/// What the fast path needs to know of the rollout.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    /// Treatment analyses the test will have.
+    pub(crate) analyses: u64,
+    /// Its part of the experiment's alpha.
+    pub(crate) alpha: f64,
+    /// Cameras with at least one treatment analysis.
+    pub(crate) treated_cameras: u64,
+}
+
+impl FastPath {
+    /// Takes in an analysis of the A/B test.
+    pub(crate) fn add(
+        &mut self,
+        at: Timestamp,
+        camera: u32,
+        (variant, outcome): (Variant, Outcome),
+        plan: Plan,
+    ) {
+        match variant {
+            Variant::Control => {
+                if let Some(excursion) = &mut self.excursion {
+                    excursion.control_analyses += 1;
+                    excursion.control_failures += u64::from(outcome.failed());
+                }
+            }
+            Variant::Treatment => self.add_treatment(at, camera, outcome),
+        }
+        let Some(excursion) = &mut self.excursion else { return };
+        if excursion.crossed_at.is_none() && self.sum.value() >= plan.height() {
+            excursion.crossed_at = Some(at);
+        }
+        if excursion.crossed_at.is_some() && excursion.is_outage() {
+            *self = Self { outage_at: Some(at), ..Self::default() };
+        }
+    }
+
+    fn add_treatment(&mut self, at: Timestamp, camera: u32, outcome: Outcome) {
+        let increments = Increments::new(TOLERATED, HARMFUL).expect("both rates are constants");
+        if outcome.failed() {
+            self.sum.add_failure(&increments);
+            let excursion = self.excursion.get_or_insert(Excursion {
+                since: at,
+                crossed_at: None,
+                failures: 0,
+                failed_cameras: [None; CAMERAS_MIN],
+                control_analyses: 0,
+                control_failures: 0,
+            });
+            excursion.failures += 1;
+            excursion.note(camera);
+        } else if self.excursion.is_some() {
+            self.sum.add_success(&increments);
+            if self.sum.value() <= 0.0 {
+                self.excursion = None;
+            }
+        }
+    }
+
+    /// The total failure that must be acted on at `now`, if any.
+    pub(crate) fn failure(&self, now: Timestamp, plan: Plan) -> Option<TotalFailure> {
+        let excursion = self.excursion?;
+        let crossed_at = excursion.crossed_at?;
+        let height = plan.height();
+        let cameras = excursion.failed_cameras.iter().flatten().count();
+        let treated = usize::try_from(plan.treated_cameras).unwrap_or(usize::MAX);
+        let told =
+            excursion.control_analyses >= CONTROL_MIN || now.since(crossed_at) >= CONTROL_WAIT;
+        (self.sum.value() >= height && cameras >= CAMERAS_MIN.min(treated) && told).then_some(
+            TotalFailure {
+                failures: excursion.failures,
+                cameras,
+                control: (excursion.control_analyses, excursion.control_failures),
+                sum: self.sum.value(),
+                height,
+            },
+        )
+    }
+
+    /// When the wait for control analyses is over.
+    pub(crate) fn wait_ends(&self) -> Option<Timestamp> {
+        let excursion = self.excursion.filter(|e| e.control_analyses < CONTROL_MIN)?;
+        excursion.crossed_at.map(|at| at.plus(CONTROL_WAIT))
+    }
+}
+
+impl Excursion {
+    fn note(&mut self, camera: u32) {
+        for place in &mut self.failed_cameras {
+            match place {
+                Some(known) if *known == camera => return,
+                Some(_) => {}
+                None => {
+                    *place = Some(camera);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether half of the control's analyses failed too.
+    const fn is_outage(&self) -> bool {
+        self.control_analyses >= CONTROL_MIN && self.control_failures * 2 >= self.control_analyses
+    }
+}
+
+impl Plan {
+    fn height(self) -> f64 {
+        cusum::height(self.analyses, self.alpha).unwrap_or(f64::INFINITY)
+    }
+}
+
+impl fmt::Display for TotalFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (analyses, failures) = self.control;
+        write!(
+            f,
+            "Nearly every treatment analysis fails: {} failures on {}{} cameras, control {failures} of \
+             {analyses}; sum {:.1} ≥ {:.1}: rolled back",
+            self.failures,
+            if self.cameras == CAMERAS_MIN { "at least " } else { "" },
+            self.cameras,
+            self.sum,
+            self.height,
+        )
+    }
+}

@@ -1,0 +1,125 @@
+//! One evaluation of the data so far.
+
+use alloc::vec::Vec;
+
+use crate::experiment::{Experiment, Rule};
+use crate::exposure::Window;
+use crate::fleet::Fleet;
+use crate::guardrail::Guardrail;
+use crate::number::Share;
+use crate::sequential;
+use crate::split_check::SplitCheck;
+use crate::tally::Tally;
+use crate::threshold;
+use crate::time::Timestamp;
+use crate::variant::{ByVariant, Variant};
+use crate::verdict::{Judgement, Verdict};
+
+/// What the experiment's rule says of the data so far.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Check {
+    /// The bare comparison of averages.
+    Threshold(threshold::Check),
+    /// The camera-aware, sequential rule.
+    Sequential(Look),
+}
+
+/// All judgements of one look.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// One for each guardrail that is watched in this phase.
+    pub judgements: Vec<Judgement>,
+    /// Whether the cameras are split as planned; nothing is split in shadow.
+    pub split: Option<SplitCheck>,
+}
+
+impl Look {
+    /// The judgement of one guardrail.
+    pub fn of(&self, guardrail: Guardrail) -> Option<&Judgement> {
+        self.judgements.iter().find(|judgement| judgement.guardrail == guardrail)
+    }
+
+    /// The worst judgement; the first of equals.
+    pub fn worst(&self) -> Option<&Judgement> {
+        self.judgements.iter().rev().max_by_key(|judgement| judgement.verdict)
+    }
+
+    /// Whether a shadow may be left: errors and latency pass, and nothing alarms.
+    pub(crate) fn opens_gate(&self) -> bool {
+        let passes = |guardrail| self.of(guardrail).is_some_and(|j| j.verdict == Verdict::Pass);
+        passes(Guardrail::ErrorRate) && passes(Guardrail::Latency) && !self.any(Verdict::Alarm)
+    }
+
+    /// Whether any guardrail says at least `verdict`.
+    pub fn any(&self, verdict: Verdict) -> bool {
+        self.judgements.iter().any(|judgement| judgement.verdict >= verdict)
+    }
+}
+
+/// Looks at the sums of `window` under the experiment's rule.
+pub(crate) fn check(fleet: &Fleet, experiment: &Experiment, window: Window, share: Share) -> Check {
+    match experiment.guardrails.rule {
+        Rule::Threshold => {
+            let total = fleet.total();
+            let (sides, samples) = match window {
+                Window::Shadow => (&total.pairs.sides, total.pairs.sides.map(|side| side.analyses)),
+                Window::Ab | Window::Outside => (&total.ab, total.ab.map(Tally::feedback)),
+            };
+            let sides = ByVariant { control: &sides.control, treatment: &sides.treatment };
+            Check::Threshold(threshold::check(&experiment.guardrails, sides, samples))
+        }
+        Rule::Sequential => Check::Sequential(Look {
+            judgements: sequential::judge(fleet, experiment, window),
+            split: match window {
+                Window::Shadow => None,
+                Window::Ab | Window::Outside => {
+                    SplitCheck::new(units(fleet, experiment.ab.steps.len()), share)
+                }
+            },
+        }),
+    }
+}
+
+/// Cameras by variant, or blocks where the split is a switchback. A camera that a ramp moved to the
+/// treatment counts there; without a ramp, a camera that showed both tells nothing of the split.
+fn units(fleet: &Fleet, steps: usize) -> ByVariant<u64> {
+    let mut units = ByVariant::default();
+    let mut blocks = fleet.ab_blocks();
+    for (tallies, _) in fleet.ab() {
+        let in_blocks = blocks.next().map_or(&[][..], |(blocks, _)| blocks);
+        if in_blocks.is_empty() {
+            match (tallies.control.analyses > 0, tallies.treatment.analyses > 0) {
+                (true, true) if steps == 0 => {}
+                (_, true) => units.treatment += 1,
+                (true, false) => units.control += 1,
+                (false, false) => {}
+            }
+        }
+        for sums in in_blocks {
+            match sums.variant {
+                Variant::Control => units.control += 1,
+                Variant::Treatment => units.treatment += 1,
+            }
+        }
+    }
+    units
+}
+
+/// Ten minutes: a quiet fleet is looked at this often while anything comes in.
+const PERIOD_MS: i64 = 10 * 60 * 1_000;
+/// A look comes with every 64th part more data.
+const GROWTH: u64 = 64;
+/// Cameras for each observation between two looks: a look costs a pass over the cameras.
+const CAMERAS_PER_OBSERVATION: u64 = 2;
+
+/// Whether a look is due after an observation, the `count`th of the rollout.
+///
+/// It is due with the first observation of every ten minutes, and after each stretch of observations
+/// that is a power of two: at least a 64th of all so far, and at least one for every second camera, so
+/// that looks cost a bounded time for each observation. This depends on the observations alone, so that a
+/// journal replays to the same looks.
+pub(crate) fn is_due(count: u64, cameras: u64, before: Timestamp, now: Timestamp) -> bool {
+    let stretch = (count / GROWTH).max(cameras / CAMERAS_PER_OBSERVATION).max(1);
+    let stretch = stretch.checked_next_power_of_two().unwrap_or(stretch);
+    count.is_multiple_of(stretch) || before.ms() / PERIOD_MS != now.ms() / PERIOD_MS
+}

@@ -1,0 +1,326 @@
+//! When a rollout looks at its data, and what it does about them.
+
+use alloc::vec::Vec;
+
+use crate::decision::{Cause, Decision};
+use crate::event::Command;
+use crate::experiment::{Gate, OnExpiry, PromotionMode, Rule, Watch};
+use crate::exposure::Window;
+use crate::fast_path::{FastPath, PLANNED_DEFAULT, Plan};
+use crate::guardrail::FAST_PATH_ALPHA_SHARE;
+use crate::look::{self, Check};
+use crate::phase::{Condition, Phase, State, Transition};
+use crate::promotion::{self, Proof};
+use crate::rollout::{DeadlineReason, Lifecycle, Looked, Rollout};
+use crate::sequential;
+use crate::threshold::Finding;
+use crate::time::Timestamp;
+use crate::variant::ByVariant;
+use crate::verdict::Verdict;
+
+impl Rollout {
+    pub(super) fn is_sequential(&self) -> bool {
+        self.definition.experiment().guardrails.rule == Rule::Sequential
+    }
+
+    fn is_watched(&self) -> bool {
+        self.definition.experiment().guardrails.watch == Watch::On
+    }
+
+    /// Whether a look comes with the observation taken in last; the time was `before` it.
+    pub(super) fn look_due(&self, before: Timestamp) -> Looked {
+        let Lifecycle { observations, now, .. } = self.lifecycle;
+        let cameras = self.fleet.len() as u64;
+        if look::is_due(observations, cameras, before, now) { Looked::Yes } else { Looked::No }
+    }
+
+    pub(super) fn fast_path_plan(&self) -> Plan {
+        let alpha = self.definition.experiment().guardrails.alpha.value() * FAST_PATH_ALPHA_SHARE;
+        let treated = self.fleet.total().ab.treatment.analyses;
+        Plan {
+            // Traffic may grow beyond what the shadow showed.
+            analyses: self.lifecycle.planned_analyses.max(treated),
+            alpha,
+            treated_cameras: self.fleet.cameras_of().treatment,
+        }
+    }
+
+    pub(super) fn meet_deadlines(&mut self, before: Timestamp, decisions: &mut Vec<Decision>) {
+        let lifecycle = self.lifecycle;
+        let shadow_ended = lifecycle.state
+            == State { phase: Phase::Shadow, condition: Condition::Clear }
+            && lifecycle.phase_ends.is_some_and(|ends| before < ends && ends <= lifecycle.now);
+        if shadow_ended && self.definition.experiment().shadow.gate == Gate::Manual {
+            decisions.push(self.decide(Transition::Hold, Cause::GateManual));
+        }
+        while let Some((deadline, reason)) = self.next_deadline() {
+            if deadline > self.lifecycle.now {
+                break;
+            }
+            let (transition, cause) = match reason {
+                // Only a time before these has such a deadline; the look that follows sees to them.
+                DeadlineReason::ShadowEnds | DeadlineReason::FastPathWaited => break,
+                DeadlineReason::StepEnds => (Transition::NextStep, Cause::Dwelled),
+                DeadlineReason::AbEnds => self.conclude(Feedback::MayCome),
+                DeadlineReason::GraceEnds => self.conclude(Feedback::IsIn),
+            };
+            decisions.push(self.decide(transition, cause));
+        }
+    }
+
+    /// What the end of the A/B test leads to.
+    fn conclude(&self, feedback: Feedback) -> (Transition, Cause) {
+        let experiment = self.definition.experiment();
+        let ab = &self.fleet.total().ab;
+        let sides = ByVariant { control: &ab.control, treatment: &ab.treatment };
+        let share = self.share();
+        let proof = match look::check(&self.fleet, experiment, Window::Ab, share) {
+            Check::Threshold(check) => promotion::judge_averages(experiment, &check, sides),
+            Check::Sequential(look) => promotion::judge_look(experiment, &look, sides),
+        };
+        let proved = matches!(proof, Proof::Proved { .. });
+        let clear = matches!(self.lifecycle.state.condition, Condition::Clear | Condition::Grace);
+        let may_extend =
+            experiment.ab.on_expiry == OnExpiry::Extend && self.lifecycle.extensions == 0;
+        // Who holds a rollout wants it to go nowhere by itself; an extension needs no grace.
+        if self.is_sequential()
+            && feedback == Feedback::MayCome
+            && clear
+            && (proved || !may_extend)
+            && !experiment.promotion.feedback_grace.is_zero()
+        {
+            return (Transition::Close, Cause::FeedbackAwaited);
+        }
+        let may_promote = experiment.promotion.mode == PromotionMode::Automatic && clear;
+        let transition = match experiment.ab.on_expiry {
+            _ if proved && may_promote => Transition::OpenFull,
+            _ if proved => Transition::Expire,
+            OnExpiry::RollBack => Transition::RollBack,
+            OnExpiry::Extend if may_extend && feedback == Feedback::MayCome => Transition::Extend,
+            OnExpiry::Hold | OnExpiry::Extend => Transition::Expire,
+        };
+        (transition, Cause::TestOver(proof))
+    }
+
+    /// The sequential rule: the fast path at every event, the guardrails when a look is due.
+    pub(super) fn look(&mut self, decisions: &mut Vec<Decision>) {
+        let State { phase, condition } = self.lifecycle.state;
+        // A full release is watched too: the last labels of its test come in after it.
+        let watched = matches!(phase, Phase::Shadow | Phase::Ab | Phase::Full);
+        if !watched {
+            return;
+        }
+        if self.is_watched()
+            && phase == Phase::Ab
+            && matches!(condition, Condition::Clear | Condition::Held)
+        {
+            if let Some(failure) = self.fast_path.failure(self.lifecycle.now, self.fast_path_plan())
+            {
+                decisions.push(self.decide(Transition::RollBack, Cause::TotalFailure(failure)));
+                return;
+            }
+            let outage = self.fast_path.outage_at == Some(self.lifecycle.now);
+            if outage && condition == Condition::Clear {
+                decisions.push(self.decide(Transition::Hold, Cause::SharedOutage));
+            }
+        }
+        if self.looked == Looked::No {
+            return;
+        }
+        if self.is_watched() {
+            let (window, _) = self.compared();
+            let harm = sequential::harm(&self.fleet, self.definition.experiment(), window);
+            if let Some(judgement) = harm {
+                decisions.push(self.decide(Transition::RollBack, Cause::Harm(judgement)));
+                return;
+            }
+        }
+        if self.shadow_is_over() && self.gate_passes() {
+            decisions.push(self.decide(Transition::OpenAb, Cause::GatePassed));
+        }
+        while self.step_is_over() && !self.is_alarmed() {
+            decisions.push(self.decide(Transition::NextStep, Cause::Dwelled));
+        }
+    }
+
+    /// Whether a shadow with an automatic gate has lasted its time and may go on.
+    fn shadow_is_over(&self) -> bool {
+        let State { phase, condition } = self.lifecycle.state;
+        phase == Phase::Shadow
+            && condition == Condition::Clear
+            && self.lifecycle.phase_ends.is_some_and(|ends| ends <= self.lifecycle.now)
+            && self.definition.experiment().shadow.gate == Gate::Automatic
+    }
+
+    /// Whether the shadow's comparisons let the rollout on: enough of them, errors and latency pass, and
+    /// nothing alarms.
+    fn gate_passes(&self) -> bool {
+        let guardrails = &self.definition.experiment().guardrails;
+        // Even a rule that is switched off opens the gate on nothing but comparisons.
+        let enough = self.fleet.total().pairs.comparisons() >= guardrails.min_samples.max(1);
+        match self.check() {
+            _ if !enough => false,
+            _ if guardrails.watch == Watch::Off => true,
+            Check::Threshold(check) => check.finding == Finding::WithinBounds,
+            Check::Sequential(look) => look.opens_gate(),
+        }
+    }
+
+    /// Whether a ramp step whose deadline was met still waits.
+    fn step_is_over(&self) -> bool {
+        let Lifecycle { state, step_ends, now, .. } = self.lifecycle;
+        state == State { phase: Phase::Ab, condition: Condition::Clear }
+            && self.has_next_step()
+            && step_ends.is_some_and(|ends| ends <= now)
+    }
+
+    fn is_alarmed(&self) -> bool {
+        match self.check() {
+            Check::Sequential(look) => self.is_watched() && look.any(Verdict::Alarm),
+            Check::Threshold(_) => false,
+        }
+    }
+
+    /// The threshold rule: rolls back on a breach; opens the gate of a shadow that is over and passed.
+    pub(super) fn look_at_averages(&mut self, decisions: &mut Vec<Decision>) {
+        if !matches!(self.lifecycle.state.phase, Phase::Shadow | Phase::Ab | Phase::Full) {
+            return;
+        }
+        if let Check::Threshold(check) = self.check()
+            && let Finding::Breach(breach) = check.finding
+        {
+            decisions.push(self.decide(Transition::RollBack, Cause::Breach(breach)));
+            return;
+        }
+        if self.shadow_is_over() && self.gate_passes() {
+            decisions.push(self.decide(Transition::OpenAb, Cause::GatePassed));
+        }
+    }
+
+    pub(super) fn transition_of(&self, command: Command) -> Transition {
+        let State { phase, condition } = self.lifecycle.state;
+        match command {
+            Command::Start if self.definition.experiment().shadow.duration.is_zero() => {
+                Transition::StartAb
+            }
+            Command::Start => Transition::StartShadow,
+            Command::Pause => Transition::Pause,
+            Command::Resume => Transition::Resume,
+            Command::Hold => Transition::Hold,
+            Command::Advance if phase != Phase::Ab => Transition::OpenAb,
+            Command::Advance
+                if !matches!(condition, Condition::Grace | Condition::Expired)
+                    && self.has_next_step() =>
+            {
+                Transition::NextStep
+            }
+            Command::Advance => Transition::OpenFull,
+            Command::Complete => Transition::Complete,
+            Command::RollBack => Transition::RollBack,
+            Command::Stop => Transition::Stop,
+        }
+    }
+
+    pub(super) fn has_next_step(&self) -> bool {
+        self.lifecycle.step + 1 < self.definition.ramp().len()
+    }
+
+    /// Takes a step the transition table allows.
+    pub(super) fn decide(&mut self, transition: Transition, cause: Cause) -> Decision {
+        let from = self.lifecycle.state;
+        let to = transition.target(from).expect("the caller took the step from the table's states");
+        let evidence = self.evidence();
+        self.enact(transition, to);
+        let Lifecycle { now: at, decisions: number, .. } = self.lifecycle;
+        Decision { number, at, transition, from, to, cause, evidence }
+    }
+
+    pub(super) fn enact(&mut self, transition: Transition, to: State) {
+        let from = self.lifecycle.state;
+        if matches!(transition, Transition::StartAb | Transition::OpenAb) {
+            self.learn_from_shadow();
+        }
+        let Self { definition, lifecycle, .. } = self;
+        let (experiment, ramp) = (definition.experiment(), definition.ramp());
+        let now = lifecycle.now;
+        lifecycle.state = to;
+        lifecycle.decisions = lifecycle.decisions.saturating_add(1);
+        match transition {
+            Transition::StartShadow => {
+                lifecycle.started_at = Some(now);
+                lifecycle.phase_ends = Some(now.plus(experiment.shadow.duration));
+            }
+            Transition::StartAb | Transition::OpenAb => {
+                lifecycle.started_at = lifecycle.started_at.or(Some(now));
+                lifecycle.phase_ends = Some(now.plus(experiment.ab.duration));
+                lifecycle.step = 0;
+                lifecycle.step_ends = Some(now.plus(ramp[0].dwell));
+            }
+            Transition::NextStep => {
+                lifecycle.step += 1;
+                lifecycle.step_ends = Some(now.plus(ramp[lifecycle.step].dwell));
+            }
+            Transition::Pause => lifecycle.paused_at = Some(now),
+            Transition::Resume
+                if matches!(from.condition, Condition::Grace | Condition::Expired) =>
+            {
+                lifecycle.phase_ends = Some(now.plus(experiment.ab.duration));
+                lifecycle.step_ends = Some(now.plus(ramp[lifecycle.step].dwell));
+            }
+            Transition::Resume => {
+                if let Some(paused_at) = lifecycle.paused_at.take() {
+                    let pause = now.since(paused_at);
+                    lifecycle.phase_ends = lifecycle.phase_ends.map(|ends| ends.plus(pause));
+                    lifecycle.step_ends = lifecycle.step_ends.map(|ends| ends.plus(pause));
+                }
+            }
+            Transition::Extend => {
+                lifecycle.extensions += 1;
+                let ends = lifecycle.phase_ends.map(|ends| ends.plus(experiment.ab.duration));
+                lifecycle.phase_ends = ends;
+            }
+            Transition::Close => {
+                lifecycle.phase_ends = Some(now.plus(experiment.promotion.feedback_grace));
+            }
+            Transition::Hold | Transition::Expire => {}
+            Transition::OpenFull
+            | Transition::Complete
+            | Transition::RollBack
+            | Transition::Stop => {
+                lifecycle.phase_ends = None;
+                lifecycle.step_ends = None;
+                lifecycle.paused_at = None;
+            }
+        }
+    }
+
+    /// Fixes what the A/B test is measured from: what is usual for each camera, what is slow, and how
+    /// much traffic to expect.
+    fn learn_from_shadow(&mut self) {
+        self.fleet.learn_usual();
+        self.fleet.learn_slow();
+        self.fast_path = FastPath::default();
+        let Lifecycle { started_at, phase_ends, now, .. } = self.lifecycle;
+        let experiment = self.definition.experiment();
+        let analyses = self.fleet.total().shadow.analyses as f64;
+        let lasted = started_at.zip(phase_ends).map_or(0.0, |(started_at, phase_ends)| {
+            // A pause moved the end on by its own length.
+            let paused = phase_ends.since(started_at).hours() - experiment.shadow.duration.hours();
+            now.since(started_at).hours() - paused
+        });
+        let treated = experiment.ab.duration.hours() * experiment.ab.share.value();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+        let planned = (analyses / lasted * treated) as u64;
+        let known = analyses > 0.0 && lasted > 0.0 && planned > 0;
+        self.lifecycle.planned_analyses = if known { planned } else { PLANNED_DEFAULT };
+    }
+}
+
+/// Whether labels of the A/B test are still expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Feedback {
+    /// The test has just ended.
+    MayCome,
+    /// They have been waited for.
+    IsIn,
+}

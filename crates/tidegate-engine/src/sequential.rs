@@ -1,0 +1,236 @@
+//! The camera-aware, sequential rule: `rule = "sequential"`.
+//!
+//! At each look every guardrail gets a [`Judgement`] from the cameras' sums. `docs/statistics.md` has the
+//! formulas with their sources, what is exact in them and what is approximation.
+
+mod measure;
+
+use alloc::vec::Vec;
+
+use tidegate_stats::evidence::EValue;
+use tidegate_stats::proportion::Proportion;
+use tidegate_stats::student::Estimate;
+
+use crate::assignment::SplitMethod;
+use crate::experiment::Experiment;
+use crate::exposure::Window;
+use crate::fleet::Fleet;
+use crate::guardrail::{Guardrail, Power};
+use crate::variant::ByVariant;
+use crate::verdict::{Change, Judgement, Unit, Verdict};
+
+/// Trials of each variant without which nothing is rolled back, whatever `min_samples` says.
+const TRIALS_MIN: u64 = 30;
+/// Cameras of each variant without which nothing is rolled back.
+const CAMERAS_MIN: u64 = 3;
+/// Blocks without which a switchback rolls nothing back.
+const BLOCKS_MIN: u64 = 20;
+/// Evidence that is worth a warning.
+const ALARM: f64 = 5.0;
+/// One-sided confidence of the bounds.
+const CONFIDENCE: f64 = 0.95;
+/// The least share of confirmed threats on which the treatment must alert too.
+const RETENTION_MIN: f64 = 0.95;
+/// A limit of nothing leaves no alternative to bet on: evidence is then gathered for half a point.
+const EVIDENCE_MARGIN_MIN: f64 = 0.005;
+
+/// The guardrails of the A/B test that may roll back; the others are judged where they matter.
+const HARMS: [Guardrail; 4] =
+    [Guardrail::ErrorRate, Guardrail::Latency, Guardrail::FpRate, Guardrail::SlowRate];
+const AB: [Guardrail; 6] = [
+    Guardrail::FpRate,
+    Guardrail::ErrorRate,
+    Guardrail::Latency,
+    Guardrail::SlowRate,
+    Guardrail::MissedThreatRate,
+    Guardrail::AlertDrop,
+];
+const SHADOW: [Guardrail; 5] = [
+    Guardrail::ErrorRate,
+    Guardrail::Latency,
+    Guardrail::SlowRate,
+    Guardrail::AlertDrop,
+    Guardrail::ThreatRetention,
+];
+
+/// Judges every guardrail of the window.
+pub(crate) fn judge(fleet: &Fleet, experiment: &Experiment, window: Window) -> Vec<Judgement> {
+    let context = Context::new(fleet, experiment, window);
+    let guardrails: &[Guardrail] = match window {
+        Window::Shadow => &SHADOW,
+        Window::Ab | Window::Outside => &AB,
+    };
+    context.measure(guardrails).iter().map(|measure| context.judgement(measure)).collect()
+}
+
+/// The first guardrail that fails, if any.
+pub(crate) fn harm(fleet: &Fleet, experiment: &Experiment, window: Window) -> Option<Judgement> {
+    let context = Context::new(fleet, experiment, window);
+    let measures = context.measure(&HARMS);
+    let failing = measures.iter().find(|measure| context.fails(measure, measure.evidence()));
+    failing.map(|measure| context.judgement(measure))
+}
+
+/// What a look needs to know.
+struct Context<'a> {
+    fleet: &'a Fleet,
+    experiment: &'a Experiment,
+    window: Window,
+}
+
+/// One guardrail before it is judged.
+struct Measure {
+    guardrail: Guardrail,
+    /// How much worse the treatment is; unknown with too few cameras.
+    estimate: Option<Estimate>,
+    limit: f64,
+    unit: Unit,
+    trials: ByVariant<u64>,
+    cameras: ByVariant<u64>,
+    /// Blocks of a switchback.
+    blocks: Option<u64>,
+}
+
+impl Measure {
+    /// The evidence against "no worse". Retention is no difference of variants: its bounds alone speak.
+    fn evidence(&self) -> EValue {
+        let margin = self.limit.max(EVIDENCE_MARGIN_MIN);
+        self.estimate
+            .filter(|_| self.guardrail != Guardrail::ThreatRetention)
+            .and_then(|estimate| EValue::against_no_worse(&estimate, margin).ok())
+            .unwrap_or(EValue::ZERO)
+    }
+}
+
+impl<'a> Context<'a> {
+    const fn new(fleet: &'a Fleet, experiment: &'a Experiment, window: Window) -> Self {
+        Self { fleet, experiment, window }
+    }
+
+    fn measure(&self, guardrails: &[Guardrail]) -> Vec<Measure> {
+        let within = matches!(self.experiment.assignment.method, SplitMethod::Switchback);
+        match self.window {
+            Window::Shadow => guardrails.iter().filter_map(|g| self.measure_shadow(*g)).collect(),
+            Window::Ab | Window::Outside if within => {
+                guardrails.iter().filter_map(|g| self.measure_within(*g)).collect()
+            }
+            Window::Ab | Window::Outside => self.measure_between(guardrails),
+        }
+    }
+
+    /// How much worse the treatment may be; `None` where the guardrail is not watched yet.
+    fn limit(&self, guardrail: Guardrail) -> Option<(f64, Unit)> {
+        let limits = &self.experiment.guardrails;
+        let points = |points: crate::number::Points| Some((points.value(), Unit::Points));
+        match guardrail {
+            Guardrail::FpRate => points(limits.max_fp_rate_increase),
+            Guardrail::ErrorRate => points(limits.max_error_rate_increase),
+            Guardrail::SlowRate if self.fleet.slow_above().is_none() => None,
+            Guardrail::SlowRate => points(limits.max_slow_rate_increase),
+            Guardrail::MissedThreatRate => points(limits.max_missed_threat_rate_increase),
+            Guardrail::Latency => {
+                let limit = libm::log1p(limits.max_latency_increase.value() / 100.0);
+                Some((limit, Unit::LogRatio))
+            }
+            Guardrail::AlertDrop => {
+                let total = self.fleet.total();
+                let control = match self.window {
+                    Window::Shadow => total.pairs.sides.control.alert_rate(),
+                    Window::Ab | Window::Outside => total.ab.control.alert_rate(),
+                };
+                let limit = limits.max_alert_rate_drop.value() / 100.0 * control;
+                Some((limit, Unit::PercentOf { control }))
+            }
+            Guardrail::ThreatRetention => Some((1.0 - RETENTION_MIN, Unit::Points)),
+        }
+    }
+
+    /// The evidence that rolls back. A metric that is watched in shadow and in the A/B test spends half
+    /// of its part in each.
+    fn evidence_needed(&self, guardrail: Guardrail) -> Option<f64> {
+        let Power::RollBack { alpha_share } = guardrail.power() else { return None };
+        let alpha = self.experiment.guardrails.alpha.value() * alpha_share;
+        let twice = !self.experiment.shadow.duration.is_zero() && SHADOW.contains(&guardrail);
+        Some(if twice { 2.0 } else { 1.0 } / alpha)
+    }
+
+    fn trials_needed(&self) -> u64 {
+        self.experiment.guardrails.min_samples.max(TRIALS_MIN)
+    }
+
+    fn fails(&self, measure: &Measure, evidence: EValue) -> bool {
+        let Some(needed) = self.evidence_needed(measure.guardrail) else { return false };
+        let Some(estimate) = measure.estimate else { return false };
+        let Measure { trials, cameras, blocks, .. } = measure;
+        let units = match blocks {
+            Some(blocks) => *blocks >= BLOCKS_MIN,
+            None => cameras.control.min(cameras.treatment) >= CAMERAS_MIN,
+        };
+        evidence.ln() >= libm::log(needed)
+            && estimate.value >= measure.limit
+            && trials.control.min(trials.treatment) >= self.trials_needed()
+            && units
+    }
+
+    fn judgement(&self, measure: &Measure) -> Judgement {
+        let evidence = measure.evidence();
+        let change = measure.estimate.and_then(|estimate| self.change(measure, &estimate));
+        let verdict = match change {
+            _ if self.fails(measure, evidence) => Verdict::Fail,
+            _ if evidence.value() >= ALARM => Verdict::Alarm,
+            Some(change) => self.bounded(measure, &change),
+            None => Verdict::Inconclusive,
+        };
+        Judgement {
+            guardrail: measure.guardrail,
+            verdict,
+            change,
+            limit: measure.limit,
+            unit: measure.unit,
+            evidence,
+            evidence_needed: self.evidence_needed(measure.guardrail),
+            trials: measure.trials,
+            cameras: measure.cameras,
+            trials_needed: self.trials_needed(),
+        }
+    }
+
+    /// What the bounds alone say.
+    fn bounded(&self, measure: &Measure, change: &Change) -> Verdict {
+        let enough = measure.trials.control >= self.trials_needed();
+        match measure.unit {
+            // Where the control never alerts there is nothing to fall.
+            Unit::PercentOf { control } if control <= 0.0 && enough => Verdict::Pass,
+            _ if measure.guardrail == Guardrail::ThreatRetention && change.low > measure.limit => {
+                Verdict::Alarm
+            }
+            _ if measure.guardrail == Guardrail::ThreatRetention
+                && change.high <= measure.limit =>
+            {
+                Verdict::Pass
+            }
+            Unit::Points | Unit::LogRatio | Unit::PercentOf { .. }
+                if change.high < measure.limit =>
+            {
+                Verdict::Pass
+            }
+            Unit::Points | Unit::LogRatio | Unit::PercentOf { .. } => Verdict::Inconclusive,
+        }
+    }
+
+    fn change(&self, measure: &Measure, estimate: &Estimate) -> Option<Change> {
+        let (low, high) = if measure.guardrail == Guardrail::ThreatRetention {
+            let pairs = &self.fleet.total().pairs;
+            let kept = Proportion::new(pairs.retained, pairs.confirmed).ok()?;
+            let lost = Proportion::new(pairs.confirmed - pairs.retained, pairs.confirmed).ok()?;
+            let low = lost.wilson_lower(CONFIDENCE).ok()?;
+            (low, 1.0 - kept.wilson_lower(CONFIDENCE).ok()?)
+        } else {
+            let high = estimate.upper_bound(CONFIDENCE).ok()?;
+            // The bounds lie at equal distances.
+            (2.0 * estimate.value - high, high)
+        };
+        let Estimate { value, variance, degrees } = *estimate;
+        Some(Change { estimate: value, low, high, variance, degrees: degrees.value() })
+    }
+}

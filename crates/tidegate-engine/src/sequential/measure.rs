@@ -1,0 +1,233 @@
+//! How much worse the treatment is, metric by metric: between cameras, within cameras, or pair by pair.
+
+use alloc::vec::Vec;
+
+use tidegate_stats::arm::{Arm, Cameras, DESIGN_CORRELATION};
+use tidegate_stats::paired::{Paired, Pairs as CameraPairs};
+use tidegate_stats::range::OutOfRange;
+use tidegate_stats::student::{DegreesOfFreedom, Estimate};
+use tidegate_stats::switchback::{Block, Switchback};
+
+use super::{Context, Measure, RETENTION_MIN};
+use crate::baseline::Usual;
+use crate::fleet::{BlockSums, ShadowSums};
+use crate::guardrail::Guardrail;
+use crate::observation::Label;
+use crate::tally::{Pairs, Tally};
+use crate::variant::{ByVariant, Variant};
+use crate::verdict::Unit;
+
+/// The cameras of one variant, metric by metric.
+#[derive(Default)]
+struct Side {
+    labels: Cameras,
+    missed: Cameras,
+    analyses: Cameras,
+    latencies: Cameras,
+    paces: Cameras,
+    scores: Cameras,
+}
+
+impl Side {
+    fn add(&mut self, tally: &Tally, usual: &Usual) -> Result<(), OutOfRange> {
+        let rho = DESIGN_CORRELATION;
+        self.analyses.add_rate(tally.analyses, tally.errors, usual.error_rate, rho)?;
+        self.paces.add_rate(tally.paced, tally.slow, usual.slow_rate, rho)?;
+        self.scores.add_rate(tally.scored, tally.alerts, usual.alert_rate, rho)?;
+        let labels = tally.feedback();
+        if labels > 0 {
+            let fp = tally.labelled(Label::FalsePositive);
+            self.labels.add_rate(labels, fp, usual.fp_rate, rho)?;
+            let missed = tally.labelled(Label::MissedThreat);
+            self.missed.add_rate(labels, missed, usual.missed_threat_rate, rho)?;
+        }
+        let (sum, square_sum) = (tally.latency_us_sum as f64, tally.latency_us_square_sum as f64);
+        self.latencies.add_mean(tally.timed, sum, square_sum, usual.latency_us)
+    }
+
+    /// The cameras of a metric of the A/B test.
+    const fn of(&self, guardrail: Guardrail) -> &Cameras {
+        match guardrail {
+            Guardrail::FpRate => &self.labels,
+            Guardrail::MissedThreatRate => &self.missed,
+            Guardrail::ErrorRate => &self.analyses,
+            Guardrail::Latency => &self.latencies,
+            Guardrail::SlowRate => &self.paces,
+            Guardrail::AlertDrop | Guardrail::ThreatRetention => &self.scores,
+        }
+    }
+}
+
+impl Context<'_> {
+    /// Cameras of one variant against cameras of the other.
+    pub(super) fn measure_between(&self, guardrails: &[Guardrail]) -> Vec<Measure> {
+        let mut sides: ByVariant<Side> = ByVariant::default();
+        for (tallies, usual) in self.fleet.ab() {
+            for variant in Variant::ALL {
+                let tally = &tallies[variant];
+                // Sums are checked where they enter; a camera that slipped through counts for nothing.
+                if tally.analyses > 0 && sides[variant].add(tally, usual).is_err() {
+                    return Vec::new();
+                }
+            }
+        }
+        let measured = |guardrail: &Guardrail| {
+            let guardrail = *guardrail;
+            let cameras = sides.map(|side| side.of(guardrail).count());
+            let trials = sides.map(|side| side.of(guardrail).trials());
+            let (limit, unit) = self.limit(guardrail)?;
+            let estimate = match guardrail {
+                Guardrail::Latency => arms(&sides, guardrail, Cameras::mean)
+                    .and_then(|arms| Arm::log_ratio(&arms.treatment, &arms.control).ok()),
+                // A fall is what is worse.
+                Guardrail::AlertDrop => arms(&sides, guardrail, Cameras::rate)
+                    .and_then(|arms| Arm::difference(&arms.control, &arms.treatment).ok()),
+                Guardrail::FpRate
+                | Guardrail::ErrorRate
+                | Guardrail::SlowRate
+                | Guardrail::MissedThreatRate
+                | Guardrail::ThreatRetention => arms(&sides, guardrail, Cameras::rate)
+                    .and_then(|arms| Arm::difference(&arms.treatment, &arms.control).ok()),
+            };
+            Some(Measure { guardrail, estimate, limit, unit, trials, cameras, blocks: None })
+        };
+        guardrails.iter().filter_map(measured).collect()
+    }
+
+    /// Each camera against itself, block by block.
+    pub(super) fn measure_within(&self, guardrail: Guardrail) -> Option<Measure> {
+        let (limit, unit) = self.limit(guardrail)?;
+        let mut switchback = Switchback::default();
+        let mut cameras = ByVariant::default();
+        for (blocks, usual) in self.fleet.ab_blocks() {
+            for variant in Variant::ALL {
+                let has = |sums: &BlockSums| {
+                    sums.variant == variant && block_values(guardrail, &sums.tally, usual).0 > 0
+                };
+                cameras[variant] += u64::from(blocks.iter().any(has));
+            }
+            let squares = blocks.iter().map(|s| block_values(guardrail, &s.tally, usual).2).sum();
+            let values = blocks.iter().filter_map(|sums| {
+                let (count, sum, _) = block_values(guardrail, &sums.tally, usual);
+                match sums.variant {
+                    Variant::Control => Block::control(count, sum).ok(),
+                    Variant::Treatment => Block::treatment(count, sum).ok(),
+                }
+            });
+            switchback.add_camera(values, squares).ok()?;
+        }
+        let within = switchback.compare().ok()?;
+        let estimate = within.as_ref().and_then(|within| match guardrail {
+            Guardrail::Latency => within.log_ratio().ok(),
+            Guardrail::AlertDrop => within.rate().ok().map(|mut estimate| {
+                estimate.value = -estimate.value;
+                estimate
+            }),
+            Guardrail::FpRate
+            | Guardrail::ErrorRate
+            | Guardrail::SlowRate
+            | Guardrail::MissedThreatRate
+            | Guardrail::ThreatRetention => within.rate().ok(),
+        });
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
+        let [control, treatment] = within.map_or([0, 0], |w| w.trials.map(|trials| trials as u64));
+        let trials = ByVariant { control, treatment };
+        let blocks = Some(within.map_or(0, |within| within.blocks));
+        Some(Measure { guardrail, estimate, limit, unit, trials, cameras, blocks })
+    }
+
+    /// Both variants on the same events.
+    pub(super) fn measure_shadow(&self, guardrail: Guardrail) -> Option<Measure> {
+        if guardrail == Guardrail::ThreatRetention {
+            return Some(self.measure_retention());
+        }
+        let (limit, unit) = self.limit(guardrail)?;
+        let mut paired = Paired::default();
+        for shadow in self.fleet.shadow() {
+            paired.add(&camera_pairs(guardrail, &shadow.pairs)?).ok()?;
+        }
+        let estimate =
+            if guardrail == Guardrail::Latency { paired.log_ratio() } else { paired.difference() };
+        let estimate = estimate.ok().flatten();
+        let both = |count| ByVariant { control: count, treatment: count };
+        let (trials, cameras) = (both(paired.count()), both(paired.cameras()));
+        Some(Measure { guardrail, estimate, limit, unit, trials, cameras, blocks: None })
+    }
+
+    /// The part of confirmed threats on which the treatment kept silent.
+    fn measure_retention(&self) -> Measure {
+        let pairs = &self.fleet.total().pairs;
+        let lost = pairs.confirmed - pairs.retained;
+        let estimate = (pairs.confirmed > 0).then(|| {
+            let value = lost as f64 / pairs.confirmed as f64;
+            Estimate { value, variance: 0.0, degrees: DegreesOfFreedom::INFINITE }
+        });
+        let trials = ByVariant { control: pairs.confirmed, treatment: pairs.confirmed };
+        let with = |sums: &&ShadowSums| sums.pairs.confirmed > 0;
+        let cameras = self.fleet.shadow().filter(with).count() as u64;
+        Measure {
+            guardrail: Guardrail::ThreatRetention,
+            estimate,
+            limit: 1.0 - RETENTION_MIN,
+            unit: Unit::Points,
+            trials,
+            cameras: ByVariant { control: cameras, treatment: cameras },
+            blocks: None,
+        }
+    }
+}
+
+/// Both variants' means, where both have enough cameras.
+fn arms(
+    sides: &ByVariant<Side>,
+    guardrail: Guardrail,
+    arm: fn(&Cameras) -> Option<Arm>,
+) -> Option<ByVariant<Arm>> {
+    let control = arm(sides.control.of(guardrail))?;
+    let treatment = arm(sides.treatment.of(guardrail))?;
+    Some(ByVariant { control, treatment })
+}
+
+/// Trials, sum and sum of squares of a metric in one block.
+fn block_values(guardrail: Guardrail, tally: &Tally, usual: &Usual) -> (u64, f64, f64) {
+    let rate = |trials: u64, events: u64| (trials, events as f64, events as f64);
+    match guardrail {
+        Guardrail::FpRate => rate(tally.feedback(), tally.labelled(Label::FalsePositive)),
+        Guardrail::MissedThreatRate => rate(tally.feedback(), tally.labelled(Label::MissedThreat)),
+        Guardrail::ErrorRate => rate(tally.analyses, tally.errors),
+        Guardrail::SlowRate => rate(tally.paced, tally.slow),
+        Guardrail::AlertDrop | Guardrail::ThreatRetention => rate(tally.scored, tally.alerts),
+        Guardrail::Latency => {
+            let scale = usual.latency_us;
+            let (sum, square_sum) =
+                (tally.latency_us_sum as f64, tally.latency_us_square_sum as f64);
+            (tally.timed, sum / scale, square_sum / (scale * scale))
+        }
+    }
+}
+
+/// A camera's paired differences in one metric, positive where the treatment is worse.
+fn camera_pairs(guardrail: Guardrail, pairs: &Pairs) -> Option<CameraPairs> {
+    let of = |count: u64, worse: u64, better: u64| CameraPairs {
+        count,
+        difference_sum: worse as f64 - better as f64,
+        difference_square_sum: (worse + better) as f64,
+        control_sum: 0.0,
+    };
+    match guardrail {
+        Guardrail::ErrorRate => {
+            Some(of(pairs.comparisons(), pairs.treatment_failed, pairs.control_failed))
+        }
+        Guardrail::SlowRate => Some(of(pairs.paced, pairs.treatment_slow, pairs.control_slow)),
+        Guardrail::AlertDrop => {
+            Some(of(pairs.scored, pairs.control_alerted, pairs.treatment_alerted))
+        }
+        Guardrail::Latency => Some(CameraPairs {
+            count: pairs.timed,
+            difference_sum: pairs.latency_us_diff_sum as f64,
+            difference_square_sum: pairs.latency_us_diff_square_sum as f64,
+            control_sum: pairs.control_latency_us_sum as f64,
+        }),
+        Guardrail::FpRate | Guardrail::MissedThreatRate | Guardrail::ThreatRetention => None,
+    }
+}
