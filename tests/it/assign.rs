@@ -1,10 +1,10 @@
 //! Assignment is the same in every process, and the same as anybody else's XXH3.
 
 use serde_json::Value;
-use tidegate_engine::assignment::Split;
+use tidegate_engine::assignment::{SaltedHash, Split};
 use tidegate_engine::id::CameraId;
 use tidegate_engine::number::Share;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::time::{Block, Timestamp};
 use tidegate_engine::variant::Variant;
 
 use crate::command::{run, run_with_input};
@@ -105,4 +105,50 @@ fn a_balanced_split_sends_unknown_cameras_by_hash() {
     let treated =
         listed.iter().filter(|c| balanced.assign(c, half, NOW).variant == Variant::Treatment);
     assert_eq!(treated.count(), 4, "half of seven, rounded up");
+}
+
+#[test]
+fn a_switchback_hashes_camera_and_block() {
+    // Computed by PyPI xxhash 4.1.0 for `camera#block`; the longest id and the last block of all.
+    let longest = "a".repeat(128);
+    for (salt, camera, block, expected) in [
+        ("nemotron_prompt_v2", "front_door", 0, "0ba579ff9125777a"),
+        ("nemotron_prompt_v2", "front_door", 492_432, "d23d4034c455b450"),
+        ("s", &longest, u64::MAX, "499b9ca6c07a6ff3"),
+        ("s", "cam", 10, "6cca9d731c0ae9e0"),
+    ] {
+        let hash = SaltedHash::new(&salt.parse().unwrap());
+        let hash = hash.of_block(&camera.parse().unwrap(), Block(block));
+        assert_eq!(hash.to_string(), expected);
+    }
+}
+
+#[test]
+fn in_a_switchback_every_camera_takes_turns() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("turns.toml");
+    let text = "key = \"k\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n[assignment]\nsplit = \"switchback\"\n\
+                block_minutes = 30\n";
+    std::fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap();
+    let without = run(&["assign", "--experiment", path, "door"]);
+    assert_eq!(without.code, 2);
+    assert!(without.err.contains("give --at"), "{}", without.err);
+    let variant = |at: &str| {
+        let ran = run(&["assign", "--experiment", path, "--at", at, "door", "--format", "json"]);
+        let answer: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        answer["variant"].as_str().unwrap().to_owned()
+    };
+    let day: Vec<String> = (0..24)
+        .map(|hour| {
+            let [early, late] =
+                [0, 29].map(|minute| variant(&format!("2026-03-01T{hour:02}:{minute:02}:59Z")));
+            assert_eq!(early, late, "within one block");
+            early
+        })
+        .collect();
+    for name in ["control", "treatment"] {
+        let blocks = day.iter().filter(|variant| *variant == name).count();
+        assert!((6..=18).contains(&blocks), "{blocks} of 24 blocks are {name}");
+    }
 }

@@ -79,3 +79,39 @@ fn the_presets_are_what_the_replaced_system_ran() {
     }
     assert_eq!(run(&["experiment", "init", "--preset", "none"]).code, 2);
 }
+
+#[test]
+fn preflight_says_what_the_fleet_at_hand_can_see() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("production.toml");
+    std::fs::write(&path, run(&["experiment", "init"]).out).unwrap();
+    let path = path.to_str().unwrap();
+    let preflight = |cameras: &str, more: &[&str]| {
+        let traffic = ["--analyses-per-day", "200", "--feedback-share", "0.075"];
+        let start = ["experiment", "preflight", path, "--cameras", cameras];
+        run(&[&start[..], &traffic, more].concat())
+    };
+    let json = |cameras: &str| -> serde_json::Value {
+        serde_json::from_str(&preflight(cameras, &["--format", "json"]).out).unwrap()
+    };
+    let fifty = json("50");
+    let fp = &fifty["guardrails"][0];
+    // 0.24 (0.9/30 + 0.1 (0.8 * 9/24 + 0.2)) = 0.0192, M0 = 15 of one day of shadow; two groups of 25.
+    let expected = 3.9 * (0.0192_f64 * 2.0 / 25.0).sqrt() * 100.0;
+    let detectable = fp["smallest_detectable"].as_f64().unwrap();
+    assert!((detectable - expected).abs() < 0.01, "{detectable}, expected {expected}");
+    assert_eq!((fp["trials"].as_u64(), fp["limit"].as_f64()), (Some(750), Some(5.0)));
+    let advice = |answer: &serde_json::Value| answer["advice"].to_string();
+    assert!(advice(&fifty).contains("fp_rate: harm below 15.3 points is likely to pass unseen"));
+    assert!(!advice(&fifty).contains("switchback"));
+    assert!(advice(&json("12")).contains("are few: split = \\\"switchback\\\""));
+    assert!(advice(&json("4")).contains("no guardrail can roll back below 3 of each"));
+    let text = preflight("50", &[]);
+    assert!(text.out.contains("25 control and 25 treatment cameras for 48 h"), "{}", text.out);
+    for option in ["--icc=1", "--fp-rate=NaN", "--latency-cv=-1"] {
+        let refused = preflight("50", &[option]);
+        assert_eq!(refused.code, 2, "{option}");
+        assert!(refused.err.contains("allowed: "), "{}", refused.err);
+    }
+    assert_eq!(preflight("0", &[]).code, 2);
+}

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::command::replay;
+use crate::command::{replay, run};
 
 fn lines(recording: &str, experiment: &str, map: &str, more: &[&str]) -> Option<Vec<Value>> {
     let path = system_tests::recording(recording)?;
@@ -102,6 +102,90 @@ fn azure_b8ms_is_twice_as_slow_in_every_window() {
             assert_eq!(outcome, "expired");
             assert!(reason.contains("Insufficient samples: control=0, treatment=0, required=100"));
         }
+    }
+}
+
+/// The latency verdicts of all windows with 30 trials and 3 cameras a variant, over the whole window, and
+/// how many of those windows were rolled back by looking all the time.
+fn verdicts(map: &str) -> Option<(Vec<Value>, usize)> {
+    let more = ["--window", "48h", "--from", "2023-05-29"];
+    let mut runs = lines(AZURE, "sequential_30", map, &more)?;
+    runs.pop();
+    let latency = |run: &Value| {
+        let judgements = run["recorded"]["judgements"].as_array().unwrap();
+        judgements.iter().find(|judgement| judgement["guardrail"] == "latency").unwrap().clone()
+    };
+    let fewest = |counts: &Value| {
+        let count = |side: &str| counts[side].as_u64().unwrap();
+        count("control").min(count("treatment"))
+    };
+    runs.retain(|run| {
+        let judgement = latency(run);
+        let eligible = fewest(&judgement["trials"]) >= 30 && fewest(&judgement["cameras"]) >= 3;
+        assert!(eligible || run["outcome"] != "rolled_back", "{run}");
+        eligible
+    });
+    let rolled_back = runs.iter().filter(|run| run["outcome"] == "rolled_back").count();
+    Some((runs.iter().map(latency).collect(), rolled_back))
+}
+
+#[test]
+fn the_sequential_rule_finds_what_an_independent_computation_found() {
+    for (map, windows, failing, rolled_back) in [
+        ("azure_vm_noise_eastus", 11, 11, 11),
+        // The window that only alarms at its end had failed at an earlier look.
+        ("azure_vm_noise_westus2", 157, 156, 157),
+        ("azure_vm_noise_same_sku", 68, 0, 0),
+        ("azure_vm_noise_same_burstable_sku", 74, 0, 0),
+    ] {
+        let Some((found, stopped)) = verdicts(map) else { return };
+        let fails = found.iter().filter(|judgement| judgement["verdict"] == "fail").count();
+        assert_eq!((found.len(), fails, stopped), (windows, failing, rolled_back), "{map}");
+        for alarm in found.iter().filter(|judgement| judgement["verdict"] == "alarm") {
+            near(&alarm["evidence"], 76.0, 0.5);
+            near(&alarm["degrees_of_freedom"], 2.0, 0.05);
+        }
+    }
+}
+
+#[test]
+fn llama2_13b_on_lepton_rolls_back_on_errors_though_its_mean_latency_looks_fast() {
+    let map = "llmperf_13b_fireworks_lepton";
+    let Some(lines) = lines(LLMPERF, "sequential_30", map, &[]) else { return };
+    let run = &lines[0];
+    assert_eq!(
+        (run["outcome"].as_str(), run["guardrail"].as_str(), run["cause"].as_str()),
+        (Some("rolled_back"), Some("error_rate"), Some("total_failure"))
+    );
+    let judgements = run["recorded"]["judgements"].as_array().unwrap();
+    let verdict = |name: &str| {
+        let found = judgements.iter().find(|judgement| judgement["guardrail"] == name);
+        found.unwrap()["verdict"].clone()
+    };
+    assert_eq!((verdict("error_rate"), verdict("latency")), ("fail".into(), "pass".into()));
+}
+
+#[test]
+fn camera_traps_split_by_hash_are_not_rolled_back_though_their_shares_differ() {
+    let path = "camtrap_dp_mica/observations.csv";
+    let folder = tempfile::tempdir().unwrap();
+    for salt in 0..20 {
+        let experiment = folder.path().join("traps.experiment.toml");
+        let text = format!(
+            "key = \"traps\"\ncontrol = \"v1\"\ntreatment = \"v2\"\nsalt = \"{salt}\"\n\
+             ab.duration_hours = 8784\nguardrails.min_samples = 30\n\
+             limits.attribution_window_hours = 8784\n"
+        );
+        std::fs::write(&experiment, text).unwrap();
+        let Some(records) = system_tests::recording(path) else { return };
+        let map = system_tests::repository("scenarios/replay/camtrap_dp_mica.map.toml");
+        let paths = [&records, &experiment, &map].map(|path| path.to_str().unwrap());
+        let [records, experiment, map] = paths;
+        let arguments = ["replay", records, "--experiment", experiment, "--map", map];
+        let ran = run(&[&arguments[..], &["--format", "json"]].concat());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let run: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(run["outcome"], "expired", "salt {salt}: {}", run["reason"]);
     }
 }
 

@@ -287,3 +287,24 @@ fn a_long_recording_needs_no_more_memory_than_a_short_one() {
     // Ten times the rows; the sort keeps 100,000 events at a time either way.
     assert!(long < short + 16 * 1024, "{short} kB for 150,000 rows, {long} kB for 1,500,000");
 }
+
+#[test]
+fn explain_shows_every_look_and_changes_no_decision() {
+    let sample = system_tests::repository("scenarios/replay/sample.csv");
+    let line = |more: &[&str]| -> Value {
+        let ran = replay(&sample, "sample", "sample", &[more, &["--format", "json"]].concat());
+        serde_json::from_str(&ran.out).unwrap()
+    };
+    let (plain, mut explained) = (line(&[]), line(&["--explain"]));
+    let looks = explained.as_object_mut().unwrap().remove("looks").unwrap();
+    assert_eq!(plain, explained);
+    let looks = looks.as_array().unwrap();
+    assert!(looks.len() > 50, "{}", looks.len());
+    let evidence = |look: &Value| look["judgements"][0]["evidence"].as_f64().unwrap();
+    let needed = looks[0]["judgements"][0]["evidence_needed"].as_f64().unwrap();
+    let enough = |look: &Value| look["judgements"][0]["trials"]["treatment"].as_u64() >= Some(100);
+    // No look before the decision had both the evidence and the trials.
+    assert!(looks.iter().all(|look| evidence(look) < needed || !enough(look)));
+    let text = replay(&sample, "sample", "sample", &["--explain"]).out;
+    assert_eq!(text.matches(" h: look\n").count(), looks.len());
+}

@@ -2,6 +2,7 @@
 //! sequence of events.
 
 mod agreement;
+mod evidence;
 mod generate;
 mod naive;
 mod properties;

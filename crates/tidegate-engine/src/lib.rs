@@ -58,6 +58,7 @@ pub mod look;
 pub mod number;
 pub mod observation;
 pub mod phase;
+pub mod preflight;
 pub mod promotion;
 pub mod rollout;
 mod sequential;

@@ -41,7 +41,8 @@ impl EValue {
     /// of `k·margin` against 0 (Wald 1945; Robbins 1970), an e-process by Ville's inequality. With
     /// finite ν each is the likelihood ratio of a shifted t distribution, which is an approximation:
     /// validated by simulation, not proved. `T` is capped at `(c₁₆ + √(c₁₆² + 4ν)) / 2`, where the
-    /// largest bet peaks, so that evidence never falls as `D` grows.
+    /// largest bet peaks, so that evidence does not fall as `D` grows beyond all bets. Between the peaks
+    /// of two bets it can dip where ν is small: a heavy tail makes a `T` between them unlikely under both.
     ///
     /// # Errors
     /// [`OutOfRange`] for a margin that is not above zero or not finite.

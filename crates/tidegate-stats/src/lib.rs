@@ -14,6 +14,7 @@ pub mod baseline;
 mod beta;
 pub mod cuped;
 pub mod cusum;
+pub mod detectable;
 pub mod evidence;
 pub mod moments;
 pub mod paired;

@@ -8,6 +8,7 @@ use tidegate_spec::ExperimentFile;
 
 use crate::args::{ExperimentArgs, ExperimentCommand, Format};
 use crate::failure::Failure;
+use crate::preflight;
 
 /// Largest settings file read, in bytes: room for the longest lists of cameras.
 const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -15,6 +16,7 @@ const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 pub(crate) fn run(args: &ExperimentArgs, out: &mut impl Write) -> Result<(), Failure> {
     let (file, format) = match &args.command {
         ExperimentCommand::Check { file, format } => (read(file)?, *format),
+        ExperimentCommand::Preflight(args) => return preflight::run(args, out),
         ExperimentCommand::Init { preset } => (preset.file(), Format::Text),
     };
     match format {

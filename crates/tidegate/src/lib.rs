@@ -7,6 +7,7 @@ mod assign;
 mod experiment;
 pub mod failure;
 mod lines;
+mod preflight;
 mod replay;
 
 use std::ffi::OsString;

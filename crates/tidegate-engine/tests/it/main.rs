@@ -6,3 +6,5 @@ mod definition;
 mod golden;
 mod replaced;
 mod script;
+mod sequential;
+mod world;

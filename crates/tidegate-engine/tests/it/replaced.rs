@@ -1,19 +1,31 @@
 //! What is wrong with the system Tidegate replaces, point by point, and cannot happen here.
 //!
 //! Points 3 and 6, and the missing sample floors of point 7, are faults of the bare comparison of averages
-//! itself, which `rule = "threshold"` keeps on purpose.
+//! itself: `rule = "threshold"` keeps them on purpose, and the sequential rule, the default, has none.
 
 use tidegate_engine::assignment::{ServeReason, Split, SplitMethod};
-use tidegate_engine::experiment::{Definition, PromotionMode};
+use tidegate_engine::experiment::{Definition, Experiment, PromotionMode, Rule};
+use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::CameraId;
+use tidegate_engine::look::Check;
 use tidegate_engine::number::{Latency, Percent, Points, RiskScore, Share};
+use tidegate_engine::observation::{Analysis, Label, Outcome};
 use tidegate_engine::phase::{Condition, Phase};
 use tidegate_engine::snapshot::{RestoreError, Snapshot};
 use tidegate_engine::time::{Duration, Timestamp};
-use tidegate_engine::variant::Variant;
-use tidegate_engine::{Event, Rollout};
+use tidegate_engine::verdict::Verdict;
+use tidegate_engine::{ByVariant, Event, Rollout, Variant};
 
 use crate::script::{at, experiment, hours, tell};
+use crate::sequential::sequential;
+use crate::world::{Truth, World};
+
+/// The production settings under the old rule.
+fn threshold() -> Experiment {
+    let mut settings = sequential();
+    settings.guardrails.rule = Rule::Threshold;
+    settings
+}
 
 fn cameras(count: u32) -> Vec<CameraId> {
     (0..count).map(|i| format!("camera-{i}").parse().unwrap()).collect()
@@ -60,6 +72,27 @@ fn point_02_a_camera_keeps_its_variant_in_every_process_and_experiments_split_ap
 }
 
 #[test]
+fn point_03_harm_that_needs_no_feedback_does_not_wait_for_it() {
+    let no_feedback = Truth { label_share: 0.0, ..Truth::HARMLESS };
+    let failing = Truth { error_rate: ByVariant { control: 0.0, treatment: 1.0 }, ..no_feedback };
+    let slow =
+        Truth { latency_ms: ByVariant { control: 500.0, treatment: 60_000.0 }, ..no_feedback };
+    for (truth, analyses_max) in [(failing, 20), (slow, 150)] {
+        let mut new = World::new(sequential(), 30, 1);
+        new.live(&truth, 48.0, 20.0);
+        assert!(new.ended().is_some());
+        assert!(new.rollout.sums().ab.treatment.analyses <= analyses_max);
+        // The old rule never even asked.
+        let mut old = World::new(threshold(), 30, 1);
+        old.live(&truth, 48.0, 20.0);
+        old.wait(49.0);
+        let why = &old.decisions.last().unwrap().1;
+        assert!(why.contains("Insufficient samples: control=0, treatment=0"), "{why}");
+        assert!(old.rollout.sums().ab.treatment.analyses > 10_000);
+    }
+}
+
+#[test]
 fn point_04_shadow_answers_with_control_before_any_treatment_has_run() {
     let mut shadowed = experiment();
     shadowed.shadow.duration = hours(24.0);
@@ -102,6 +135,70 @@ fn point_05_a_treatment_that_scores_everything_0_is_not_promoted() {
         answers[1],
         "48h1ms ab -> ab (expired): The A/B test is over: Missed-threat rate increase 100.0% exceeds threshold 5.0%"
     );
+}
+
+#[test]
+fn point_05_silence_and_missed_threats_are_seen_by_the_sequential_rule() {
+    // It scores everything 0: no false alarm is left, and every threat is missed.
+    let silent = Truth {
+        fp_rate: ByVariant { control: 0.5, treatment: 0.0 },
+        camera_spread: 0.0,
+        score: ByVariant { control: 80.0, treatment: 0.0 },
+        otherwise: ByVariant { control: Label::Correct, treatment: Label::MissedThreat },
+        ..Truth::HARMLESS
+    };
+    let mut settings = sequential();
+    settings.promotion.mode = PromotionMode::Automatic;
+    let mut world = World::new(settings, 40, 3);
+    world.live(&silent, 60.0, 10.0);
+    let (_, why) = world.decisions.last().unwrap();
+    assert!(
+        why.starts_with("ab (expired): The A/B test is over: Missed threats rose by "),
+        "{why}"
+    );
+    let Check::Sequential(look) = world.rollout.check() else { panic!("the rule is sequential") };
+    for guardrail in [Guardrail::MissedThreatRate, Guardrail::AlertDrop] {
+        assert_eq!(look.of(guardrail).unwrap().verdict, Verdict::Alarm);
+    }
+}
+
+#[test]
+fn point_06_harmless_rollouts_are_left_alone_though_cameras_differ() {
+    let runs = 60;
+    let share = |settings: &Experiment| {
+        let rolled_back = (0..runs).filter(|seed| {
+            let mut world = World::new(settings.clone(), 16, *seed);
+            world.live(&Truth::HARMLESS, 48.0, 10.0);
+            world.ended().is_some()
+        });
+        rolled_back.count() as f64 / f64::from(u32::try_from(runs).unwrap())
+    };
+    let (old, new) = (share(&threshold()), share(&sequential()));
+    assert!(old > 0.3, "the bare comparison rolls back {old}");
+    assert!(new <= 0.05, "the sequential rule rolls back {new}, alpha is 0.05");
+}
+
+#[test]
+fn point_07_one_error_or_one_outlier_is_no_harm() {
+    for seed in 0..20 {
+        let mut world = World::new(sequential(), 12, seed);
+        let analysis = |camera: &str, variant, outcome| {
+            let (id, camera) = (None, camera.parse().unwrap());
+            Event::Analysis(Analysis { id, camera, variant, outcome })
+        };
+        // One failure against an empty control.
+        let failed = analysis("camera-0", Variant::Treatment, Outcome::Failed);
+        assert_eq!(world.rollout.apply(Timestamp::EPOCH, failed).unwrap(), []);
+        // One answer of ten minutes among some two hundred.
+        world.live(&Truth { label_share: 0.0, ..Truth::HARMLESS }, 3.0, 11.0);
+        let latency = Some(Latency::from_ms(600_000.0).unwrap());
+        let outlier = Outcome::Answered { latency, score: None };
+        let now = world.rollout.lifecycle().now;
+        let outlier = analysis("camera-0", Variant::Treatment, outlier);
+        assert_eq!(world.rollout.apply(now, outlier).unwrap(), []);
+        world.live(&Truth { label_share: 0.0, ..Truth::HARMLESS }, 48.0, 11.0);
+        assert_eq!(world.ended(), None, "seed {seed}");
+    }
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! `tidegate experiment preflight`.
+
+use std::io::{self, Write};
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+use tidegate_engine::preflight::{Expected, Preflight, Sight};
+
+use crate::args::{Format, PreflightArgs};
+use crate::experiment;
+use crate::failure::Failure;
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    control_cameras: u64,
+    treatment_cameras: u64,
+    labels: u64,
+    guardrails: Vec<SightLine>,
+    advice: &'a [String],
+}
+
+#[derive(Serialize)]
+struct SightLine {
+    guardrail: &'static str,
+    trials: u64,
+    smallest_detectable: f64,
+    limit: f64,
+    unit: &'static str,
+}
+
+impl From<&Sight> for SightLine {
+    fn from(sight: &Sight) -> Self {
+        Self {
+            guardrail: sight.guardrail.as_str(),
+            trials: sight.trials,
+            smallest_detectable: sight.detectable,
+            limit: sight.limit,
+            unit: sight.unit,
+        }
+    }
+}
+
+pub(crate) fn run(args: &PreflightArgs, out: &mut impl Write) -> Result<(), Failure> {
+    let file = experiment::read(&args.file)?;
+    let experiment = file.definition.experiment();
+    let listed = experiment.assignment.cameras.len() as u64;
+    let cameras = args.cameras.or((listed > 0).then_some(listed)).ok_or_else(|| {
+        let hint = "give --cameras: the experiment does not list its fleet";
+        Failure::BadInput(hint.to_owned())
+    })?;
+    let expected = Expected {
+        fp_rate: args.fp_rate,
+        error_rate: args.error_rate,
+        missed_threat_rate: args.missed_threat_rate,
+        alert_rate: args.alert_rate,
+        latency_cv: args.latency_cv,
+        correlation: args.icc,
+        drift: args.drift_share,
+        ..Expected::new(cameras, args.analyses_per_day, args.feedback_share)
+    };
+    let preflight = Preflight::new(experiment, &expected)
+        .map_err(|fault| Failure::BadInput(fault.to_string()))?;
+    match args.format {
+        Format::Json => {
+            let [control_cameras, treatment_cameras] = preflight.cameras;
+            let answer = Answer {
+                control_cameras,
+                treatment_cameras,
+                labels: preflight.labels,
+                guardrails: preflight.sights.iter().map(Into::into).collect(),
+                advice: &preflight.advice,
+            };
+            serde_json::to_writer(&mut *out, &answer).map_err(io::Error::from)?;
+            writeln!(out)?;
+        }
+        Format::Text => text(&preflight, experiment.ab.duration.hours(), out)?,
+    }
+    Ok(())
+}
+
+fn text(preflight: &Preflight, hours: f64, out: &mut impl Write) -> io::Result<()> {
+    let [control, treatment] = preflight.cameras;
+    writeln!(out, "{control} control and {treatment} treatment cameras for {hours} h")?;
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["", "trials a variant", "smallest detectable harm", "limit"]);
+    for (i, column) in table.column_iter_mut().enumerate() {
+        if i > 0 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for sight in &preflight.sights {
+        table.add_row([
+            sight.guardrail.as_str().to_owned(),
+            sight.trials.to_string(),
+            format!("{:.1} {}", sight.detectable, sight.unit),
+            format!("{:.1} {}", sight.limit, sight.unit),
+        ]);
+    }
+    writeln!(out, "{table}")?;
+    writeln!(
+        out,
+        "harm of this size is found by the end of the test in about half of all rollouts"
+    )?;
+    for advice in &preflight.advice {
+        writeln!(out, "! {advice}")?;
+    }
+    Ok(())
+}
