@@ -20,6 +20,8 @@ use tidegate_engine::{ByVariant, Event, Rollout, Variant};
 use xxhash_rust::xxh3::xxh3_128;
 
 const CAMERAS: u64 = 50;
+/// A fleet whose looks are dear.
+const MANY: u64 = 10_000;
 /// Events applied for each copy of the rollout.
 const BATCH: u64 = 20_000;
 
@@ -61,8 +63,8 @@ fn outcome(number: u64) -> Outcome {
     Outcome::Answered { latency: Some(latency), score: Some(score) }
 }
 
-fn camera(number: u64) -> CameraId {
-    format!("site-{:05}/door1", number % CAMERAS).parse().expect("a valid id")
+fn camera(number: u64, cameras: u64) -> CameraId {
+    format!("site-{:05}/door1", number % cameras).parse().expect("a valid id")
 }
 
 fn id(number: u64) -> AnalysisId {
@@ -70,14 +72,19 @@ fn id(number: u64) -> AnalysisId {
 }
 
 fn analysis(number: u64) -> Event {
+    analysis_of(number, CAMERAS)
+}
+
+/// Cameras in turn; those of an even number have the treatment.
+fn analysis_of(number: u64, cameras: u64) -> Event {
     let variant = Variant::ALL[usize::from(number.is_multiple_of(2))];
-    let (camera, outcome) = (camera(number), outcome(number));
+    let (camera, outcome) = (camera(number, cameras), outcome(number));
     Event::Analysis(Analysis { id: Some(id(number)), camera, variant, outcome })
 }
 
 fn comparison(number: u64) -> Event {
     let outcomes = ByVariant { control: outcome(number), treatment: outcome(number + 1) };
-    Event::Comparison(Comparison { id: id(number), camera: camera(number), outcomes })
+    Event::Comparison(Comparison { id: id(number), camera: camera(number, CAMERAS), outcomes })
 }
 
 /// Feedback on analyses far apart, as people give it; one in two is a false positive on both sides.
@@ -163,6 +170,12 @@ fn apply_event(criterion: &mut Criterion) {
         }
         measure_index_alone(&mut group, earlier);
         measure(&mut group, &format!("analysis/after_{earlier}"), &ab, analysis);
+        let mut many = rollout(Start::Ab);
+        for number in 0..earlier {
+            many.apply(at(number), analysis_of(number, MANY)).expect("a new analysis");
+        }
+        let name = format!("analysis_of_{MANY}_cameras/after_{earlier}");
+        measure(&mut group, &name, &many, |number| analysis_of(number, MANY));
         measure(&mut group, &format!("comparison/after_{earlier}"), &shadow, comparison);
         measure(&mut group, &format!("feedback/after_{earlier}"), &ab, |n| feedback(n, earlier));
     }

@@ -205,8 +205,10 @@ fn for_each_case(group: &str, check: impl Fn(&Case)) {
 }
 
 fn vectors() -> Value {
-    let path = std::env::var_os("TIDEGATE_STATISTICS_VECTORS")
-        .map_or_else(|| system_tests::repository("tests/vectors/statistics.json"), PathBuf::from);
+    // From the root of the repository, wherever the test runs.
+    let named = std::env::var_os("TIDEGATE_STATISTICS_VECTORS");
+    let path = system_tests::repository(".")
+        .join(named.map_or_else(|| PathBuf::from("tests/vectors/statistics.json"), PathBuf::from));
     let text = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -12,6 +12,8 @@ use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::{Event, Rollout, Variant};
 use tidegate_stats::arm::{Arm, Cameras, DESIGN_CORRELATION};
 use tidegate_stats::evidence::EValue;
+use tidegate_stats::moments::Moments;
+use tidegate_stats::quantile::QuantileSketch;
 use tidegate_stats::student::{DegreesOfFreedom, Estimate};
 
 use crate::generate::action;
@@ -91,6 +93,34 @@ proptest! {
         prop_assert_eq!(there.value.to_bits(), (0.0 - back.value).to_bits());
         prop_assert_eq!(there.variance.to_bits(), back.variance.to_bits());
         prop_assert!((there.degrees.value() / back.degrees.value() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn merging_equals_adding(
+        values in proptest::collection::vec(0_u32..600_000_000, 2..200),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let cut = cut.index(values.len());
+        let moments = |values: &[u32]| {
+            let numbers: Vec<f64> = values.iter().map(|value| f64::from(*value)).collect();
+            Moments::of(&numbers).expect("finite")
+        };
+        let sketch = |values: &[u32]| {
+            let mut sketch = QuantileSketch::default();
+            for value in values {
+                sketch.add(*value);
+            }
+            sketch
+        };
+        let (mut merged, whole) = (moments(&values[..cut]), moments(&values));
+        merged.merge(&moments(&values[cut..]));
+        prop_assert_eq!(merged.count(), whole.count());
+        prop_assert!((merged.mean() - whole.mean()).abs() <= 1e-9 * whole.mean());
+        let (merged, whole) = (merged.variance().expect("two"), whole.variance().expect("two"));
+        prop_assert!((merged - whole).abs() <= 1e-9 * whole);
+        let mut merged = sketch(&values[..cut]);
+        merged.merge(&sketch(&values[cut..]));
+        prop_assert_eq!(merged, sketch(&values));
     }
 
     #[test]

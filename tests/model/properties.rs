@@ -5,7 +5,7 @@ use tidegate_engine::assignment::Split;
 use tidegate_engine::experiment::{Definition, Watch};
 use tidegate_engine::id::CameraId;
 use tidegate_engine::number::Share;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::Variant;
 use tidegate_engine::{Event, Rollout};
 
@@ -108,11 +108,14 @@ proptest! {
         salt in "[A-Za-z0-9._:/-]{1,128}",
         names in proptest::collection::btree_set("[A-Za-z0-9._:/-]{1,128}", 2..40),
         listed in any::<bool>(),
+        turns in any::<bool>(),
         shares in (0.0..=1.0_f64, 0.0..=1.0_f64),
     ) {
         let cameras: Vec<CameraId> = names.iter().map(|n| n.parse().expect("a name")).collect();
+        let listed = listed && !turns;
         let fleet = if listed { cameras.as_slice() } else { &[] };
-        let split = Split::new(&salt.parse().expect("a salt"), &[], fleet, None);
+        let block = turns.then_some(Duration::from_ms(3_600_000));
+        let split = Split::new(&salt.parse().expect("a salt"), &[], fleet, block);
         let [small, large] = [shares.0.min(shares.1), shares.0.max(shares.1)]
             .map(|share| Share::new(share).expect("in range"));
         for camera in &cameras {
