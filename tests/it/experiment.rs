@@ -34,6 +34,23 @@ fn a_valid_file_is_printed_with_all_its_defaults_and_means_the_same() {
 }
 
 #[test]
+fn every_setting_is_printed() {
+    let path = system_tests::repository("tests/samples/experiments/valid/everything.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let printed = ExperimentFile::parse(&text).unwrap().to_toml();
+    let settings = |text: &str| -> Vec<String> {
+        let tables: toml::Table = toml::from_str(text).unwrap();
+        let names = |(key, value): (&String, &toml::Value)| match value.as_table() {
+            // The overrides' keys are cameras.
+            Some(table) => table.keys().map(|inner| format!("{key}.{inner}")).collect(),
+            None => vec![key.clone()],
+        };
+        tables.iter().flat_map(names).collect()
+    };
+    assert_eq!(settings(&text), settings(&printed));
+}
+
+#[test]
 fn an_invalid_file_is_refused_with_every_fault_at_once() {
     for path in samples("invalid") {
         let folder = path.parent().unwrap();

@@ -107,9 +107,10 @@ impl FastPath {
     }
 
     fn add_treatment(&mut self, at: Timestamp, camera: u32, outcome: Outcome) {
-        let increments = Increments::new(TOLERATED, HARMFUL).expect("both rates are constants");
+        // Made only where it is needed: two logarithms would cost every analysis dearly.
+        let increments = || Increments::new(TOLERATED, HARMFUL).expect("both rates are constants");
         if outcome.failed() {
-            self.sum.add_failure(&increments);
+            self.sum.add_failure(&increments());
             let excursion = self.excursion.get_or_insert(Excursion {
                 since: at,
                 crossed_at: None,
@@ -121,7 +122,7 @@ impl FastPath {
             excursion.failures += 1;
             excursion.note(camera);
         } else if self.excursion.is_some() {
-            self.sum.add_success(&increments);
+            self.sum.add_success(&increments());
             if self.sum.value() <= 0.0 {
                 self.excursion = None;
             }

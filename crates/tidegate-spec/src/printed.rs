@@ -126,6 +126,8 @@ fn write_limits(text: &mut String, experiment: &Experiment) -> fmt::Result {
     let reduction = float(promotion.min_fp_reduction.value());
     line(text, "min_fp_reduction_pct", reduction, "relative reduction that makes it worth it")?;
     line(text, "mode", name_of(&MODES, &promotion.mode), names(&MODES))?;
+    let grace = float(promotion.feedback_grace.hours());
+    line(text, "feedback_grace_hours", grace, "how long the test's last feedback is awaited")?;
 
     let (assignment, bounds) = (&experiment.assignment, &experiment.bounds);
     writeln!(text, "\n[assignment]")?;
