@@ -200,6 +200,7 @@ impl Naive {
             return;
         }
         match self.experiment.ab.on_expiry {
+            _ if self.mark == Mark::Held => self.mark = Mark::Expired,
             OnExpiry::RollBack => self.enter(Stage::RolledBack, at),
             OnExpiry::Extend if !self.extended => {
                 self.extended = true;

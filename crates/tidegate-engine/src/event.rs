@@ -187,6 +187,12 @@ pub enum Rejection {
         /// The definition's bound.
         cameras_max: usize,
     },
+    /// One more than any sum has room for.
+    #[error("more than {observations_max} observations, allowed: a new run")]
+    TooManyObservations {
+        /// The bound.
+        observations_max: u64,
+    },
     /// One more block of a switchback than there is room for.
     #[error("more than {blocks_max} blocks of all cameras together, allowed: longer blocks")]
     TooManyBlocks {

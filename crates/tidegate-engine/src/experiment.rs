@@ -310,6 +310,24 @@ pub enum Disagreement {
     /// A list that would not be used.
     #[error("assignment.cameras is set, allowed: only with split = \"balanced\"")]
     CamerasWithoutBalance,
+    /// Blocks under different shares cannot be held against one plan.
+    #[error("ab.steps is set, allowed: not with assignment.split = \"switchback\"")]
+    SwitchbackWithRamp,
+    /// More blocks of all cameras than there is room for.
+    #[error(
+        "assignment.block_minutes {minutes} makes {blocks} blocks with limits.cameras_max {cameras_max}, \
+         allowed: up to {blocks_max}, by longer blocks or fewer cameras"
+    )]
+    TooManyBlocks {
+        /// The length that was set.
+        minutes: f64,
+        /// Blocks of all cameras in the whole test.
+        blocks: u64,
+        /// Cameras it may see.
+        cameras_max: usize,
+        /// The bound.
+        blocks_max: u64,
+    },
     /// Blocks too short to learn anything from, or of no end.
     #[error("assignment.block_minutes {minutes} is out of range, allowed: 1 to 10080")]
     BlockLength {
@@ -419,6 +437,9 @@ fn disagreements(experiment: &Experiment) -> Vec<Disagreement> {
         }
     }
     assignment_disagreements(&experiment.assignment, &mut found);
+    if experiment.assignment.method == SplitMethod::Switchback {
+        switchback_disagreements(experiment, &mut found);
+    }
     found
 }
 
@@ -474,6 +495,21 @@ fn assignment_disagreements(rules: &AssignmentRules, found: &mut Vec<Disagreemen
         if let Some(camera) = twice {
             found.push(Disagreement::CameraTwice { path, camera: camera.clone() });
         }
+    }
+}
+
+fn switchback_disagreements(experiment: &Experiment, found: &mut Vec<Disagreement>) {
+    if !experiment.ab.steps.is_empty() {
+        found.push(Disagreement::SwitchbackWithRamp);
+    }
+    let (duration, block) = (experiment.ab.duration.ms(), experiment.assignment.block.ms());
+    let (cameras_max, blocks_max) = (experiment.bounds.cameras_max, limits::BLOCKS_MAX);
+    // The test seldom begins with a block.
+    let each = duration.checked_div(block).map_or(0, |blocks| blocks.saturating_add(2));
+    let blocks = each.saturating_mul(cameras_max as u64);
+    if blocks > blocks_max {
+        let minutes = experiment.assignment.block.hours() * 60.0;
+        found.push(Disagreement::TooManyBlocks { minutes, blocks, cameras_max, blocks_max });
     }
 }
 

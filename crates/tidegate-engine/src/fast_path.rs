@@ -16,11 +16,12 @@ use crate::variant::Variant;
 /// The failure rate that is tolerated, and the one that is looked for.
 const TOLERATED: f64 = 0.25;
 const HARMFUL: f64 = 0.9;
-/// Cameras that must have failed, or all treated cameras where there are fewer.
+/// Cameras that must have failed. Where fewer have the treatment all must have, and what others there may
+/// be is waited for.
 const CAMERAS_MIN: usize = 3;
 /// Control analyses that tell an outage of both from harm.
 const CONTROL_MIN: u64 = 3;
-/// How long they are waited for.
+/// How long they, and other cameras, are waited for.
 const CONTROL_WAIT: Duration = Duration::from_ms(30 * 60 * 1_000);
 /// Treatment analyses a test is taken to have where no shadow told the traffic.
 pub(crate) const PLANNED_DEFAULT: u64 = 10_000;
@@ -75,7 +76,7 @@ pub(crate) struct Plan {
     pub(crate) analyses: u64,
     /// Its part of the experiment's alpha.
     pub(crate) alpha: f64,
-    /// Cameras with at least one treatment analysis.
+    /// Cameras with at least one treatment analysis, the quarantined left out.
     pub(crate) treated_cameras: u64,
 }
 
@@ -101,9 +102,20 @@ impl FastPath {
         if excursion.crossed_at.is_none() && self.sum.value() >= plan.height() {
             excursion.crossed_at = Some(at);
         }
-        if excursion.crossed_at.is_some() && excursion.is_outage() {
-            *self = Self { outage_at: Some(at), ..Self::default() };
+        if excursion.crossed_at.is_some() && excursion.is_outage(CONTROL_MIN) {
+            self.note_outage(at);
         }
+    }
+
+    /// Once the control has been waited for, fewer of its analyses tell an outage too.
+    pub(crate) fn settle(&mut self, now: Timestamp) {
+        if self.excursion.is_some_and(|excursion| excursion.waited(now) && excursion.is_outage(1)) {
+            self.note_outage(now);
+        }
+    }
+
+    fn note_outage(&mut self, at: Timestamp) {
+        *self = Self { outage_at: Some(at), ..Self::default() };
     }
 
     fn add_treatment(&mut self, at: Timestamp, camera: u32, outcome: Outcome) {
@@ -132,12 +144,11 @@ impl FastPath {
     /// The total failure that must be acted on at `now`, if any.
     pub(crate) fn failure(&self, now: Timestamp, plan: Plan) -> Option<TotalFailure> {
         let excursion = self.excursion?;
-        let crossed_at = excursion.crossed_at?;
+        excursion.crossed_at?;
         let height = plan.height();
-        let cameras = excursion.failed_cameras.iter().flatten().count();
+        let cameras = excursion.cameras();
         let treated = usize::try_from(plan.treated_cameras).unwrap_or(usize::MAX);
-        let told =
-            excursion.control_analyses >= CONTROL_MIN || now.since(crossed_at) >= CONTROL_WAIT;
+        let told = excursion.is_told() || excursion.waited(now);
         (self.sum.value() >= height && cameras >= CAMERAS_MIN.min(treated) && told).then_some(
             TotalFailure {
                 failures: excursion.failures,
@@ -149,9 +160,9 @@ impl FastPath {
         )
     }
 
-    /// When the wait for control analyses is over.
+    /// When the wait for control analyses and for other cameras is over.
     pub(crate) fn wait_ends(&self) -> Option<Timestamp> {
-        let excursion = self.excursion.filter(|e| e.control_analyses < CONTROL_MIN)?;
+        let excursion = self.excursion.filter(|excursion| !excursion.is_told())?;
         excursion.crossed_at.map(|at| at.plus(CONTROL_WAIT))
     }
 }
@@ -170,9 +181,23 @@ impl Excursion {
         }
     }
 
-    /// Whether half of the control's analyses failed too.
-    const fn is_outage(&self) -> bool {
-        self.control_analyses >= CONTROL_MIN && self.control_failures * 2 >= self.control_analyses
+    /// Cameras that failed, counted up to three.
+    fn cameras(&self) -> usize {
+        self.failed_cameras.iter().flatten().count()
+    }
+
+    /// Whether nothing need be waited for.
+    fn is_told(&self) -> bool {
+        self.control_analyses >= CONTROL_MIN && self.cameras() >= CAMERAS_MIN
+    }
+
+    fn waited(&self, now: Timestamp) -> bool {
+        self.crossed_at.is_some_and(|at| now.since(at) >= CONTROL_WAIT)
+    }
+
+    /// Whether half of the control's analyses failed too, of at least `least`.
+    const fn is_outage(&self, least: u64) -> bool {
+        self.control_analyses >= least && self.control_failures * 2 >= self.control_analyses
     }
 }
 

@@ -35,16 +35,17 @@ impl Sums {
         self.ab.treatment.merge(&other.ab.treatment);
     }
 
-    /// Whether these are small enough for the sums over a whole fleet never to overflow.
-    pub(crate) fn can_be(&self) -> bool {
-        let tallies = [
-            &self.shadow,
-            &self.pairs.sides.control,
-            &self.pairs.sides.treatment,
-            &self.ab.control,
-            &self.ab.treatment,
-        ];
-        tallies.into_iter().all(Tally::can_be) && self.pairs.can_be()
+    /// Whether these can be one camera's sums over at most `analyses_max` analyses.
+    pub(crate) fn can_be(&self, analyses_max: u64) -> bool {
+        let tallies = [&self.shadow, &self.ab.control, &self.ab.treatment];
+        tallies.into_iter().all(|tally| tally.can_be(analyses_max))
+            && self.pairs.can_be(analyses_max)
+    }
+
+    /// Analyses that these are sums of.
+    pub(crate) const fn analyses(&self) -> u64 {
+        let ab = self.ab.control.analyses.saturating_add(self.ab.treatment.analyses);
+        self.shadow.analyses.saturating_add(ab)
     }
 }
 
@@ -123,7 +124,8 @@ pub(crate) struct Fleet {
     usual: Vec<Usual>,
     usual_of_new: Usual,
     total: Sums,
-    cameras_of: ByVariant<u64>,
+    /// Cameras with a treatment analysis in the A/B test, the quarantined left out.
+    treated_cameras: u64,
     outside: ByVariant<Tally>,
     latencies: Latencies,
     slow_above: Option<Latency>,
@@ -173,9 +175,9 @@ impl Fleet {
         self.slow_above
     }
 
-    /// Cameras with at least one analysis of each variant in the A/B test.
-    pub(crate) const fn cameras_of(&self) -> &ByVariant<u64> {
-        &self.cameras_of
+    /// Cameras with a treatment analysis in the A/B test, the quarantined left out.
+    pub(crate) const fn treated_cameras(&self) -> u64 {
+        self.treated_cameras
     }
 
     /// Each camera's A/B test, with what is usual for it.
@@ -231,12 +233,11 @@ impl Fleet {
         let hash = split.hash(&camera);
         let comparable = Comparable::of(split, &camera);
         self.total.merge(&sums);
-        for variant in Variant::ALL {
-            self.cameras_of[variant] += u64::from(sums.ab[variant].analyses > 0);
-        }
         self.entries.push(Entry { camera, hash, comparable });
         self.shadow.push(ShadowSums { control: sums.shadow, pairs: sums.pairs });
         self.ab.push(sums.ab);
+        let treated = sums.ab.treatment.analyses > 0 && !self.is_quarantined(at);
+        self.treated_cameras += u64::from(treated);
         self.block_count += blocks.len() as u64;
         self.blocks.push(blocks);
         let entries = &self.entries;
@@ -266,8 +267,10 @@ impl Fleet {
                 &mut self.latencies.shadow
             }
             Window::Ab => {
+                let quarantined = self.is_quarantined(at);
                 let camera = &mut self.ab[at as usize][variant];
-                self.cameras_of[variant] += u64::from(camera.analyses == 0);
+                let first = variant == Variant::Treatment && camera.analyses == 0;
+                self.treated_cameras += u64::from(first && !quarantined);
                 camera.add(outcome, cuts);
                 self.total.ab[variant].add(outcome, cuts);
                 if let Some(block) = block {
@@ -352,4 +355,4 @@ const QUARANTINE_ONE_IN: u64 = 5;
 const PACE_FACTOR: f64 = 1.5;
 const PACE_QUANTILE: f64 = 0.95;
 /// Answers from which the 95 % point is read: its own error is then a small part of the factor.
-const PACE_ANSWERS_MIN: u64 = 500;
+pub(crate) const PACE_ANSWERS_MIN: u64 = 500;

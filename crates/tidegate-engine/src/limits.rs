@@ -26,8 +26,12 @@ pub const CAMERAS_DEFAULT: usize = 10_000;
 pub const OPEN_ANALYSES_MAX: usize = 16_777_216;
 /// The lengths a block of a switchback may have, in minutes (up to a week).
 pub const BLOCK_MINUTES: RangeInclusive<f64> = 1.0..=10_080.0;
-/// Most blocks of all cameras together in a switchback.
+/// Most blocks of all cameras together that the test of a switchback may plan.
 pub const BLOCKS_MAX: u64 = 1_000_000;
+/// Most blocks of all cameras together that are kept: room for a test that is extended and resumed.
+pub const BLOCKS_KEPT_MAX: u64 = 4 * BLOCKS_MAX;
+/// Most observations of one rollout: no sum over them overflows.
+pub const OBSERVATIONS_MAX: u64 = 1 << 33;
 /// Analyses whose feedback may be awaited at once unless the definition says otherwise.
 pub const OPEN_ANALYSES_DEFAULT: usize = 1_048_576;
 /// Hours for which feedback finds its analysis unless the definition says otherwise (7 days).

@@ -44,10 +44,18 @@ impl Look {
         self.judgements.iter().rev().max_by_key(|judgement| judgement.verdict)
     }
 
-    /// Whether a shadow may be left: errors and latency pass, and nothing alarms.
+    /// Whether a shadow may be left: errors and latency pass, the treatment alerts on 95 % of the threats
+    /// that people confirmed, and nothing alarms.
     pub(crate) fn opens_gate(&self) -> bool {
         let passes = |guardrail| self.of(guardrail).is_some_and(|j| j.verdict == Verdict::Pass);
-        passes(Guardrail::ErrorRate) && passes(Guardrail::Latency) && !self.any(Verdict::Alarm)
+        // Threats that people confirmed may be few; while they are, what was seen of them decides.
+        let retained = self.of(Guardrail::ThreatRetention).and_then(|judgement| {
+            judgement.change.map(|change| change.estimate <= judgement.limit)
+        });
+        passes(Guardrail::ErrorRate)
+            && passes(Guardrail::Latency)
+            && retained.unwrap_or(true)
+            && !self.any(Verdict::Alarm)
     }
 
     /// Whether any guardrail says at least `verdict`.
@@ -73,26 +81,34 @@ pub(crate) fn check(fleet: &Fleet, experiment: &Experiment, window: Window, shar
             split: match window {
                 Window::Shadow => None,
                 Window::Ab | Window::Outside => {
-                    SplitCheck::new(units(fleet, experiment.ab.steps.len()), share)
+                    let (units, crossed) = units(fleet, experiment.ab.steps.len());
+                    SplitCheck::new(units, crossed, share)
                 }
             },
         }),
     }
 }
 
-/// Cameras by variant, or blocks where the split is a switchback. A camera that a ramp moved to the
-/// treatment counts there; without a ramp, a camera that showed both tells nothing of the split.
-fn units(fleet: &Fleet, steps: usize) -> ByVariant<u64> {
-    let mut units = ByVariant::default();
+/// An analysis in this many may be of the other variant: it was under way when the test began.
+const STRAY_ONE_IN: u64 = 10;
+
+/// Cameras by variant, or blocks where the split is a switchback, and the cameras that crossed: without a
+/// ramp nothing moves a camera, so one with both variants was not assigned by its hash. A camera counts
+/// where most of its analyses are; one that a ramp moved to the treatment counts there.
+fn units(fleet: &Fleet, steps: usize) -> (ByVariant<u64>, u64) {
+    let (mut units, mut crossed) = (ByVariant::default(), 0);
     let mut blocks = fleet.ab_blocks();
     for (tallies, _) in fleet.ab() {
         let in_blocks = blocks.next().map_or(&[][..], |(blocks, _)| blocks);
         if in_blocks.is_empty() {
-            match (tallies.control.analyses > 0, tallies.treatment.analyses > 0) {
-                (true, true) if steps == 0 => {}
-                (_, true) => units.treatment += 1,
-                (true, false) => units.control += 1,
-                (false, false) => {}
+            let (control, treatment) = (tallies.control.analyses, tallies.treatment.analyses);
+            let (fewer, all) = (control.min(treatment), control + treatment);
+            crossed += u64::from(steps == 0 && fewer * STRAY_ONE_IN > all);
+            let mostly_control = if steps == 0 { control > treatment } else { treatment == 0 };
+            match (all, mostly_control) {
+                (0, _) => {}
+                (_, true) => units.control += 1,
+                (_, false) => units.treatment += 1,
             }
         }
         for sums in in_blocks {
@@ -102,7 +118,7 @@ fn units(fleet: &Fleet, steps: usize) -> ByVariant<u64> {
             }
         }
     }
-    units
+    (units, crossed)
 }
 
 /// Ten minutes: a quiet fleet is looked at this often while anything comes in.

@@ -3,8 +3,7 @@
 use core::fmt;
 use core::ops::RangeInclusive;
 
-pub use tidegate_stats::range::OutOfRange;
-pub(crate) use tidegate_stats::range::within;
+pub use tidegate_stats::range::{OutOfRange, within};
 
 use crate::limits;
 

@@ -10,7 +10,8 @@ use tidegate_stats::detectable::{STANDARD_ERRORS, Trials, Variation};
 use tidegate_stats::range::{OutOfRange, within};
 
 use crate::assignment::SplitMethod;
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Gate};
+use crate::fleet::PACE_ANSWERS_MIN;
 use crate::guardrail::{Guardrail, Power};
 
 /// What is known, or guessed, of the fleet.
@@ -155,6 +156,7 @@ impl Preflight {
                 ));
             }
         }
+        self.advise_on_few_cameras(plan, &mut advice);
         if self.labels < 100 {
             advice.push(alloc::format!(
                 "{} labels of a variant in the whole test: a promotion needs 100 of each.",
@@ -169,6 +171,35 @@ impl Preflight {
             );
         }
         advice
+    }
+}
+
+impl Preflight {
+    /// What too few cameras, or too little shadow, make impossible.
+    fn advise_on_few_cameras(&self, plan: &Plan<'_>, advice: &mut Vec<String>) {
+        let fewest = self.cameras[0].min(self.cameras[1]);
+        let shadow = plan.experiment.shadow;
+        if fewest < 5 {
+            advice.push(alloc::format!(
+                "{fewest} cameras of a variant: a promotion needs 5 of each, so a person decides."
+            ));
+        }
+        let has_shadow = !shadow.duration.is_zero();
+        if has_shadow && shadow.gate == Gate::Automatic && plan.expected.cameras < 2 {
+            advice.push(
+                "1 camera: the shadow's gate needs 2 to compare and stays shut. Use gate = \"manual\"."
+                    .into(),
+            );
+        }
+        let answers = plan.trials(1.0 - plan.expected.error_rate, shadow.duration.hours())
+            * plan.expected.cameras as f64;
+        let needed = PACE_ANSWERS_MIN as f64;
+        if has_shadow && answers < needed {
+            advice.push(alloc::format!(
+                "slow_rate: about {answers:.0} answers in shadow, but {needed} are needed to know what is \
+                 slow; until then it is not watched."
+            ));
+        }
     }
 }
 

@@ -231,6 +231,9 @@ impl Rollout {
     }
 
     fn fast_path_deadline(&self) -> Option<(Timestamp, DeadlineReason)> {
+        if !self.is_sequential() || !self.is_watched() {
+            return None;
+        }
         let wait_ends = self.fast_path.wait_ends().filter(|ends| self.lifecycle.now < *ends);
         wait_ends.map(|ends| (ends, DeadlineReason::FastPathWaited))
     }
@@ -449,11 +452,15 @@ impl Rollout {
         if self.lifecycle.started_at.is_none() {
             return Err(Rejection::NotStarted);
         }
+        if self.lifecycle.observations >= limits::OBSERVATIONS_MAX {
+            let observations_max = limits::OBSERVATIONS_MAX;
+            return Err(Rejection::TooManyObservations { observations_max });
+        }
         self.check_no_deadline(at)
     }
 
     fn check_blocks(&self) -> Result<(), Rejection> {
-        let blocks_max = limits::BLOCKS_MAX;
+        let blocks_max = limits::BLOCKS_KEPT_MAX;
         let room = self.fleet.blocks() < blocks_max;
         if room { Ok(()) } else { Err(Rejection::TooManyBlocks { blocks_max }) }
     }

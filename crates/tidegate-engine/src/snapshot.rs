@@ -7,6 +7,7 @@ use crate::exposure::{Exposure, Exposures};
 use crate::fast_path::FastPath;
 use crate::fleet::{CameraSums, Fleet, Latencies};
 use crate::id::CameraId;
+use crate::limits;
 use crate::number::Latency;
 use crate::phase::{Condition, Phase, State};
 use crate::rollout::{Lifecycle, Looked, Rollout};
@@ -102,15 +103,19 @@ impl Rollout {
         }
         let split = definition.split().clone();
         let mut fleet = Fleet::default();
+        // All cameras together have no more analyses than there were observations, so no sum overflows.
+        let mut left = lifecycle.observations.min(limits::OBSERVATIONS_MAX);
         for seen in cameras {
             if fleet.find(&seen.camera, split.hash(&seen.camera)).is_some() {
                 return Err(RestoreError::CameraTwice(seen.camera));
             }
-            let blocks_can_be = seen.blocks.iter().all(|sums| sums.tally.can_be())
+            let blocks_can_be = seen.blocks.iter().all(|sums| sums.tally.can_be(left))
                 && seen.blocks.is_sorted_by(|a, b| (a.block, a.variant) < (b.block, b.variant));
-            if !seen.sums.can_be() || !blocks_can_be {
+            let analyses = seen.sums.analyses();
+            if !seen.sums.can_be(left) || analyses > left || !blocks_can_be {
                 return Err(RestoreError::Sums(seen.camera));
             }
+            left -= analyses;
             fleet.insert(seen, &split);
         }
         fleet.restore(&outside, latencies, slow_above);

@@ -2,13 +2,14 @@
 //!
 //! All sums are integers, so the order in which observations come never changes a result.
 
+use crate::limits;
 use crate::number::{Latency, RiskScore};
 use crate::observation::{Label, Outcome};
 use crate::variant::ByVariant;
 
-/// No sum of one camera reaches this: 2^46 µs are two years of latencies end to end, and 2^17 cameras of
-/// it still fit an `i64`.
-const CAMERA_SUM_MAX: u64 = 1 << 46;
+/// The greatest latency in microseconds. With [`limits::OBSERVATIONS_MAX`] of them a sum fits an `i64`.
+const LATENCY_US_MAX: u64 = 600_000_000;
+const SCORE_MAX: u64 = limits::RISK_SCORE_MAX as u64;
 
 /// Where an outcome counts as an alert, and where as slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,16 +108,25 @@ impl Tally {
         }
     }
 
-    /// Whether one camera can have these sums; what is beyond would overflow a fleet's.
-    pub(crate) fn can_be(&self) -> bool {
-        let counts = [self.analyses, self.timed, self.paced, self.scored];
-        let sums = [self.latency_us_sum, self.score_sum, self.score_square_sum];
-        let all = counts.into_iter().chain(sums).chain(self.labels);
-        all.into_iter().all(|sum| sum <= CAMERA_SUM_MAX)
-            && self.latency_us_square_sum <= 1 << 100
-            && self.errors <= self.analyses
-            && self.slow <= self.paced
-            && self.alerts <= self.scored
+    /// Whether these can be sums over at most `analyses_max` analyses.
+    pub(crate) fn can_be(&self, analyses_max: u64) -> bool {
+        let parts = [
+            (self.analyses, analyses_max),
+            (self.errors, self.analyses),
+            (self.timed, self.analyses),
+            (self.paced, self.timed),
+            (self.slow, self.paced),
+            (self.scored, self.analyses),
+            (self.alerts, self.scored),
+            (self.latency_us_sum, self.timed.saturating_mul(LATENCY_US_MAX)),
+            (self.score_sum, self.scored.saturating_mul(SCORE_MAX)),
+            (self.score_square_sum, self.scored.saturating_mul(SCORE_MAX * SCORE_MAX)),
+        ];
+        let labels = self.labels.into_iter().fold(0_u64, u64::saturating_add);
+        let squares_max = u128::from(self.timed) * u128::from(LATENCY_US_MAX * LATENCY_US_MAX);
+        parts.into_iter().all(|(part, whole)| part <= whole)
+            && labels <= self.analyses
+            && self.latency_us_square_sum <= squares_max
     }
 
     /// Labels of one kind.
@@ -316,26 +326,38 @@ impl Pairs {
         self.latency_warnings += other.latency_warnings;
     }
 
-    /// Whether one camera can have these sums, its sides aside.
-    pub(crate) fn can_be(&self) -> bool {
-        let one_failed = [self.control_failed, self.treatment_failed];
-        let counts = [self.both_failed, self.scored, self.lower, self.same, self.higher];
-        let sums = [self.score_diff_abs_sum, self.score_diff_square_sum, self.timed];
-        let slow = [self.paced, self.control_slow, self.treatment_slow];
-        let alerted = [self.control_alerted, self.treatment_alerted, self.confirmed];
-        let latencies = [self.control_latency_us_sum, self.latency_warnings];
-        let signed = [self.score_diff_sum, self.latency_us_diff_sum].map(i64::unsigned_abs);
-        one_failed
-            .into_iter()
-            .chain(counts)
-            .chain(sums)
-            .chain(slow)
-            .chain(alerted)
-            .chain(latencies)
-            .chain(signed)
-            .all(|sum| sum <= CAMERA_SUM_MAX)
-            && self.latency_us_diff_square_sum <= 1 << 100
-            && self.retained <= self.confirmed
+    /// Whether these can be sums over at most `comparisons_max` comparisons, its sides included.
+    pub(crate) fn can_be(&self, comparisons_max: u64) -> bool {
+        let all = self.comparisons();
+        let latency_max = self.timed.saturating_mul(LATENCY_US_MAX);
+        let parts = [
+            (self.control_failed, all),
+            (self.treatment_failed, all),
+            (self.both_failed, all),
+            (self.scored, all),
+            (self.lower, self.scored),
+            (self.same, self.scored),
+            (self.higher, self.scored),
+            (self.score_diff_abs_sum, self.scored.saturating_mul(SCORE_MAX)),
+            (self.score_diff_sum.unsigned_abs(), self.score_diff_abs_sum),
+            (self.score_diff_square_sum, self.scored.saturating_mul(SCORE_MAX * SCORE_MAX)),
+            (self.timed, all),
+            (self.control_latency_us_sum, latency_max),
+            (self.latency_us_diff_sum.unsigned_abs(), latency_max),
+            (self.paced, self.timed),
+            (self.control_slow, self.paced),
+            (self.treatment_slow, self.paced),
+            (self.control_alerted, self.scored),
+            (self.treatment_alerted, self.scored),
+            (self.confirmed, all),
+            (self.retained, self.confirmed),
+            (self.latency_warnings, all),
+        ];
+        let squares_max = u128::from(self.timed) * u128::from(LATENCY_US_MAX * LATENCY_US_MAX);
+        let sides = [&self.sides.control, &self.sides.treatment];
+        sides.into_iter().all(|side| side.can_be(comparisons_max))
+            && parts.into_iter().all(|(part, whole)| part <= whole)
+            && self.latency_us_diff_square_sum <= squares_max
     }
 
     /// All comparisons.

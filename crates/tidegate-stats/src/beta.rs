@@ -1,6 +1,28 @@
 //! The incomplete beta function and its inverse, with a bounded amount of work.
 
+use core::ops::RangeInclusive;
+
 use libm::{ceil, exp, fabs, lgamma, log, log1p, sqrt};
+
+use crate::range::{CHANCE, OutOfRange, within};
+
+/// The shapes [`quantile`] takes.
+pub const SHAPES: RangeInclusive<f64> = 1e-3..=1e9;
+
+/// The `x` with `P(X <= x) = chance` for `X` of Beta(`a`, `b`); `chance` strictly between 0 and 1.
+///
+/// # Errors
+/// [`OutOfRange`] for a shape outside [`SHAPES`] and for any other `chance`.
+pub fn quantile(a: f64, b: f64, chance: f64) -> Result<f64, OutOfRange> {
+    let a = within("first shape of a beta distribution", a, &SHAPES)?;
+    let b = within("second shape of a beta distribution", b, &SHAPES)?;
+    let chance = within("chance", chance, &CHANCE)?;
+    Ok(if chance <= 0.5 {
+        lower_quantile(a, b, chance)
+    } else {
+        1.0 - lower_quantile(b, a, 1.0 - chance)
+    })
+}
 
 /// `ln(2 pi)`.
 const LN_TAU: f64 = 1.837_877_066_409_345_3;

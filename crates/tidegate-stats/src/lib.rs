@@ -11,7 +11,7 @@ extern crate alloc;
 
 pub mod arm;
 pub mod baseline;
-mod beta;
+pub mod beta;
 pub mod cuped;
 pub mod cusum;
 pub mod detectable;

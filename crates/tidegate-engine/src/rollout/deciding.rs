@@ -23,7 +23,7 @@ impl Rollout {
         self.definition.experiment().guardrails.rule == Rule::Sequential
     }
 
-    fn is_watched(&self) -> bool {
+    pub(super) fn is_watched(&self) -> bool {
         self.definition.experiment().guardrails.watch == Watch::On
     }
 
@@ -41,7 +41,7 @@ impl Rollout {
             // Traffic may grow beyond what the shadow showed.
             analyses: self.lifecycle.planned_analyses.max(treated),
             alpha,
-            treated_cameras: self.fleet.cameras_of().treatment,
+            treated_cameras: self.fleet.treated_cameras(),
         }
     }
 
@@ -95,8 +95,9 @@ impl Rollout {
         let transition = match experiment.ab.on_expiry {
             _ if proved && may_promote => Transition::OpenFull,
             _ if proved => Transition::Expire,
+            _ if self.lifecycle.state.condition == Condition::Held => Transition::Expire,
             OnExpiry::RollBack => Transition::RollBack,
-            OnExpiry::Extend if may_extend && feedback == Feedback::MayCome => Transition::Extend,
+            OnExpiry::Extend if may_extend => Transition::Extend,
             OnExpiry::Hold | OnExpiry::Extend => Transition::Expire,
         };
         (transition, Cause::TestOver(proof))
@@ -114,6 +115,7 @@ impl Rollout {
             && phase == Phase::Ab
             && matches!(condition, Condition::Clear | Condition::Held)
         {
+            self.fast_path.settle(self.lifecycle.now);
             if let Some(failure) = self.fast_path.failure(self.lifecycle.now, self.fast_path_plan())
             {
                 decisions.push(self.decide(Transition::RollBack, Cause::TotalFailure(failure)));
@@ -240,10 +242,14 @@ impl Rollout {
         if matches!(transition, Transition::StartAb | Transition::OpenAb) {
             self.learn_from_shadow();
         }
-        let Self { definition, lifecycle, .. } = self;
+        let Self { definition, lifecycle, fast_path, .. } = self;
         let (experiment, ramp) = (definition.experiment(), definition.ramp());
         let now = lifecycle.now;
         lifecycle.state = to;
+        if transition == Transition::Resume {
+            // Nothing was watched meanwhile, so no wait went on.
+            *fast_path = FastPath::default();
+        }
         lifecycle.decisions = lifecycle.decisions.saturating_add(1);
         match transition {
             Transition::StartShadow => {
@@ -276,6 +282,7 @@ impl Rollout {
             }
             Transition::Extend => {
                 lifecycle.extensions += 1;
+                // After the wait for feedback the clock has moved on; the test has its whole time.
                 let ends = lifecycle.phase_ends.map(|ends| ends.plus(experiment.ab.duration));
                 lifecycle.phase_ends = ends;
             }

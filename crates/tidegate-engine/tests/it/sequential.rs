@@ -297,25 +297,174 @@ fn harmless_switchbacks_are_rolled_back_no_more_often_than_alpha() {
 }
 
 #[test]
-fn cameras_that_go_elsewhere_than_planned_block_a_promotion() {
-    let better = Truth { fp_rate: ByVariant { control: 0.6, treatment: 0.2 }, ..Truth::HARMLESS };
-    let mut world = World::new(sequential(), 60, 14);
-    world.live(&better, 47.0, 10.0);
-    assert!(look(&world).split.unwrap().is_clean());
-    // A backend that sends every new camera to the treatment.
-    for number in 0..60 {
-        let analysis = Analysis {
-            id: None,
-            camera: format!("late-{number}").parse().unwrap(),
-            variant: Variant::Treatment,
-            outcome: Outcome::Answered { latency: None, score: None },
-        };
-        let now = world.rollout.lifecycle().now;
-        world.rollout.apply(now, Event::Analysis(analysis)).unwrap();
+fn a_backend_that_draws_a_variant_for_each_request_is_never_promoted() {
+    let better = Truth {
+        fp_rate: ByVariant { control: 0.6, treatment: 0.2 },
+        camera_spread: 0.0,
+        label_share: 0.5,
+        ..Truth::HARMLESS
+    };
+    let mut settings = sequential();
+    settings.promotion.mode = PromotionMode::Automatic;
+    settings.assignment.block = hours(1.0);
+    // The hash of each block stands for a draw at each request, which the rollout knows nothing of.
+    let mut drawn = settings.clone();
+    drawn.assignment.method = SplitMethod::Switchback;
+    let drawing =
+        tidegate_engine::Rollout::new(tidegate_engine::experiment::Definition::new(drawn).unwrap());
+    let split = drawing.definition().split().clone();
+    let mut world = World::new(settings, 40, 18);
+    world.assign_by(move |camera, at| split.assign(camera, Share::new(0.5).unwrap(), at).variant);
+    world.live(&better, 49.0, 10.0);
+    world.wait(60.0);
+    let (_, why) = world.decisions.last().unwrap();
+    assert!(why.starts_with("ab (expired)") && why.contains("with both: not as planned"), "{why}");
+}
+
+#[test]
+fn an_uneven_split_blocks_a_promotion() {
+    let better = Truth {
+        fp_rate: ByVariant { control: 0.6, treatment: 0.2 },
+        camera_spread: 0.0,
+        label_share: 0.5,
+        ..Truth::HARMLESS
+    };
+    let mut settings = sequential();
+    settings.promotion.mode = PromotionMode::Automatic;
+    let mut world = World::new(settings, 60, 14);
+    // Whatever was planned, a quarter of the cameras gets the treatment.
+    world.assign_by(|camera, _| {
+        let number: u32 = camera.as_str().rsplit('-').next().unwrap().parse().unwrap();
+        if number.is_multiple_of(4) { Variant::Treatment } else { Variant::Control }
+    });
+    world.live(&better, 49.0, 10.0);
+    world.wait(60.0);
+    let (_, why) = world.decisions.last().unwrap();
+    assert!(why.starts_with("ab (expired)") && why.ends_with("not as planned"), "{why}");
+}
+
+fn reported(world: &mut World, camera: u32, variant: Variant, outcome: Outcome, at: &str) -> usize {
+    let camera = format!("camera-{camera}").parse().unwrap();
+    let event = Event::Analysis(Analysis { id: None, camera, variant, outcome });
+    world.rollout.apply(crate::script::at(at), event).unwrap().len()
+}
+
+const ANSWERED: Outcome = Outcome::Answered { latency: None, score: None };
+
+#[test]
+fn one_failing_camera_is_not_the_whole_fleet_before_the_others_reported() {
+    let mut world = World::new(sequential(), 12, 19);
+    for _ in 0..3 {
+        reported(&mut world, 100, Variant::Control, ANSWERED, "10s");
     }
-    let split = look(&world).split.unwrap();
-    assert!(!split.is_clean());
-    assert!(split.to_string().ends_with("not as planned"), "{split}");
+    for _ in 0..20 {
+        assert_eq!(reported(&mut world, 0, Variant::Treatment, Outcome::Failed, "20s"), 0);
+    }
+    for camera in 1..11 {
+        assert_eq!(reported(&mut world, camera, Variant::Treatment, ANSWERED, "50s"), 0);
+    }
+    // Alone for half an hour it is all there is.
+    let mut alone = World::new(sequential(), 2, 19);
+    for _ in 0..3 {
+        reported(&mut alone, 100, Variant::Control, ANSWERED, "10s");
+    }
+    for _ in 0..20 {
+        assert_eq!(reported(&mut alone, 0, Variant::Treatment, Outcome::Failed, "20s"), 0);
+    }
+    alone.wait(1.0);
+    assert!(alone.ended().unwrap().1.contains("20 failures on 1 cameras"), "{:?}", alone.ended());
+}
+
+#[test]
+fn a_few_control_analyses_tell_an_outage_once_they_were_waited_for() {
+    let mut world = World::new(sequential(), 8, 20);
+    for number in 0..20 {
+        reported(&mut world, number % 4, Variant::Treatment, Outcome::Failed, "1m");
+    }
+    for _ in 0..2 {
+        reported(&mut world, 100, Variant::Control, Outcome::Failed, "2m");
+    }
+    world.wait(1.0);
+    let state = world.rollout.lifecycle().state;
+    assert_eq!((state.phase, state.condition), (Phase::Ab, Condition::Held));
+}
+
+#[test]
+fn a_pause_is_no_wait_for_the_control() {
+    let mut world = World::new(sequential(), 8, 21);
+    for number in 0..20 {
+        reported(&mut world, number % 4, Variant::Treatment, Outcome::Failed, "1m");
+    }
+    world.act(at("2m"), Command::Pause);
+    world.act(at("1h"), Command::Resume);
+    world.wait(2.0);
+    assert_eq!(world.ended(), None);
+}
+
+#[test]
+fn cameras_that_failed_in_shadow_are_quarantined_from_the_fast_path() {
+    let mut world = World::new(with_shadow(24.0), 30, 22);
+    // Three cameras of whose analyses every other fails in shadow.
+    for number in 0..90_u32 {
+        let outcome = if number.is_multiple_of(2) { Outcome::Failed } else { ANSWERED };
+        reported(&mut world, 1_000 + number % 3, Variant::Control, outcome, "1m");
+    }
+    world.live(&Truth::HARMLESS, 25.0, 10.0);
+    assert_eq!(world.rollout.lifecycle().state.phase, Phase::Ab, "{:?}", world.decisions);
+    for number in 0..200 {
+        let decisions =
+            reported(&mut world, 1_000 + number % 3, Variant::Treatment, Outcome::Failed, "25h");
+        assert_eq!(decisions, 0);
+    }
+    // The same failures of cameras that were sound are no accident.
+    for number in 0..30 {
+        reported(&mut world, 2_000 + number % 3, Variant::Treatment, Outcome::Failed, "25h");
+    }
+    world.wait(25.6);
+    assert!(world.ended().unwrap().1.contains("Nearly every treatment analysis fails"));
+}
+
+#[test]
+fn an_undecided_test_is_extended_after_its_feedback_too() {
+    let better = Truth {
+        fp_rate: ByVariant { control: 0.6, treatment: 0.3 },
+        camera_spread: 0.1,
+        label_share: 0.5,
+        ..Truth::HARMLESS
+    };
+    let mut settings = sequential();
+    settings.ab.on_expiry = OnExpiry::Extend;
+    let mut world = World::new(settings, 60, 11);
+    world.live(&better, 48.5, 10.0);
+    assert_eq!(
+        world.rollout.lifecycle().state.condition,
+        Condition::Grace,
+        "{:?}",
+        world.decisions
+    );
+    // People think again, and the improvement is gone.
+    world.relabel(Label::FalsePositive, 0.4);
+    world.wait(55.0);
+    let lifecycle = world.rollout.lifecycle();
+    assert_eq!(
+        (lifecycle.extensions, lifecycle.state.condition),
+        (1, Condition::Clear),
+        "{:?}",
+        world.decisions
+    );
+}
+
+#[test]
+fn a_held_test_goes_nowhere_by_itself() {
+    for on_expiry in [OnExpiry::Hold, OnExpiry::RollBack, OnExpiry::Extend] {
+        let mut settings = sequential();
+        settings.ab.on_expiry = on_expiry;
+        let mut world = World::new(settings, 20, 12);
+        world.live(&Truth::HARMLESS, 10.0, 5.0);
+        world.act(world.rollout.lifecycle().now, Command::Hold);
+        world.live(&Truth::HARMLESS, 50.0, 5.0);
+        assert_eq!(world.rollout.lifecycle().state.condition, Condition::Expired);
+    }
 }
 
 #[test]

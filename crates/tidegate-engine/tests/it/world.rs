@@ -43,6 +43,10 @@ impl Truth {
 pub(crate) struct World {
     pub(crate) rollout: Rollout,
     cameras: Vec<(CameraId, f64)>,
+    /// Who gets what, where it is not the rollout that says so.
+    assigned: Option<Box<dyn Fn(&CameraId, Timestamp) -> Variant>>,
+    /// The treatment's labelled analyses.
+    labelled: Vec<AnalysisId>,
     random: u64,
     events: u64,
     /// Every decision, as `phase (condition): cause`, with its hour.
@@ -52,8 +56,15 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(experiment: Experiment, cameras: u64, seed: u64) -> Self {
         let rollout = Rollout::new(Definition::new(experiment).unwrap());
-        let mut world =
-            Self { rollout, cameras: Vec::new(), random: seed, events: 0, decisions: Vec::new() };
+        let mut world = Self {
+            rollout,
+            cameras: Vec::new(),
+            assigned: None,
+            labelled: Vec::new(),
+            random: seed,
+            events: 0,
+            decisions: Vec::new(),
+        };
         for number in 0..cameras {
             let place = world.draw() * 2.0 - 1.0;
             world.cameras.push((format!("camera-{number}").parse().unwrap(), place));
@@ -65,6 +76,24 @@ impl World {
     pub(crate) fn act(&mut self, at: Timestamp, command: Command) {
         let (actor, note) = (Actor::new("owner").unwrap(), Note::new("because").unwrap());
         self.apply(at, Event::Action(Action { command, actor, note }));
+    }
+
+    /// Lets a backend assign as it likes.
+    pub(crate) fn assign_by(
+        &mut self,
+        assigned: impl Fn(&CameraId, Timestamp) -> Variant + 'static,
+    ) {
+        self.assigned = Some(Box::new(assigned));
+    }
+
+    /// Changes the labels of a share of the treatment's labelled analyses, now.
+    pub(crate) fn relabel(&mut self, label: Label, share: f64) {
+        let now = self.rollout.lifecycle().now;
+        for analysis in std::mem::take(&mut self.labelled) {
+            if self.draw() < share {
+                let _ = self.rollout.apply(now, Event::Feedback(Feedback { analysis, label }));
+            }
+        }
     }
 
     /// Lets traffic come in until `hour`: `per_hour` analyses of each camera.
@@ -106,7 +135,10 @@ impl World {
         let (id, place) = self.cameras[camera].clone();
         let analysis: AnalysisId = format!("event-{}", self.events).parse().unwrap();
         self.events += 1;
-        let variant = self.rollout.serve(&id, at).variant;
+        let variant = match &self.assigned {
+            Some(assigned) => assigned(&id, at),
+            None => self.rollout.serve(&id, at).variant,
+        };
         let shadow = self.rollout.lifecycle().state.phase == tidegate_engine::phase::Phase::Shadow;
         let outcomes = ByVariant {
             control: self.outcome(truth, Variant::Control),
@@ -123,6 +155,9 @@ impl World {
         let false_alarm = self.draw() < truth.fp_rate[variant] + place * truth.camera_spread;
         if labelled && !outcomes[variant].failed() && !self.is_over() {
             let label = if false_alarm { Label::FalsePositive } else { truth.otherwise[variant] };
+            if variant == Variant::Treatment {
+                self.labelled.push(analysis.clone());
+            }
             self.apply(at, Event::Feedback(Feedback { analysis, label }));
         }
     }

@@ -181,6 +181,7 @@ impl Run {
             Err(
                 why @ (Rejection::TooManyCameras { .. }
                 | Rejection::TooManyBlocks { .. }
+                | Rejection::TooManyObservations { .. }
                 | Rejection::TimeRanBackwards { .. }
                 | Rejection::TickDue { .. }
                 | Rejection::NotStarted
