@@ -1,5 +1,7 @@
 //! A TOML or JSON text as one tree of values.
 
+use toml::Table;
+
 use crate::fields::{Faults, Fields};
 
 /// How a file is written.
@@ -40,15 +42,33 @@ pub fn read<T>(
     text: &str,
     read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
 ) -> Result<T, ParseError> {
+    read_table(&table(text)?, read)
+}
+
+/// The tree of values of a text, unread.
+///
+/// # Errors
+/// The first fault of syntax.
+pub fn table(text: &str) -> Result<Table, ParseError> {
     // Some editors begin a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let table: toml::Table = match Syntax::of(text) {
+    Ok(match Syntax::of(text) {
         Syntax::Toml => toml::from_str(text)?,
         Syntax::Json => serde_json::from_str(text)?,
-    };
+    })
+}
+
+/// Reads a tree of values as [`read`] reads a text.
+///
+/// # Errors
+/// All faults of content.
+pub fn read_table<T>(
+    table: &Table,
+    read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
+) -> Result<T, ParseError> {
     let mut faults = Faults::default();
     let value = {
-        let mut fields = Fields::root(&table, &mut faults);
+        let mut fields = Fields::root(table, &mut faults);
         let value = read(&mut fields);
         fields.refuse_unknown();
         value

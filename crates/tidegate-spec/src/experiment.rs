@@ -35,6 +35,13 @@ pub(crate) const METRICS: [(&str, EvaluationMetric); 4] = [
     ("response_latency_ms", EvaluationMetric::ResponseLatencyMs),
 ];
 
+/// The name of a rule in files and answers.
+#[expect(clippy::missing_panics_doc, reason = "every rule has its name in the list")]
+pub fn rule_name(rule: Rule) -> &'static str {
+    let found = RULES.iter().find(|(_, other)| *other == rule);
+    found.expect("every rule has its name in the list").0
+}
+
 /// A valid experiment file.
 #[derive(Debug, Clone)]
 pub struct ExperimentFile {
@@ -97,7 +104,7 @@ impl ExperimentFile {
     }
 }
 
-fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Evaluation>) {
+pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Evaluation>) {
     let key = fields.required_id("key");
     let control = fields.required_id("control");
     let treatment = fields.required_id("treatment");

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use tidegate_engine::id::InvalidId;
-use tidegate_engine::number::OutOfRange;
+use tidegate_engine::number::{OutOfRange, within};
 use toml::{Table, Value};
 
 /// What an id may be, for messages.
@@ -31,6 +31,11 @@ impl fmt::Display for Fault {
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
+    /// A single fault.
+    pub(crate) fn one(path: &str, problem: impl Into<String>) -> Self {
+        Self(vec![Fault { path: path.to_owned(), problem: problem.into() }])
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -76,14 +81,18 @@ impl<'a> Fields<'a> {
     /// Where one of them has a fault already, a default stands for what its owner meant, and a
     /// disagreement with it would mislead.
     pub fn disagreements<T: ToString>(&mut self, problems: &[T]) {
-        let setting = |fault: &Fault| fault.path.split('[').next().map(str::to_owned);
+        let here = join(&self.path, "");
+        let setting = |fault: &Fault| {
+            let path = fault.path.strip_prefix(&here)?;
+            path.split('[').next().map(str::to_owned)
+        };
         let faulty: Vec<String> = self.faults.iter().filter_map(setting).collect();
         for problem in problems {
             let text = problem.to_string();
             let (path, problem) = text.split_once(' ').unwrap_or((&text, ""));
             let mut words = text.split([' ', ',', '[']);
             if !words.any(|word| faulty.iter().any(|setting| setting == word)) {
-                self.faults.0.push(Fault { path: path.to_owned(), problem: problem.to_owned() });
+                self.fault(path, problem);
             }
         }
     }
@@ -110,6 +119,27 @@ impl<'a> Fields<'a> {
             self.not_allowed(key, value, &allowed);
         }
         parsed
+    }
+
+    /// A plain number within `range`, where the model that takes it has no type of its own for it.
+    pub fn real(&mut self, key: &'static str, range: &RangeInclusive<f64>) -> Option<f64> {
+        self.number(key, range, |value| within(key, value, range))
+    }
+
+    /// A list of plain numbers, each within `range`.
+    pub fn reals(&mut self, key: &'static str, range: &RangeInclusive<f64>) -> Option<Vec<f64>> {
+        let entries = self.list(key)?;
+        let mut numbers = Vec::new();
+        for (i, value) in entries.iter().enumerate() {
+            let number = value.as_float().or(value.as_integer().map(|number| number as f64));
+            if let Some(number) = number.filter(|number| range.contains(number)) {
+                numbers.push(number);
+            } else {
+                let allowed = format!("a number from {} to {}", range.start(), range.end());
+                self.not_allowed(&format!("{key}[{i}]"), value, &allowed);
+            }
+        }
+        Some(numbers)
     }
 
     /// A whole number within `range`.

@@ -1,4 +1,4 @@
-//! What comes from outside: experiment files in TOML or JSON, turned into the engine's types.
+//! What comes from outside: experiment and scenario files in TOML or JSON, turned into the engine's types.
 //!
 //! A file is read to its end and every fault is reported at once, each with its path, its value and
 //! what is allowed there. Unknown keys are faults.
@@ -8,8 +8,10 @@ pub mod experiment;
 pub mod fields;
 pub mod preset;
 mod printed;
+pub mod scenario;
 
 pub use document::{ParseError, Syntax};
 pub use experiment::{Evaluation, ExperimentFile};
 pub use fields::{Fault, Faults};
 pub use preset::Preset;
+pub use scenario::ScenarioFile;

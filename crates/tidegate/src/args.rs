@@ -24,6 +24,10 @@ pub(crate) enum Command {
     Experiment(ExperimentArgs),
     /// Decide a rollout on recorded traffic
     Replay(ReplayArgs),
+    /// Simulate whole rollouts of a fleet
+    Simulate(SimulateArgs),
+    /// Find the settings that stop harm soonest without stopping the harmless
+    Tune(TuneArgs),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -153,6 +157,101 @@ pub(crate) struct ReplayArgs {
     /// How to answer
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
+}
+
+/// Simulate whole rollouts of a fleet: how often is one rolled back, how soon, after how much harm?
+///
+/// Exit code 0: every expectation may be true; 1: one failed; 2: a scenario is not valid.
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// Scenario files, or folders whose *.toml are scenarios
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The rule to decide by, in place of the scenario's; both: side by side on the same seeds
+    #[arg(long, value_enum)]
+    pub(crate) rule: Option<RuleChoice>,
+    #[command(flatten)]
+    pub(crate) sampling: SamplingArgs,
+    /// Simulate only this run, and say what happened in it
+    #[arg(long, value_name = "RUN")]
+    pub(crate) only: Option<u32>,
+    /// With --only: show every look too
+    #[arg(long, requires = "only")]
+    pub(crate) trace: bool,
+    /// Write report.html, results.json and results.csv into this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "only")]
+    pub(crate) report: Option<PathBuf>,
+    /// How to answer
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+/// How much is simulated, and how fast.
+#[derive(Debug, Args)]
+pub(crate) struct SamplingArgs {
+    /// Runs of each scenario, in place of the scenario's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) runs: Option<u32>,
+    /// The seed, in place of the scenario's
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub(crate) seed: Option<u64>,
+    /// Threads to simulate with; they change no result
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    pub(crate) threads: Option<u16>,
+    /// Say in JSON how many seconds each scenario took, which no two runs agree on
+    #[arg(long)]
+    pub(crate) timing: bool,
+}
+
+/// A rule by its name, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RuleChoice {
+    /// Counts cameras and is valid at every look
+    Sequential,
+    /// The bare comparison of averages
+    Threshold,
+    /// Both, side by side
+    Both,
+}
+
+/// Find the settings that stop harm soonest without stopping the harmless
+///
+/// Each setting is simulated on the scenarios as they are, and on the same scenarios with a treatment that does
+/// exactly what the control does. Marked is the Pareto front of harm let through against harmless rollouts rolled
+/// back; the recommended settings come as an experiment file.
+#[derive(Debug, Args)]
+pub(crate) struct TuneArgs {
+    /// Scenarios in which the treatment does harm
+    #[arg(value_name = "SCENARIO", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// A setting and its values: PATH=FROM..TO:STEP or PATH=A,B,C
+    #[arg(long, value_name = "PATH=VALUES", required = true)]
+    pub(crate) vary: Vec<tidegate_spec::scenario::Variation>,
+    /// What to make small
+    #[arg(long, value_enum, default_value = "harm")]
+    pub(crate) objective: Objective,
+    /// The most harmless rollouts a recommended setting may roll back, as a share
+    #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = parse_share)]
+    pub(crate) false_rollback_max: Share,
+    #[command(flatten)]
+    pub(crate) sampling: SamplingArgs,
+    /// Write report.html, results.json and results.csv into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+    /// How to answer
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+/// What a sweep makes small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Objective {
+    /// Analyses by the treatment while it did harm, on average over all runs
+    Harm,
+    /// Hours until a rollback; a rollout that is never rolled back counts its whole length
+    Hours,
+    /// The share of harmful rollouts that are not rolled back
+    Missed,
 }
 
 fn parse_share(text: &str) -> Result<Share, String> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use tidegate_spec::ParseError;
 
-/// Something unforeseen, such as a full disk.
+/// Something unforeseen, such as a full disk; or an expectation of a scenario that failed.
 pub const EXIT_FAILURE: u8 = 1;
 /// The arguments or the input are not valid.
 pub const EXIT_BAD_INPUT: u8 = 2;
@@ -33,6 +33,17 @@ pub enum Failure {
     /// The arguments or the input are not valid.
     #[error("{0}")]
     BadInput(String),
+    /// A simulated scenario did not come to what was expected of it.
+    #[error("{0}")]
+    Unmet(String),
+    /// A folder for reports cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Report {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The answer cannot be written.
     #[error("cannot write the answer: {0}")]
     Output(io::Error),
@@ -54,7 +65,9 @@ impl Failure {
         let _ = writeln!(io::stderr(), "tidegate: {self}");
         ExitCode::from(match self {
             Self::Unreadable { .. } | Self::Invalid { .. } | Self::BadInput(_) => EXIT_BAD_INPUT,
-            Self::Output(_) | Self::Temporary(_) => EXIT_FAILURE,
+            Self::Unmet(_) | Self::Report { .. } | Self::Output(_) | Self::Temporary(_) => {
+                EXIT_FAILURE
+            }
         })
     }
 }

@@ -6,9 +6,12 @@ mod args;
 mod assign;
 mod experiment;
 pub mod failure;
+mod judgements;
 mod lines;
 mod preflight;
 mod replay;
+mod simulate;
+mod tune;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
@@ -37,6 +40,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Assign(args) => assign::run(&args, &mut out),
         Command::Experiment(args) => experiment::run(&args, &mut out),
         Command::Replay(args) => replay::run(&args, &mut out),
+        Command::Simulate(args) => simulate::run(&args, &mut out),
+        Command::Tune(args) => tune::run(&args, &mut out),
     };
     let flushed = out.flush().map_err(Failure::Output);
     match result.and(flushed) {

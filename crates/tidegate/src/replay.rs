@@ -1,7 +1,6 @@
 //! `tidegate replay`: the same engine, driven by recorded traffic and recorded time.
 
 mod counts;
-mod judgements;
 mod map;
 mod order;
 mod record;

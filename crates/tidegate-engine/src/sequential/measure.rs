@@ -11,14 +11,22 @@ use tidegate_stats::switchback::{Block, Switchback};
 use super::{Context, Measure, RETENTION_MIN};
 use crate::baseline::Usual;
 use crate::fleet::{BlockSums, ShadowSums};
-use crate::guardrail::Guardrail;
+use crate::guardrail::{Guardrail, Power};
 use crate::observation::Label;
 use crate::tally::{Pairs, Tally};
 use crate::variant::{ByVariant, Variant};
 use crate::verdict::Unit;
 
+/// Which metrics are gathered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Those that may roll back: all that most looks ask for.
+    Harms,
+    /// Those that may only block, too.
+    All,
+}
+
 /// The cameras of one variant, metric by metric.
-#[derive(Default)]
 struct Side {
     labels: Cameras,
     missed: Cameras,
@@ -29,15 +37,29 @@ struct Side {
 }
 
 impl Side {
-    fn add(&mut self, tally: &Tally, usual: &Usual) -> Result<(), OutOfRange> {
+    fn with_capacity(cameras: usize) -> Self {
+        let room = || Cameras::with_capacity(cameras);
+        Self {
+            labels: room(),
+            missed: room(),
+            analyses: room(),
+            latencies: room(),
+            paces: room(),
+            scores: room(),
+        }
+    }
+
+    fn add(&mut self, tally: &Tally, usual: &Usual, extent: Extent) -> Result<(), OutOfRange> {
         let rho = DESIGN_CORRELATION;
         self.analyses.add_rate(tally.analyses, tally.errors, usual.error_rate, rho)?;
         self.paces.add_rate(tally.paced, tally.slow, usual.slow_rate, rho)?;
-        self.scores.add_rate(tally.scored, tally.alerts, usual.alert_rate, rho)?;
         let labels = tally.feedback();
         if labels > 0 {
             let fp = tally.labelled(Label::FalsePositive);
             self.labels.add_rate(labels, fp, usual.fp_rate, rho)?;
+        }
+        if extent == Extent::All {
+            self.scores.add_rate(tally.scored, tally.alerts, usual.alert_rate, rho)?;
             let missed = tally.labelled(Label::MissedThreat);
             self.missed.add_rate(labels, missed, usual.missed_threat_rate, rho)?;
         }
@@ -61,12 +83,15 @@ impl Side {
 impl Context<'_> {
     /// Cameras of one variant against cameras of the other.
     pub(super) fn measure_between(&self, guardrails: &[Guardrail]) -> Vec<Measure> {
-        let mut sides: ByVariant<Side> = ByVariant::default();
+        let blocks = |guardrail: &Guardrail| matches!(guardrail.power(), Power::Block);
+        let extent = if guardrails.iter().any(blocks) { Extent::All } else { Extent::Harms };
+        let room = || Side::with_capacity(self.fleet.len());
+        let mut sides = ByVariant { control: room(), treatment: room() };
         for (tallies, usual) in self.fleet.ab() {
             for variant in Variant::ALL {
                 let tally = &tallies[variant];
                 // Sums are checked where they enter; a camera that slipped through counts for nothing.
-                if tally.analyses > 0 && sides[variant].add(tally, usual).is_err() {
+                if tally.analyses > 0 && sides[variant].add(tally, usual, extent).is_err() {
                     return Vec::new();
                 }
             }

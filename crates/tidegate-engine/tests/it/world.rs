@@ -39,12 +39,15 @@ impl Truth {
     };
 }
 
+/// How a backend assigns.
+type Assigned = Box<dyn Fn(&CameraId, Timestamp) -> Variant>;
+
 /// A rollout with its traffic.
 pub(crate) struct World {
     pub(crate) rollout: Rollout,
     cameras: Vec<(CameraId, f64)>,
     /// Who gets what, where it is not the rollout that says so.
-    assigned: Option<Box<dyn Fn(&CameraId, Timestamp) -> Variant>>,
+    assigned: Option<Assigned>,
     /// The treatment's labelled analyses.
     labelled: Vec<AnalysisId>,
     random: u64,

@@ -17,11 +17,11 @@ use tidegate_engine::threshold::{self, Finding};
 use tidegate_engine::variant::{ByVariant, Variant};
 
 use super::counts::Counts;
-use super::judgements::{self, JudgementLine, SplitLine};
 use super::run::Run;
 use super::time;
 use crate::args::{Format, ReplayArgs};
 use crate::failure::Failure;
+use crate::judgements::{self, JudgementLine, SplitLine};
 
 /// Prints runs as they end, and the whole at the end.
 pub(crate) struct Report<'a, W> {

@@ -1,0 +1,510 @@
+//! One simulated rollout, driven as a daemon drives it.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tidegate_engine::assignment::Serving;
+use tidegate_engine::decision::{Cause, Decision};
+use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+use tidegate_engine::id::AnalysisId;
+use tidegate_engine::observation::{Analysis, Comparison, Feedback};
+use tidegate_engine::phase::{Condition, Phase, State, Transition};
+use tidegate_engine::promotion::Proof;
+use tidegate_engine::rollout::Looked;
+use tidegate_engine::snapshot::Snapshot;
+use tidegate_engine::time::{Block, Timestamp};
+use tidegate_engine::{ByVariant, Rollout, Variant};
+
+use crate::outcome::{Ending, Outcome, Stopper};
+use crate::traffic::{Arrivals, DAY_MS, MINUTE_MS};
+use crate::world::{Answer, Camera, Change, World};
+
+const HOUR_MS: f64 = 60.0 * MINUTE_MS;
+/// Late reports are late by up to this.
+const LATE_MS: f64 = 10.0 * MINUTE_MS;
+/// A shadow whose gate is still shut after this many times its duration ends the run: a person would look.
+const SHADOW_TIMES: f64 = 2.0;
+
+/// Watches a run.
+pub trait Observer {
+    /// Whether looks are wanted: they cost time.
+    const LOOKS: bool;
+
+    /// A decision was taken, at an hour of the rollout.
+    fn decided(&mut self, hour: f64, decision: &Decision);
+
+    /// The rollout looked at its data and decided nothing.
+    fn looked(&mut self, hour: f64, rollout: &Rollout);
+}
+
+/// Watches nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    const LOOKS: bool = false;
+    fn decided(&mut self, _: f64, _: &Decision) {}
+    fn looked(&mut self, _: f64, _: &Rollout) {}
+}
+
+/// Simulates one run of a world. The same world and number give the same outcome, on any machine.
+pub fn run(world: &World, number: u32, observer: &mut impl Observer) -> Outcome {
+    let mut run = Run::new(world, number, observer);
+    run.act(Command::Start);
+    run.live();
+    run.outcome()
+}
+
+struct Run<'a, O> {
+    world: &'a World,
+    observer: &'a mut O,
+    number: u32,
+    rollout: Rollout,
+    /// Draws the world; another stream draws faults, so that those change nothing else.
+    random: ChaCha8Rng,
+    fault_random: ChaCha8Rng,
+    cameras: Vec<Camera>,
+    arrivals: Arrivals,
+    pending: BinaryHeap<Reverse<Pending>>,
+    sequence: u64,
+    serving: Serving,
+    /// The variant each camera is served, until a decision or a new block of a switchback.
+    assigned: Vec<Variant>,
+    assigned_block: Option<Block>,
+    change: Change,
+    /// Until when the change stays as it is, in milliseconds.
+    change_until: f64,
+    days: f64,
+    ab_began: Option<f64>,
+    phase_began: f64,
+    /// World time in milliseconds.
+    now: f64,
+    ending: Option<Ending>,
+    restarts: Restarts,
+    counts: Counts,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Counts {
+    analyses: u64,
+    treatment: u64,
+    harmed: u64,
+    refused: u64,
+}
+
+/// Kills of the daemon still to come, and what it wrote down since its last snapshot.
+#[derive(Debug, Default)]
+struct Restarts {
+    /// In milliseconds, the next last.
+    at: Vec<f64>,
+    snapshot: Option<Snapshot>,
+    journal: Vec<Written>,
+}
+
+#[derive(Debug)]
+enum Written {
+    Event(Timestamp, Event),
+    Decision(Box<Decision>),
+}
+
+/// Something on its way to the daemon.
+#[derive(Debug)]
+struct Pending {
+    at: f64,
+    sequence: u64,
+    event: Event,
+}
+
+impl PartialEq for Pending {
+    fn eq(&self, other: &Self) -> bool {
+        self.sequence == other.sequence
+    }
+}
+
+impl Eq for Pending {}
+
+impl PartialOrd for Pending {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Pending {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.at.total_cmp(&other.at).then(self.sequence.cmp(&other.sequence))
+    }
+}
+
+impl<'a, O: Observer> Run<'a, O> {
+    fn new(world: &'a World, number: u32, observer: &'a mut O) -> Self {
+        let scenario = world.scenario();
+        let stream = |offset| {
+            let mut random = ChaCha8Rng::seed_from_u64(scenario.seed);
+            random.set_stream(u64::from(number) * 2 + offset);
+            random
+        };
+        let (mut random, mut fault_random) = (stream(0), stream(1));
+        let mut cameras = world.cameras(number, &mut random);
+        world.begin_day(&mut cameras, &mut random);
+        let dead = scenario.faults.dead_camera_share;
+        let live: Vec<bool> =
+            cameras.iter().map(|_| fault_random.random::<f64>() >= dead).collect();
+        let experiment = world.definition().experiment();
+        let until = experiment.shadow.duration.hours() * SHADOW_TIMES
+            + experiment.ab.duration.hours() * 2.0;
+        let arrivals = Arrivals::draw(&scenario.fleet, &live, until * HOUR_MS, &mut random);
+        let rollout = Rollout::new(world.definition().clone());
+        let mut at: Vec<f64> =
+            scenario.faults.daemon_restart_hours.iter().map(|hour| hour * HOUR_MS).collect();
+        at.sort_by(|a, b| b.total_cmp(a));
+        Self {
+            world,
+            observer,
+            number,
+            serving: rollout.serving(),
+            assigned: vec![Variant::Control; cameras.len()],
+            restarts: Restarts { at, snapshot: Some(rollout.snapshot()), journal: Vec::new() },
+            rollout,
+            random,
+            fault_random,
+            cameras,
+            arrivals,
+            pending: BinaryHeap::new(),
+            sequence: 0,
+            assigned_block: None,
+            change: Change::default(),
+            change_until: 0.0,
+            days: 1.0,
+            ab_began: None,
+            phase_began: 0.0,
+            now: 0.0,
+            ending: None,
+            counts: Counts::default(),
+        }
+    }
+
+    fn outcome(self) -> Outcome {
+        let Counts { analyses, treatment, harmed, refused } = self.counts;
+        // The phase that ended, not the end.
+        let phase = if self.ab_began.is_some() { Phase::Ab } else { Phase::Shadow };
+        Outcome {
+            run: self.number,
+            ending: self.ending.unwrap_or(Ending::Inconclusive),
+            phase,
+            hours: (self.now - self.phase_began) / HOUR_MS,
+            treatment_analyses: treatment,
+            harmed_analyses: harmed,
+            analyses,
+            refused,
+        }
+    }
+
+    /// Lets time pass until the rollout has ended.
+    fn live(&mut self) {
+        while self.ending.is_none() {
+            let arrival = self.arrivals.peek().filter(|_| self.is_collecting());
+            let report = self.pending.peek().map(|Reverse(pending)| pending.at);
+            let next = match (arrival, report) {
+                (Some((arrival, _)), Some(report)) => arrival.min(report),
+                (Some((arrival, _)), None) => arrival,
+                (None, Some(report)) => report,
+                (None, None) => {
+                    if !self.meet_next_deadline() {
+                        return;
+                    }
+                    continue;
+                }
+            };
+            if self.meet_deadlines(next) {
+                continue;
+            }
+            self.now = next;
+            self.restart_if_due();
+            match (arrival, report) {
+                (Some((at, camera)), report) if report.is_none_or(|report| at <= report) => {
+                    self.arrivals.pass(&mut self.random);
+                    self.arrive(camera as usize);
+                }
+                _ => {
+                    if let Some(Reverse(pending)) = self.pending.pop() {
+                        self.deliver(pending.event);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether new analyses still tell anything.
+    fn is_collecting(&self) -> bool {
+        let State { phase, condition } = self.rollout.lifecycle().state;
+        matches!(phase, Phase::Shadow | Phase::Ab)
+            && matches!(condition, Condition::Clear | Condition::Held)
+    }
+
+    /// The time the daemon's clock shows, held where it jumps back.
+    fn shell_time(&self, at_ms: f64) -> Timestamp {
+        let jumps = &self.world.scenario().faults.clock_jumps;
+        if jumps.is_empty() {
+            #[expect(clippy::cast_possible_truncation, reason = "as below")]
+            let shown = Timestamp::from_ms(at_ms as i64);
+            return shown.unwrap_or(Timestamp::EPOCH).max(self.rollout.lifecycle().now);
+        }
+        let past = jumps.iter().filter(|jump| jump.hour * HOUR_MS <= at_ms);
+        let offset: f64 = past.map(|jump| jump.minutes * MINUTE_MS).sum();
+        #[expect(clippy::cast_possible_truncation, reason = "within the years a scenario may last")]
+        let shown = Timestamp::from_ms((at_ms + offset).max(0.0) as i64);
+        shown.unwrap_or(Timestamp::EPOCH).max(self.rollout.lifecycle().now)
+    }
+
+    /// Hands in the ticks that are due until `at_ms`; tells whether there were any.
+    fn meet_deadlines(&mut self, at_ms: f64) -> bool {
+        let now = self.shell_time(at_ms);
+        let due = self.rollout.next_deadline().filter(|(deadline, _)| *deadline <= now);
+        let Some((deadline, _)) = due else {
+            self.close_shut_gate(at_ms);
+            return self.ending.is_some();
+        };
+        self.now = self.now.max(deadline.ms() as f64).min(at_ms);
+        self.restart_if_due();
+        self.apply(deadline, Event::Tick);
+        true
+    }
+
+    /// Nothing comes in any more: time passes to the next deadline, if there is one.
+    fn meet_next_deadline(&mut self) -> bool {
+        let Some((deadline, _)) = self.rollout.next_deadline() else {
+            let shut = self.rollout.lifecycle().state.phase == Phase::Shadow;
+            self.ending = Some(if shut { Ending::GateShut } else { Ending::Inconclusive });
+            return false;
+        };
+        self.now = self.now.max(deadline.ms() as f64);
+        self.apply(deadline, Event::Tick);
+        true
+    }
+
+    fn close_shut_gate(&mut self, at_ms: f64) {
+        let shadow = self.world.definition().experiment().shadow.duration.hours();
+        let waits = self.rollout.lifecycle().state.phase == Phase::Shadow;
+        if waits && at_ms > shadow * SHADOW_TIMES * HOUR_MS {
+            self.ending = Some(Ending::GateShut);
+        }
+    }
+
+    /// A detection event at a camera.
+    fn arrive(&mut self, camera: usize) {
+        if self.now >= self.days * DAY_MS {
+            self.days += 1.0;
+            self.world.begin_day(&mut self.cameras, &mut self.random);
+        }
+        self.refresh();
+        let in_shadow = self.rollout.lifecycle().state.phase == Phase::Shadow;
+        let sample = self.world.definition().experiment().shadow.sample.value();
+        let compared = in_shadow && (sample >= 1.0 || self.random.random::<f64>() < sample);
+        let variant = if in_shadow { Variant::Control } else { self.assigned[camera] };
+        let scene = self.world.scene(&mut self.random);
+        let mut answer = self.answer(camera, variant, scene);
+        let mut shadow = compared.then(|| self.answer(camera, Variant::Treatment, scene));
+        if self.is_outage() {
+            answer.outcome = tidegate_engine::observation::Outcome::Failed;
+            if let Some(shadow) = &mut shadow {
+                shadow.outcome = answer.outcome;
+            }
+        }
+        let treated = variant == Variant::Treatment;
+        self.counts.analyses += 1 + u64::from(compared);
+        self.counts.treatment += u64::from(treated);
+        self.counts.harmed += u64::from(treated && self.change.harmful);
+
+        let label = self.world.label(
+            &self.cameras[camera],
+            &answer,
+            (variant, &self.change),
+            &mut self.random,
+        );
+        let faults = &self.world.scenario().faults;
+        // Only who is labelled or repeated must be known again.
+        let named = label.is_some() || compared || faults.duplicate_share > 0.0;
+        let id = named.then(|| self.next_id());
+        if let (Some(label), Some(id)) = (label, &id) {
+            let at = self.now + self.world.label_delay_ms(&mut self.random);
+            let analysis = id.clone();
+            self.send_later(at, Event::Feedback(Feedback { analysis, label }));
+        }
+        let camera = self.cameras[camera].id.clone();
+        let event = match (shadow, id) {
+            (Some(shadow), Some(id)) => {
+                let outcomes = ByVariant { control: answer.outcome, treatment: shadow.outcome };
+                Event::Comparison(Comparison { id, camera, outcomes })
+            }
+            (_, id) => Event::Analysis(Analysis { id, camera, variant, outcome: answer.outcome }),
+        };
+        self.report(event);
+    }
+
+    fn answer(&mut self, camera: usize, variant: Variant, scene: crate::world::Scene) -> Answer {
+        let Self { world, cameras, change, random, .. } = self;
+        world.answer(&cameras[camera], scene, (variant, change), random)
+    }
+
+    /// Brings up to date what changes with time: the treatment's change and a switchback's turns.
+    fn refresh(&mut self) {
+        if self.now >= self.change_until {
+            let hour = self.ab_began.map(|began| (self.now - began) / HOUR_MS);
+            self.change = self.world.change(hour);
+            self.change_until = self.now + MINUTE_MS;
+        }
+        let at = self.shell_time(self.now);
+        let block = self.world.definition().split().block(at);
+        if block != self.assigned_block {
+            self.assigned_block = block;
+            self.assign(at);
+        }
+    }
+
+    fn assign(&mut self, at: Timestamp) {
+        let Self { serving, cameras, assigned, .. } = self;
+        for (assigned, camera) in assigned.iter_mut().zip(cameras) {
+            *assigned = serving.assign(&camera.id, at).variant;
+        }
+    }
+
+    fn is_outage(&self) -> bool {
+        let outages = &self.world.scenario().faults.outages;
+        let hour = self.now / HOUR_MS;
+        outages.iter().any(|outage| (0.0..outage.hours).contains(&(hour - outage.from_hour)))
+    }
+
+    fn next_id(&mut self) -> AnalysisId {
+        self.sequence += 1;
+        let mut digits = [0_u8; 20];
+        let mut left = self.sequence;
+        let mut start = digits.len();
+        while left > 0 {
+            start -= 1;
+            digits[start] = b'0' + u8::try_from(left % 10).unwrap_or(0);
+            left /= 10;
+        }
+        let text = core::str::from_utf8(&digits[start..]).unwrap_or_default();
+        text.parse().expect("digits are an id")
+    }
+
+    fn send_later(&mut self, at: f64, event: Event) {
+        self.sequence += 1;
+        self.pending.push(Reverse(Pending { at, sequence: self.sequence, event }));
+    }
+
+    /// Sends a report, as well as the network lets it through.
+    fn report(&mut self, event: Event) {
+        let faults = &self.world.scenario().faults;
+        let (lost, late, twice) = (faults.lost_share, faults.late_share, faults.duplicate_share);
+        if lost > 0.0 && self.fault_random.random::<f64>() < lost {
+            return;
+        }
+        if late > 0.0 && self.fault_random.random::<f64>() < late {
+            let at = self.now + LATE_MS * self.fault_random.random::<f64>();
+            return self.send_later(at, event);
+        }
+        if twice > 0.0 && self.fault_random.random::<f64>() < twice {
+            self.deliver(event.clone());
+        }
+        self.deliver(event);
+    }
+
+    /// Hands in a report that has come through.
+    fn deliver(&mut self, event: Event) {
+        if self.ending.is_none() {
+            let at = self.shell_time(self.now);
+            self.apply(at, event);
+        }
+    }
+
+    fn act(&mut self, command: Command) {
+        let action = Action {
+            command,
+            actor: Actor::new("simulator").expect("a short name is valid"),
+            note: Note::new("as the scenario says").expect("a short reason is valid"),
+        };
+        let at = self.rollout.lifecycle().now;
+        self.apply(at, Event::Action(action));
+    }
+
+    fn apply(&mut self, at: Timestamp, event: Event) {
+        let written = (!self.restarts.at.is_empty()).then(|| event.clone());
+        let Ok(decisions) = self.rollout.apply(at, event) else {
+            self.counts.refused += 1;
+            return;
+        };
+        if let Some(event) = written {
+            self.restarts.journal.push(Written::Event(at, event));
+            let decisions = decisions.iter().cloned().map(Box::new).map(Written::Decision);
+            self.restarts.journal.extend(decisions);
+        }
+        if O::LOOKS && decisions.is_empty() && self.rollout.looked() == Looked::Yes {
+            self.observer.looked(self.now / HOUR_MS, &self.rollout);
+        }
+        for decision in &decisions {
+            self.observer.decided(self.now / HOUR_MS, decision);
+            self.follow(decision);
+        }
+    }
+
+    /// Carries out what was decided.
+    fn follow(&mut self, decision: &Decision) {
+        self.serving = self.rollout.serving();
+        self.assign(decision.at);
+        match decision.transition {
+            Transition::StartAb | Transition::OpenAb => {
+                self.ab_began = Some(self.now);
+                self.phase_began = self.now;
+                self.change_until = self.now;
+            }
+            Transition::RollBack => {
+                self.ending = Some(Ending::RolledBack(Stopper::of(&decision.cause)));
+            }
+            Transition::OpenFull => self.ending = Some(Ending::Promoted),
+            Transition::Expire => {
+                let proved = matches!(decision.cause, Cause::TestOver(Proof::Proved { .. }));
+                self.ending = Some(if proved { Ending::Promoted } else { Ending::Inconclusive });
+            }
+            // The owner of a manual gate opens it as soon as it is theirs to open.
+            Transition::Hold if matches!(decision.cause, Cause::GateManual) => {
+                self.act(Command::Advance);
+            }
+            Transition::StartShadow
+            | Transition::NextStep
+            | Transition::Complete
+            | Transition::Hold
+            | Transition::Pause
+            | Transition::Resume
+            | Transition::Close
+            | Transition::Extend
+            | Transition::Stop => {}
+        }
+    }
+
+    /// Kills the daemon and takes up what it wrote down.
+    fn restart_if_due(&mut self) {
+        while self.restarts.at.last().is_some_and(|at| *at <= self.now) {
+            self.restarts.at.pop();
+            let definition = self.world.definition().clone();
+            let Some(snapshot) = self.restarts.snapshot.take() else { return };
+            let mut restored = Rollout::restore(definition, snapshot)
+                .expect("a rollout takes up the snapshot it wrote");
+            for written in self.restarts.journal.drain(..) {
+                match written {
+                    Written::Event(at, event) => {
+                        restored.recall_event(at, &event).expect("the event was taken before");
+                    }
+                    Written::Decision(decision) => {
+                        restored.recall_decision(&decision).expect("the decision was taken before");
+                    }
+                }
+            }
+            self.restarts.snapshot = Some(restored.snapshot());
+            self.rollout = restored;
+            self.serving = self.rollout.serving();
+        }
+    }
+}

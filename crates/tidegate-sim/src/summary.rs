@@ -1,0 +1,266 @@
+//! All runs of a scenario added up, and held against what was expected.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tidegate_engine::phase::Phase;
+use tidegate_spec::experiment::rule_name;
+use tidegate_spec::scenario::{Bound, Expectation, Measure};
+use tidegate_stats::proportion::Proportion;
+
+use crate::outcome::{Ending, Outcome};
+use crate::world::World;
+
+/// Two-sided error of the Monte-Carlo intervals.
+const INTERVAL_ALPHA: f64 = 0.05;
+
+/// All runs of a scenario added up. Shares are of all runs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// The scenario.
+    pub name: String,
+    /// What it is about.
+    pub description: String,
+    /// The rule that decided.
+    pub rule: &'static str,
+    /// Runs.
+    pub runs: u32,
+    /// What fixed every random number.
+    pub seed: u64,
+    /// Rolled back.
+    pub rolled_back_share: f64,
+    /// Rolled back, by what did it.
+    pub rolled_back_by: BTreeMap<&'static str, f64>,
+    /// Rolled back before any camera got the treatment.
+    pub rolled_back_in_shadow_share: f64,
+    /// Hours from the start of the phase to a rollback, of the runs rolled back.
+    pub hours_to_rollback: Option<Spread>,
+    /// The treatment proved itself.
+    pub promoted_share: f64,
+    /// Without a decision; those whose gate stayed shut included.
+    pub inconclusive_share: f64,
+    /// The shadow's gate never opened.
+    pub gate_shut_share: f64,
+    /// Any camera got the treatment.
+    pub exposed_share: f64,
+    /// Analyses by the treatment before a rollback, of the runs rolled back.
+    pub treatment_analyses_before_rollback: Option<Spread>,
+    /// Analyses by the treatment while it did harm, of all runs.
+    pub harmed_analyses: Tail,
+    /// What was expected, and whether it came true.
+    pub expectations: Vec<Judged>,
+    /// Prompt calls that were simulated.
+    pub simulated_analyses: u64,
+}
+
+/// How a number is spread over runs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    /// 5 % of the runs are at or below it.
+    pub p5: f64,
+    /// Half of the runs are.
+    pub p50: f64,
+    /// 95 % of the runs are.
+    pub p95: f64,
+}
+
+/// The middle and the upper end of a number over runs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Tail {
+    /// Half of the runs are at or below it.
+    pub p50: f64,
+    /// 95 % of the runs are.
+    pub p95: f64,
+}
+
+/// An expectation held against the runs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Judged {
+    /// Its key in the scenario.
+    pub name: &'static str,
+    /// What it asked for.
+    pub bound: f64,
+    /// What was measured; nothing where no run has it.
+    pub measured: Option<f64>,
+    /// The 95 % Monte-Carlo interval: Clopper and Pearson's for shares, of order statistics for quantiles.
+    pub interval: Option<[f64; 2]>,
+    /// Whether it came true.
+    pub verdict: Met,
+    /// Which way the bound goes.
+    #[serde(skip)]
+    pub way: Bound,
+}
+
+/// Whether an expectation came true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Met {
+    /// It did, with the whole interval.
+    Met,
+    /// It did not, with the whole interval.
+    Failed,
+    /// The bound lies within the interval: the runs are too few to tell.
+    TooFewRuns,
+}
+
+impl Summary {
+    /// Adds outcomes up, in the order of their runs.
+    pub fn new(world: &World, outcomes: &[Outcome]) -> Self {
+        let scenario = world.scenario();
+        let count = outcomes.len() as f64;
+        let tally =
+            |is: fn(&Outcome) -> bool| outcomes.iter().filter(|o| is(o)).count() as f64 / count;
+        let mut rolled_back_by = BTreeMap::new();
+        for outcome in outcomes {
+            if let Ending::RolledBack(stopper) = outcome.ending {
+                *rolled_back_by.entry(stopper.as_str()).or_insert(0.0) += 1.0;
+            }
+        }
+        for runs in rolled_back_by.values_mut() {
+            *runs /= count;
+        }
+        let sample = Sample { outcomes };
+        let spread = |values: &[f64]| {
+            let at = |part| quantile(values, part);
+            Some(Spread { p5: at(0.05)?, p50: at(0.5)?, p95: at(0.95)? })
+        };
+        let harmed = sample.values(|o| Some(o.harmed_analyses as f64));
+        let tail = |part| quantile(&harmed, part).unwrap_or(0.0);
+        let rolled_back_in_shadow_share = tally(|o| o.is_rolled_back() && o.phase == Phase::Shadow);
+        Self {
+            name: scenario.name.clone(),
+            description: scenario.description.clone(),
+            rule: rule_name(world.definition().experiment().guardrails.rule),
+            runs: scenario.runs,
+            seed: scenario.seed,
+            rolled_back_share: tally(Outcome::is_rolled_back),
+            rolled_back_by,
+            rolled_back_in_shadow_share,
+            hours_to_rollback: spread(&sample.values(Outcome::hours_to_rollback)),
+            promoted_share: tally(|o| o.ending == Ending::Promoted),
+            inconclusive_share: tally(Outcome::is_inconclusive),
+            gate_shut_share: tally(|o| o.ending == Ending::GateShut),
+            exposed_share: tally(|o| o.treatment_analyses > 0),
+            treatment_analyses_before_rollback: spread(
+                &sample.values(Outcome::treatment_to_rollback),
+            ),
+            harmed_analyses: Tail { p50: tail(0.5), p95: tail(0.95) },
+            expectations: scenario.expect.iter().map(|wanted| sample.judge(wanted)).collect(),
+            simulated_analyses: outcomes.iter().map(|outcome| outcome.analyses).sum(),
+        }
+    }
+
+    /// Whether an expectation failed.
+    pub fn failed(&self) -> bool {
+        self.expectations.iter().any(|judged| judged.verdict == Met::Failed)
+    }
+}
+
+impl Outcome {
+    /// Whether it was rolled back.
+    pub const fn is_rolled_back(&self) -> bool {
+        matches!(self.ending, Ending::RolledBack(_))
+    }
+
+    const fn is_inconclusive(&self) -> bool {
+        matches!(self.ending, Ending::Inconclusive | Ending::GateShut)
+    }
+
+    /// Hours from the start of its phase to its rollback.
+    pub fn hours_to_rollback(&self) -> Option<f64> {
+        self.is_rolled_back().then_some(self.hours)
+    }
+
+    fn treatment_to_rollback(&self) -> Option<f64> {
+        self.is_rolled_back().then_some(self.treatment_analyses as f64)
+    }
+}
+
+/// The outcomes of one scenario.
+struct Sample<'a> {
+    outcomes: &'a [Outcome],
+}
+
+impl Sample<'_> {
+    /// A number of each run that has it, in ascending order.
+    fn values(&self, value: impl Fn(&Outcome) -> Option<f64>) -> Vec<f64> {
+        let mut values: Vec<f64> = self.outcomes.iter().filter_map(value).collect();
+        values.sort_by(f64::total_cmp);
+        values
+    }
+
+    fn judge(&self, wanted: &Expectation) -> Judged {
+        let share = |is: &dyn Fn(&Outcome) -> bool| {
+            let count = self.outcomes.iter().filter(|outcome| is(outcome)).count() as u64;
+            let proportion = Proportion::new(count, self.outcomes.len() as u64).ok()?;
+            let interval = proportion.clopper_pearson(INTERVAL_ALPHA).ok()?;
+            Some((proportion.value(), [interval.low, interval.high]))
+        };
+        let at = |values: &[f64], part: f64| {
+            Some((quantile(values, part)?, quantile_interval(values, part)?))
+        };
+        let found = match wanted.measure {
+            Measure::RolledBackShare => share(&Outcome::is_rolled_back),
+            Measure::PromotedShare => share(&|o| o.ending == Ending::Promoted),
+            Measure::InconclusiveShare => share(&Outcome::is_inconclusive),
+            Measure::ExposedShare => share(&|o| o.treatment_analyses > 0),
+            Measure::HoursToRollback(q) => at(&self.values(Outcome::hours_to_rollback), q.part()),
+            Measure::TreatmentAnalyses(q) => {
+                at(&self.values(Outcome::treatment_to_rollback), q.part())
+            }
+            Measure::HarmedAnalyses(q) => {
+                at(&self.values(|o| Some(o.harmed_analyses as f64)), q.part())
+            }
+        };
+        let verdict = match (found, wanted.bound) {
+            // Of runs that were never rolled back nothing was measured.
+            (None, _) => Met::Failed,
+            (Some((_, [low, _])), Bound::Min) if low >= wanted.value => Met::Met,
+            (Some((_, [_, high])), Bound::Min) if high < wanted.value => Met::Failed,
+            (Some((_, [_, high])), Bound::Max) if high <= wanted.value => Met::Met,
+            (Some((_, [low, _])), Bound::Max) if low > wanted.value => Met::Failed,
+            (Some(_), _) => Met::TooFewRuns,
+        };
+        Judged {
+            name: wanted.name,
+            bound: wanted.value,
+            measured: found.map(|(measured, _)| measured),
+            interval: found.map(|(_, interval)| interval),
+            verdict,
+            way: wanted.bound,
+        }
+    }
+}
+
+/// The value at or below which a part of the sorted values lies.
+pub(crate) fn quantile(sorted: &[f64], part: f64) -> Option<f64> {
+    let rank = (part * sorted.len() as f64).ceil();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank")]
+    let index = (rank as usize).max(1) - 1;
+    sorted.get(index.min(sorted.len().saturating_sub(1))).copied()
+}
+
+/// The 95 % interval of a quantile: the number of values below it is binomial, here taken as normal.
+fn quantile_interval(sorted: &[f64], part: f64) -> Option<[f64; 2]> {
+    let count = sorted.len() as f64;
+    let reach = 1.96 * (count * part * (1.0 - part)).sqrt();
+    let (low, high) = (part * count - reach, part * count + reach);
+    let at = |rank: f64| quantile(sorted, (rank / count).clamp(0.0, 1.0));
+    Some([at(low.floor())?, at(high.ceil())?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_values_that_occurred() {
+        let values: Vec<f64> = (1..=20).map(f64::from).collect();
+        assert_eq!(quantile(&values, 0.05), Some(1.0));
+        assert_eq!(quantile(&values, 0.5), Some(10.0));
+        assert_eq!(quantile(&values, 0.95), Some(19.0));
+        assert_eq!(quantile(&[], 0.5), None);
+        // 10 -+ 1.96 * sqrt(5) = 5.6 … 14.4.
+        assert_eq!(quantile_interval(&values, 0.5), Some([5.0, 15.0]));
+    }
+}

@@ -1,0 +1,195 @@
+//! When detection events come, and from which camera.
+
+use libm::{exp, sin};
+use rand::{Rng, RngExt};
+use rand_distr::weighted::WeightedAliasIndex;
+use rand_distr::{Distribution, Exp1, Poisson, StandardNormal};
+use tidegate_spec::scenario::{Bursts, Fleet};
+
+pub(crate) const MINUTE_MS: f64 = 60_000.0;
+pub(crate) const DAY_MS: f64 = 1_440.0 * MINUTE_MS;
+const MINUTES: usize = 1_440;
+
+/// The arrivals of a whole fleet: a Poisson process whose rate follows the hour, each arrival at a camera
+/// drawn by its traffic, with bursts of single cameras laid over it.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrivals {
+    /// Expected arrivals in a millisecond, by minute of the day.
+    rates: Vec<f64>,
+    cameras: Option<WeightedAliasIndex<f64>>,
+    at_ms: f64,
+    minute: usize,
+    /// What bursts add, the earliest last.
+    extra: Vec<(f64, u32)>,
+    /// The next of the steady stream, drawn ahead.
+    steady: Option<(f64, u32)>,
+}
+
+impl Arrivals {
+    /// Draws each camera's traffic; `live` are the cameras that report at all.
+    pub(crate) fn draw(fleet: &Fleet, live: &[bool], until_ms: f64, random: &mut impl Rng) -> Self {
+        let sd = fleet.traffic_log_sd;
+        let weights: Vec<f64> = live
+            .iter()
+            .map(|live| {
+                let z: f64 = StandardNormal.sample(random);
+                // The mean of a log-normal is above its median.
+                if *live { exp(sd * z - sd * sd / 2.0) } else { 0.0 }
+            })
+            .collect();
+        let total: f64 = weights.iter().sum();
+        let mean = fleet.analyses_per_camera_day * total / DAY_MS;
+        let rate = |minute: usize| {
+            let turn = (minute as f64 + 0.5) / MINUTES as f64 - 0.25;
+            mean * (1.0 + fleet.diurnal_amplitude * sin(turn * core::f64::consts::TAU))
+        };
+        let rates = (0..MINUTES).map(rate).collect();
+        let mut extra = Vec::new();
+        if let Some(bursts) = fleet.bursts {
+            for (camera, weight) in (0_u32..).zip(&weights) {
+                let usual = weight * fleet.analyses_per_camera_day / DAY_MS;
+                add_bursts(bursts, camera, usual, until_ms, &mut extra, random);
+            }
+            extra.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+        }
+        let cameras = (total > 0.0).then(|| WeightedAliasIndex::new(weights).ok()).flatten();
+        let mut arrivals = Self { rates, cameras, at_ms: 0.0, minute: 0, extra, steady: None };
+        arrivals.advance(random);
+        arrivals
+    }
+
+    /// The next arrival, its time in milliseconds; `None` where no camera reports.
+    pub(crate) fn peek(&self) -> Option<(f64, u32)> {
+        match (self.steady, self.extra.last()) {
+            (Some(steady), Some(extra)) if extra.0 < steady.0 => Some(*extra),
+            (steady, _) => steady,
+        }
+    }
+
+    /// Lets the next arrival pass.
+    pub(crate) fn pass(&mut self, random: &mut impl Rng) {
+        match (self.steady, self.extra.last()) {
+            (Some(steady), Some(extra)) if extra.0 < steady.0 => {
+                self.extra.pop();
+            }
+            _ => self.advance(random),
+        }
+    }
+
+    fn advance(&mut self, random: &mut impl Rng) {
+        let Some(cameras) = &self.cameras else { return };
+        let mut needed: f64 = Exp1.sample(random);
+        loop {
+            let rate = self.rates[self.minute % MINUTES];
+            let ends = (self.minute as f64 + 1.0) * MINUTE_MS;
+            let room = (ends - self.at_ms) * rate;
+            if needed <= room {
+                self.at_ms += needed / rate;
+                break;
+            }
+            needed -= room;
+            self.at_ms = ends;
+            self.minute += 1;
+        }
+        let camera = u32::try_from(cameras.sample(random)).unwrap_or(0);
+        self.steady = Some((self.at_ms, camera));
+    }
+}
+
+fn add_bursts(
+    bursts: Bursts,
+    camera: u32,
+    usual: f64,
+    until_ms: f64,
+    extra: &mut Vec<(f64, u32)>,
+    random: &mut impl Rng,
+) {
+    let length = bursts.minutes * MINUTE_MS;
+    let gap = DAY_MS / bursts.per_camera_day;
+    let expected = usual * (bursts.factor - 1.0) * length;
+    if !gap.is_finite() || expected <= 0.0 {
+        return;
+    }
+    let mut begins = 0.0;
+    loop {
+        let wait: f64 = Exp1.sample(random);
+        begins += wait * gap;
+        if begins >= until_ms {
+            return;
+        }
+        let count = Poisson::new(expected).map_or(0.0, |counts| counts.sample(random));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        for _ in 0..count as u64 {
+            extra.push((begins + random.random::<f64>() * length, camera));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    fn fleet() -> Fleet {
+        Fleet {
+            cameras: 20,
+            analyses_per_camera_day: 200.0,
+            traffic_log_sd: 0.5,
+            icc: 0.1,
+            error_icc: 0.1,
+            drift_share: 0.2,
+            latency_log_sd: 0.2,
+            diurnal_amplitude: 0.6,
+            bursts: None,
+        }
+    }
+
+    fn counted(fleet: &Fleet, live: &[bool], seed: u64) -> (Vec<u32>, Vec<u32>) {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut arrivals = Arrivals::draw(fleet, live, DAY_MS, &mut random);
+        let (mut hours, mut cameras) = (vec![0; 24], vec![0; live.len()]);
+        let mut before = 0.0;
+        while let Some((at, camera)) = arrivals.peek().filter(|(at, _)| *at < DAY_MS) {
+            assert!(at >= before);
+            before = at;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 24")]
+            let hour = (at / 3_600_000.0) as usize;
+            hours[hour] += 1;
+            cameras[camera as usize] += 1;
+            arrivals.pass(&mut random);
+        }
+        (hours, cameras)
+    }
+
+    #[test]
+    fn traffic_has_the_mean_asked_for_and_follows_the_hour() {
+        let (mut hours, mut all) = (vec![0_u32; 24], 0);
+        for seed in 0..200 {
+            let (found, _) = counted(&fleet(), &[true; 20], seed);
+            all += found.iter().sum::<u32>();
+            hours.iter_mut().zip(found).for_each(|(sum, count)| *sum += count);
+        }
+        // 200 days of 20 cameras with 200 analyses; the traffic of 20 cameras varies by 12 %.
+        assert!((f64::from(all) / 800_000.0 - 1.0).abs() < 0.03, "{all}");
+        let ratio = f64::from(hours[11] + hours[12]) / f64::from(hours[0] + hours[23]);
+        assert!((ratio / (1.6 / 0.4) - 1.0).abs() < 0.1, "{hours:?}");
+    }
+
+    #[test]
+    fn dead_cameras_never_report_and_bursts_add_what_they_say() {
+        let mut live = [true; 20];
+        live[3] = false;
+        let (_, cameras) = counted(&fleet(), &live, 1);
+        assert_eq!(cameras[3], 0);
+        assert_eq!(counted(&fleet(), &[false; 20], 1).0.iter().sum::<u32>(), 0);
+        let bursts = Bursts { per_camera_day: 24.0, minutes: 6.0, factor: 11.0 };
+        let bursting = Fleet { bursts: Some(bursts), ..fleet() };
+        // A tenth of the time at eleven times the traffic doubles it.
+        let sum = |fleet: &Fleet| -> u32 {
+            (0..40).map(|seed| counted(fleet, &[true; 20], seed).0.iter().sum::<u32>()).sum()
+        };
+        let ratio = f64::from(sum(&bursting)) / f64::from(sum(&fleet()));
+        assert!((ratio - 2.0).abs() < 0.1, "{ratio}");
+    }
+}

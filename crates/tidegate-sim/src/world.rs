@@ -1,0 +1,312 @@
+//! A scenario made ready, and what its prompts answer.
+
+use libm::{erfc, exp, expf, log, sqrt};
+use rand::{Rng, RngExt};
+use rand_distr::{Distribution, StandardNormal};
+use tidegate_engine::Variant;
+use tidegate_engine::assignment::SplitMethod;
+use tidegate_engine::experiment::Definition;
+use tidegate_engine::id::CameraId;
+use tidegate_engine::limits::LATENCY_MS_MAX;
+use tidegate_engine::number::{Latency, RiskScore};
+use tidegate_engine::observation::{Label, Outcome};
+use tidegate_spec::scenario::Scenario;
+use tidegate_stats::range::OutOfRange;
+
+use crate::rates::Rates;
+
+/// A scenario made ready to run.
+#[derive(Debug, Clone)]
+pub struct World {
+    scenario: Scenario,
+    rates: PerRate<Rates>,
+    /// The points the whole change adds to every camera.
+    shifts: PerRate<f64>,
+    /// The chance that a person says anything about an answer there is something to say about.
+    label_chance: f64,
+}
+
+/// Something for each rate that cameras differ in.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct PerRate<T> {
+    fp: T,
+    missed_threat: T,
+    error: T,
+}
+
+/// One camera of one run.
+#[derive(Debug, Clone)]
+pub(crate) struct Camera {
+    pub(crate) id: CameraId,
+    /// Where it lies in the fleet for good, as standard normal deviates.
+    place: PerRate<f64>,
+    /// Its true rates under the control today.
+    today: PerRate<f64>,
+    /// The logarithm of its median latency in milliseconds.
+    latency_ln: f64,
+}
+
+/// What the treatment does otherwise at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Change {
+    points: PerRate<f64>,
+    latency_factor: f64,
+    alert_factor: f64,
+    slow_share: f64,
+    /// Whether any of it is harm.
+    pub(crate) harmful: bool,
+}
+
+/// What one detection event is, whichever prompt looks at it; drawn only where scores are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Scene {
+    threat: f64,
+    alert: f64,
+    score: f64,
+}
+
+/// What a prompt answered, and what a person would say about it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answer {
+    pub(crate) outcome: Outcome,
+    sight: Sight,
+}
+
+/// Whether an answer with a score was right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    /// No scores are drawn: the label follows from the rates alone.
+    Unscored,
+    /// Nothing is there and nothing was said.
+    Nothing,
+    Seen(Label),
+}
+
+impl World {
+    /// Makes a scenario ready.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] where a rate and a correlation lead beyond what can be computed.
+    pub fn new(scenario: Scenario) -> Result<Self, OutOfRange> {
+        let Scenario { control, treatment, fleet, feedback, .. } = &scenario;
+        let rates = PerRate {
+            fp: Rates::new(control.fp_rate, fleet.icc)?,
+            missed_threat: Rates::new(control.missed_threat_rate, fleet.icc)?,
+            error: Rates::new(control.error_rate, fleet.error_icc)?,
+        };
+        let shift =
+            |rates: &Rates, change: f64| if change == 0.0 { 0.0 } else { rates.shift(change) };
+        let shifts = PerRate {
+            fp: shift(&rates.fp, treatment.fp_rate.change),
+            missed_threat: shift(&rates.missed_threat, treatment.missed_threat_rate.change),
+            error: shift(&rates.error, treatment.error_rate.change),
+        };
+        // A share of all analyses is labelled; with scores only alerts and missed threats can be.
+        let speakable = match control.alert_rate {
+            Some(alerts) => alerts / (1.0 - control.missed_threat_rate),
+            None => 1.0,
+        };
+        let false_alarms = 1.0 + control.fp_rate * (feedback.false_positive_factor - 1.0);
+        let label_chance = feedback.share / speakable / false_alarms;
+        Ok(Self { scenario, rates, shifts, label_chance })
+    }
+
+    /// The scenario.
+    pub const fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    pub(crate) const fn definition(&self) -> &Definition {
+        &self.scenario.experiment.definition
+    }
+
+    /// Draws the cameras of a run. Unless the experiment lists them, each run has its own names, so that runs
+    /// differ in their split as fleets do.
+    pub(crate) fn cameras(&self, run: u32, random: &mut impl Rng) -> Vec<Camera> {
+        let Scenario { fleet, control, .. } = &self.scenario;
+        let rules = &self.definition().experiment().assignment;
+        let listed = rules.method == SplitMethod::Balanced;
+        let ids: Vec<CameraId> = if listed {
+            rules.cameras.iter().take(fleet.cameras as usize).cloned().collect()
+        } else {
+            let name = |number| format!("run-{run}/{number}").parse();
+            (1..=fleet.cameras).map(|n| name(n).expect("a short name is an id")).collect()
+        };
+        ids.into_iter()
+            .map(|id| {
+                let mut normal = || -> f64 { StandardNormal.sample(random) };
+                let place = PerRate { fp: normal(), missed_threat: normal(), error: normal() };
+                let latency_ln = log(control.latency_ms.median) + fleet.latency_log_sd * normal();
+                Camera { id, place, today: PerRate::default(), latency_ln }
+            })
+            .collect()
+    }
+
+    /// Draws what a new day brings: a part of each camera's place in the fleet is new.
+    pub(crate) fn begin_day(&self, cameras: &mut [Camera], random: &mut impl Rng) {
+        let drift = self.scenario.fleet.drift_share;
+        let (stays, moves) = (sqrt(1.0 - drift), sqrt(drift));
+        for camera in cameras {
+            let mut today = |place: f64, rates: &Rates| {
+                let new: f64 = StandardNormal.sample(random);
+                let deviate = stays * place + moves * new;
+                rates.at(erfc(-deviate / core::f64::consts::SQRT_2) / 2.0)
+            };
+            camera.today = PerRate {
+                fp: today(camera.place.fp, &self.rates.fp),
+                missed_threat: today(camera.place.missed_threat, &self.rates.missed_threat),
+                error: today(camera.place.error, &self.rates.error),
+            };
+        }
+    }
+
+    /// What the treatment does otherwise at an hour of the A/B test; `None` is before the test.
+    pub(crate) fn change(&self, ab_hour: Option<f64>) -> Change {
+        let treatment = &self.scenario.treatment;
+        let now = |effect: &tidegate_spec::scenario::Effect| effect.strength(ab_hour);
+        let PerRate { fp, missed_threat, error } = self.shifts;
+        Change {
+            points: PerRate {
+                fp: fp * now(&treatment.fp_rate),
+                missed_threat: missed_threat * now(&treatment.missed_threat_rate),
+                error: error * now(&treatment.error_rate),
+            },
+            latency_factor: 1.0
+                + treatment.latency_pct.change / 100.0 * now(&treatment.latency_pct),
+            alert_factor: 1.0
+                + treatment.alert_rate_pct.change / 100.0 * now(&treatment.alert_rate_pct),
+            slow_share: treatment.slow_share.change * now(&treatment.slow_share),
+            harmful: treatment.harms().any(|effect| now(effect) > 0.0),
+        }
+    }
+
+    /// Draws what a detection event is.
+    pub(crate) fn scene(&self, random: &mut impl Rng) -> Scene {
+        if self.scenario.control.alert_rate.is_none() {
+            return Scene::default();
+        }
+        Scene { threat: random.random(), alert: random.random(), score: random.random() }
+    }
+
+    /// Draws what a prompt answers.
+    pub(crate) fn answer(
+        &self,
+        camera: &Camera,
+        scene: Scene,
+        (variant, change): (Variant, &Change),
+        random: &mut impl Rng,
+    ) -> Answer {
+        let control = &self.scenario.control;
+        let (points, factor, slower) = match variant {
+            Variant::Control => (0.0, 1.0, 0.0),
+            Variant::Treatment => (change.points.error, change.latency_factor, change.slow_share),
+        };
+        if random.random::<f64>() < camera.today.error + points {
+            return Answer { outcome: Outcome::Failed, sight: Sight::Nothing };
+        }
+        let noise: f64 = StandardNormal.sample(random);
+        // Seven digits are more than a latency has, at a third of the time.
+        #[expect(clippy::cast_possible_truncation, reason = "seven digits are enough")]
+        let ln = (camera.latency_ln + control.latency_ms.log_sd * noise) as f32;
+        let mut ms = f64::from(expf(ln)) * factor;
+        let slow_share = control.slow_share + slower;
+        if slow_share > 0.0 && random.random::<f64>() < slow_share {
+            ms *= control.slow_factor;
+        }
+        let latency = Latency::from_ms(ms.min(LATENCY_MS_MAX)).ok();
+        let (score, sight) = self.look(camera, scene, (variant, change));
+        Answer { outcome: Outcome::Answered { latency, score }, sight }
+    }
+
+    /// The score of a prompt, and whether it is right.
+    ///
+    /// What the control's rates say fixes how many events are threats: with alert rate a, false positives f
+    /// and missed threats m of the labels, `a (1-f) / (1-m)` of the events. A prompt alerts on threats and on
+    /// all else with the chances that give its own f and m.
+    fn look(
+        &self,
+        camera: &Camera,
+        scene: Scene,
+        (variant, change): (Variant, &Change),
+    ) -> (Option<RiskScore>, Sight) {
+        let Some(alerts) = self.scenario.control.alert_rate else { return (None, Sight::Unscored) };
+        let rates = camera.today;
+        let threats = (alerts * (1.0 - rates.fp) / (1.0 - rates.missed_threat)).clamp(0.0, 1.0);
+        let threat = scene.threat < threats;
+        let (fp, missed) = labels_of(camera, variant, change);
+        let factor = if variant == Variant::Treatment { change.alert_factor } else { 1.0 };
+        let alerts_with = if threat {
+            1.0 - missed / (1.0 - fp).max(1e-9)
+        } else {
+            fp * threats / (1.0 - fp).max(1e-9) / (1.0 - threats).max(1e-9)
+        };
+        let alert = scene.alert < alerts_with.clamp(0.0, 1.0) * factor;
+        let threshold = f64::from(self.definition().experiment().alert_threshold.value());
+        let score = if alert {
+            threshold + libm::floor(scene.score * (101.0 - threshold))
+        } else {
+            libm::floor(scene.score * threshold)
+        };
+        let sight = match (alert, threat) {
+            (true, false) => Sight::Seen(Label::FalsePositive),
+            (true, true) => Sight::Seen(Label::Correct),
+            (false, true) => Sight::Seen(Label::MissedThreat),
+            (false, false) => Sight::Nothing,
+        };
+        (RiskScore::new(score).ok(), sight)
+    }
+
+    /// Draws what a person says about an answer that was served, if anything.
+    pub(crate) fn label(
+        &self,
+        camera: &Camera,
+        answer: &Answer,
+        (variant, change): (Variant, &Change),
+        random: &mut impl Rng,
+    ) -> Option<Label> {
+        if answer.outcome.failed() {
+            return None;
+        }
+        let feedback = &self.scenario.feedback;
+        let factor = if variant == Variant::Treatment { feedback.treatment_factor } else { 1.0 };
+        let spoken = self.label_chance * factor;
+        let said: f64 = random.random();
+        // Most answers are never labelled, whatever the label would be.
+        if said >= spoken * feedback.false_positive_factor.max(1.0) {
+            return None;
+        }
+        let label = match answer.sight {
+            Sight::Nothing => return None,
+            Sight::Seen(label) => label,
+            Sight::Unscored => {
+                let (fp, missed) = labels_of(camera, variant, change);
+                let kind: f64 = random.random();
+                if kind < fp {
+                    Label::FalsePositive
+                } else if kind < fp + missed {
+                    Label::MissedThreat
+                } else {
+                    Label::Correct
+                }
+            }
+        };
+        let of_kind =
+            if label == Label::FalsePositive { feedback.false_positive_factor } else { 1.0 };
+        (said < spoken * of_kind).then_some(label)
+    }
+
+    /// Draws how long a label takes, in milliseconds.
+    pub(crate) fn label_delay_ms(&self, random: &mut impl Rng) -> f64 {
+        let delay = self.scenario.feedback.delay_minutes;
+        let noise: f64 = StandardNormal.sample(random);
+        delay.median * exp(delay.log_sd * noise) * crate::traffic::MINUTE_MS
+    }
+}
+
+/// The false positives and missed threats among the labels of a camera.
+fn labels_of(camera: &Camera, variant: Variant, change: &Change) -> (f64, f64) {
+    let points = if variant == Variant::Treatment { change.points } else { PerRate::default() };
+    let fp = (camera.today.fp + points.fp).clamp(0.0, 1.0);
+    let missed = (camera.today.missed_threat + points.missed_threat).clamp(0.0, 1.0 - fp);
+    (fp, missed)
+}

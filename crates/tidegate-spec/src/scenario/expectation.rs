@@ -1,0 +1,119 @@
+//! What a scenario must come to.
+
+use std::fmt;
+
+use crate::fields::Fields;
+
+/// A bound on what was measured over all runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expectation {
+    /// Its key in the file.
+    pub name: &'static str,
+    /// What is measured.
+    pub measure: Measure,
+    /// Which way.
+    pub bound: Bound,
+    /// How much.
+    pub value: f64,
+}
+
+/// Which way a bound goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// At least this.
+    Min,
+    /// At most this.
+    Max,
+}
+
+/// Something measured over all runs of a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// The share of runs that were rolled back.
+    RolledBackShare,
+    /// The share of runs in which the treatment proved itself.
+    PromotedShare,
+    /// The share of runs that came to no decision.
+    InconclusiveShare,
+    /// The share of runs in which a camera ever got the treatment.
+    ExposedShare,
+    /// Hours from the start of the phase to a rollback: this quantile of the rolled back runs.
+    HoursToRollback(Quantile),
+    /// Analyses by the treatment before a rollback: this quantile of the rolled back runs.
+    TreatmentAnalyses(Quantile),
+    /// Analyses by the treatment while it did harm: this quantile of all runs.
+    HarmedAnalyses(Quantile),
+}
+
+/// A quantile that may be bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantile {
+    /// Half of the runs.
+    Median,
+    /// 95 % of the runs.
+    P95,
+}
+
+impl Quantile {
+    /// The part of the runs at or below it.
+    pub const fn part(self) -> f64 {
+        match self {
+            Self::Median => 0.5,
+            Self::P95 => 0.95,
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Min => "≥",
+            Self::Max => "≤",
+        })
+    }
+}
+
+const KNOWN: [(&str, Measure, Bound); 15] = [
+    ("rolled_back_share_min", Measure::RolledBackShare, Bound::Min),
+    ("rolled_back_share_max", Measure::RolledBackShare, Bound::Max),
+    ("false_rollback_share_max", Measure::RolledBackShare, Bound::Max),
+    ("promoted_share_min", Measure::PromotedShare, Bound::Min),
+    ("promoted_share_max", Measure::PromotedShare, Bound::Max),
+    ("inconclusive_share_min", Measure::InconclusiveShare, Bound::Min),
+    ("inconclusive_share_max", Measure::InconclusiveShare, Bound::Max),
+    ("exposed_share_min", Measure::ExposedShare, Bound::Min),
+    ("exposed_share_max", Measure::ExposedShare, Bound::Max),
+    ("hours_to_rollback_median_max", Measure::HoursToRollback(Quantile::Median), Bound::Max),
+    ("hours_to_rollback_p95_max", Measure::HoursToRollback(Quantile::P95), Bound::Max),
+    (
+        "treatment_analyses_before_rollback_median_max",
+        Measure::TreatmentAnalyses(Quantile::Median),
+        Bound::Max,
+    ),
+    (
+        "treatment_analyses_before_rollback_p95_max",
+        Measure::TreatmentAnalyses(Quantile::P95),
+        Bound::Max,
+    ),
+    ("harmed_analyses_median_max", Measure::HarmedAnalyses(Quantile::Median), Bound::Max),
+    ("harmed_analyses_p95_max", Measure::HarmedAnalyses(Quantile::P95), Bound::Max),
+];
+
+pub(super) fn read(fields: &mut Fields<'_>) -> Vec<Expectation> {
+    let mut expectations = Vec::new();
+    for (name, measure, bound) in KNOWN {
+        let range = match measure {
+            Measure::RolledBackShare
+            | Measure::PromotedShare
+            | Measure::InconclusiveShare
+            | Measure::ExposedShare => 0.0..=1.0,
+            Measure::HoursToRollback(_)
+            | Measure::TreatmentAnalyses(_)
+            | Measure::HarmedAnalyses(_) => 0.0..=1e12,
+        };
+        if let Some(value) = fields.real(name, &range) {
+            expectations.push(Expectation { name, measure, bound, value });
+        }
+    }
+    expectations
+}

@@ -1,0 +1,188 @@
+//! `tidegate tune`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use serde::Serialize;
+use tidegate_sim::report::{self, Sweep};
+use tidegate_sim::sweep::{Objective as Cost, Point, harmless_twin, is_same_world, mark};
+use tidegate_sim::{Outcome, World};
+use tidegate_spec::ScenarioFile;
+use tidegate_spec::scenario::{Scenario, Setting, Variation, cells};
+
+use crate::args::{Format, Objective, TuneArgs};
+use crate::failure::Failure;
+use crate::simulate::table::aligned;
+use crate::simulate::{
+    Pool, Progress, Simulated, files, read_files, say_speed, simulate, world_of,
+};
+
+/// The last line of the JSON answer.
+#[derive(Serialize)]
+struct Recommended<'a> {
+    recommended: &'a [String],
+    experiment: &'a str,
+}
+
+/// One setting with the worlds it leads to.
+struct Cell {
+    settings: Vec<Setting>,
+    harmful: Vec<World>,
+    /// Each harmless world once, however many scenarios share it.
+    harmless: Vec<World>,
+    /// The experiment of the first scenario, for its owner to take.
+    toml: String,
+}
+
+pub(crate) fn run(args: &TuneArgs, out: &mut impl Write) -> Result<(), Failure> {
+    let files = read_files(&args.paths)?;
+    let settings = cells(&args.vary).map_err(|fault| Failure::BadInput(fault.to_string()))?;
+    let cells: Result<Vec<Cell>, Failure> =
+        settings.into_iter().map(|settings| Cell::new(&files, settings, args)).collect();
+    let cells = cells?;
+    let (mut points, seconds) = simulate_all(&cells, args)?;
+    let objective = match args.objective {
+        Objective::Harm => Cost::Harm,
+        Objective::Hours => Cost::Hours,
+        Objective::Missed => Cost::Missed,
+    };
+    mark(&mut points, objective, args.false_rollback_max.value());
+    let best = points.iter().position(|point| point.recommended).unwrap_or(0);
+    let toml = &cells[best].toml;
+    let lines: Result<Vec<String>, _> = points.iter().map(serde_json::to_string).collect();
+    let mut lines = lines.map_err(io::Error::from)?;
+    let recommended = Recommended { recommended: &points[best].settings, experiment: toml };
+    lines.push(serde_json::to_string(&recommended).map_err(io::Error::from)?);
+    match args.format {
+        Format::Json => lines.iter().try_for_each(|line| writeln!(out, "{line}"))?,
+        Format::Text => text(&points, best, args, toml, out)?,
+    }
+    if let Some(folder) = &args.report {
+        let varied = args.vary.first().map_or("", Variation::path);
+        let sweep = Sweep { points: &points, objective, varied, toml };
+        files::write_sweep(folder, &sweep, &lines, &csv(&points))?;
+    }
+    say_speed(&seconds);
+    Ok(())
+}
+
+impl Cell {
+    fn new(
+        files: &[(PathBuf, ScenarioFile)],
+        settings: Vec<Setting>,
+        args: &TuneArgs,
+    ) -> Result<Self, Failure> {
+        let (mut harmful, mut twins) = (Vec::new(), Vec::<Scenario>::new());
+        let mut toml = None;
+        for (path, file) in files {
+            let invalid = |source| Failure::Invalid { path: path.clone(), source };
+            let mut file = file.clone();
+            for setting in &settings {
+                file.set(setting);
+            }
+            for scenario in file.scenarios().map_err(invalid)? {
+                if scenario.treatment.harms().next().is_none() {
+                    let text = format!(
+                        "{}: the treatment does no harm, allowed: scenarios with harm to stop",
+                        scenario.name
+                    );
+                    return Err(Failure::BadInput(text));
+                }
+                toml.get_or_insert_with(|| scenario.experiment.to_toml());
+                let twin = harmless_twin(&scenario);
+                if !twins.iter().any(|other| is_same_world(other, &twin)) {
+                    twins.push(twin);
+                }
+                harmful.push(world_of(scenario, &args.sampling)?);
+            }
+        }
+        let harmless: Result<Vec<World>, Failure> =
+            twins.into_iter().map(|twin| world_of(twin, &args.sampling)).collect();
+        Ok(Self { settings, harmful, harmless: harmless?, toml: toml.unwrap_or_default() })
+    }
+}
+
+fn simulate_all(cells: &[Cell], args: &TuneArgs) -> Result<(Vec<Point>, Vec<Simulated>), Failure> {
+    let pool = Pool::new(args.sampling.threads)?;
+    let worlds = || cells.iter().flat_map(|cell| cell.harmful.iter().chain(&cell.harmless));
+    let progress = Progress::new(worlds().map(|world| u64::from(world.scenario().runs)).sum());
+    let (mut points, mut done) = (Vec::new(), Vec::new());
+    for cell in cells {
+        let shown: Vec<String> = cell.settings.iter().map(ToString::to_string).collect();
+        progress.say(&shown.join(", "));
+        let all = |worlds: &[World]| -> Vec<Simulated> {
+            let one = |world: &World| simulate(&pool, &progress, PathBuf::new(), world.clone());
+            worlds.iter().map(one).collect()
+        };
+        let (harmful, harmless) = (all(&cell.harmful), all(&cell.harmless));
+        let with_world: Vec<(&World, &[Outcome])> =
+            harmful.iter().map(|s| (&s.world, s.outcomes.as_slice())).collect();
+        let outcomes: Vec<&[Outcome]> = harmless.iter().map(|s| s.outcomes.as_slice()).collect();
+        let first = cell.settings.first().and_then(Setting::number);
+        points.push(Point::new(shown, first, &with_world, &outcomes));
+        done.extend(harmful.into_iter().chain(harmless));
+    }
+    progress.finish();
+    Ok((points, done))
+}
+
+fn text(
+    points: &[Point],
+    best: usize,
+    args: &TuneArgs,
+    toml: &str,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let titles = [
+        "setting",
+        "harmless rolled back",
+        "95 % interval",
+        "harm rolled back",
+        "hours",
+        "harmed analyses",
+        "",
+    ];
+    let row = |point: &Point| {
+        vec![
+            point.settings.join(" "),
+            report::percent(point.false_rollback_share),
+            point.false_rollback_interval.map(report::percent).join(" – "),
+            report::percent(point.rolled_back_share),
+            format!("{:.1}", point.hours_mean),
+            format!("{:.0}", point.harmed_analyses_mean),
+            report::mark(point).to_owned(),
+        ]
+    };
+    writeln!(out, "{}", aligned(&titles, &[0, 6], points.iter().map(row)))?;
+    writeln!(out, "* on the Pareto front; ← recommended: {}", points[best].settings.join(" "))?;
+    let allowed = args.false_rollback_max.value();
+    if points[best].false_rollback_interval[1] > allowed {
+        writeln!(
+            out,
+            "! no setting is sure to roll back at most {} of harmless rollouts; more --runs may show one",
+            report::percent(allowed)
+        )?;
+    }
+    writeln!(out, "\n{toml}")
+}
+
+fn csv(points: &[Point]) -> String {
+    let mut text =
+        "settings,false_rollback_share,rolled_back_share,hours_mean,harmed_analyses_mean,\
+        on_front,recommended\n"
+            .to_owned();
+    for point in points {
+        let fields = [
+            files::quoted(&point.settings.join(" ")),
+            point.false_rollback_share.to_string(),
+            point.rolled_back_share.to_string(),
+            point.hours_mean.to_string(),
+            point.harmed_analyses_mean.to_string(),
+            point.on_front.to_string(),
+            point.recommended.to_string(),
+        ];
+        text.push_str(&fields.join(","));
+        text.push('\n');
+    }
+    text
+}
