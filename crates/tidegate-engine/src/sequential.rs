@@ -175,10 +175,13 @@ impl<'a> Context<'a> {
     fn judgement(&self, measure: &Measure) -> Judgement {
         let evidence = measure.evidence();
         let change = measure.estimate.and_then(|estimate| self.change(measure, &estimate));
-        let verdict = match change {
+        let bounded = change.map(|change| self.bounded(measure, &change));
+        let verdict = match bounded {
             _ if self.fails(measure, evidence) => Verdict::Fail,
+            // Harm that is there for certain, and for certain within the limit, is what the owner allows.
+            Some(Verdict::Pass) => Verdict::Pass,
             _ if evidence.value() >= ALARM => Verdict::Alarm,
-            Some(change) => self.bounded(measure, &change),
+            Some(bounded) => bounded,
             None => Verdict::Inconclusive,
         };
         Judgement {

@@ -40,7 +40,8 @@ impl Arrivals {
         let total: f64 = weights.iter().sum();
         let mean = fleet.analyses_per_camera_day * total / DAY_MS;
         let rate = |minute: usize| {
-            let turn = (minute as f64 + 0.5) / MINUTES as f64 - 0.25;
+            let hour = fleet.start_hour + (minute as f64 + 0.5) / 60.0;
+            let turn = (hour - 6.0) / 24.0;
             mean * (1.0 + fleet.diurnal_amplitude * sin(turn * core::f64::consts::TAU))
         };
         let rates = (0..MINUTES).map(rate).collect();
@@ -141,6 +142,7 @@ mod tests {
             drift_share: 0.2,
             latency_log_sd: 0.2,
             diurnal_amplitude: 0.6,
+            start_hour: 0.0,
             bursts: None,
         }
     }

@@ -72,8 +72,10 @@ pub struct Fleet {
     pub drift_share: f64,
     /// Standard deviation of the logarithm of a camera's usual latency.
     pub latency_log_sd: f64,
-    /// Traffic is `1 + amplitude * sin` of the hour: least at midnight, most at noon.
+    /// Traffic is `1 + amplitude * sin` of the hour of the day: least at midnight, most at noon.
     pub diurnal_amplitude: f64,
+    /// The hour of the day at which the rollout starts.
+    pub start_hour: f64,
     /// Stretches in which one camera sees far more than usual.
     pub bursts: Option<Bursts>,
 }
@@ -406,6 +408,7 @@ fn read_fleet(fields: &mut Fields<'_>) -> Fleet {
         drift_share: fields.real("drift_share", &SHARE).unwrap_or(0.2),
         latency_log_sd: fields.real("latency_log_sd", &LOG_SD).unwrap_or(0.2),
         diurnal_amplitude: fields.real("diurnal_amplitude", &SHARE).unwrap_or(0.6),
+        start_hour: fields.real("start_hour", &(0.0..=24.0)).unwrap_or(6.0),
         bursts,
     }
 }
