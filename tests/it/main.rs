@@ -9,5 +9,6 @@ mod hostile;
 mod readme;
 mod recordings;
 mod replay;
+mod simulate;
 mod statistics;
 mod tidy;

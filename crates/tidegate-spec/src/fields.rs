@@ -99,7 +99,10 @@ impl<'a> Fields<'a> {
 
     /// The value of `key`, if it is there.
     pub fn value(&mut self, key: &'static str) -> Option<&'a Value> {
-        self.known.push(key);
+        // A key may be asked for twice: whether it is there, and what it holds.
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.table.get(key)
     }
 

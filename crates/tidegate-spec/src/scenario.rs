@@ -293,9 +293,10 @@ fn resolve(table: &mut Table) {
     let Some(experiment) = table.get_mut("experiment").and_then(Value::as_table_mut) else {
         return;
     };
-    let name = experiment.get("preset").and_then(Value::as_str);
-    let preset = Preset::ALL.iter().find(|(preset, _)| name == Some(preset));
-    if let Some((_, preset)) = preset {
+    if let Some(name) = experiment.get("preset") {
+        let found = Preset::ALL.iter().find(|(preset, _)| name.as_str() == Some(preset));
+        // Where the name is wrong, one that is right stands in for it, so that only the name is a fault.
+        let preset = found.map_or(Preset::Production, |(_, preset)| *preset);
         let printed = preset.file().to_toml();
         let mut filled: Table = toml::from_str(&printed).expect("printed TOML is valid");
         overlay(&mut filled, experiment);
@@ -352,6 +353,8 @@ fn read_scenario(fields: &mut Fields<'_>) -> Option<Scenario> {
     let feedback = fields.table("feedback", read_feedback);
     let faults = fields.table("faults", read_faults);
     let expect = fields.table("expect", expectation::read);
+    // Read before all else, and known here for who looks for it.
+    fields.value("grid");
     let experiment = experiment?;
     let cameras_max = experiment.definition.experiment().bounds.cameras_max;
     if fleet.cameras as usize > cameras_max {
