@@ -52,10 +52,12 @@ fn check(kind: &'static str, text: &str) -> Result<(), InvalidId> {
         IdFault::Empty
     } else if text.len() > limits::ID_LEN_MAX {
         IdFault::TooLong(text.len())
-    } else if let Some(character) = text.chars().find(|c| !is_allowed(*c)) {
-        IdFault::Character(character)
-    } else {
+    } else if text.bytes().all(|byte| is_allowed(byte.into())) {
+        // The usual case: a byte beyond ASCII is no allowed character of its own either.
         return Ok(());
+    } else {
+        let character = text.chars().find(|character| !is_allowed(*character));
+        IdFault::Character(character.unwrap_or_default())
     };
     let shown = text.chars().take(40).flat_map(char::escape_default).collect();
     Err(InvalidId { kind, shown, fault })

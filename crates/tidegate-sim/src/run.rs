@@ -508,3 +508,6 @@ impl<'a, O: Observer> Run<'a, O> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -540,3 +540,64 @@ fn read_faults(fields: &mut Fields<'_>) -> WorldFaults {
         clock_jumps: clock_jumps.unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_effect_is_there_from_its_hour_and_grows_until_its_end() {
+        let effect = |from_hour, until_hour| Effect { change: 1.0, from_hour, until_hour };
+        assert_eq!(effect(None, None).strength(None).to_bits(), 1.0_f64.to_bits());
+        let step = effect(Some(24.0), None);
+        let drift = effect(Some(24.0), Some(32.0));
+        for (hour, at_once, by_degrees) in [
+            (None, 0.0, 0.0),
+            (Some(23.9), 0.0, 0.0),
+            (Some(24.0), 1.0, 0.0),
+            (Some(26.0), 1.0, 0.25),
+            (Some(40.0), 1.0, 1.0),
+        ] {
+            let found = [step, drift].map(|effect| effect.strength(hour).to_bits());
+            assert_eq!(found, [at_once, by_degrees].map(f64::to_bits), "{hour:?}");
+        }
+    }
+
+    #[test]
+    fn a_preset_lies_below_the_experiments_own_settings() {
+        let text = "[experiment]\npreset = \"cot_vs_current\"\nguardrails.alpha = 0.2\n\
+            [shadow]\nhours = 7\n[grid]\n\"fleet.cameras\" = [5, 6]\n\"ab.duration_hours\" = [1.0]\n";
+        let scenarios = ScenarioFile::parse(text).unwrap().scenarios().unwrap();
+        let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "scenario[ab.duration_hours=1.0,fleet.cameras=5]",
+                "scenario[ab.duration_hours=1.0,fleet.cameras=6]"
+            ]
+        );
+        let experiment = scenarios[1].experiment.definition.experiment();
+        assert_eq!(experiment.treatment.as_str(), "reasoning_enabled");
+        assert!((experiment.guardrails.alpha.value() - 0.2).abs() < 1e-12);
+        assert!((experiment.shadow.duration.hours() - 7.0).abs() < 1e-9);
+        assert!((experiment.ab.duration.hours() - 1.0).abs() < 1e-9);
+        assert_eq!(scenarios[1].fleet.cameras, 6);
+    }
+
+    #[test]
+    fn variations_are_lists_and_ranges() {
+        let values = |text: &str| {
+            let variation: Variation = text.parse().unwrap();
+            let cells = cells(&[variation]).unwrap();
+            cells.iter().map(|cell| cell[0].to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(values("a.b=1,x,true"), ["a.b=1", "a.b=x", "a.b=true"]);
+        assert_eq!(values("a=0.02..0.05:0.01"), ["a=0.02", "a=0.03", "a=0.04", "a=0.05"]);
+        assert_eq!(values("a=5..4:-0.5"), ["a=5.0", "a=4.5", "a=4.0"]);
+        for wrong in
+            ["a", "=1", "a..b=1", "a=1..2", "a=1..2:0", "a=1..2:-1", "a=x..2:1", "a=0..1e9:1"]
+        {
+            assert!(wrong.parse::<Variation>().is_err(), "{wrong}");
+        }
+    }
+}

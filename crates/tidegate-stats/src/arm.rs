@@ -72,11 +72,12 @@ impl Cameras {
         if trials == 0 {
             return Ok(());
         }
-        within("events", events as f64, &(0.0..=trials as f64))?;
+        let (m, n) = (trials as f64, events as f64);
+        within("events", n, &(0.0..=m))?;
         within("offset", offset, &FINITE)?;
         let discount = discount(trials, correlation);
-        let weight = trials as f64 * discount;
-        self.push(weight, events as f64 / trials as f64 - offset);
+        let weight = m * discount;
+        self.push(weight, n / m - offset);
         self.trials += trials;
         self.events += events;
         self.trial_factors += weight * discount;
