@@ -16,6 +16,10 @@ bench-once:
 bench:
     cargo bench -p benches
 
+# An hour on two cores: every scenario, and the design's tables, with their own numbers of runs.
+nightly:
+    cargo run --release -- simulate scenarios scenarios/design --rule sequential
+
 deny:
     cargo deny check
 

@@ -1,24 +1,44 @@
-//! The README's first command prints what the README says it prints.
+//! The README's commands print what the README says they print.
 
 use crate::command::run;
 
 #[test]
-fn the_first_command_prints_what_the_readme_shows() {
+fn the_commands_print_what_the_readme_shows() {
     let readme = std::fs::read_to_string(system_tests::repository("README.md")).unwrap();
-    let command = readme.lines().find(|line| line.starts_with("cargo run --release -- ")).unwrap();
-    let arguments: Vec<String> = command["cargo run --release -- ".len()..]
-        .split_whitespace()
-        .map(|word| {
-            if word.starts_with("scenarios/") {
-                system_tests::repository(word).to_str().unwrap().to_owned()
-            } else {
-                word.to_owned()
-            }
-        })
-        .collect();
-    let shown = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
-    let trimmed = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
-    assert_eq!(trimmed(&run(&arguments).out), trimmed(shown));
+    let commands = readme.lines().filter_map(|line| line.strip_prefix("cargo run --release -- "));
+    let shown = readme.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let mut seen = 0;
+    for (command, shown) in commands.zip(shown) {
+        let path = |word: &str| system_tests::repository(word).to_str().unwrap().to_owned();
+        let arguments: Vec<String> = command
+            .split_whitespace()
+            .map(|word| if word.starts_with("scenarios/") { path(word) } else { word.to_owned() })
+            .collect();
+        let trimmed = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+        assert_eq!(trimmed(&run(&arguments).out), trimmed(shown), "{command}");
+        seen += 1;
+    }
+    assert_eq!(seen, 2);
+}
+
+#[test]
+fn the_scenario_in_the_guide_is_valid_with_every_hint_uncommented() {
+    let guide = std::fs::read_to_string(system_tests::repository("docs/simulator.md")).unwrap();
+    let sample = guide.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    tidegate_spec::ScenarioFile::parse(sample).unwrap();
+    let mut hints = 0;
+    for hint in sample.lines().filter_map(|line| line.strip_prefix("# ")) {
+        if !hint.contains(" = ") || hint.starts_with('"') {
+            continue;
+        }
+        // One hint at a time, as some are of the same key; scores come with what needs them.
+        let changed = sample.replace(&format!("# {hint}"), hint);
+        assert_ne!(changed, sample);
+        let read = tidegate_spec::ScenarioFile::parse(&changed);
+        assert!(read.is_ok(), "{hint}: {}", read.unwrap_err());
+        hints += 1;
+    }
+    assert!(hints >= 15, "{hints}");
 }
 
 #[test]

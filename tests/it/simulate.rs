@@ -150,6 +150,27 @@ fn a_scenario_is_refused_with_every_fault_at_once() {
 }
 
 #[test]
+fn a_setting_that_is_varied_wins_over_the_grid_and_the_shadows_hours() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grid.toml");
+    let text = "[experiment]\npreset = \"production\"\n[fleet]\ncameras = 4\n[shadow]\nhours = 30\n\
+        [treatment]\nerror_rate_change = 0.5\n[grid]\n\"guardrails.rule\" = [\"sequential\"]\n";
+    std::fs::write(&path, text).unwrap();
+    let ran = simulate(&path, &["--runs", "1", "--rule", "threshold"]);
+    assert_eq!(lines(&ran)[0]["rule"], "threshold");
+    let path = path.to_str().unwrap();
+    let vary = "shadow.duration_hours=6..12:6";
+    let ran = run(&["tune", path, "--vary", vary, "--runs", "2", "--format", "json"]);
+    let last = lines(&ran).pop().unwrap();
+    let hours = last["recommended"][0].as_str().unwrap().split('=').nth(1).unwrap();
+    let experiment = last["experiment"].as_str().unwrap();
+    assert!(experiment.contains(&format!("duration_hours = {hours}.0")), "{experiment}");
+    // What the world is cannot be recommended.
+    let ran = run(&["tune", path, "--vary", "fleet.cameras=4,5", "--runs", "2"]);
+    assert!(ran.out.contains("nothing is recommended: fleet.cameras"), "{}", ran.out);
+}
+
+#[test]
 fn the_designs_tables_are_scenarios_too() {
     let folder = scenario("design");
     let mut cells = 0;
@@ -194,10 +215,7 @@ fn tuning_ends_in_an_experiment_that_the_settings_are_in() {
     let experiment = tidegate_spec::ExperimentFile::parse(text).unwrap();
     let guardrails = experiment.definition.experiment().guardrails;
     let settings = [
-        format!(
-            "guardrails.max_latency_increase_pct={:?}",
-            guardrails.max_latency_increase.value()
-        ),
+        format!("guardrails.max_latency_increase_pct={}", guardrails.max_latency_increase.value()),
         format!("guardrails.min_samples={}", guardrails.min_samples),
     ];
     assert_eq!(last["recommended"], serde_json::json!(settings));

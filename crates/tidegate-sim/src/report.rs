@@ -31,8 +31,8 @@ pub struct Sweep<'a> {
     pub objective: Objective,
     /// The path of the first varied setting.
     pub varied: &'a str,
-    /// The recommended experiment.
-    pub toml: &'a str,
+    /// The recommended experiment; none where a sweep varied the world.
+    pub toml: Option<&'a str>,
 }
 
 /// Why a report cannot be made.
@@ -79,7 +79,7 @@ struct Line {
 struct SweepView {
     charts: Vec<Chart>,
     rows: Vec<Row>,
-    toml: String,
+    toml: Option<String>,
 }
 
 struct Row {
@@ -156,9 +156,11 @@ pub fn expected(summary: &Summary) -> String {
 
 /// An expectation in a sentence.
 pub fn sentence(summary: &Summary, judged: &Judged) -> String {
-    let Judged { name, bound, way, .. } = judged;
+    let Judged { name, bound, wanted, .. } = judged;
+    let way = wanted.bound;
     let Some((measured, [low, high])) = judged.measured.zip(judged.interval) else {
-        return format!("{name}: FAILED, no run was rolled back");
+        let failed = if judged.verdict == Met::Failed { "FAILED, " } else { "" };
+        return format!("{name}: {failed}no run was rolled back");
     };
     let digits = if name.contains("share") { 4 } else { 1 };
     let what = format!(
@@ -222,7 +224,7 @@ fn view(sweep: &Sweep<'_>) -> Result<SweepView, ReportError> {
     Ok(SweepView {
         charts: chart::sweep(sweep)?,
         rows: sweep.points.iter().map(row).collect(),
-        toml: sweep.toml.to_owned(),
+        toml: sweep.toml.map(str::to_owned),
     })
 }
 

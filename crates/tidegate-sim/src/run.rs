@@ -152,8 +152,11 @@ impl<'a, O: Observer> Run<'a, O> {
         let live: Vec<bool> =
             cameras.iter().map(|_| fault_random.random::<f64>() >= dead).collect();
         let experiment = world.definition().experiment();
+        // An extension doubles the test, and a clock that goes back makes everything last longer.
+        let jumps = scenario.faults.clock_jumps.iter().map(|jump| jump.minutes.abs() / 60.0);
         let until = experiment.shadow.duration.hours() * SHADOW_TIMES
-            + experiment.ab.duration.hours() * 2.0;
+            + experiment.ab.duration.hours() * 2.0
+            + jumps.sum::<f64>();
         let arrivals = Arrivals::draw(&scenario.fleet, &live, until * HOUR_MS, &mut random);
         let rollout = Rollout::new(world.definition().clone());
         let mut at: Vec<f64> =
@@ -251,11 +254,21 @@ impl<'a, O: Observer> Run<'a, O> {
             let shown = Timestamp::from_ms(at_ms as i64);
             return shown.unwrap_or(Timestamp::EPOCH).max(self.rollout.lifecycle().now);
         }
-        let past = jumps.iter().filter(|jump| jump.hour * HOUR_MS <= at_ms);
-        let offset: f64 = past.map(|jump| jump.minutes * MINUTE_MS).sum();
         #[expect(clippy::cast_possible_truncation, reason = "within the years a scenario may last")]
-        let shown = Timestamp::from_ms((at_ms + offset).max(0.0) as i64);
+        let shown = Timestamp::from_ms((at_ms + self.clock_offset(at_ms)).max(0.0) as i64);
         shown.unwrap_or(Timestamp::EPOCH).max(self.rollout.lifecycle().now)
+    }
+
+    /// By how much the clock is off, in milliseconds.
+    fn clock_offset(&self, at_ms: f64) -> f64 {
+        let jumps = &self.world.scenario().faults.clock_jumps;
+        let past = jumps.iter().filter(|jump| jump.hour * HOUR_MS <= at_ms);
+        past.map(|jump| jump.minutes * MINUTE_MS).sum()
+    }
+
+    /// The world's time at which the clock shows a deadline.
+    fn world_time(&self, deadline: Timestamp) -> f64 {
+        (deadline.ms() as f64 - self.clock_offset(self.now)).max(self.now)
     }
 
     /// Hands in the ticks that are due until `at_ms`; tells whether there were any.
@@ -266,7 +279,7 @@ impl<'a, O: Observer> Run<'a, O> {
             self.close_shut_gate(at_ms);
             return self.ending.is_some();
         };
-        self.now = self.now.max(deadline.ms() as f64).min(at_ms);
+        self.now = self.world_time(deadline).min(at_ms);
         self.restart_if_due();
         self.apply(deadline, Event::Tick);
         true
@@ -279,7 +292,7 @@ impl<'a, O: Observer> Run<'a, O> {
             self.ending = Some(if shut { Ending::GateShut } else { Ending::Inconclusive });
             return false;
         };
-        self.now = self.now.max(deadline.ms() as f64);
+        self.now = self.world_time(deadline);
         self.apply(deadline, Event::Tick);
         true
     }
@@ -287,7 +300,7 @@ impl<'a, O: Observer> Run<'a, O> {
     fn close_shut_gate(&mut self, at_ms: f64) {
         let shadow = self.world.definition().experiment().shadow.duration.hours();
         let waits = self.rollout.lifecycle().state.phase == Phase::Shadow;
-        if waits && at_ms > shadow * SHADOW_TIMES * HOUR_MS {
+        if waits && self.shell_time(at_ms).ms() as f64 > shadow * SHADOW_TIMES * HOUR_MS {
             self.ending = Some(Ending::GateShut);
         }
     }

@@ -80,15 +80,16 @@ pub struct Judged {
     pub name: &'static str,
     /// What it asked for.
     pub bound: f64,
+    /// Which way and what.
+    #[serde(skip)]
+    pub wanted: Expectation,
     /// What was measured; nothing where no run has it.
     pub measured: Option<f64>,
-    /// The 95 % Monte-Carlo interval: Clopper and Pearson's for shares, of order statistics for quantiles.
+    /// The 95 % Monte-Carlo interval: Clopper and Pearson's for shares, of order
+    /// statistics for quantiles; an end that nothing bounds is null in JSON.
     pub interval: Option<[f64; 2]>,
     /// Whether it came true.
     pub verdict: Met,
-    /// Which way the bound goes.
-    #[serde(skip)]
-    pub way: Bound,
 }
 
 /// Whether an expectation came true.
@@ -189,6 +190,13 @@ impl Sample<'_> {
         values
     }
 
+    fn is_seldom_rolled_back(&self) -> bool {
+        let count = self.outcomes.iter().filter(|outcome| outcome.is_rolled_back()).count() as u64;
+        let share = Proportion::new(count, self.outcomes.len() as u64);
+        let interval = share.and_then(|share| share.clopper_pearson(INTERVAL_ALPHA));
+        interval.is_ok_and(|interval| interval.high < 0.5)
+    }
+
     fn judge(&self, wanted: &Expectation) -> Judged {
         let share = |is: &dyn Fn(&Outcome) -> bool| {
             let count = self.outcomes.iter().filter(|outcome| is(outcome)).count() as u64;
@@ -213,21 +221,21 @@ impl Sample<'_> {
             }
         };
         let verdict = match (found, wanted.bound) {
-            // Of runs that were never rolled back nothing was measured.
-            (None, _) => Met::Failed,
+            // Nothing is measured of runs that are not rolled back; it fails where most of them are not.
+            (None, _) if self.is_seldom_rolled_back() => Met::Failed,
             (Some((_, [low, _])), Bound::Min) if low >= wanted.value => Met::Met,
             (Some((_, [_, high])), Bound::Min) if high < wanted.value => Met::Failed,
             (Some((_, [_, high])), Bound::Max) if high <= wanted.value => Met::Met,
             (Some((_, [low, _])), Bound::Max) if low > wanted.value => Met::Failed,
-            (Some(_), _) => Met::TooFewRuns,
+            (Some(_) | None, _) => Met::TooFewRuns,
         };
         Judged {
             name: wanted.name,
             bound: wanted.value,
+            wanted: *wanted,
             measured: found.map(|(measured, _)| measured),
             interval: found.map(|(_, interval)| interval),
             verdict,
-            way: wanted.bound,
         }
     }
 }
@@ -240,13 +248,32 @@ pub(crate) fn quantile(sorted: &[f64], part: f64) -> Option<f64> {
     sorted.get(index.min(sorted.len().saturating_sub(1))).copied()
 }
 
-/// The 95 % interval of a quantile: the number of values below it is binomial, here taken as normal.
+/// The 95 % interval of a quantile between two values that occurred: how many lie below it is binomial. An
+/// end that no value bounds is zero, as nothing measured is below, or infinite.
 fn quantile_interval(sorted: &[f64], part: f64) -> Option<[f64; 2]> {
-    let count = sorted.len() as f64;
-    let reach = 1.96 * (count * part * (1.0 - part)).sqrt();
-    let (low, high) = (part * count - reach, part * count + reach);
-    let at = |rank: f64| quantile(sorted, (rank / count).clamp(0.0, 1.0));
-    Some([at(low.floor())?, at(high.ceil())?])
+    let count = sorted.len() as u64;
+    // With k of all below, the part is within Clopper and Pearson's interval of k, or k is too rare.
+    let around =
+        |below: u64| Proportion::new(below, count).ok()?.clopper_pearson(INTERVAL_ALPHA).ok();
+    around(0)?;
+    let ranks = |is: &dyn Fn(u64) -> bool| -> u64 {
+        let (mut from, mut to) = (0, count + 1);
+        while from < to {
+            let middle = u64::midpoint(from, to);
+            if is(middle) { from = middle + 1 } else { to = middle }
+        }
+        from
+    };
+    // The most values that are too few to lie below, and the fewest that are too many.
+    let too_few = ranks(&|below| {
+        below <= count && around(below).is_some_and(|interval| interval.high <= part)
+    });
+    let too_many =
+        ranks(&|below| below <= count && around(below).is_some_and(|interval| interval.low < part));
+    let at = |rank: u64| usize::try_from(rank).ok().and_then(|rank| sorted.get(rank)).copied();
+    let low = too_few.checked_sub(1).and_then(at).unwrap_or(0.0);
+    let high = too_many.checked_sub(1).and_then(at).unwrap_or(f64::INFINITY);
+    Some([low, high])
 }
 
 #[cfg(test)]
@@ -260,7 +287,21 @@ mod tests {
         assert_eq!(quantile(&values, 0.5), Some(10.0));
         assert_eq!(quantile(&values, 0.95), Some(19.0));
         assert_eq!(quantile(&[], 0.5), None);
-        // 10 -+ 1.96 * sqrt(5) = 5.6 … 14.4.
-        assert_eq!(quantile_interval(&values, 0.5), Some([5.0, 15.0]));
+        assert_eq!(quantile_interval(&values, 0.5), Some([6.0, 15.0]));
+    }
+
+    #[test]
+    fn an_interval_of_a_quantile_has_an_end_only_where_a_value_bounds_it() {
+        // The median of 20 lies between the 6th and the 15th value: 2 P(B(20, ½) <= 5) = 4.1 %.
+        // Of five values nothing bounds it: 2 / 2^5 = 6.3 %; of six the outermost do: 2 / 2^6 = 3.1 %.
+        assert_eq!(quantile_interval(&[1.0, 2.0, 3.0, 4.0, 5.0], 0.5), Some([0.0, f64::INFINITY]));
+        let six = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        assert_eq!(quantile_interval(&six, 0.5), Some([1.0, 6.0]));
+        // 0.95^72 = 2.5 % is the chance that 72 values all lie below the 95 % point.
+        let below = |count: u32| {
+            let values: Vec<f64> = (1..=count).map(f64::from).collect();
+            quantile_interval(&values, 0.95).unwrap()[1].is_finite()
+        };
+        assert!(!below(71) && below(72));
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tidegate_spec::scenario::{Scenario, Treatment};
 use tidegate_stats::proportion::Proportion;
 
-use crate::outcome::Outcome;
+use crate::outcome::{Ending, Outcome, Stopper};
 use crate::world::World;
 
 /// The same world with a treatment that does exactly what the control does.
@@ -37,9 +37,9 @@ pub struct Point {
     pub settings: Vec<String>,
     /// The value of the first varied setting, where it is a number.
     pub first: Option<f64>,
-    /// The share of harmless rollouts that were rolled back, in the worst of the worlds.
+    /// The share of harmless rollouts that were rolled back for harm, in the worst of the worlds.
     pub false_rollback_share: f64,
-    /// Its exact 95 % Monte-Carlo interval.
+    /// Its exact 95 % Monte-Carlo interval; each end that of the worst of the worlds.
     pub false_rollback_interval: [f64; 2],
     /// The share of harmful rollouts that were rolled back, on average over the scenarios.
     pub rolled_back_share: f64,
@@ -102,21 +102,26 @@ impl Point {
             };
             mean(&mut harmful.iter().map(each))
         };
-        let rolled_back = |outcomes: &[Outcome]| {
-            outcomes.iter().filter(|outcome| outcome.is_rolled_back()).count() as u64
-        };
-        let worst = harmless
+        // A test that is rolled back at its end for want of proof was not taken for harmful.
+        let expired = Ending::RolledBack(Stopper::Expiry);
+        let stopped = |outcome: &&Outcome| outcome.is_rolled_back() && outcome.ending != expired;
+        let shares: Vec<Proportion> = harmless
             .iter()
             .filter_map(|outcomes| {
-                Proportion::new(rolled_back(outcomes), outcomes.len() as u64).ok()
+                let count = outcomes.iter().filter(stopped).count() as u64;
+                Proportion::new(count, outcomes.len() as u64).ok()
             })
-            .max_by(|a, b| a.value().total_cmp(&b.value()));
-        let interval = worst.and_then(|worst| worst.clopper_pearson(0.05).ok());
+            .collect();
+        let intervals = || shares.iter().filter_map(|share| share.clopper_pearson(0.05).ok());
+        let most = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);
         Self {
             settings,
             first,
-            false_rollback_share: worst.map_or(0.0, |worst| worst.value()),
-            false_rollback_interval: interval.map_or([0.0, 1.0], |found| [found.low, found.high]),
+            false_rollback_share: most(&mut shares.iter().map(Proportion::value)),
+            false_rollback_interval: [
+                most(&mut intervals().map(|interval| interval.low)),
+                most(&mut intervals().map(|interval| interval.high)),
+            ],
             rolled_back_share: over(&|_, outcome| f64::from(u8::from(outcome.is_rolled_back()))),
             hours_mean: over(&|world, outcome| {
                 let whole = world.definition().experiment().ab.duration.hours();
@@ -129,16 +134,20 @@ impl Point {
     }
 }
 
-/// Marks the Pareto front, and the setting to take: the least of the objective among those that roll back no
-/// more than `false_rollback_max` of the harmless rollouts, even at the upper end of the interval. Where there
-/// is none, the setting that rolls back the fewest harmless rollouts.
-pub fn mark(points: &mut [Point], objective: Objective, false_rollback_max: f64) {
+/// Marks the Pareto front: what no other setting beats.
+pub fn mark_front(points: &mut [Point], objective: Objective) {
     let found: Vec<(f64, f64)> =
         points.iter().map(|point| (point.false_rollback_share, objective.of(point))).collect();
     for (point, (share, cost)) in points.iter_mut().zip(&found) {
         let beaten = |(s, c): &(f64, f64)| s <= share && c <= cost && (s < share || c < cost);
         point.on_front = !found.iter().any(beaten);
     }
+}
+
+/// Marks the setting to take, and gives its place: the least of the objective among those that roll back no
+/// more than `false_rollback_max` of the harmless rollouts, even at the upper end of the interval. Where there
+/// is none, the setting that rolls back the fewest harmless rollouts.
+pub fn recommend(points: &mut [Point], objective: Objective, false_rollback_max: f64) -> usize {
     let allowed = |point: &Point| point.false_rollback_interval[1] <= false_rollback_max;
     // What is allowed comes first, and there the objective decides.
     let keys = |point: &Point| {
@@ -150,9 +159,11 @@ pub fn mark(points: &mut [Point], objective: Objective, false_rollback_max: f64)
         let (a, b) = (keys(&points[*a]), keys(&points[*b]));
         a.iter().zip(&b).map(order).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     });
-    if let Some(best) = best {
-        points[best].recommended = true;
+    let best = best.unwrap_or(0);
+    if let Some(point) = points.get_mut(best) {
+        point.recommended = true;
     }
+    best
 }
 
 #[cfg(test)]
@@ -177,11 +188,12 @@ mod tests {
     fn the_front_has_what_nothing_beats_and_the_best_allowed_is_recommended() {
         let mut points =
             [point(0.01, 900.0), point(0.03, 500.0), point(0.03, 600.0), point(0.2, 100.0)];
-        mark(&mut points, Objective::Harm, 0.05);
+        mark_front(&mut points, Objective::Harm);
+        assert_eq!(recommend(&mut points, Objective::Harm, 0.05), 1);
         assert_eq!(points.each_ref().map(|point| point.on_front), [true, true, false, true]);
         assert_eq!(points.each_ref().map(|point| point.recommended), [false, true, false, false]);
         // Where nothing is allowed, the least false rollbacks.
-        mark(&mut points[2..], Objective::Harm, 0.001);
+        assert_eq!(recommend(&mut points[2..], Objective::Harm, 0.001), 0);
         assert!(points[2].recommended && !points[3].recommended);
     }
 }

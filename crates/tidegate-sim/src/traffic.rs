@@ -18,6 +18,8 @@ pub(crate) struct Arrivals {
     rates: Vec<f64>,
     cameras: Option<WeightedAliasIndex<f64>>,
     at_ms: f64,
+    /// After this nothing arrives: the run has long ended.
+    until_ms: f64,
     minute: usize,
     /// What bursts add, the earliest last.
     extra: Vec<(f64, u32)>,
@@ -54,7 +56,8 @@ impl Arrivals {
             extra.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
         }
         let cameras = (total > 0.0).then(|| WeightedAliasIndex::new(weights).ok()).flatten();
-        let mut arrivals = Self { rates, cameras, at_ms: 0.0, minute: 0, extra, steady: None };
+        let mut arrivals =
+            Self { rates, cameras, at_ms: 0.0, until_ms, minute: 0, extra, steady: None };
         arrivals.advance(random);
         arrivals
     }
@@ -63,6 +66,7 @@ impl Arrivals {
     pub(crate) fn peek(&self) -> Option<(f64, u32)> {
         match (self.steady, self.extra.last()) {
             (Some(steady), Some(extra)) if extra.0 < steady.0 => Some(*extra),
+            (None, extra) => extra.copied(),
             (steady, _) => steady,
         }
     }
@@ -73,27 +77,31 @@ impl Arrivals {
             (Some(steady), Some(extra)) if extra.0 < steady.0 => {
                 self.extra.pop();
             }
-            _ => self.advance(random),
+            (None, _) => {
+                self.extra.pop();
+            }
+            (Some(_), _) => self.advance(random),
         }
     }
 
     fn advance(&mut self, random: &mut impl Rng) {
         let Some(cameras) = &self.cameras else { return };
         let mut needed: f64 = Exp1.sample(random);
-        loop {
+        self.steady = None;
+        while self.at_ms <= self.until_ms {
             let rate = self.rates[self.minute % MINUTES];
             let ends = (self.minute as f64 + 1.0) * MINUTE_MS;
             let room = (ends - self.at_ms) * rate;
             if needed <= room {
                 self.at_ms += needed / rate;
-                break;
+                let camera = u32::try_from(cameras.sample(random)).unwrap_or(0);
+                self.steady = Some((self.at_ms, camera));
+                return;
             }
             needed -= room;
             self.at_ms = ends;
             self.minute += 1;
         }
-        let camera = u32::try_from(cameras.sample(random)).unwrap_or(0);
-        self.steady = Some((self.at_ms, camera));
     }
 }
 

@@ -4,7 +4,7 @@ mod expectation;
 mod vary;
 
 use tidegate_engine::assignment::SplitMethod;
-use tidegate_engine::experiment::Definition;
+use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::id::CameraId;
 use tidegate_engine::limits;
 use toml::{Table, Value};
@@ -18,6 +18,8 @@ use crate::preset::Preset;
 
 /// Most runs of one scenario.
 pub const RUNS_MAX: u64 = 1_000_000;
+/// Most analyses one run may be expected to have.
+pub const ANALYSES_MAX: f64 = 1e8;
 /// Most scenarios one file may stand for.
 pub const CELLS_MAX: usize = 1_000;
 
@@ -255,9 +257,10 @@ impl ScenarioFile {
         Ok(file)
     }
 
-    /// Changes a setting for good, such as the rule.
+    /// Changes a setting for good, such as the rule; a grid no longer varies it.
     pub fn set(&mut self, setting: &Setting) {
         setting.apply(&mut self.table);
+        self.grid.retain(|variation| !setting.is_of(variation.path()));
     }
 
     /// Every scenario the file stands for: one, or one for each cell of its grid.
@@ -355,15 +358,9 @@ fn read_scenario(fields: &mut Fields<'_>) -> Option<Scenario> {
     let expect = fields.table("expect", expectation::read);
     // Read before all else, and known here for who looks for it.
     fields.value("grid");
+    check_labels(fields, &control, &treatment, &feedback);
     let experiment = experiment?;
-    let cameras_max = experiment.definition.experiment().bounds.cameras_max;
-    if fleet.cameras as usize > cameras_max {
-        let problem = format!(
-            "is {}, allowed: up to experiment.limits.cameras_max {cameras_max}",
-            fleet.cameras
-        );
-        fields.fault("fleet.cameras", problem);
-    }
+    check_size(fields, &fleet, experiment.definition.experiment());
     Some(Scenario {
         name,
         description,
@@ -377,6 +374,68 @@ fn read_scenario(fields: &mut Fields<'_>) -> Option<Scenario> {
         faults,
         expect,
     })
+}
+
+/// Notes what an experiment and a fleet do not agree on.
+fn check_size(fields: &mut Fields<'_>, fleet: &Fleet, experiment: &Experiment) {
+    let cameras = fleet.cameras as usize;
+    let cameras_max = experiment.bounds.cameras_max;
+    if cameras > cameras_max {
+        let allowed = format!("up to experiment.limits.cameras_max {cameras_max}");
+        fields.fault("fleet.cameras", format!("is {cameras}, allowed: {allowed}"));
+    }
+    let listed = experiment.assignment.cameras.len();
+    if experiment.assignment.method == SplitMethod::Balanced && listed != cameras {
+        let problem = format!("is {cameras}, allowed: {listed}, as experiment.assignment.cameras");
+        fields.fault("fleet.cameras", problem);
+    }
+    let days = (experiment.shadow.duration.hours() + experiment.ab.duration.hours()) / 24.0;
+    let bursts = fleet.bursts.map_or(0.0, |b| b.per_camera_day * b.minutes / 1_440.0 * b.factor);
+    let analyses = fleet.analyses_per_camera_day * f64::from(fleet.cameras) * days * (1.0 + bursts);
+    if analyses > ANALYSES_MAX {
+        let problem = format!(
+            "leads to {analyses:.0} analyses in a run, allowed: up to {ANALYSES_MAX}, over all cameras and days"
+        );
+        fields.fault("fleet.analyses_per_camera_day", problem);
+    }
+}
+
+/// Notes rates that cannot be together.
+fn check_labels(
+    fields: &mut Fields<'_>,
+    control: &Control,
+    treatment: &Treatment,
+    feedback: &Feedback,
+) {
+    let fp = control.fp_rate + treatment.fp_rate.change;
+    let missed = control.missed_threat_rate + treatment.missed_threat_rate.change;
+    if fp + missed > 1.0 + 1e-9 {
+        let problem = format!(
+            "and missed_threat_rate_change lead to {:.3} of the labels together, allowed: up to 1",
+            fp + missed
+        );
+        fields.fault("treatment.fp_rate_change", problem);
+    }
+    let Some(alerts) = control.alert_rate else { return };
+    // What fixes how many events are threats is said at `World::look` in the simulator.
+    let threats = alerts * (1.0 - control.fp_rate) / (1.0 - control.missed_threat_rate);
+    let false_alarms = if fp < 1.0 { fp * threats / (1.0 - fp) } else { f64::INFINITY };
+    if false_alarms > 1.0 - threats + 1e-9 {
+        let problem = format!(
+            "asks for false alarms on {:.1} % of the events, allowed: up to {:.1} %, as the rest are threats",
+            false_alarms * 100.0,
+            (1.0 - threats) * 100.0
+        );
+        fields.fault("treatment.fp_rate_change", problem);
+    }
+    let speakable = alerts / (1.0 - control.missed_threat_rate);
+    if feedback.share > speakable {
+        let problem = format!(
+            "is {}, allowed: up to {speakable:.4}, as only alerts and missed threats are labelled",
+            feedback.share
+        );
+        fields.fault("feedback.share", problem);
+    }
 }
 
 impl Fleet {
@@ -397,7 +456,7 @@ fn read_fleet(fields: &mut Fields<'_>) -> Fleet {
     let error_icc = fields.real("error_icc", &ICC);
     let bursts = fields.value("bursts").is_some().then(|| {
         fields.table("bursts", |fields| Bursts {
-            per_camera_day: fields.real("per_camera_day", &(0.0..=1_000.0)).unwrap_or(1.0),
+            per_camera_day: fields.real("per_camera_day", &(0.0..=100.0)).unwrap_or(1.0),
             minutes: fields.real("minutes", &(0.1..=1_440.0)).unwrap_or(10.0),
             factor: fields.real("factor", &(1.0..=1_000.0)).unwrap_or(10.0),
         })
@@ -594,6 +653,7 @@ mod tests {
         assert_eq!(values("a.b=1,x,true"), ["a.b=1", "a.b=x", "a.b=true"]);
         assert_eq!(values("a=0.02..0.05:0.01"), ["a=0.02", "a=0.03", "a=0.04", "a=0.05"]);
         assert_eq!(values("a=5..4:-0.5"), ["a=5.0", "a=4.5", "a=4.0"]);
+        assert_eq!(values("a=50..100:25"), ["a=50", "a=75", "a=100"]);
         for wrong in
             ["a", "=1", "a..b=1", "a=1..2", "a=1..2:0", "a=1..2:-1", "a=x..2:1", "a=0..1e9:1"]
         {

@@ -170,6 +170,9 @@ pub(crate) struct SimulateArgs {
     /// The rule to decide by, in place of the scenario's; both: side by side on the same seeds
     #[arg(long, value_enum)]
     pub(crate) rule: Option<RuleChoice>,
+    /// Simulate only the scenario of this name, such as one cell of a grid
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scenario: Option<String>,
     #[command(flatten)]
     pub(crate) sampling: SamplingArgs,
     /// Simulate only this run, and say what happened in it

@@ -50,7 +50,13 @@ pub(crate) fn run(args: &SimulateArgs, out: &mut impl Write) -> Result<(), Failu
         Some(RuleChoice::Both) => &[Some("threshold"), Some("sequential")],
     };
     let files = read_files(&args.paths)?;
-    let worlds = scenarios_of(&files, rules, &args.sampling)?;
+    let mut worlds = scenarios_of(&files, rules, &args.sampling)?;
+    if let Some(name) = &args.scenario {
+        worlds.retain(|(_, world)| world.scenario().name == *name);
+        if worlds.is_empty() {
+            return Err(Failure::BadInput(format!("--scenario: no scenario is named `{name}`")));
+        }
+    }
     if let Some(number) = args.only {
         return trace::run(&worlds, number, args, out);
     }
@@ -103,9 +109,9 @@ fn failures(all: &[Simulated]) -> Result<(), Failure> {
     }
     let line = |simulated: &&Simulated| {
         let Summary { name, seed, rule, .. } = &simulated.summary;
-        let (path, run) = (simulated.path.display(), table::telling_run(&simulated.outcomes));
+        let (path, run) = (simulated.path.display(), table::telling_run(simulated));
         format!(
-            "\n  {name}: tidegate simulate {path} --rule {rule} --seed {seed} --only {run} --trace"
+            "\n  tidegate simulate {path} --scenario '{name}' --rule {rule} --seed {seed} --only {run} --trace"
         )
     };
     let lines: String = failed.iter().map(line).collect();

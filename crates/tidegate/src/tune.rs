@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use tidegate_sim::report::{self, Sweep};
-use tidegate_sim::sweep::{Objective as Cost, Point, harmless_twin, is_same_world, mark};
+use tidegate_sim::sweep::{
+    Objective as Cost, Point, harmless_twin, is_same_world, mark_front, recommend,
+};
 use tidegate_sim::{Outcome, World};
 use tidegate_spec::ScenarioFile;
 use tidegate_spec::scenario::{Scenario, Setting, Variation, cells};
@@ -46,16 +48,33 @@ pub(crate) fn run(args: &TuneArgs, out: &mut impl Write) -> Result<(), Failure> 
         Objective::Hours => Cost::Hours,
         Objective::Missed => Cost::Missed,
     };
-    mark(&mut points, objective, args.false_rollback_max.value());
-    let best = points.iter().position(|point| point.recommended).unwrap_or(0);
-    let toml = &cells[best].toml;
+    mark_front(&mut points, objective);
+    // The world is as it is: only what the daemon takes can be recommended.
+    let world_varied = args.vary.iter().find(|variation| !variation.is_of_experiment());
+    let best = world_varied
+        .is_none()
+        .then(|| recommend(&mut points, objective, args.false_rollback_max.value()));
     let lines: Result<Vec<String>, _> = points.iter().map(serde_json::to_string).collect();
     let mut lines = lines.map_err(io::Error::from)?;
-    let recommended = Recommended { recommended: &points[best].settings, experiment: toml };
-    lines.push(serde_json::to_string(&recommended).map_err(io::Error::from)?);
+    if let Some(best) = best {
+        let (recommended, experiment) = (points[best].settings.as_slice(), &cells[best].toml);
+        let line = serde_json::to_string(&Recommended { recommended, experiment });
+        lines.push(line.map_err(io::Error::from)?);
+    }
+    let toml = best.map(|best| cells[best].toml.as_str());
     match args.format {
         Format::Json => lines.iter().try_for_each(|line| writeln!(out, "{line}"))?,
-        Format::Text => text(&points, best, args, toml, out)?,
+        Format::Text => {
+            table(&points, out)?;
+            match (best, world_varied) {
+                (Some(best), _) => recommendation(&points[best], args, &cells[best].toml, out)?,
+                (None, varied) => writeln!(
+                    out,
+                    "nothing is recommended: {} is no setting of the experiment",
+                    varied.map_or("", Variation::path)
+                )?,
+            }
+        }
     }
     if let Some(folder) = &args.report {
         let varied = args.vary.first().map_or("", Variation::path);
@@ -88,7 +107,7 @@ impl Cell {
                     );
                     return Err(Failure::BadInput(text));
                 }
-                toml.get_or_insert_with(|| scenario.experiment.to_toml());
+                toml.get_or_insert_with(|| experiment_of(&scenario));
                 let twin = harmless_twin(&scenario);
                 if !twins.iter().any(|other| is_same_world(other, &twin)) {
                     twins.push(twin);
@@ -100,6 +119,22 @@ impl Cell {
             twins.into_iter().map(|twin| world_of(twin, &args.sampling)).collect();
         Ok(Self { settings, harmful, harmless: harmless?, toml: toml.unwrap_or_default() })
     }
+}
+
+/// The experiment as its owner would write it. A fleet that was simulated is not the owner's to list.
+fn experiment_of(scenario: &Scenario) -> String {
+    let toml = scenario.experiment.to_toml();
+    let rules = &scenario.experiment.definition.experiment().assignment;
+    let simulated =
+        !rules.cameras.is_empty() && scenario.fleet.camera_ids().eq(rules.cameras.iter().cloned());
+    let line = |line: &str| {
+        if line.starts_with("cameras = [") && simulated {
+            "cameras = []  # a balanced split needs your fleet: list its cameras here\n".to_owned()
+        } else {
+            format!("{line}\n")
+        }
+    };
+    toml.lines().map(line).collect()
 }
 
 fn simulate_all(cells: &[Cell], args: &TuneArgs) -> Result<(Vec<Point>, Vec<Simulated>), Failure> {
@@ -126,13 +161,7 @@ fn simulate_all(cells: &[Cell], args: &TuneArgs) -> Result<(Vec<Point>, Vec<Simu
     Ok((points, done))
 }
 
-fn text(
-    points: &[Point],
-    best: usize,
-    args: &TuneArgs,
-    toml: &str,
-    out: &mut impl Write,
-) -> io::Result<()> {
+fn table(points: &[Point], out: &mut impl Write) -> io::Result<()> {
     let titles = [
         "setting",
         "harmless rolled back",
@@ -154,9 +183,18 @@ fn text(
         ]
     };
     writeln!(out, "{}", aligned(&titles, &[0, 6], points.iter().map(row)))?;
-    writeln!(out, "* on the Pareto front; ← recommended: {}", points[best].settings.join(" "))?;
+    writeln!(out, "* on the Pareto front; ← recommended")
+}
+
+fn recommendation(
+    best: &Point,
+    args: &TuneArgs,
+    toml: &str,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    writeln!(out, "recommended: {}", best.settings.join(" "))?;
     let allowed = args.false_rollback_max.value();
-    if points[best].false_rollback_interval[1] > allowed {
+    if best.false_rollback_interval[1] > allowed {
         writeln!(
             out,
             "! no setting is sure to roll back at most {} of harmless rollouts; more --runs may show one",

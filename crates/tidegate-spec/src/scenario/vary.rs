@@ -37,6 +37,11 @@ impl Variation {
         &self.path
     }
 
+    /// Whether it belongs to the experiment, and so to what the daemon takes.
+    pub fn is_of_experiment(&self) -> bool {
+        !is_of_world(&self.path)
+    }
+
     /// How many values it takes.
     pub const fn len(&self) -> usize {
         self.values.len()
@@ -64,13 +69,23 @@ impl Setting {
         self.value.as_float().or(self.value.as_integer().map(|number| number as f64))
     }
 
-    /// Whether it belongs to the experiment, and so to what the daemon takes.
-    pub fn is_of_experiment(&self) -> bool {
-        !is_of_world(&self.path)
+    /// Whether it is the setting at a path, however that is written.
+    pub(super) fn is_of(&self, path: &str) -> bool {
+        let plain = |path: &str| match path.trim_start_matches("experiment.") {
+            "shadow.duration_hours" => "shadow.hours".to_owned(),
+            path => path.to_owned(),
+        };
+        plain(&self.path) == plain(path)
     }
 
     /// Sets it; a path outside the world's tables leads into the experiment.
     pub(super) fn apply(&self, table: &mut Table) {
+        // The shadow's hours have two places, and the other would win.
+        if let Some(shadow) = table.get_mut("shadow").and_then(Value::as_table_mut)
+            && self.is_of("shadow.hours")
+        {
+            shadow.remove("hours");
+        }
         let in_experiment = format!("experiment.{}", self.path);
         let known = is_of_world(&self.path) || self.path.starts_with("experiment.");
         let path = if known { &self.path } else { &in_experiment };
@@ -113,9 +128,16 @@ impl FromStr for Variation {
                     let number = text.parse().ok().filter(|number: &f64| number.is_finite());
                     number.ok_or_else(|| invalid("a number is none"))
                 };
-                range(number(from)?, number(to)?, number(step)?).ok_or_else(|| {
-                    invalid("its step does not lead from the first to the last, within 1,000 steps")
-                })?
+                let whole = [from, to, step].iter().all(|text| text.parse::<i64>().is_ok());
+                let numbers =
+                    range(number(from)?, number(to)?, number(step)?).ok_or_else(|| {
+                        invalid(
+                            "its step does not lead from the first to the last, within 1,000 steps",
+                        )
+                    })?;
+                #[expect(clippy::cast_possible_truncation, reason = "they are whole")]
+                let value = |n: f64| if whole { Value::Integer(n as i64) } else { Value::Float(n) };
+                numbers.into_iter().map(value).collect()
             }
             None => values.split(',').map(value).collect(),
         };
@@ -124,7 +146,7 @@ impl FromStr for Variation {
 }
 
 /// The numbers from `from` to `to`, both included where a whole number of steps leads there.
-fn range(from: f64, to: f64, step: f64) -> Option<Vec<Value>> {
+fn range(from: f64, to: f64, step: f64) -> Option<Vec<f64>> {
     let steps = (to - from) / step;
     if !(0.0..=CELLS_MAX as f64).contains(&steps) {
         return None;
@@ -132,7 +154,7 @@ fn range(from: f64, to: f64, step: f64) -> Option<Vec<Value>> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
     let steps = (steps + 1e-9) as u32;
     // Twelve digits, so that 0.02 + 3 * 0.01 reads 0.05.
-    let rounded = |number: f64| format!("{number:.12}").parse().ok().map(Value::Float);
+    let rounded = |number: f64| format!("{number:.12}").parse().ok();
     (0..=steps).map(|i| rounded(from + f64::from(i) * step)).collect()
 }
 

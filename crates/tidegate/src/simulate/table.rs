@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
-use tidegate_sim::Outcome;
 use tidegate_sim::report::{expected, hours, percent, sentence, stoppers};
 use tidegate_sim::summary::{Met, Summary};
+use tidegate_sim::{Ending, Outcome};
+use tidegate_spec::scenario::{Bound, Expectation, Measure};
 
 use super::Simulated;
 
@@ -71,7 +72,29 @@ pub(crate) fn row(summary: &Summary) -> [String; 10] {
     ]
 }
 
-/// The run that shows best what happened: the first that was rolled back, or else the first.
-pub(crate) fn telling_run(outcomes: &[Outcome]) -> u32 {
-    outcomes.iter().find(|outcome| outcome.is_rolled_back()).map_or(0, |outcome| outcome.run)
+/// The run that shows best why an expectation failed.
+pub(crate) fn telling_run(simulated: &Simulated) -> u32 {
+    let Simulated { summary, outcomes, .. } = simulated;
+    let failed = summary.expectations.iter().find(|judged| judged.verdict == Met::Failed);
+    let Some(Expectation { measure, bound, .. }) = failed.map(|judged| judged.wanted) else {
+        return 0;
+    };
+    // Too small a share is shown by a run without, too large a one by a run with it.
+    let first = |is: &dyn Fn(&Outcome) -> bool| {
+        outcomes.iter().find(|outcome| is(outcome) == (bound == Bound::Max))
+    };
+    let most =
+        |of: &dyn Fn(&Outcome) -> f64| outcomes.iter().max_by(|a, b| of(a).total_cmp(&of(b)));
+    let found = match measure {
+        Measure::RolledBackShare => first(&Outcome::is_rolled_back),
+        Measure::PromotedShare => first(&|outcome| outcome.ending == Ending::Promoted),
+        Measure::InconclusiveShare => {
+            first(&|outcome| matches!(outcome.ending, Ending::Inconclusive | Ending::GateShut))
+        }
+        Measure::ExposedShare => first(&|outcome| outcome.treatment_analyses > 0),
+        Measure::HoursToRollback(_) => most(&|outcome| outcome.hours_to_rollback().unwrap_or(-1.0)),
+        Measure::TreatmentAnalyses(_) => most(&|outcome| outcome.treatment_analyses as f64),
+        Measure::HarmedAnalyses(_) => most(&|outcome| outcome.harmed_analyses as f64),
+    };
+    found.map_or(0, |outcome| outcome.run)
 }
