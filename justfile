@@ -16,7 +16,7 @@ bench-once:
 bench:
     cargo bench -p benches
 
-# An hour on two cores: every scenario, and the design's tables, with their own numbers of runs.
+# Within an hour on two cores: every scenario, and the design's tables, with their own numbers of runs.
 nightly:
     cargo run --release -- simulate scenarios scenarios/design --rule sequential
 
