@@ -62,7 +62,7 @@ fn filled(cameras: u64) -> Rollout {
 
 fn look(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("look");
-    let testing = std::env::args().any(|argument| argument == "--test");
+    let testing = !std::env::args().any(|argument| argument == "--bench");
     for cameras in [10, 100, 1_000, 10_000] {
         if testing && cameras > 100 {
             continue;

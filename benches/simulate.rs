@@ -33,7 +33,7 @@ fn draw(random: &mut ChaCha8Rng) -> f64 {
 
 fn simulate(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("simulate");
-    let testing = std::env::args().any(|argument| argument == "--test");
+    let testing = !std::env::args().any(|argument| argument == "--bench");
     for cameras in if testing { vec![8] } else { vec![20, 50, 200] } {
         let world = world(cameras);
         let analyses = run(&world, 0, &mut Unobserved).analyses;
