@@ -30,6 +30,16 @@ fn with_shadow(shadow: f64) -> Experiment {
     settings
 }
 
+/// Fewer false alarms than the control's 60 %, and many labels to show it.
+fn better(fp_rate: f64, camera_spread: f64) -> Truth {
+    Truth {
+        fp_rate: ByVariant { control: 0.6, treatment: fp_rate },
+        camera_spread,
+        label_share: 0.5,
+        ..Truth::HARMLESS
+    }
+}
+
 fn look(world: &World) -> Look {
     match world.rollout.check() {
         Check::Sequential(look) => look,
@@ -204,12 +214,7 @@ fn an_alarm_holds_the_ramp_while_it_lasts() {
 
 #[test]
 fn an_improvement_is_promoted_after_the_wait_for_feedback() {
-    let better = Truth {
-        fp_rate: ByVariant { control: 0.6, treatment: 0.3 },
-        camera_spread: 0.1,
-        label_share: 0.5,
-        ..Truth::HARMLESS
-    };
+    let better = better(0.3, 0.1);
     let mut settings = with_shadow(24.0);
     settings.promotion.mode = PromotionMode::Automatic;
     let mut world = World::new(settings.clone(), 60, 11);
@@ -298,12 +303,7 @@ fn harmless_switchbacks_are_rolled_back_no_more_often_than_alpha() {
 
 #[test]
 fn a_backend_that_draws_a_variant_for_each_request_is_never_promoted() {
-    let better = Truth {
-        fp_rate: ByVariant { control: 0.6, treatment: 0.2 },
-        camera_spread: 0.0,
-        label_share: 0.5,
-        ..Truth::HARMLESS
-    };
+    let better = better(0.2, 0.0);
     let mut settings = sequential();
     settings.promotion.mode = PromotionMode::Automatic;
     settings.assignment.block = hours(1.0);
@@ -323,12 +323,7 @@ fn a_backend_that_draws_a_variant_for_each_request_is_never_promoted() {
 
 #[test]
 fn an_uneven_split_blocks_a_promotion() {
-    let better = Truth {
-        fp_rate: ByVariant { control: 0.6, treatment: 0.2 },
-        camera_spread: 0.0,
-        label_share: 0.5,
-        ..Truth::HARMLESS
-    };
+    let better = better(0.2, 0.0);
     let mut settings = sequential();
     settings.promotion.mode = PromotionMode::Automatic;
     let mut world = World::new(settings, 60, 14);
@@ -426,12 +421,7 @@ fn cameras_that_failed_in_shadow_are_quarantined_from_the_fast_path() {
 
 #[test]
 fn an_undecided_test_is_extended_after_its_feedback_too() {
-    let better = Truth {
-        fp_rate: ByVariant { control: 0.6, treatment: 0.3 },
-        camera_spread: 0.1,
-        label_share: 0.5,
-        ..Truth::HARMLESS
-    };
+    let better = better(0.3, 0.1);
     let mut settings = sequential();
     settings.ab.on_expiry = OnExpiry::Extend;
     let mut world = World::new(settings, 60, 11);
