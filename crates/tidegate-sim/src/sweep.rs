@@ -1,7 +1,5 @@
 //! Many settings held against each other: harm let through against harmless rollouts rolled back.
 
-use std::cmp::Ordering;
-
 use serde::Serialize;
 use tidegate_spec::scenario::{Scenario, Treatment};
 use tidegate_stats::proportion::Proportion;
@@ -145,25 +143,46 @@ pub fn mark_front(points: &mut [Point], objective: Objective) {
 }
 
 /// Marks the setting to take, and gives its place: the least of the objective among those that roll back no
-/// more than `false_rollback_max` of the harmless rollouts, even at the upper end of the interval. Where there
-/// is none, the setting that rolls back the fewest harmless rollouts.
-pub fn recommend(points: &mut [Point], objective: Objective, false_rollback_max: f64) -> usize {
+/// more than `false_rollback_max` of the harmless rollouts, even at the upper end of the interval.
+///
+/// # Errors
+/// [`NoneFits`] where no setting is that sure, or none of those stops any harm.
+pub fn recommend(
+    points: &mut [Point],
+    objective: Objective,
+    false_rollback_max: f64,
+) -> Result<usize, NoneFits> {
     let allowed = |point: &Point| point.false_rollback_interval[1] <= false_rollback_max;
-    // What is allowed comes first, and there the objective decides.
-    let keys = |point: &Point| {
-        let (share, cost) = (point.false_rollback_share, objective.of(point));
-        if allowed(point) { [0.0, cost, share] } else { [1.0, share, cost] }
-    };
-    let order = |(a, b): (&f64, &f64)| a.total_cmp(b);
-    let best = (0..points.len()).min_by(|a, b| {
-        let (a, b) = (keys(&points[*a]), keys(&points[*b]));
-        a.iter().zip(&b).map(order).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
-    });
-    let best = best.unwrap_or(0);
-    if let Some(point) = points.get_mut(best) {
-        point.recommended = true;
+    if !points.iter().any(allowed) {
+        return Err(NoneFits::Unsure);
     }
-    best
+    let best = (0..points.len())
+        .filter(|i| allowed(&points[*i]) && points[*i].rolled_back_share > 0.0)
+        .min_by(|a, b| {
+            let (a, b) = (&points[*a], &points[*b]);
+            let shares = a.false_rollback_share.total_cmp(&b.false_rollback_share);
+            objective.of(a).total_cmp(&objective.of(b)).then(shares)
+        });
+    let best = best.ok_or(NoneFits::Harmful)?;
+    points[best].recommended = true;
+    Ok(best)
+}
+
+/// Why no setting is recommended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoneFits {
+    /// Every interval reaches beyond the bound.
+    #[error(
+        "no setting is sure to roll back so few harmless rollouts: more --runs narrow the intervals, \
+         --false-rollback-max allows more"
+    )]
+    Unsure,
+    /// The harm passes under every setting.
+    #[error(
+        "no such setting stops the harm: `tidegate experiment preflight` tells what the fleet can show, \
+         and what to change"
+    )]
+    Harmful,
 }
 
 #[cfg(test)]
@@ -189,11 +208,15 @@ mod tests {
         let mut points =
             [point(0.01, 900.0), point(0.03, 500.0), point(0.03, 600.0), point(0.2, 100.0)];
         mark_front(&mut points, Objective::Harm);
-        assert_eq!(recommend(&mut points, Objective::Harm, 0.05), 1);
+        assert_eq!(recommend(&mut points, Objective::Harm, 0.05), Ok(1));
         assert_eq!(points.each_ref().map(|point| point.on_front), [true, true, false, true]);
         assert_eq!(points.each_ref().map(|point| point.recommended), [false, true, false, false]);
-        // Where nothing is allowed, the least false rollbacks.
-        assert_eq!(recommend(&mut points[2..], Objective::Harm, 0.001), 0);
-        assert!(points[2].recommended && !points[3].recommended);
+        // Where nothing is allowed, or nothing stops the harm, nothing is recommended.
+        let unsure = recommend(&mut points[2..], Objective::Harm, 0.001);
+        assert_eq!(unsure, Err(NoneFits::Unsure));
+        for point in &mut points {
+            point.rolled_back_share = 0.0;
+        }
+        assert_eq!(recommend(&mut points, Objective::Harm, 0.05), Err(NoneFits::Harmful));
     }
 }

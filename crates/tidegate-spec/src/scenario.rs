@@ -13,7 +13,7 @@ pub use self::expectation::{Bound, Expectation, Measure, Quantile};
 pub use self::vary::{InvalidVariation, Setting, Variation, cells};
 use crate::document::{self, ParseError};
 use crate::experiment::{ExperimentFile, read_experiment};
-use crate::fields::Fields;
+use crate::fields::{Faults, Fields};
 use crate::preset::Preset;
 
 /// Most runs of one scenario.
@@ -235,6 +235,11 @@ impl ScenarioFile {
     /// Every fault at once, with path, value and what is allowed.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let mut table = document::table(text)?;
+        if table.contains_key("key") && !table.contains_key("experiment") {
+            let problem =
+                "belongs to an experiment file, allowed: a scenario with it under [experiment]";
+            return Err(ParseError::Faults(Faults::one("key", problem)));
+        }
         let grid = table.remove("grid").unwrap_or_else(|| Value::Table(Table::new()));
         let alone = Table::from_iter([("grid".to_owned(), grid)]);
         let grid = document::read_table(&alone, |fields| {
@@ -487,6 +492,10 @@ fn log_normal(
     (median, log_sd): (f64, f64),
     median_max: f64,
 ) -> LogNormal {
+    if let Some(value) = fields.value(key).filter(|value| !value.is_table()) {
+        fields.not_allowed(key, value, "a table such as { median = 45, log_sd = 1.2 }");
+        return LogNormal { median, log_sd };
+    }
     fields.table(key, |fields| LogNormal {
         median: fields.real("median", &(0.001..=median_max)).unwrap_or(median),
         log_sd: fields.real("log_sd", &LOG_SD).unwrap_or(log_sd),

@@ -233,6 +233,9 @@ pub(crate) struct TuneArgs {
     /// What to make small
     #[arg(long, value_enum, default_value = "harm")]
     pub(crate) objective: Objective,
+    /// Write the recommended experiment into this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
     /// The most harmless rollouts a recommended setting may roll back, as a share
     #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = parse_share)]
     pub(crate) false_rollback_max: Share,

@@ -4,6 +4,9 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
+use tidegate_engine::assignment::SplitMethod;
+use tidegate_engine::experiment::Experiment;
+use tidegate_engine::guardrail::Power;
 use tidegate_engine::preflight::{Expected, Preflight, Sight};
 
 use crate::args::{Format, PreflightArgs};
@@ -73,14 +76,21 @@ pub(crate) fn run(args: &PreflightArgs, out: &mut impl Write) -> Result<(), Fail
             serde_json::to_writer(&mut *out, &answer).map_err(io::Error::from)?;
             writeln!(out)?;
         }
-        Format::Text => text(&preflight, experiment.ab.duration.hours(), out)?,
+        Format::Text => text(&preflight, experiment, out)?,
     }
     Ok(())
 }
 
-fn text(preflight: &Preflight, hours: f64, out: &mut impl Write) -> io::Result<()> {
+fn text(preflight: &Preflight, experiment: &Experiment, out: &mut impl Write) -> io::Result<()> {
     let [control, treatment] = preflight.cameras;
-    writeln!(out, "{control} control and {treatment} treatment cameras for {hours} h")?;
+    let hours = experiment.ab.duration.hours();
+    match experiment.assignment.method {
+        SplitMethod::Switchback => writeln!(out, "{control} cameras in turns for {hours} h")?,
+        SplitMethod::Hash | SplitMethod::Balanced => {
+            writeln!(out, "{control} control and {treatment} treatment cameras for {hours} h")?;
+        }
+    }
+    let needed = experiment.guardrails.min_samples.max(30);
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["", "trials a variant", "smallest detectable harm", "limit"]);
@@ -93,7 +103,15 @@ fn text(preflight: &Preflight, hours: f64, out: &mut impl Write) -> io::Result<(
         table.add_row([
             sight.guardrail.as_str().to_owned(),
             sight.trials.to_string(),
-            format!("{:.1} {}", sight.detectable, sight.unit),
+            // Below its floor a guardrail rolls nothing back, whatever it sees.
+            match sight.guardrail.power() {
+                Power::RollBack { .. } if sight.trials < needed => {
+                    format!("none below {needed} trials")
+                }
+                Power::RollBack { .. } | Power::Block => {
+                    format!("{:.1} {}", sight.detectable, sight.unit)
+                }
+            },
             format!("{:.1} {}", sight.limit, sight.unit),
         ]);
     }

@@ -60,6 +60,9 @@ pub(crate) fn run(args: &SimulateArgs, out: &mut impl Write) -> Result<(), Failu
     if let Some(number) = args.only {
         return trace::run(&worlds, number, args, out);
     }
+    if let Some(folder) = &args.report {
+        files::prepare(folder)?;
+    }
     let pool = Pool::new(args.sampling.threads)?;
     let runs: u64 = worlds.iter().map(|(_, world)| u64::from(world.scenario().runs)).sum();
     let progress = Progress::new(runs);

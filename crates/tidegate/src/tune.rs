@@ -38,6 +38,15 @@ struct Cell {
 
 pub(crate) fn run(args: &TuneArgs, out: &mut impl Write) -> Result<(), Failure> {
     let files = read_files(&args.paths)?;
+    for (i, variation) in args.vary.iter().enumerate() {
+        if args.vary[..i].iter().any(|other| other.path() == variation.path()) {
+            let text = format!("--vary {} is given twice, allowed: once", variation.path());
+            return Err(Failure::BadInput(text));
+        }
+    }
+    if let Some(folder) = &args.report {
+        files::prepare(folder)?;
+    }
     let settings = cells(&args.vary).map_err(|fault| Failure::BadInput(fault.to_string()))?;
     let cells: Result<Vec<Cell>, Failure> =
         settings.into_iter().map(|settings| Cell::new(&files, settings, args)).collect();
@@ -51,9 +60,12 @@ pub(crate) fn run(args: &TuneArgs, out: &mut impl Write) -> Result<(), Failure> 
     mark_front(&mut points, objective);
     // The world is as it is: only what the daemon takes can be recommended.
     let world_varied = args.vary.iter().find(|variation| !variation.is_of_experiment());
-    let best = world_varied
-        .is_none()
-        .then(|| recommend(&mut points, objective, args.false_rollback_max.value()));
+    let found = match world_varied {
+        Some(varied) => Err(format!("{} is no setting of the experiment", varied.path())),
+        None => recommend(&mut points, objective, args.false_rollback_max.value())
+            .map_err(|none| none.to_string()),
+    };
+    let best = found.as_ref().ok().copied();
     let lines: Result<Vec<String>, _> = points.iter().map(serde_json::to_string).collect();
     let mut lines = lines.map_err(io::Error::from)?;
     if let Some(best) = best {
@@ -66,15 +78,15 @@ pub(crate) fn run(args: &TuneArgs, out: &mut impl Write) -> Result<(), Failure> 
         Format::Json => lines.iter().try_for_each(|line| writeln!(out, "{line}"))?,
         Format::Text => {
             table(&points, out)?;
-            match (best, world_varied) {
-                (Some(best), _) => recommendation(&points[best], args, &cells[best].toml, out)?,
-                (None, varied) => writeln!(
-                    out,
-                    "nothing is recommended: {} is no setting of the experiment",
-                    varied.map_or("", Variation::path)
-                )?,
+            match &found {
+                Ok(best) => recommendation(&points[*best], &cells[*best].toml, out)?,
+                Err(why) => writeln!(out, "nothing is recommended: {why}")?,
             }
         }
+    }
+    if let Some((file, toml)) = args.save.as_ref().zip(toml) {
+        let unwritable = |source| Failure::Report { path: file.clone(), source };
+        std::fs::write(file, toml).map_err(unwritable)?;
     }
     if let Some(folder) = &args.report {
         let varied = args.vary.first().map_or("", Variation::path);
@@ -186,20 +198,11 @@ fn table(points: &[Point], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "* on the Pareto front; ← recommended")
 }
 
-fn recommendation(
-    best: &Point,
-    args: &TuneArgs,
-    toml: &str,
-    out: &mut impl Write,
-) -> io::Result<()> {
+fn recommendation(best: &Point, toml: &str, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "recommended: {}", best.settings.join(" "))?;
-    let allowed = args.false_rollback_max.value();
-    if best.false_rollback_interval[1] > allowed {
-        writeln!(
-            out,
-            "! no setting is sure to roll back at most {} of harmless rollouts; more --runs may show one",
-            report::percent(allowed)
-        )?;
+    if best.rolled_back_share < 0.5 {
+        let stopped = report::percent(best.rolled_back_share);
+        writeln!(out, "! it stops only {stopped} of the harmful rollouts")?;
     }
     writeln!(out, "\n{toml}")
 }

@@ -1,4 +1,4 @@
-//! Writes a report into a folder: a page, and the numbers as JSON lines and CSV.
+//! Writes a report into a folder: a page, and the numbers as JSON and CSV.
 
 use std::fs;
 use std::io;
@@ -8,6 +8,12 @@ use tidegate_sim::report::{self, Scene, Sweep};
 
 use super::{Simulated, SummaryLine};
 use crate::failure::Failure;
+
+/// Makes the folder, before anything is simulated in vain.
+pub(crate) fn prepare(folder: &Path) -> Result<(), Failure> {
+    let unwritable = |source| Failure::Report { path: folder.to_owned(), source };
+    fs::create_dir_all(folder).map_err(unwritable)
+}
 
 /// Writes `report.html`, `results.json` and `results.csv` of scenarios.
 pub(crate) fn write(folder: &Path, all: &[Simulated]) -> Result<(), Failure> {
@@ -35,9 +41,8 @@ pub(crate) fn write_sweep(
 
 fn write_all(folder: &Path, page: &str, lines: &[String], csv: &str) -> Result<(), Failure> {
     let unwritable = |source| Failure::Report { path: folder.to_owned(), source };
-    fs::create_dir_all(folder).map_err(unwritable)?;
-    let mut json = lines.join("\n");
-    json.push('\n');
+    prepare(folder)?;
+    let json = format!("[\n{}\n]\n", lines.join(",\n"));
     for (name, text) in [("report.html", page), ("results.json", &json), ("results.csv", csv)] {
         fs::write(folder.join(name), text).map_err(unwritable)?;
     }

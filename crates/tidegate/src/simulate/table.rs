@@ -10,7 +10,7 @@ use tidegate_spec::scenario::{Bound, Expectation, Measure};
 
 use super::Simulated;
 
-pub(crate) const TITLES: [&str; 10] = [
+pub(crate) const TITLES: [&str; 11] = [
     "scenario",
     "rule",
     "runs",
@@ -20,6 +20,7 @@ pub(crate) const TITLES: [&str; 10] = [
     "treated",
     "harmed",
     "promoted",
+    "undecided",
     "expected",
 ];
 
@@ -56,7 +57,7 @@ pub(crate) fn aligned(
 }
 
 /// One scenario in the order of [`TITLES`].
-pub(crate) fn row(summary: &Summary) -> [String; 10] {
+pub(crate) fn row(summary: &Summary) -> [String; 11] {
     let treated = summary.treatment_analyses_before_rollback;
     [
         summary.name.clone(),
@@ -68,6 +69,7 @@ pub(crate) fn row(summary: &Summary) -> [String; 10] {
         treated.map_or_else(|| "–".to_owned(), |treated| format!("{:.0}", treated.p50)),
         format!("{:.0}", summary.harmed_analyses.p50),
         percent(summary.promoted_share),
+        percent(summary.inconclusive_share),
         expected(summary),
     ]
 }

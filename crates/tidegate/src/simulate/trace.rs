@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use tidegate_engine::Rollout;
 use tidegate_engine::decision::Decision;
+use tidegate_engine::look::Check;
 use tidegate_sim::run::{Observer, run as run_one};
 use tidegate_sim::{Ending, Outcome, World};
 
@@ -50,6 +51,11 @@ pub(crate) fn run(
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     for (_, world) in worlds {
+        let runs = world.scenario().runs;
+        if number >= runs {
+            let text = format!("--only {number} is out of range, allowed: 0 to {}", runs - 1);
+            return Err(Failure::BadInput(text));
+        }
         let name = &world.scenario().name;
         let mut teller = Teller { name, number, args, out, result: Ok(()) };
         let outcome = if args.trace {
@@ -111,7 +117,7 @@ impl<W: Write> Observer for Looking<'_, '_, W> {
             kind: "look",
             phase: rollout.lifecycle().state.to_string(),
             cause: None,
-            finding: judgements::finding(&check),
+            finding: finding(&check),
             judgements: judgements::lines(&check),
         };
         self.0.tell(&line);
@@ -132,6 +138,18 @@ impl<W: Write> Teller<'_, W> {
             }
         };
     }
+}
+
+/// The worst of what can be compared already.
+fn finding(check: &Check) -> String {
+    let compared = match check {
+        Check::Sequential(look) => {
+            let known = look.judgements.iter().rev().filter(|judgement| judgement.change.is_some());
+            known.max_by_key(|judgement| judgement.verdict)
+        }
+        Check::Threshold(_) => None,
+    };
+    compared.map_or_else(|| judgements::finding(check), ToString::to_string)
 }
 
 fn end(name: &str, outcome: &Outcome, format: Format, out: &mut impl Write) -> io::Result<()> {
