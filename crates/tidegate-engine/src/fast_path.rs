@@ -102,20 +102,18 @@ impl FastPath {
         if excursion.crossed_at.is_none() && self.sum.value() >= plan.height() {
             excursion.crossed_at = Some(at);
         }
-        if excursion.crossed_at.is_some() && excursion.is_outage(CONTROL_MIN) {
-            self.note_outage(at);
-        }
+        self.settle(at);
     }
 
-    /// Once the control has been waited for, fewer of its analyses tell an outage too.
+    /// Notes an outage of both variants. Once the control has been waited for, any of its analyses tell.
     pub(crate) fn settle(&mut self, now: Timestamp) {
-        if self.excursion.is_some_and(|excursion| excursion.waited(now) && excursion.is_outage(1)) {
-            self.note_outage(now);
+        let is_outage = |excursion: &Excursion| {
+            let least = if excursion.waited(now) { 1 } else { CONTROL_MIN };
+            excursion.crossed_at.is_some() && excursion.is_outage(least)
+        };
+        if self.excursion.as_ref().is_some_and(is_outage) {
+            *self = Self { outage_at: Some(now), ..Self::default() };
         }
-    }
-
-    fn note_outage(&mut self, at: Timestamp) {
-        *self = Self { outage_at: Some(at), ..Self::default() };
     }
 
     fn add_treatment(&mut self, at: Timestamp, camera: u32, outcome: Outcome) {

@@ -323,7 +323,9 @@ impl Rollout {
     fn absorb(&mut self, at: Timestamp, event: &Event) -> Result<(), Rejection> {
         self.check_time(at)?;
         match event {
-            Event::Tick | Event::Action(_) => {}
+            // Taken in and not decided, so that a journal that is read back gives the same state.
+            Event::Tick => self.fast_path.settle(at),
+            Event::Action(_) => {}
             Event::Analysis(analysis) => return self.absorb_analysis(at, analysis),
             Event::Comparison(comparison) => return self.absorb_comparison(at, comparison),
             Event::Feedback(feedback) => return self.absorb_feedback(at, feedback),

@@ -115,7 +115,6 @@ impl Rollout {
             && phase == Phase::Ab
             && matches!(condition, Condition::Clear | Condition::Held)
         {
-            self.fast_path.settle(self.lifecycle.now);
             if let Some(failure) = self.fast_path.failure(self.lifecycle.now, self.fast_path_plan())
             {
                 decisions.push(self.decide(Transition::RollBack, Cause::TotalFailure(failure)));

@@ -379,9 +379,18 @@ fn a_few_control_analyses_tell_an_outage_once_they_were_waited_for() {
     for _ in 0..2 {
         reported(&mut world, 100, Variant::Control, Outcome::Failed, "2m");
     }
-    world.wait(1.0);
+    let before = world.rollout.clone();
+    let (deadline, _) = before.next_deadline().unwrap();
+    let decisions = world.rollout.apply(deadline, Event::Tick).unwrap();
     let state = world.rollout.lifecycle().state;
     assert_eq!((state.phase, state.condition), (Phase::Ab, Condition::Held));
+    // A journal that is read back knows of the outage too.
+    let mut recalled = before;
+    recalled.recall_event(deadline, &Event::Tick).unwrap();
+    for decision in &decisions {
+        recalled.recall_decision(decision).unwrap();
+    }
+    assert_eq!(recalled.snapshot(), world.rollout.snapshot());
 }
 
 #[test]
