@@ -248,12 +248,6 @@ impl<'a, O: Observer> Run<'a, O> {
 
     /// The time the daemon's clock shows, held where it jumps back.
     fn shell_time(&self, at_ms: f64) -> Timestamp {
-        let jumps = &self.world.scenario().faults.clock_jumps;
-        if jumps.is_empty() {
-            #[expect(clippy::cast_possible_truncation, reason = "as below")]
-            let shown = Timestamp::from_ms(at_ms as i64);
-            return shown.unwrap_or(Timestamp::EPOCH).max(self.rollout.lifecycle().now);
-        }
         #[expect(clippy::cast_possible_truncation, reason = "within the years a scenario may last")]
         let shown = Timestamp::from_ms((at_ms + self.clock_offset(at_ms)).max(0.0) as i64);
         shown.unwrap_or(Timestamp::EPOCH).max(self.rollout.lifecycle().now)

@@ -15,7 +15,7 @@ pub(crate) fn prepare(folder: &Path) -> Result<(), Failure> {
     fs::create_dir_all(folder).map_err(unwritable)
 }
 
-/// Writes `report.html`, `results.json` and `results.csv` of scenarios.
+/// Writes `report.html`, `results.json` and `results.csv` of scenarios into a prepared folder.
 pub(crate) fn write(folder: &Path, all: &[Simulated]) -> Result<(), Failure> {
     let scene = |s: &'_ Simulated| -> Result<String, Failure> {
         let line = SummaryLine { summary: &s.summary, seconds: None };
@@ -27,7 +27,7 @@ pub(crate) fn write(folder: &Path, all: &[Simulated]) -> Result<(), Failure> {
     write_all(folder, &page, &lines?, &csv(all))
 }
 
-/// Writes `report.html`, `results.json` and `results.csv` of a sweep.
+/// Writes `report.html`, `results.json` and `results.csv` of a sweep into a prepared folder.
 pub(crate) fn write_sweep(
     folder: &Path,
     sweep: &Sweep<'_>,
@@ -41,7 +41,6 @@ pub(crate) fn write_sweep(
 
 fn write_all(folder: &Path, page: &str, lines: &[String], csv: &str) -> Result<(), Failure> {
     let unwritable = |source| Failure::Report { path: folder.to_owned(), source };
-    prepare(folder)?;
     let json = format!("[\n{}\n]\n", lines.join(",\n"));
     for (name, text) in [("report.html", page), ("results.json", &json), ("results.csv", csv)] {
         fs::write(folder.join(name), text).map_err(unwritable)?;
