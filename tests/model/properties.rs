@@ -51,7 +51,7 @@ proptest! {
             if let Ok(decisions) = live.apply(at, event.clone()) {
                 prop_assert_eq!(recalled.recall_event(at, &event), Ok(()));
                 for decision in &decisions {
-                    prop_assert_eq!(recalled.recall_decision(decision), Ok(()));
+                    prop_assert_eq!(recalled.recall_decision(decision.step()), Ok(()));
                 }
                 prop_assert_eq!(recalled.snapshot(), live.snapshot());
             }

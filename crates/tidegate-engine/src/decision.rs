@@ -34,6 +34,30 @@ pub struct Decision {
     pub evidence: Evidence,
 }
 
+impl Decision {
+    /// The step alone, without why.
+    pub const fn step(&self) -> Step {
+        let Self { number, at, transition, from, to, .. } = *self;
+        Step { number, at, transition, from, to }
+    }
+}
+
+/// What a decision changes: enough to carry it out again when a journal is read back. Why it was taken
+/// is for people, and never decides anything a second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// 1, 2, 3 … within a run.
+    pub number: u32,
+    /// When.
+    pub at: Timestamp,
+    /// The step.
+    pub transition: Transition,
+    /// From where.
+    pub from: State,
+    /// To where.
+    pub to: State,
+}
+
 /// Why a step was taken.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cause {

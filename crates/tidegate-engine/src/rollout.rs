@@ -5,7 +5,7 @@ mod deciding;
 use alloc::vec::Vec;
 
 use crate::assignment::{Assignment, ServeReason, Serving};
-use crate::decision::{Cause, Decision, Evidence};
+use crate::decision::{Cause, Decision, Evidence, Step};
 use crate::event::{Action, Event, Rejection};
 use crate::experiment::{Definition, Rule};
 use crate::exposure::{Alerts, Exposure, Exposures, Fingerprint, Window};
@@ -176,21 +176,21 @@ impl Rollout {
         self.absorb(at, event)
     }
 
-    /// Carries out a journalled decision.
+    /// Carries out the step of a journalled decision.
     ///
     /// # Errors
-    /// The decision itself where it does not follow from where the rollout stands.
-    pub fn recall_decision<'a>(&mut self, decision: &'a Decision) -> Result<(), &'a Decision> {
-        let follows = Some(decision.number) == self.lifecycle.decisions.checked_add(1)
-            && decision.from == self.lifecycle.state
-            && decision.transition.target(decision.from) == Some(decision.to)
-            && decision.at == self.lifecycle.now
-            && (decision.transition != Transition::NextStep || self.has_next_step());
+    /// The step itself where it does not follow from where the rollout stands.
+    pub fn recall_decision(&mut self, step: Step) -> Result<(), Step> {
+        let follows = Some(step.number) == self.lifecycle.decisions.checked_add(1)
+            && step.from == self.lifecycle.state
+            && step.transition.target(step.from) == Some(step.to)
+            && step.at == self.lifecycle.now
+            && (step.transition != Transition::NextStep || self.has_next_step());
         if follows {
-            self.enact(decision.transition, decision.to);
+            self.enact(step.transition, step.to);
             Ok(())
         } else {
-            Err(decision)
+            Err(step)
         }
     }
 

@@ -505,7 +505,9 @@ impl<'a, O: Observer> Run<'a, O> {
                         restored.recall_event(at, &event).expect("the event was taken before");
                     }
                     Written::Decision(decision) => {
-                        restored.recall_decision(&decision).expect("the decision was taken before");
+                        restored
+                            .recall_decision(decision.step())
+                            .expect("the decision was taken before");
                     }
                 }
             }

@@ -1,8 +1,11 @@
 //! What comes from outside: experiment and scenario files in TOML or JSON, turned into the engine's types.
 //!
+//! [`api`] has the bodies of the HTTP interface.
+//!
 //! A file is read to its end and every fault is reported at once, each with its path, its value and
 //! what is allowed there. Unknown keys are faults.
 
+pub mod api;
 pub mod document;
 pub mod experiment;
 pub mod fields;

@@ -388,7 +388,7 @@ fn a_few_control_analyses_tell_an_outage_once_they_were_waited_for() {
     let mut recalled = before;
     recalled.recall_event(deadline, &Event::Tick).unwrap();
     for decision in &decisions {
-        recalled.recall_decision(decision).unwrap();
+        recalled.recall_decision(decision.step()).unwrap();
     }
     assert_eq!(recalled.snapshot(), world.rollout.snapshot());
 }

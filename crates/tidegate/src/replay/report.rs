@@ -15,13 +15,14 @@ use tidegate_engine::observation::Label;
 use tidegate_engine::tally::Tally;
 use tidegate_engine::threshold::{self, Finding};
 use tidegate_engine::variant::{ByVariant, Variant};
+use tidegate_spec::api::{self, Judgement, SplitCheck};
 
 use super::counts::Counts;
 use super::run::Run;
 use super::time;
 use crate::args::{Format, ReplayArgs};
 use crate::failure::Failure;
-use crate::judgements::{self, JudgementLine, SplitLine};
+use crate::judgements;
 
 /// Prints runs as they end, and the whole at the end.
 pub(crate) struct Report<'a, W> {
@@ -84,7 +85,7 @@ struct LookLine {
     at: String,
     hours: f64,
     finding: String,
-    judgements: Vec<JudgementLine>,
+    judgements: Vec<Judgement>,
 }
 
 #[derive(Serialize)]
@@ -103,9 +104,9 @@ struct EvidenceLine {
     error_rate_increase: f64,
     finding: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    judgements: Vec<JudgementLine>,
+    judgements: Vec<Judgement>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    split: Option<SplitLine>,
+    split: Option<SplitCheck>,
     limits: Limits,
     definition: String,
 }
@@ -464,8 +465,8 @@ impl<'a, W: Write> Report<'a, W> {
         let looks = run.looks.iter().map(|(at, check)| LookLine {
             at: time::shown(*at),
             hours: at.since(run.started_at).hours(),
-            finding: judgements::finding(check),
-            judgements: judgements::lines(check),
+            finding: api::finding(check),
+            judgements: Judgement::all(check),
         });
         let cameras = run.recorder.cameras().map(|seen| CameraLine {
             camera_id: seen.camera.to_string(),
@@ -511,9 +512,9 @@ impl<'a, W: Write> Report<'a, W> {
             fp_rate_increase: averages.fp_rate_increase,
             latency_increase_pct: averages.latency_increase_pct,
             error_rate_increase: averages.error_rate_increase,
-            finding: judgements::finding(check),
-            judgements: judgements::lines(check),
-            split: judgements::split(check),
+            finding: api::finding(check),
+            judgements: Judgement::all(check),
+            split: SplitCheck::of(check),
             limits: self.limits,
             definition: definition.to_string(),
         }
@@ -530,7 +531,7 @@ fn overridden(run: &Run) -> u64 {
 fn reason(run: &Run) -> String {
     match run.deciding() {
         Some(decision) => decision.cause.to_string(),
-        None => judgements::finding(&run.rollout.check()),
+        None => api::finding(&run.rollout.check()),
     }
 }
 

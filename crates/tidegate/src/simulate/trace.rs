@@ -7,12 +7,13 @@ use serde::Serialize;
 use tidegate_engine::Rollout;
 use tidegate_engine::decision::Decision;
 use tidegate_engine::look::Check;
+
 use tidegate_sim::run::{Observer, run as run_one};
 use tidegate_sim::{Ending, Outcome, World};
+use tidegate_spec::api::{self, Judgement};
 
 use crate::args::{Format, SimulateArgs};
 use crate::failure::Failure;
-use crate::judgements::{self, JudgementLine};
 
 /// What happened at one moment of a run.
 #[derive(Serialize)]
@@ -26,7 +27,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'static str>,
     finding: String,
-    judgements: Vec<JudgementLine>,
+    judgements: Vec<Judgement>,
 }
 
 #[derive(Serialize)]
@@ -93,7 +94,7 @@ impl<W: Write> Observer for Teller<'_, W> {
             phase: decision.to.to_string(),
             cause: Some(decision.cause.code()),
             finding: decision.cause.to_string(),
-            judgements: judgements::lines(check),
+            judgements: Judgement::all(check),
         };
         self.tell(&line);
     }
@@ -118,7 +119,7 @@ impl<W: Write> Observer for Looking<'_, '_, W> {
             phase: rollout.lifecycle().state.to_string(),
             cause: None,
             finding: finding(&check),
-            judgements: judgements::lines(&check),
+            judgements: Judgement::all(&check),
         };
         self.0.tell(&line);
     }
@@ -149,7 +150,7 @@ fn finding(check: &Check) -> String {
         }
         Check::Threshold(_) => None,
     };
-    compared.map_or_else(|| judgements::finding(check), ToString::to_string)
+    compared.map_or_else(|| api::finding(check), ToString::to_string)
 }
 
 fn end(name: &str, outcome: &Outcome, format: Format, out: &mut impl Write) -> io::Result<()> {

@@ -1,0 +1,155 @@
+//! The bodies of the HTTP interface, as both the daemon and its clients write and read them.
+//!
+//! What the daemon takes in is strict: unknown fields are errors. What it answers may gain fields, so a
+//! client ignores what it does not know. Times are ISO 8601 in UTC, shares and rates 0 to 1.
+
+mod history;
+mod judgement;
+mod observation;
+mod problem;
+mod status;
+
+use serde::{Deserialize, Serialize};
+use tidegate_engine::time::Timestamp;
+
+pub use history::{Evidence, History, HistoryItem};
+pub use judgement::{Counts, Judgement, SplitCheck, finding};
+pub use observation::{
+    Answer, AnswerStatus, Answers, InvalidField, OBSERVATIONS_MAX, Observation, Reported, Side,
+};
+pub use problem::{FieldFault, Problem};
+pub use status::{ByVariantMetrics, Labels, Next, Pairs, Status, Step, VariantMetrics, Warning};
+
+/// Writes a time as ISO 8601 in UTC, with milliseconds where there are any.
+pub fn shown(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.ms())
+        .map_or_else(|_| at.ms().to_string(), |moment| moment.to_string())
+}
+
+/// `POST /v1/experiments/{key}/actions`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionRequest {
+    /// `start`, `pause`, `resume`, `hold`, `advance`, `complete`, `roll_back` or `stop`.
+    pub action: String,
+    /// Why: 1 to 1,000 bytes without control characters.
+    pub reason: String,
+    /// Who: 1 to 128 bytes without control characters.
+    pub actor: String,
+}
+
+/// `PUT …/overrides/{camera_id}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OverrideRequest {
+    /// `control` or `treatment`.
+    pub variant: String,
+}
+
+/// `POST …/assignments`: many cameras at once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssignmentsRequest {
+    /// 1 to 1,000 camera ids.
+    pub camera_ids: Vec<String>,
+}
+
+/// Which prompt version a camera gets, and why.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The camera.
+    pub camera_id: String,
+    /// The experiment that was asked for.
+    pub experiment: String,
+    /// `control` or `treatment`.
+    pub variant: String,
+    /// The key of the prompt version; nothing where the experiment is unknown.
+    pub prompt_version: Option<String>,
+    /// Why, such as `split`, `shadow` or `rolled_back`.
+    pub reason: String,
+    /// The phase of the rollout; nothing where the experiment is unknown.
+    pub phase: Option<String>,
+    /// The run of the experiment, from 1; 0 where it is unknown.
+    pub run: u32,
+    /// Share of analyses that should run the treatment too, for comparison only.
+    pub shadow_sample: f64,
+}
+
+/// Many assignments, in the order they were asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Assignments {
+    /// One a camera.
+    pub assignments: Vec<Assignment>,
+}
+
+/// One experiment in a list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExperimentSummary {
+    /// Its key.
+    pub key: String,
+    /// The present run, from 1.
+    pub run: u32,
+    /// The prompt version in use.
+    pub control: String,
+    /// The prompt version being tried.
+    pub treatment: String,
+    /// Where it stands.
+    pub phase: String,
+    /// And in which condition: `clear`, `held`, `paused`, `grace`, `expired`.
+    pub condition: String,
+    /// When it left its draft.
+    pub started_at: Option<String>,
+}
+
+/// `GET /v1/experiments`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Experiments {
+    /// In order of their keys.
+    pub experiments: Vec<ExperimentSummary>,
+}
+
+/// `GET` and `PUT /v1/experiments/{key}`: an experiment with its definition.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExperimentDetail {
+    /// What the list shows of it.
+    #[serde(flatten)]
+    pub summary: ExperimentSummary,
+    /// The digest of the definition.
+    pub digest: String,
+    /// Every setting, as an experiment file in TOML.
+    pub definition_toml: String,
+    /// What should be known before it starts.
+    pub warnings: Vec<Warning>,
+}
+
+/// The answer to an action or an override.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Done {
+    /// What the rollout did, one entry a step.
+    pub decisions: Vec<HistoryItem>,
+    /// Where it stands now.
+    pub status: Status,
+}
+
+/// `POST …/check`: what the guardrails say now, with no effect.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// Whether a rollback would follow now.
+    pub should_roll_back: bool,
+    /// What the rule says in one sentence.
+    pub reason: String,
+    /// Each guardrail; none under the threshold rule.
+    pub guardrails: Vec<Judgement>,
+    /// The split of the cameras, where it was looked at.
+    pub split: Option<SplitCheck>,
+}
+
+/// `GET /healthz` and `GET /readyz`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Health {
+    /// `ok`, or what is wrong in one word: `recovering`, `draining`, `store_unavailable`, `damaged`.
+    pub status: String,
+    /// What is wrong and what to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}

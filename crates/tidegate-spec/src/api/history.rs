@@ -1,0 +1,101 @@
+//! What happened to a rollout, with the evidence for it.
+
+use serde::{Deserialize, Serialize};
+use tidegate_engine::decision::{Cause, Decision};
+use tidegate_engine::exposure::Window;
+
+use super::judgement::{Judgement, SplitCheck};
+use super::shown;
+use super::status::{ByVariantMetrics, VariantMetrics};
+
+/// `GET /v1/experiments/{key}/history`: oldest first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct History {
+    /// One page.
+    pub items: Vec<HistoryItem>,
+    /// Give it as `?after=` for the next page; none at the end.
+    pub next: Option<String>,
+}
+
+/// One step of a rollout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HistoryItem {
+    /// The run, from 1.
+    pub run: u32,
+    /// 1, 2, 3 … within a run.
+    pub number: u32,
+    /// When.
+    pub at: String,
+    /// From which phase and condition, such as `ab (held)`.
+    pub from: String,
+    /// To which.
+    pub to: String,
+    /// A stable name of the cause, such as `guardrail` or `operator`.
+    pub cause: String,
+    /// The action, where a person acted.
+    pub action: Option<String>,
+    /// Who acted.
+    pub actor: Option<String>,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// On what.
+    pub evidence: Evidence,
+}
+
+/// The numbers a step rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The digest of the definition.
+    pub definition: String,
+    /// Which sums these are: `shadow` or `ab`.
+    pub window: String,
+    /// Each variant's sums.
+    pub variants: ByVariantMetrics,
+    /// Each guardrail; none under the threshold rule.
+    pub guardrails: Vec<Judgement>,
+    /// The split of the cameras, where it was looked at.
+    pub split: Option<SplitCheck>,
+}
+
+impl HistoryItem {
+    /// The step of `run` that a decision was.
+    pub fn new(run: u32, decision: &Decision) -> Self {
+        let (action, actor, reason) =
+            if let Cause::Operator { command, actor, note } = &decision.cause {
+                (Some(command.as_str().to_owned()), Some(actor.to_string()), note.to_string())
+            } else {
+                (None, None, decision.cause.to_string())
+            };
+        let evidence = &decision.evidence;
+        Self {
+            run,
+            number: decision.number,
+            at: shown(decision.at),
+            from: decision.from.to_string(),
+            to: decision.to.to_string(),
+            cause: decision.cause.code().to_owned(),
+            action,
+            actor,
+            reason,
+            evidence: Evidence {
+                definition: evidence.definition.to_string(),
+                window: window_name(evidence.window).to_owned(),
+                variants: ByVariantMetrics {
+                    control: VariantMetrics::from(&evidence.sides.control),
+                    treatment: VariantMetrics::from(&evidence.sides.treatment),
+                },
+                guardrails: Judgement::all(&evidence.check),
+                split: SplitCheck::of(&evidence.check),
+            },
+        }
+    }
+}
+
+/// The name of a window in answers.
+pub(super) const fn window_name(window: Window) -> &'static str {
+    match window {
+        Window::Shadow => "shadow",
+        Window::Ab => "ab",
+        Window::Outside => "outside",
+    }
+}
