@@ -115,6 +115,11 @@ impl Actor {
     pub fn new(name: &str) -> Result<Self, InvalidText> {
         check_text("actor", name, limits::ACTOR_LEN_MAX).map(Self)
     }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for Actor {
@@ -134,6 +139,11 @@ impl Note {
     /// [`InvalidText`] for anything else.
     pub fn new(reason: &str) -> Result<Self, InvalidText> {
         check_text("reason", reason, limits::REASON_LEN_MAX).map(Self)
+    }
+
+    /// The reason as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

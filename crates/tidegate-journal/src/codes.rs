@@ -1,0 +1,131 @@
+//! Numbers for the engine's closed lists. A number never changes its meaning: lists only grow at the end.
+
+use tidegate_engine::event::Command;
+use tidegate_engine::exposure::{Alerts, Window};
+use tidegate_engine::observation::Label;
+use tidegate_engine::phase::{Condition, Phase, State, Transition};
+use tidegate_engine::variant::Variant;
+
+const COMMANDS: [Command; 8] = [
+    Command::Start,
+    Command::Pause,
+    Command::Resume,
+    Command::Hold,
+    Command::Advance,
+    Command::Complete,
+    Command::RollBack,
+    Command::Stop,
+];
+const PHASES: [Phase; 7] = [
+    Phase::Draft,
+    Phase::Shadow,
+    Phase::Ab,
+    Phase::Full,
+    Phase::Completed,
+    Phase::RolledBack,
+    Phase::Stopped,
+];
+const CONDITIONS: [Condition; 5] =
+    [Condition::Clear, Condition::Held, Condition::Paused, Condition::Grace, Condition::Expired];
+const TRANSITIONS: [Transition; 14] = [
+    Transition::StartShadow,
+    Transition::StartAb,
+    Transition::OpenAb,
+    Transition::NextStep,
+    Transition::OpenFull,
+    Transition::Complete,
+    Transition::Hold,
+    Transition::Pause,
+    Transition::Resume,
+    Transition::Close,
+    Transition::Expire,
+    Transition::Extend,
+    Transition::RollBack,
+    Transition::Stop,
+];
+const VARIANTS: [Variant; 2] = [Variant::Control, Variant::Treatment];
+const LABELS: [Label; 4] =
+    [Label::FalsePositive, Label::Correct, Label::MissedThreat, Label::SeverityWrong];
+const WINDOWS: [Window; 3] = [Window::Shadow, Window::Ab, Window::Outside];
+const ALERTS: [Alerts; 3] = [Alerts::NotControl, Alerts::ControlOnly, Alerts::Both];
+
+/// A number that names nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{code} is the number of no {of}")]
+pub struct UnknownCode {
+    of: &'static str,
+    code: u8,
+}
+
+/// A closed list with a number for each of its values.
+pub(crate) trait Coded: Copy + PartialEq + 'static {
+    /// What it is a list of.
+    const NAME: &'static str;
+    /// The values, in order of their numbers.
+    const LIST: &'static [Self];
+
+    /// The number of a value.
+    fn code(self) -> u8 {
+        let position = Self::LIST.iter().position(|value| *value == self);
+        // The test below proves that every list is complete and shorter than 256.
+        position.and_then(|position| u8::try_from(position).ok()).unwrap_or(u8::MAX)
+    }
+
+    /// The value of a number.
+    fn of_code(code: u8) -> Result<Self, UnknownCode> {
+        let of = Self::NAME;
+        Self::LIST.get(usize::from(code)).copied().ok_or(UnknownCode { of, code })
+    }
+}
+
+macro_rules! coded {
+    ($($type:ty, $name:literal, $list:ident;)*) => {$(
+        impl Coded for $type {
+            const NAME: &'static str = $name;
+            const LIST: &'static [Self] = &$list;
+        }
+    )*};
+}
+
+coded! {
+    Command, "command", COMMANDS;
+    Phase, "phase", PHASES;
+    Condition, "condition", CONDITIONS;
+    Transition, "transition", TRANSITIONS;
+    Variant, "variant", VARIANTS;
+    Label, "label", LABELS;
+    Window, "window", WINDOWS;
+    Alerts, "kind of alerts", ALERTS;
+}
+
+/// Phase and condition as two numbers.
+pub(crate) fn state_codes(state: State) -> (u8, u8) {
+    (state.phase.code(), state.condition.code())
+}
+
+/// Phase and condition of two numbers.
+pub(crate) fn state_of_codes((phase, condition): (u8, u8)) -> Result<State, UnknownCode> {
+    Ok(State { phase: Phase::of_code(phase)?, condition: Condition::of_code(condition)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trips<T: Coded + std::fmt::Debug>(all: &[T]) {
+        assert_eq!(all.len(), T::LIST.len(), "{} has a value without a number", T::NAME);
+        for value in all {
+            assert_eq!(T::of_code(value.code()), Ok(*value));
+        }
+        let code = u8::try_from(all.len()).unwrap();
+        assert_eq!(T::of_code(code), Err(UnknownCode { of: T::NAME, code }));
+    }
+
+    #[test]
+    fn every_value_has_its_number() {
+        round_trips(&Command::ALL);
+        round_trips(&Transition::ALL);
+        round_trips(&Variant::ALL);
+        round_trips(&Label::ALL);
+    }
+}

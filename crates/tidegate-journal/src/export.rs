@@ -1,0 +1,353 @@
+//! A journal as JSON lines, and back: never hostage to a format.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::batch::{Batch, TooLarge};
+use crate::disk::sync_folder;
+use crate::journal::{Journal, OpenError, ReplayError, SNAPSHOTS};
+use crate::record::{Entry, Unreadable};
+use crate::snapshot::{self, Assembly, BadSnapshot, Part, parts};
+use crate::verify;
+use crate::writer::WriteError;
+
+const VERSION: u32 = 1;
+/// Entries appended with one sync at an import.
+const BATCH_ENTRIES: u64 = 4_096;
+/// Longest line of an export in bytes; an entry is shorter even with every character escaped.
+const LINE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// How much an export or import holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportCounts {
+    /// Parts of the snapshot it begins with.
+    pub parts: u64,
+    /// Entries.
+    pub entries: u64,
+}
+
+/// Why a journal cannot be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] ReplayError),
+    /// The snapshot that the frames begin with cannot be read.
+    #[error("the snapshot after entry {sequence}: {source}")]
+    Snapshot {
+        /// Which.
+        sequence: u64,
+        /// Why.
+        source: BadSnapshot,
+    },
+    /// The file cannot be written.
+    #[error("cannot write the export: {0}")]
+    Disk(#[from] io::Error),
+}
+
+/// Why a text cannot be imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// There is a journal already.
+    #[error("{} is not empty; an import makes a new journal", .0.display())]
+    NotEmpty(PathBuf),
+    /// A line is not what it should be.
+    #[error("line {line}: {why}")]
+    Line {
+        /// Which, from 1.
+        line: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The new journal cannot be made.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The new journal cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The export cannot be read, or the snapshot not written.
+    #[error(transparent)]
+    Disk(#[from] io::Error),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    tidegate_journal: u32,
+    begins_after: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Line<'a> {
+    Part {
+        crc: u32,
+        #[serde(borrow)]
+        part: &'a RawValue,
+    },
+    Entry {
+        sequence: u64,
+        crc: u32,
+        #[serde(borrow)]
+        entry: &'a RawValue,
+    },
+    End(ExportCounts),
+}
+
+/// Writes the journal to a file; it is there whole or not at all.
+///
+/// # Errors
+/// Where the journal cannot be read or the file not be written.
+pub fn export(journal: &Journal, to: &Path) -> Result<ExportCounts, ExportError> {
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    let unfinished = to.with_file_name(format!(".{name}.unfinished"));
+    let mut out = io::BufWriter::with_capacity(1 << 20, File::create(&unfinished)?);
+    let counts = export_to(journal, &mut out)?;
+    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, to)?;
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+    sync_folder(folder.unwrap_or(Path::new(".")))?;
+    Ok(counts)
+}
+
+/// Writes the journal as JSON lines.
+fn export_to(journal: &Journal, out: &mut impl Write) -> Result<ExportCounts, ExportError> {
+    let folder = journal.folder().join(SNAPSHOTS);
+    let first = journal.first()?;
+    // The frames begin right after a snapshot, or within a frame before it.
+    let base =
+        snapshot::list(&folder)?.into_iter().find(|sequence| first > 1 && sequence + 1 >= first);
+    let mut counts = ExportCounts::default();
+    let begins_after = base.unwrap_or(0);
+    write_line(out, &Header { tidegate_journal: VERSION, begins_after })?;
+    if let Some(sequence) = base {
+        let state = snapshot::read(&snapshot::path(&folder, sequence))
+            .map_err(|source| ExportError::Snapshot { sequence, source })?;
+        for part in parts(&state) {
+            let part = serde_json::value::to_raw_value(&part).map_err(io::Error::from)?;
+            write_line(out, &Line::Part { crc: crc(&part), part: &part })?;
+            counts.parts += 1;
+        }
+    }
+    let mut failed = None;
+    let replayed = journal.replay(begins_after, |sequence, entry| {
+        let written = write_entry(out, sequence, &entry);
+        counts.entries += 1;
+        written.map_err(|error| {
+            let why = error.to_string();
+            failed = Some(error);
+            why
+        })
+    });
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    replayed?;
+    write_line(out, &Line::End(counts))?;
+    Ok(counts)
+}
+
+fn write_entry(out: &mut impl Write, sequence: u64, entry: &Entry) -> io::Result<()> {
+    let entry = RawValue::from_string(entry.to_json()?)?;
+    write_line(out, &Line::Entry { sequence, crc: crc(&entry), entry: &entry })
+}
+
+fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")
+}
+
+fn crc(value: &RawValue) -> u32 {
+    crc32c::crc32c(value.get().as_bytes())
+}
+
+/// Makes a journal in `folder`, which must hold none, of an export.
+///
+/// # Errors
+/// Where a line is not as it was written, and where the journal cannot be made. What was made until then
+/// is no journal that could be mistaken for the whole: its folder is to be deleted.
+pub fn import(mut from: impl BufRead, folder: &Path) -> Result<ExportCounts, ImportError> {
+    if folder.join(crate::journal::STORE).exists() || folder.join(crate::journal::MARK).exists() {
+        return Err(ImportError::NotEmpty(folder.to_owned()));
+    }
+    let mut lines = Lines { number: 0, text: String::new() };
+    let head = lines.next(&mut from)?;
+    let header: Header = serde_json::from_str(head).map_err(|error| lines.fault(&error))?;
+    if header.tidegate_journal != VERSION {
+        return Err(lines.fault(&format!("version {}, known: 1", header.tidegate_journal)));
+    }
+    let mut importing = Importing::new(folder, header.begins_after);
+    loop {
+        lines.next(&mut from)?;
+        let line = serde_json::from_str(&lines.text).map_err(|error| lines.fault(&error))?;
+        match importing.take(&line) {
+            Ok(Go::On) => {}
+            Ok(Go::Done(counts)) => {
+                let mut more = String::new();
+                if from.read_line(&mut more)? > 0 {
+                    return Err(lines.fault(&"something follows the end"));
+                }
+                return Ok(counts);
+            }
+            Err(Refused::Line(why)) => return Err(lines.fault(&why)),
+            Err(Refused::Other(error)) => return Err(error),
+        }
+    }
+}
+
+struct Lines {
+    number: u64,
+    text: String,
+}
+
+impl Lines {
+    fn next(&mut self, from: &mut impl BufRead) -> Result<&str, ImportError> {
+        self.number += 1;
+        self.text.clear();
+        let read = io::Read::take(&mut *from, LINE_BYTES_MAX).read_line(&mut self.text)?;
+        match read {
+            0 => Err(self.fault(&"the export ends here, without its last line")),
+            _ if !self.text.ends_with('\n') => Err(self.fault(&"cut short or too long")),
+            _ => Ok(&self.text),
+        }
+    }
+
+    fn fault(&self, why: &impl ToString) -> ImportError {
+        ImportError::Line { line: self.number, why: why.to_string() }
+    }
+}
+
+enum Go {
+    On,
+    Done(ExportCounts),
+}
+
+enum Refused {
+    Line(String),
+    Other(ImportError),
+}
+
+impl From<Unreadable> for Refused {
+    fn from(error: Unreadable) -> Self {
+        Self::Line(error.to_string())
+    }
+}
+
+impl From<TooLarge> for Refused {
+    fn from(error: TooLarge) -> Self {
+        Self::Line(error.to_string())
+    }
+}
+
+macro_rules! other_refusals {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Refused {
+            fn from(error: $error) -> Self {
+                Self::Other(error.into())
+            }
+        }
+    )*};
+}
+other_refusals!(OpenError, WriteError, io::Error);
+
+struct Importing<'a> {
+    folder: &'a Path,
+    begins_after: u64,
+    counts: ExportCounts,
+    assembly: Assembly,
+    journal: Option<Journal>,
+    batch: Batch,
+}
+
+impl<'a> Importing<'a> {
+    fn new(folder: &'a Path, begins_after: u64) -> Self {
+        Self {
+            folder,
+            begins_after,
+            counts: ExportCounts::default(),
+            assembly: Assembly::default(),
+            journal: None,
+            batch: Batch::default(),
+        }
+    }
+
+    fn take(&mut self, line: &Line<'_>) -> Result<Go, Refused> {
+        match *line {
+            Line::Part { crc: expected, part } => {
+                check(expected, part)?;
+                if self.journal.is_some() || self.begins_after == 0 {
+                    return Err(Refused::Line("a part of a snapshot at a wrong place".to_owned()));
+                }
+                let part: Part = serde_json::from_str(part.get()).map_err(Unreadable::from)?;
+                let fits = self.assembly.add(part)?;
+                fits.ok_or_else(|| Refused::Line("a part that does not follow".to_owned()))?;
+                self.counts.parts += 1;
+            }
+            Line::Entry { sequence, crc: expected, entry } => {
+                check(expected, entry)?;
+                let next = self.begins_after + self.counts.entries + 1;
+                if sequence != next {
+                    let why = format!("entry {sequence} where {next} should be");
+                    return Err(Refused::Line(why));
+                }
+                self.batch.push(&[Entry::of_json(entry.get())?])?;
+                self.counts.entries += 1;
+                if self.batch.entries() >= BATCH_ENTRIES {
+                    self.write()?;
+                }
+            }
+            Line::End(counts) => {
+                if counts != self.counts {
+                    let (told, seen) = (counts, self.counts);
+                    return Err(Refused::Line(format!(
+                        "{} parts and {} entries were written, {} and {} are here",
+                        told.parts, told.entries, seen.parts, seen.entries
+                    )));
+                }
+                self.write()?;
+                return Ok(Go::Done(counts));
+            }
+        }
+        Ok(Go::On)
+    }
+
+    /// Appends what was read, after the snapshot if that is still to be made.
+    fn write(&mut self) -> Result<(), Refused> {
+        let journal = match self.journal.take() {
+            Some(journal) => journal,
+            None => self.begin()?,
+        };
+        let written = journal.append_and_wait(std::mem::take(&mut self.batch));
+        self.journal = Some(journal);
+        written?;
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<Journal, Refused> {
+        if self.begins_after > 0 {
+            let state = std::mem::take(&mut self.assembly).state();
+            let state = state.filter(|state| state.sequence == self.begins_after);
+            let state = state.ok_or_else(|| {
+                Refused::Line("the snapshot it begins with is not whole".to_owned())
+            })?;
+            crate::journal::prepare(self.folder)?;
+            snapshot::write(&self.folder.join(SNAPSHOTS), &state)?;
+        }
+        let (journal, _) = Journal::open_after(self.folder, self.begins_after, verify::in_process)?;
+        Ok(journal)
+    }
+}
+
+fn check(expected: u32, value: &RawValue) -> Result<(), Refused> {
+    if crc(value) == expected {
+        Ok(())
+    } else {
+        Err(Refused::Line("its checksum is wrong".to_owned()))
+    }
+}

@@ -1,0 +1,176 @@
+//! Frames: entries written together, checked and chained.
+
+use crate::record::{Entry, Unreadable};
+
+/// The only format there is.
+const FORMAT: u8 = 1;
+/// Bytes before the entries.
+const HEAD: usize = 22;
+/// Longest frame in bytes: values of the store above 128 KiB would leak files.
+pub(crate) const FRAME_BYTES_MAX: usize = 64 * 1024 - 1;
+/// Room for entries in a frame, their lengths included.
+pub(crate) const ENTRIES_BYTES_MAX: usize = FRAME_BYTES_MAX - HEAD;
+
+/// What a frame holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Entries,
+    SnapshotPart,
+}
+
+impl Kind {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Entries => 1,
+            Self::SnapshotPart => 2,
+        }
+    }
+}
+
+/// Why bytes are no frame.
+#[derive(Debug, thiserror::Error)]
+pub enum BadFrame {
+    /// Too short or too long.
+    #[error("a frame of {0} bytes")]
+    Length(usize),
+    /// Written by another version.
+    #[error("a frame of format {0}, known: 1")]
+    Format(u8),
+    /// Not what was asked for.
+    #[error("a frame of kind {0}")]
+    Kind(u8),
+    /// A changed byte.
+    #[error("a frame whose checksum is wrong")]
+    Checksum,
+    /// An entry's length leads beyond the end, or bytes are left over.
+    #[error("a frame whose entries do not fill it")]
+    Entries,
+    /// An entry cannot be read.
+    #[error("entry {sequence}: {source}")]
+    Entry {
+        /// Which.
+        sequence: u64,
+        /// Why.
+        source: Unreadable,
+    },
+}
+
+/// A frame whose checksum is right.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame<'a> {
+    pub(crate) crc: u32,
+    pub(crate) previous: u32,
+    pub(crate) first: u64,
+    pub(crate) count: u32,
+    payload: &'a [u8],
+}
+
+/// Writes a frame around entries that have their lengths before them; gives its checksum.
+pub(crate) fn write(
+    kind: Kind,
+    (previous, first, count): (u32, u64, u32),
+    payload: &[u8],
+    into: &mut Vec<u8>,
+) -> u32 {
+    into.clear();
+    into.extend_from_slice(&[FORMAT, kind.code(), 0, 0, 0, 0]);
+    into.extend_from_slice(&previous.to_le_bytes());
+    into.extend_from_slice(&first.to_le_bytes());
+    into.extend_from_slice(&count.to_le_bytes());
+    into.extend_from_slice(payload);
+    let crc = crc32c::crc32c(&into[6..]);
+    into[2..6].copy_from_slice(&crc.to_le_bytes());
+    crc
+}
+
+impl<'a> Frame<'a> {
+    pub(crate) fn read(kind: Kind, bytes: &'a [u8]) -> Result<Self, BadFrame> {
+        let Some((head, payload)) = bytes.split_at_checked(HEAD) else {
+            return Err(BadFrame::Length(bytes.len()));
+        };
+        if bytes.len() > FRAME_BYTES_MAX {
+            return Err(BadFrame::Length(bytes.len()));
+        }
+        let four =
+            |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let first = u64::from(four(10)) | (u64::from(four(14)) << 32);
+        let crc = four(2);
+        if crc != crc32c::crc32c(&bytes[6..]) {
+            return Err(BadFrame::Checksum);
+        }
+        if head[0] != FORMAT {
+            return Err(BadFrame::Format(head[0]));
+        }
+        if head[1] != kind.code() {
+            return Err(BadFrame::Kind(head[1]));
+        }
+        Ok(Self { crc, previous: four(6), first, count: four(18), payload })
+    }
+
+    /// The number of its last entry.
+    pub(crate) fn last(&self) -> u64 {
+        (self.first + u64::from(self.count)).saturating_sub(1)
+    }
+
+    /// The bytes of each entry.
+    pub(crate) fn slices(&self) -> Result<Vec<&'a [u8]>, BadFrame> {
+        let mut slices = Vec::with_capacity(self.count.min(32_768) as usize);
+        let mut rest = self.payload;
+        while let Some((length, after)) = rest.split_first_chunk() {
+            let length = usize::from(u16::from_le_bytes(*length));
+            let (entry, after) = after.split_at_checked(length).ok_or(BadFrame::Entries)?;
+            slices.push(entry);
+            rest = after;
+        }
+        if rest.is_empty() && slices.len() == self.count as usize {
+            Ok(slices)
+        } else {
+            Err(BadFrame::Entries)
+        }
+    }
+
+    /// Each entry with its number.
+    pub(crate) fn entries(&self) -> Result<Vec<(u64, Entry)>, BadFrame> {
+        (self.first..)
+            .zip(self.slices()?)
+            .map(|(sequence, bytes)| {
+                let entry = Entry::read(bytes);
+                entry
+                    .map(|entry| (sequence, entry))
+                    .map_err(|source| BadFrame::Entry { sequence, source })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::tests::samples;
+
+    #[test]
+    fn one_flipped_bit_anywhere_is_noticed() {
+        let (mut payload, mut frame) = (Vec::new(), Vec::new());
+        for entry in samples() {
+            let mut bytes = Vec::new();
+            entry.write(&mut bytes).unwrap();
+            payload.extend_from_slice(&u16::try_from(bytes.len()).unwrap().to_le_bytes());
+            payload.extend_from_slice(&bytes);
+        }
+        let count = u32::try_from(samples().len()).unwrap();
+        let crc = write(Kind::Entries, (42, 7, count), &payload, &mut frame);
+        let read = Frame::read(Kind::Entries, &frame).unwrap();
+        assert_eq!((read.crc, read.previous, read.first), (crc, 42, 7));
+        let entries: Vec<Entry> = read.entries().unwrap().into_iter().map(|(_, e)| e).collect();
+        assert_eq!(entries, samples());
+        assert!(Frame::read(Kind::SnapshotPart, &frame).is_err());
+        for bit in 0..frame.len() * 8 {
+            let mut flipped = frame.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(Frame::read(Kind::Entries, &flipped).is_err(), "bit {bit}");
+        }
+        for length in 0..frame.len() {
+            assert!(Frame::read(Kind::Entries, &frame[..length]).is_err(), "{length} bytes");
+        }
+    }
+}

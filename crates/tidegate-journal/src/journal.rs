@@ -1,0 +1,344 @@
+//! The journal: opened with care, appended to by one thread.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::batch::Batch;
+use crate::disk::{self, sync_folder};
+use crate::frame::{BadFrame, Frame, Kind};
+use crate::mark::{Mark, MarkFile};
+use crate::record::Entry;
+use crate::retention;
+use crate::snapshot::{self, State};
+use crate::store::{self, Store, StoreError, StoreFile};
+use crate::verify::{Report, Verdict};
+use crate::writer::{Health, Job, WriteError, Writer};
+
+pub(crate) const LOCK: &str = "lock";
+pub(crate) const STORE: &str = "store";
+pub(crate) const MARK: &str = "mark";
+pub(crate) const SNAPSHOTS: &str = "snapshots";
+
+/// Requests that may wait to be written.
+const QUEUE_MAX: usize = 4_096;
+/// And their bytes.
+const QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// How often, and how long, a lock is tried: a process that was just killed may still hold it.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+
+/// Why a journal cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error(
+        "{} is in use by another process; stop that one first, or give another --data folder",
+        folder.display()
+    )]
+    InUse {
+        /// Which.
+        folder: PathBuf,
+    },
+    /// Something acknowledged is missing or changed.
+    #[error(
+        "the journal in {} is damaged: {why}; nothing was changed, `tidegate journal repair` goes on from what is whole",
+        folder.display()
+    )]
+    Damaged {
+        /// Which.
+        folder: PathBuf,
+        /// What is missing.
+        why: String,
+    },
+    /// The disk does not let it.
+    #[error("cannot open the journal in {}: {source}", folder.display())]
+    Disk {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What was found at opening.
+#[derive(Debug)]
+pub struct Opened {
+    /// The last entry, 0 where there is none.
+    pub last: u64,
+    /// What the check found.
+    pub report: Report,
+    /// The newest whole snapshot.
+    pub state: Option<State>,
+}
+
+/// An open journal. Dropping it closes it.
+#[derive(Debug)]
+pub struct Journal {
+    folder: PathBuf,
+    store: Option<Store>,
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    health: Arc<Health>,
+    _lock: File,
+}
+
+impl Journal {
+    /// Opens or makes the journal in `folder`, once `verify` found it whole.
+    ///
+    /// # Errors
+    /// Where another process has it, where it is damaged, and where the disk does not let it.
+    pub fn open(
+        folder: &Path,
+        verify: impl FnOnce(&Path) -> io::Result<Report>,
+    ) -> Result<(Self, Opened), OpenError> {
+        Self::open_after(folder, 0, verify)
+    }
+
+    /// Opens a journal whose entries begin after `begins_after`, where it has none yet.
+    pub(crate) fn open_after(
+        folder: &Path,
+        begins_after: u64,
+        verify: impl FnOnce(&Path) -> io::Result<Report>,
+    ) -> Result<(Self, Opened), OpenError> {
+        let disk = |source| OpenError::Disk { folder: folder.to_owned(), source };
+        let lock = lock(folder)?;
+        let store_folder = folder.join(STORE);
+        prepare(folder).map_err(disk)?;
+        let report = verify(folder).map_err(disk)?;
+        let damaged = |why| OpenError::Damaged { folder: folder.to_owned(), why };
+        if let Verdict::Damaged { why } = &report.verdict {
+            return Err(damaged(why.clone()));
+        }
+        let broken = |error: StoreError| damaged(error.to_string());
+        store::sync_all(&store_folder).map_err(disk)?;
+        let opening = std::panic::catch_unwind(|| Store::open(&store_folder));
+        let store =
+            opening.map_err(|_| damaged("the store panicked".to_owned()))?.map_err(broken)?;
+        if let Some(tail) = report.broken_tail {
+            for frame in store.frames_from(tail) {
+                let (first, _) = frame.map_err(broken)?;
+                store.remove(first).map_err(broken)?;
+            }
+        }
+        store.flush().map_err(broken)?;
+        store::sync_all(&store_folder).map_err(disk)?;
+
+        let last = report.last.max(begins_after);
+        let at = Mark { last, crc: report.last_crc };
+        let mark = MarkFile::open(&folder.join(MARK), at).map_err(disk)?;
+        sync_folder(folder).map_err(disk)?;
+        let state = newest_state(folder, (last, &report)).map_err(damaged)?;
+        let file = StoreFile::open(&store_folder).map_err(disk)?;
+        let health = Arc::new(Health::default());
+        let writer = Writer {
+            store: store.clone(),
+            file,
+            mark,
+            at,
+            health: health.clone(),
+            payload: Vec::new(),
+            frame: Vec::new(),
+        };
+        let (jobs, queue) = mpsc::sync_channel(QUEUE_MAX);
+        let thread = thread::Builder::new().name("journal".to_owned());
+        let thread = thread.spawn(move || writer.run(&queue)).map_err(disk)?;
+        let journal = Self {
+            folder: folder.to_owned(),
+            store: Some(store),
+            jobs: Some(jobs),
+            thread: Some(thread),
+            health,
+            _lock: lock,
+        };
+        Ok((journal, Opened { last, report, state }))
+    }
+
+    /// Queues a batch. `done` is called on the writer's thread once it is on disk, with the number of its
+    /// last entry, or with why it may not be. An empty batch waits for those before it.
+    ///
+    /// # Errors
+    /// [`WriteError`] where it was not queued; `done` is not called then.
+    pub fn append(
+        &self,
+        batch: Batch,
+        done: impl FnOnce(Result<u64, WriteError>) + Send + 'static,
+    ) -> Result<(), WriteError> {
+        if let Some(why) = self.failure() {
+            return Err(WriteError::Failed(why.to_owned()));
+        }
+        let bytes = batch.payload.len();
+        self.health.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let queued = self.send(Job::Append { batch, done: Box::new(done) });
+        if queued.is_err() {
+            self.health.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        queued
+    }
+
+    /// Appends a batch and waits until it is on disk.
+    ///
+    /// # Errors
+    /// [`WriteError`] where it may not be.
+    pub fn append_and_wait(&self, batch: Batch) -> Result<u64, WriteError> {
+        let (done, wait) = mpsc::sync_channel(1);
+        self.append(batch, move |result| {
+            // The waiting thread is there until it was told.
+            let _ = done.send(result);
+        })?;
+        wait.recv().unwrap_or(Err(WriteError::Closed))
+    }
+
+    fn send(&self, job: Job) -> Result<(), WriteError> {
+        let jobs = self.jobs.as_ref().ok_or(WriteError::Closed)?;
+        jobs.try_send(job).map_err(|refused| match refused {
+            TrySendError::Full(_) => WriteError::QueueFull,
+            TrySendError::Disconnected(_) => WriteError::Closed,
+        })
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The first entry that is kept, 0 where there is none.
+    ///
+    /// # Errors
+    /// Where the store does not give it.
+    pub fn first(&self) -> Result<u64, ReplayError> {
+        let Some(store) = &self.store else { return Ok(0) };
+        let first = store.frames_from(0).next().transpose()?;
+        Ok(first.map_or(0, |(first, _)| first))
+    }
+
+    /// Whether the queue has room: what is appended next by the only thread that appends is not refused.
+    pub fn has_room(&self) -> bool {
+        self.health.waiting_bytes.load(Ordering::Relaxed) < QUEUE_BYTES_MAX
+    }
+
+    /// Why nothing can be written any more, if so.
+    pub fn failure(&self) -> Option<&str> {
+        self.health.failure.get().map(String::as_str)
+    }
+
+    /// Free bytes on the journal's disk.
+    ///
+    /// # Errors
+    /// As the file system has them.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        disk::free_bytes(&self.folder)
+    }
+
+    /// Hands every entry after `sequence` to `take`, in order.
+    ///
+    /// # Errors
+    /// Where a frame cannot be read, or `take` refuses an entry.
+    pub fn replay(
+        &self,
+        sequence: u64,
+        mut take: impl FnMut(u64, Entry) -> Result<(), String>,
+    ) -> Result<(), ReplayError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let first = store.frame_of(sequence + 1)?.unwrap_or(0);
+        for frame in store.frames_from(first) {
+            let (_, bytes) = frame?;
+            for (number, entry) in Frame::read(Kind::Entries, &bytes)?.entries()? {
+                if number > sequence {
+                    take(number, entry)
+                        .map_err(|why| ReplayError::Refused { sequence: number, why })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the state after an entry that is on disk, and drops what is no longer needed: snapshots, and
+    /// frames older than `retention`.
+    ///
+    /// # Errors
+    /// Where the disk does not take it; the journal is as before then.
+    pub fn keep(&self, state: &State, retention: Duration) -> io::Result<()> {
+        let folder = self.folder.join(SNAPSHOTS);
+        snapshot::write(&folder, state)?;
+        let base = retention::drop_old_snapshots(&folder, state.at, retention)?;
+        if base > 0 {
+            // A full queue is tried again with the next snapshot.
+            let _ = self.send(Job::Prune { before: base + 1, done: Box::new(|_| ()) });
+        }
+        Ok(())
+    }
+
+    /// Writes all that is queued and gives the folder free.
+    pub fn close(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.jobs = None;
+        self.store = None;
+        if let Some(thread) = self.thread.take() {
+            // The thread catches its own panics, and there is nothing to be done about others.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Why a journal cannot be read back.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The store does not give it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A frame is broken.
+    #[error(transparent)]
+    Frame(#[from] BadFrame),
+    /// An entry does not follow from those before it.
+    #[error("entry {sequence}: {why}")]
+    Refused {
+        /// Which.
+        sequence: u64,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Takes the folder's lock, which the operating system gives up when its process ends.
+pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
+    let disk = |source| OpenError::Disk { folder: folder.to_owned(), source };
+    fs::create_dir_all(folder).map_err(disk)?;
+    let file = File::options().create(true).append(true).open(folder.join(LOCK)).map_err(disk)?;
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(source)) => return Err(disk(source)),
+        }
+    }
+    Err(OpenError::InUse { folder: folder.to_owned() })
+}
+
+/// Makes the folders and deletes what a crash left half made.
+pub(crate) fn prepare(folder: &Path) -> io::Result<()> {
+    for name in [STORE, SNAPSHOTS] {
+        fs::create_dir_all(folder.join(name))?;
+    }
+    store::delete_unfinished(&folder.join(STORE))?;
+    snapshot::delete_unfinished(&folder.join(SNAPSHOTS))?;
+    sync_folder(folder)
+}
+
+/// The newest snapshot that is whole.
+fn newest_state(folder: &Path, (last, report): (u64, &Report)) -> Result<Option<State>, String> {
+    let usable = report.snapshots.iter().rev().find(|sequence| **sequence <= last);
+    let Some(sequence) = usable else { return Ok(None) };
+    let path = snapshot::path(&folder.join(SNAPSHOTS), *sequence);
+    snapshot::read(&path).map(Some).map_err(|error| format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,452 @@
+//! Entries, and the bytes they are kept as.
+
+use bincode::Options as _;
+use serde::{Deserialize, Serialize};
+use tidegate_engine::decision::Step;
+use tidegate_engine::event::{Action, Actor, Command, Event, InvalidText, Note};
+use tidegate_engine::id::{AnalysisId, CameraId, ExperimentKey, InvalidId};
+use tidegate_engine::number::{Latency, OutOfRange, RiskScore};
+use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
+use tidegate_engine::phase::Transition;
+use tidegate_engine::time::Timestamp;
+use tidegate_engine::variant::{ByVariant, Variant};
+
+use crate::codes::{Coded, UnknownCode, state_codes, state_of_codes};
+
+/// Longest part of a definition in bytes.
+pub const PART_BYTES_MAX: usize = 48 * 1024;
+/// Longest entry in bytes.
+pub(crate) const ENTRY_BYTES_MAX: usize = 60 * 1024;
+
+/// One run of one experiment, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RolloutId(pub u32);
+
+/// One thing that is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entry {
+    /// A part of the definition of a draft. With its last part it stands.
+    Defined {
+        /// Whose; a number seen before is defined anew.
+        rollout: RolloutId,
+        /// When.
+        at: Timestamp,
+        /// The experiment.
+        key: ExperimentKey,
+        /// Its run, from 1.
+        run: u32,
+        /// This part, from 0.
+        part: u16,
+        /// How many there are.
+        parts: u16,
+        /// The experiment file in TOML, or a part of it.
+        text: String,
+    },
+    /// Something the engine was told and took in.
+    Event {
+        /// Which.
+        rollout: RolloutId,
+        /// When.
+        at: Timestamp,
+        /// What.
+        event: Event,
+    },
+    /// A step the engine took.
+    Decided {
+        /// Which.
+        rollout: RolloutId,
+        /// The step.
+        step: Step,
+        /// Why and on what, as JSON for people.
+        account: String,
+    },
+}
+
+/// Why bytes are no entry.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// Not of the format.
+    #[error("an entry's bytes: {0}")]
+    Bytes(#[from] bincode::Error),
+    /// A number that names nothing.
+    #[error(transparent)]
+    Code(#[from] UnknownCode),
+    /// A text that is no id.
+    #[error(transparent)]
+    Id(#[from] InvalidId),
+    /// A text that is no reason or actor.
+    #[error(transparent)]
+    Text(#[from] InvalidText),
+    /// A number out of its range.
+    #[error(transparent)]
+    Number(#[from] OutOfRange),
+    /// An exported line that says something else.
+    #[error("an entry's JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// An entry as it is kept. The order of the tags is the format: they only grow at the end.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Record<'a> {
+    Defined {
+        rollout: u32,
+        at_ms: i64,
+        key: &'a str,
+        run: u32,
+        part: u16,
+        parts: u16,
+        #[serde(borrow)]
+        text: std::borrow::Cow<'a, str>,
+    },
+    Tick {
+        rollout: u32,
+        at_ms: i64,
+    },
+    Action {
+        rollout: u32,
+        at_ms: i64,
+        command: u8,
+        #[serde(borrow)]
+        actor: std::borrow::Cow<'a, str>,
+        #[serde(borrow)]
+        reason: std::borrow::Cow<'a, str>,
+    },
+    Analysis {
+        rollout: u32,
+        at_ms: i64,
+        id: Option<&'a str>,
+        camera: &'a str,
+        variant: u8,
+        outcome: KeptOutcome,
+    },
+    Comparison {
+        rollout: u32,
+        at_ms: i64,
+        id: &'a str,
+        camera: &'a str,
+        control: KeptOutcome,
+        treatment: KeptOutcome,
+    },
+    Feedback {
+        rollout: u32,
+        at_ms: i64,
+        id: &'a str,
+        label: u8,
+    },
+    Decided {
+        rollout: u32,
+        number: u32,
+        at_ms: i64,
+        transition: u8,
+        from: (u8, u8),
+        to: (u8, u8),
+        #[serde(borrow)]
+        account: std::borrow::Cow<'a, str>,
+    },
+}
+
+/// An outcome as it is kept.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum KeptOutcome {
+    Failed,
+    Answered { latency_us: Option<u32>, score: Option<u8> },
+}
+
+impl From<Outcome> for KeptOutcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Failed => Self::Failed,
+            Outcome::Answered { latency, score } => Self::Answered {
+                latency_us: latency.map(Latency::us),
+                score: score.map(RiskScore::value),
+            },
+        }
+    }
+}
+
+impl TryFrom<KeptOutcome> for Outcome {
+    type Error = OutOfRange;
+
+    fn try_from(kept: KeptOutcome) -> Result<Self, OutOfRange> {
+        match kept {
+            KeptOutcome::Failed => Ok(Self::Failed),
+            KeptOutcome::Answered { latency_us, score } => Ok(Self::Answered {
+                latency: latency_us.map(latency_of_us).transpose()?,
+                score: score.map(|score| RiskScore::new(f64::from(score))).transpose()?,
+            }),
+        }
+    }
+}
+
+/// A latency of so many microseconds; milliseconds hold them exactly enough to come back as the same.
+pub(crate) fn latency_of_us(us: u32) -> Result<Latency, OutOfRange> {
+    Latency::from_ms(f64::from(us) / 1_000.0)
+}
+
+/// The one way entries become bytes.
+pub(crate) fn bytes() -> impl bincode::Options {
+    bincode::DefaultOptions::new().with_limit(ENTRY_BYTES_MAX as u64).reject_trailing_bytes()
+}
+
+impl<'a> Record<'a> {
+    pub(crate) fn of(entry: &'a Entry) -> Self {
+        match entry {
+            Entry::Defined { rollout, at, key, run, part, parts, text } => Self::Defined {
+                rollout: rollout.0,
+                at_ms: at.ms(),
+                key: key.as_str(),
+                run: *run,
+                part: *part,
+                parts: *parts,
+                text: text.into(),
+            },
+            Entry::Event { rollout, at, event } => Self::of_event(rollout.0, at.ms(), event),
+            Entry::Decided { rollout, step, account } => Self::Decided {
+                rollout: rollout.0,
+                number: step.number,
+                at_ms: step.at.ms(),
+                transition: step.transition.code(),
+                from: state_codes(step.from),
+                to: state_codes(step.to),
+                account: account.into(),
+            },
+        }
+    }
+
+    fn of_event(rollout: u32, at_ms: i64, event: &'a Event) -> Self {
+        match event {
+            Event::Tick => Self::Tick { rollout, at_ms },
+            Event::Action(Action { command, actor, note }) => Self::Action {
+                rollout,
+                at_ms,
+                command: command.code(),
+                actor: actor.as_str().into(),
+                reason: note.as_str().into(),
+            },
+            Event::Analysis(analysis) => Self::Analysis {
+                rollout,
+                at_ms,
+                id: analysis.id.as_ref().map(AnalysisId::as_str),
+                camera: analysis.camera.as_str(),
+                variant: analysis.variant.code(),
+                outcome: analysis.outcome.into(),
+            },
+            Event::Comparison(comparison) => Self::Comparison {
+                rollout,
+                at_ms,
+                id: comparison.id.as_str(),
+                camera: comparison.camera.as_str(),
+                control: comparison.outcomes.control.into(),
+                treatment: comparison.outcomes.treatment.into(),
+            },
+            Event::Feedback(feedback) => Self::Feedback {
+                rollout,
+                at_ms,
+                id: feedback.analysis.as_str(),
+                label: feedback.label.code(),
+            },
+        }
+    }
+
+    pub(crate) fn entry(self) -> Result<Entry, Unreadable> {
+        let event = |rollout, at_ms, event| {
+            Ok(Entry::Event { rollout: RolloutId(rollout), at: Timestamp::from_ms(at_ms)?, event })
+        };
+        match self {
+            Self::Defined { rollout, at_ms, key, run, part, parts, text } => Ok(Entry::Defined {
+                rollout: RolloutId(rollout),
+                at: Timestamp::from_ms(at_ms)?,
+                key: key.parse()?,
+                run,
+                part,
+                parts,
+                text: text.into_owned(),
+            }),
+            Self::Tick { rollout, at_ms } => event(rollout, at_ms, Event::Tick),
+            Self::Action { rollout, at_ms, command, actor, reason } => {
+                let command = Command::of_code(command)?;
+                let (actor, note) = (Actor::new(&actor)?, Note::new(&reason)?);
+                event(rollout, at_ms, Event::Action(Action { command, actor, note }))
+            }
+            Self::Analysis { rollout, at_ms, id, camera, variant, outcome } => {
+                let id = id.map(str::parse).transpose()?;
+                let camera: CameraId = camera.parse()?;
+                let (variant, outcome) = (Variant::of_code(variant)?, outcome.try_into()?);
+                event(rollout, at_ms, Event::Analysis(Analysis { id, camera, variant, outcome }))
+            }
+            Self::Comparison { rollout, at_ms, id, camera, control, treatment } => {
+                let (id, camera) = (id.parse()?, camera.parse()?);
+                let (control, treatment) = (control.try_into()?, treatment.try_into()?);
+                let outcomes = ByVariant { control, treatment };
+                event(rollout, at_ms, Event::Comparison(Comparison { id, camera, outcomes }))
+            }
+            Self::Feedback { rollout, at_ms, id, label } => {
+                let (analysis, label) = (id.parse()?, Label::of_code(label)?);
+                event(rollout, at_ms, Event::Feedback(Feedback { analysis, label }))
+            }
+            Self::Decided { rollout, number, at_ms, transition, from, to, account } => {
+                let step = Step {
+                    number,
+                    at: Timestamp::from_ms(at_ms)?,
+                    transition: Transition::of_code(transition)?,
+                    from: state_of_codes(from)?,
+                    to: state_of_codes(to)?,
+                };
+                let account = account.into_owned();
+                Ok(Entry::Decided { rollout: RolloutId(rollout), step, account })
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// Appends the entry's bytes.
+    pub(crate) fn write(&self, into: &mut Vec<u8>) -> Result<(), bincode::Error> {
+        bytes().serialize_into(into, &Record::of(self))
+    }
+
+    /// Reads an entry's bytes, all of them.
+    pub(crate) fn read(from: &[u8]) -> Result<Self, Unreadable> {
+        let record: Record<'_> = bytes().deserialize(from)?;
+        record.entry()
+    }
+
+    /// The entry as JSON.
+    pub(crate) fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&Record::of(self))
+    }
+
+    /// Reads an entry's JSON.
+    pub(crate) fn of_json(json: &str) -> Result<Self, Unreadable> {
+        let record: Record<'_> = serde_json::from_str(json)?;
+        record.entry()
+    }
+
+    /// The parts of a definition.
+    pub fn definition(
+        rollout: RolloutId,
+        at: Timestamp,
+        (key, run): (&ExperimentKey, u32),
+        toml: &str,
+    ) -> Vec<Self> {
+        let mut texts = Vec::new();
+        let mut rest = toml;
+        loop {
+            let mut end = rest.len().min(PART_BYTES_MAX);
+            while !rest.is_char_boundary(end) {
+                end -= 1;
+            }
+            let (text, after) = rest.split_at(end);
+            texts.push(text);
+            rest = after;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        let parts = u16::try_from(texts.len()).unwrap_or(u16::MAX);
+        (0..parts)
+            .zip(texts)
+            .map(|(part, text)| Self::Defined {
+                rollout,
+                at,
+                key: key.clone(),
+                run,
+                part,
+                parts,
+                text: text.to_owned(),
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use tidegate_engine::phase::State;
+
+    /// One entry of each kind.
+    pub(crate) fn samples() -> Vec<Entry> {
+        let at = Timestamp::from_ms(1_767_225_600_000).unwrap();
+        let rollout = RolloutId(7);
+        let id: AnalysisId = "event-1".parse().unwrap();
+        let answered = Outcome::Answered {
+            latency: Some(Latency::from_ms(912.345).unwrap()),
+            score: Some(RiskScore::new(70.0).unwrap()),
+        };
+        let event = |event| Entry::Event { rollout, at, event };
+        let outcomes = ByVariant { control: answered, treatment: Outcome::Failed };
+        let step = Step {
+            number: 1,
+            at,
+            transition: Transition::StartShadow,
+            from: State::DRAFT,
+            to: Transition::StartShadow.target(State::DRAFT).unwrap(),
+        };
+        let mut entries = Entry::definition(rollout, at, (&"night".parse().unwrap(), 2), "key = 1");
+        entries.extend([
+            event(Event::Tick),
+            event(Event::Action(Action {
+                command: Command::Start,
+                actor: Actor::new("owner").unwrap(),
+                note: Note::new("a \"first\" try").unwrap(),
+            })),
+            event(Event::Analysis(Analysis {
+                id: Some(id.clone()),
+                camera: "door".parse().unwrap(),
+                variant: Variant::Treatment,
+                outcome: answered,
+            })),
+            event(Event::Analysis(Analysis {
+                id: None,
+                camera: "door".parse().unwrap(),
+                variant: Variant::Control,
+                outcome: Outcome::Answered { latency: None, score: None },
+            })),
+            event(Event::Comparison(Comparison {
+                id: id.clone(),
+                camera: "yard".parse().unwrap(),
+                outcomes,
+            })),
+            event(Event::Feedback(Feedback { analysis: id, label: Label::MissedThreat })),
+            Entry::Decided { rollout, step, account: "{\"reason\":\"a try\"}".to_owned() },
+        ]);
+        entries
+    }
+
+    #[test]
+    fn every_entry_comes_back_from_bytes_and_from_json() {
+        for entry in samples() {
+            let mut bytes = Vec::new();
+            entry.write(&mut bytes).unwrap();
+            assert_eq!(Entry::read(&bytes).unwrap(), entry);
+            assert_eq!(Entry::of_json(&entry.to_json().unwrap()).unwrap(), entry);
+            bytes.push(0);
+            assert!(Entry::read(&bytes).is_err(), "a byte too many");
+            bytes.truncate(bytes.len() - 2);
+            assert!(Entry::read(&bytes).is_err(), "a byte too few");
+        }
+    }
+
+    #[test]
+    fn every_latency_comes_back_as_it_was() {
+        for us in [0, 1, 999, 1_001, 123_457, 599_999_999, 600_000_000] {
+            assert_eq!(latency_of_us(us).unwrap().us(), us);
+        }
+    }
+
+    #[test]
+    fn a_long_definition_is_kept_in_parts() {
+        let toml = "ä".repeat(PART_BYTES_MAX);
+        let at = Timestamp::EPOCH;
+        let parts = Entry::definition(RolloutId(1), at, (&"e".parse().unwrap(), 1), &toml);
+        let mut whole = String::new();
+        for (index, entry) in parts.iter().enumerate() {
+            let Entry::Defined { part, parts: of, text, .. } = entry else { panic!("another") };
+            assert_eq!((usize::from(*part), usize::from(*of)), (index, parts.len()));
+            whole.push_str(text);
+        }
+        assert_eq!(whole, toml);
+    }
+}

@@ -1,0 +1,204 @@
+//! Whether a journal is whole: all that was acknowledged, in one unbroken chain.
+
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+
+use crate::frame::{Frame, Kind};
+use crate::journal::{MARK, SNAPSHOTS, STORE};
+use crate::mark::{self, Mark, Read};
+use crate::snapshot;
+use crate::store::{Store, StoreError};
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Whether the journal can be trusted.
+    pub verdict: Verdict,
+    /// Frames that are whole.
+    pub frames: u64,
+    /// Entries in them.
+    pub entries: u64,
+    /// The first entry that is kept, 0 where there is none.
+    pub first: u64,
+    /// The last entry that is whole, 0 where there is none.
+    pub last: u64,
+    /// The checksum of its frame.
+    pub last_crc: u32,
+    /// The last entry that was acknowledged.
+    pub acknowledged: u64,
+    /// Where a tail begins that is broken and was never acknowledged.
+    pub broken_tail: Option<u64>,
+    /// Snapshots that are whole, oldest first.
+    pub snapshots: Vec<u64>,
+    /// Snapshots that are not.
+    pub broken_snapshots: Vec<u64>,
+}
+
+/// Whether a journal can be trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything acknowledged is there.
+    Sound,
+    /// Something is missing or changed.
+    Damaged {
+        /// What.
+        why: String,
+    },
+}
+
+impl Report {
+    fn damaged(why: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Damaged { why: why.into() }, ..Self::default() }
+    }
+
+    /// Whether the journal can be trusted.
+    pub fn is_sound(&self) -> bool {
+        self.verdict == Verdict::Sound
+    }
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            verdict: Verdict::Sound,
+            frames: 0,
+            entries: 0,
+            first: 0,
+            last: 0,
+            last_crc: 0,
+            acknowledged: 0,
+            broken_tail: None,
+            snapshots: Vec::new(),
+            broken_snapshots: Vec::new(),
+        }
+    }
+}
+
+/// Checks the journal in `folder` in this process.
+///
+/// A damaged store can make sled panic; a process that must go on uses [`in_child`].
+///
+/// # Errors
+/// Where the folder cannot be read at all.
+pub fn in_process(folder: &Path) -> io::Result<Report> {
+    let mut report = Report::default();
+    for sequence in snapshot::list(&folder.join(SNAPSHOTS))? {
+        let sound = snapshot::check(&snapshot::path(&folder.join(SNAPSHOTS), sequence)).is_ok();
+        let list = if sound { &mut report.snapshots } else { &mut report.broken_snapshots };
+        list.push(sequence);
+    }
+    let mark = mark::read(&folder.join(MARK))?;
+    if !folder.join(STORE).join("db").exists() {
+        if mark == Read::Absent || mark == Read::Mark(Mark::default()) {
+            return Ok(report);
+        }
+        return Ok(Report::damaged("the store is missing"));
+    }
+    match Store::open(&folder.join(STORE)) {
+        Ok(store) => check_frames(&store, mark, &mut report),
+        Err(error) => report.verdict = Verdict::Damaged { why: error.to_string() },
+    }
+    Ok(report)
+}
+
+/// Checks the journal in a child process, which `command` must make run [`in_process`] on the folder and
+/// print the report as JSON. Whatever a damaged store does to the child, this process goes on.
+pub fn in_child(mut command: Command) -> impl FnOnce(&Path) -> io::Result<Report> {
+    move |_| {
+        let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output()?;
+        match serde_json::from_slice(&output.stdout) {
+            Ok(report) => Ok(report),
+            Err(_) => Ok(Report::damaged(format!(
+                "the store cannot be opened (the check ended with {})",
+                output.status
+            ))),
+        }
+    }
+}
+
+fn check_frames(store: &Store, mark: Read, report: &mut Report) {
+    let mark = match mark {
+        Read::Mark(mark) => mark,
+        Read::Absent if store.frames_from(0).next().is_none() => Mark::default(),
+        Read::Absent => return damage(report, "the mark is missing".to_owned()),
+        Read::Unreadable => return damage(report, "the mark cannot be read".to_owned()),
+    };
+    report.acknowledged = mark.last;
+    if let Err(why) = check_chain(store, mark, report) {
+        return damage(report, why);
+    }
+    if report.frames == 0 && mark.crc == 0 && report.snapshots.contains(&mark.last) {
+        // Begun after a snapshot, and nothing came yet.
+        report.last = mark.last;
+        return;
+    }
+    if report.last < mark.last {
+        let (from, to) = (report.last + 1, mark.last);
+        return damage(report, format!("entries {from} to {to} are missing"));
+    }
+    // Where the frames begin there must be a snapshot, or the beginning.
+    let base = report.snapshots.first().copied().unwrap_or(0);
+    if report.first > 1 && !report.snapshots.iter().any(|snapshot| snapshot + 1 >= report.first) {
+        let why = format!("entries {} to {} are missing", base + 1, report.first - 1);
+        damage(report, why);
+    }
+}
+
+fn damage(report: &mut Report, why: String) {
+    report.verdict = Verdict::Damaged { why };
+}
+
+/// Follows the chain of frames; an error is a fault among what was acknowledged.
+fn check_chain(store: &Store, mark: Mark, report: &mut Report) -> Result<(), String> {
+    for record in store.frames_from(0) {
+        let (key, bytes) = record.map_err(|error: StoreError| error.to_string())?;
+        let fault = match Frame::read(Kind::Entries, &bytes) {
+            Err(error) => Some(error.to_string()),
+            Ok(frame) => check_frame(&frame, key, mark, report).err(),
+        };
+        if let Some(why) = fault {
+            if key > mark.last && report.last >= mark.last {
+                // Written, but not acknowledged before a crash.
+                report.broken_tail = Some(key);
+                return Ok(());
+            }
+            return Err(format!("the frame of entry {key}: {why}"));
+        }
+    }
+    Ok(())
+}
+
+fn check_frame(frame: &Frame<'_>, key: u64, mark: Mark, report: &mut Report) -> Result<(), String> {
+    if frame.first != key {
+        return Err(format!("it says it begins with entry {}", frame.first));
+    }
+    if frame.count == 0 {
+        return Err("it is empty".to_owned());
+    }
+    if report.frames > 0 {
+        if frame.first != report.last + 1 {
+            return Err(format!("it follows entry {}: entries between are missing", report.last));
+        }
+        if frame.previous != report.last_crc {
+            return Err("it does not follow the frame before it".to_owned());
+        }
+    }
+    if frame.first <= mark.last && mark.last < frame.last() {
+        return Err(format!("the mark, {}, lies within it", mark.last));
+    }
+    if frame.last() == mark.last && frame.crc != mark.crc {
+        return Err("the mark was set for another frame".to_owned());
+    }
+    frame.entries().map_err(|error| error.to_string())?;
+    if report.frames == 0 {
+        report.first = frame.first;
+    }
+    report.frames += 1;
+    report.entries += u64::from(frame.count);
+    (report.last, report.last_crc) = (frame.last(), frame.crc);
+    Ok(())
+}

@@ -1,0 +1,227 @@
+//! Damage is told from a tail that was never acknowledged, and what is whole is saved.
+
+use std::fs;
+use std::panic;
+use std::path::{Path, PathBuf};
+
+use tidegate_journal::{
+    Journal, OpenError, RETENTION_DEFAULT, RepairError, Verdict, export, repair, verify,
+};
+
+use crate::world::{append, at, events, live, open, recall, state};
+
+/// A journal with a snapshot in the middle; gives its last entry.
+fn make(folder: &Path) -> u64 {
+    let (journal, _) = open(folder);
+    let rollout = live(&journal, &events(150));
+    let middle = journal.append_and_wait(tidegate_journal::Batch::default()).unwrap();
+    journal.keep(&state(&rollout, middle, at(0)), RETENTION_DEFAULT).unwrap();
+    for n in 0..30 {
+        let tick = tidegate_engine::event::Event::Tick;
+        append(
+            &journal,
+            &[tidegate_journal::Entry::Event {
+                rollout: crate::world::ID,
+                at: at(20_000_000 + n),
+                event: tick,
+            }],
+        );
+    }
+    let last = journal.append_and_wait(tidegate_journal::Batch::default()).unwrap();
+    journal.close();
+    last
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// Every file of a journal, largest first.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// What a check finds; a panic of sled is what a child process would die of.
+fn checked(folder: &Path) -> Result<verify::Report, String> {
+    match panic::catch_unwind(|| verify::in_process(folder)) {
+        Ok(report) => report.map_err(|error| error.to_string()),
+        Err(_) => Err("panicked".to_owned()),
+    }
+}
+
+/// Damages each file in turn and counts what is found: never may acknowledged entries be missing from a
+/// journal that is called sound.
+#[expect(clippy::print_stdout, reason = "the figure is the point")]
+fn damage_each(changes: &[fn(&mut Vec<u8>, usize)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = folder.path().join("sound");
+    let last = make(&sound);
+    let (mut noticed, mut harmless) = (0, 0);
+    for (number, file) in files(&sound).into_iter().enumerate() {
+        let bytes = fs::read(&file).unwrap();
+        let length = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        for spot in 0..12 {
+            for (which, change) in changes.iter().enumerate() {
+                let damaged = folder.path().join(format!("damaged-{number}-{spot}-{which}"));
+                copy(&sound, &damaged);
+                let target = damaged.join(file.strip_prefix(&sound).unwrap());
+                let mut bytes = bytes.clone();
+                change(&mut bytes, length * spot / 12);
+                fs::write(target, bytes).unwrap();
+                match checked(&damaged) {
+                    Ok(report) if report.is_sound() => {
+                        harmless += 1;
+                        assert_eq!(report.last, last, "{} at {spot}/12", file.display());
+                        let (journal, opened) = open(&damaged);
+                        let mut seen = opened.state.as_ref().map_or(0, |state| state.sequence);
+                        journal
+                            .replay(seen, |sequence, _| {
+                                seen = sequence;
+                                Ok(())
+                            })
+                            .unwrap();
+                        assert_eq!(seen, last);
+                    }
+                    Ok(_) | Err(_) => noticed += 1,
+                }
+                fs::remove_dir_all(damaged).unwrap();
+            }
+        }
+    }
+    println!("{noticed} noticed, {harmless} without effect, 0 silent losses");
+    assert!(noticed > 0);
+}
+
+#[test]
+fn a_flipped_bit_in_any_file_is_noticed_or_without_effect() {
+    damage_each(&[|bytes, at| {
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte ^= 0x10;
+        }
+    }]);
+}
+
+#[test]
+fn a_file_cut_short_is_noticed_or_without_effect() {
+    damage_each(&[|bytes, at| bytes.truncate(at)]);
+}
+
+#[test]
+fn a_lost_tail_is_damage_and_a_lost_mark_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = folder.path().join("sound");
+    let last = make(&sound);
+    // The store as it was before the last entries, the mark as it is after them.
+    let earlier = folder.path().join("earlier");
+    copy(&sound, &earlier);
+    let (journal, _) = open(&sound);
+    append(
+        &journal,
+        &[tidegate_journal::Entry::Event {
+            rollout: crate::world::ID,
+            at: at(30_000_000),
+            event: tidegate_engine::event::Event::Tick,
+        }],
+    );
+    journal.close();
+    fs::copy(sound.join("mark"), earlier.join("mark")).unwrap();
+    let report = verify::in_process(&earlier).unwrap();
+    let why = format!("entries {} to {} are missing", last + 1, last + 1);
+    assert_eq!(report.verdict, Verdict::Damaged { why: why.clone() });
+    let error = Journal::open(&earlier, verify::in_process).unwrap_err();
+    assert!(matches!(error, OpenError::Damaged { .. }));
+    let said = error.to_string();
+    assert!(said.contains(&why) && said.contains("tidegate journal repair"), "{said}");
+
+    fs::remove_file(sound.join("mark")).unwrap();
+    assert!(!verify::in_process(&sound).unwrap().is_sound());
+}
+
+#[test]
+fn repair_goes_on_from_what_is_whole_and_deletes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let last = make(&path);
+    assert!(matches!(repair(&path, None, verify::in_process), Err(RepairError::Sound(_))));
+    // A mark beyond the store: one entry was acknowledged and is lost.
+    let before = folder.path().join("before");
+    copy(&path, &before);
+    let (journal, opened) = open(&path);
+    let rollout = recall(&journal, &opened);
+    append(
+        &journal,
+        &[tidegate_journal::Entry::Event {
+            rollout: crate::world::ID,
+            at: at(30_000_000),
+            event: tidegate_engine::event::Event::Tick,
+        }],
+    );
+    journal.close();
+    fs::copy(path.join("mark"), before.join("mark")).unwrap();
+
+    let repaired = repair(&before, None, verify::in_process).unwrap();
+    assert_eq!(
+        (repaired.last, repaired.acknowledged, repaired.lost),
+        (last, Some(last + 1), Some(1))
+    );
+    assert!(repaired.moved_to.join("store").join("db").exists());
+    let (journal, opened) = open(&before);
+    assert_eq!(opened.last, last);
+    assert_eq!(recall(&journal, &opened).snapshot(), rollout.snapshot());
+}
+
+#[test]
+fn repair_of_a_store_that_cannot_be_opened_takes_the_newest_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    make(&path);
+    let snapshot = verify::in_process(&path).unwrap().snapshots[0];
+    let db = path.join("store").join("db");
+    let length = fs::metadata(&db).unwrap().len();
+    fs::write(&db, vec![0xa5; usize::try_from(length).unwrap()]).unwrap();
+    assert!(checked(&path).map_or(true, |report| !report.is_sound()));
+    let broken = |_: &Path| {
+        let why = "the store cannot be opened".to_owned();
+        let verdict = Verdict::Damaged { why };
+        Ok(verify::Report { verdict, ..verify::Report::default() })
+    };
+    let repaired = repair(&path, None, broken).unwrap();
+    assert_eq!(repaired.last, snapshot);
+    let (journal, opened) = open(&path);
+    assert_eq!(opened.state.map(|state| state.sequence), Some(snapshot));
+    assert_eq!(append(&journal, &[]), snapshot);
+}
+
+#[test]
+fn repair_from_an_export_has_all_that_the_export_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let last = make(&path);
+    let (journal, _) = open(&path);
+    let file = folder.path().join("export.jsonl");
+    export(&journal, &file).unwrap();
+    journal.close();
+    fs::remove_file(path.join("mark")).unwrap();
+    let repaired = repair(&path, Some(&file), verify::in_process).unwrap();
+    assert_eq!((repaired.last, repaired.acknowledged, repaired.lost), (last, None, None));
+    assert_eq!(open(&path).1.last, last);
+}

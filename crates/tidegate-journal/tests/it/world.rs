@@ -1,0 +1,130 @@
+//! A rollout that writes down what it does, as the daemon's does.
+
+use std::path::Path;
+
+use tidegate_engine::Rollout;
+use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+use tidegate_engine::experiment::{Definition, Experiment};
+use tidegate_engine::id::{AnalysisId, CameraId};
+use tidegate_engine::number::{Latency, RiskScore};
+use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
+use tidegate_engine::time::{Duration, Timestamp};
+use tidegate_engine::variant::{ByVariant, Variant};
+use tidegate_journal::{Batch, Entry, Journal, Opened, RolloutId, RolloutState, State, verify};
+
+pub(crate) const ID: RolloutId = RolloutId(1);
+const TOML: &str = "key = \"night\"\n";
+
+pub(crate) fn open(folder: &Path) -> (Journal, Opened) {
+    Journal::open(folder, verify::in_process).expect("a sound journal")
+}
+
+pub(crate) fn at(ms: i64) -> Timestamp {
+    Timestamp::from_ms(1_767_225_600_000 + ms).unwrap()
+}
+
+fn definition() -> Definition {
+    let mut experiment =
+        Experiment::new("night".parse().unwrap(), "v1".parse().unwrap(), "v2".parse().unwrap());
+    experiment.shadow.duration = Duration::from_hours(1.0).unwrap();
+    Definition::new(experiment).unwrap()
+}
+
+/// The events of a rollout of `count` detections: comparisons, then analyses, some labelled.
+pub(crate) fn events(count: u32) -> Vec<(Timestamp, Event)> {
+    let start = Event::Action(Action {
+        command: Command::Start,
+        actor: Actor::new("owner").unwrap(),
+        note: Note::new("go").unwrap(),
+    });
+    let mut events = vec![(at(0), start)];
+    for n in 1..=count {
+        let time = at(i64::from(n) * 60_000);
+        let id: AnalysisId = format!("event-{n}").parse().unwrap();
+        let camera: CameraId = format!("camera-{}", n % 7).parse().unwrap();
+        let answered = Outcome::Answered {
+            latency: Some(Latency::from_ms(f64::from(500 + n % 90)).unwrap()),
+            score: Some(RiskScore::new(f64::from(n % 101)).unwrap()),
+        };
+        let event = if n < 60 {
+            let outcomes = ByVariant { control: answered, treatment: answered };
+            Event::Comparison(Comparison { id: id.clone(), camera, outcomes })
+        } else {
+            let variant = if n % 2 == 0 { Variant::Control } else { Variant::Treatment };
+            let id = Some(id.clone());
+            Event::Analysis(Analysis { id, camera, variant, outcome: answered })
+        };
+        events.push((time, event));
+        if n % 3 == 0 {
+            let label = Label::ALL[n as usize / 3 % 4];
+            events.push((time, Event::Feedback(Feedback { analysis: id, label })));
+        }
+    }
+    events
+}
+
+/// Applies events to a rollout and writes both down, a batch an event.
+pub(crate) fn live(journal: &Journal, events: &[(Timestamp, Event)]) -> Rollout {
+    let mut rollout = Rollout::new(definition());
+    let defined = Entry::definition(ID, at(0), (&"night".parse().unwrap(), 1), TOML);
+    append(journal, &defined);
+    for (at, event) in events {
+        while let Some((deadline, _)) = rollout.next_deadline().filter(|(due, _)| due <= at) {
+            apply(journal, &mut rollout, (deadline, Event::Tick));
+        }
+        apply(journal, &mut rollout, (*at, event.clone()));
+    }
+    rollout
+}
+
+fn apply(journal: &Journal, rollout: &mut Rollout, (at, event): (Timestamp, Event)) {
+    let decisions = rollout.apply(at, event.clone()).unwrap();
+    let mut unit = vec![Entry::Event { rollout: ID, at, event }];
+    for decision in decisions {
+        let account = decision.cause.to_string();
+        unit.push(Entry::Decided { rollout: ID, step: decision.step(), account });
+    }
+    append(journal, &unit);
+}
+
+pub(crate) fn append(journal: &Journal, unit: &[Entry]) -> u64 {
+    let mut batch = Batch::default();
+    batch.push(unit).unwrap();
+    journal.append_and_wait(batch).unwrap()
+}
+
+/// The state of `rollout` after entry `sequence`.
+pub(crate) fn state(rollout: &Rollout, sequence: u64, at: Timestamp) -> State {
+    let state = RolloutState {
+        id: ID,
+        key: "night".parse().unwrap(),
+        run: 1,
+        definition: TOML.to_owned(),
+        accounts: vec!["one".to_owned(), "two".to_owned()],
+        rollout: rollout.snapshot(),
+    };
+    State { sequence, at, rollouts: vec![state] }
+}
+
+/// Reads a rollout back: the snapshot, then what was written after it.
+pub(crate) fn recall(journal: &Journal, opened: &Opened) -> Rollout {
+    let (mut rollout, after) = match &opened.state {
+        Some(state) => {
+            let snapshot = state.rollouts[0].rollout.clone();
+            (Rollout::restore(definition(), snapshot).unwrap(), state.sequence)
+        }
+        None => (Rollout::new(definition()), 0),
+    };
+    journal
+        .replay(after, |_, entry| match entry {
+            Entry::Defined { .. } => Ok(()),
+            Entry::Event { at, event, .. } => {
+                rollout.recall_event(at, &event).map_err(|error| error.to_string())
+            }
+            Entry::Decided { step, .. } => {
+                rollout.recall_decision(step).map_err(|step| format!("{step:?} does not follow"))
+            }
+        })
+        .unwrap();
+    rollout
+}
