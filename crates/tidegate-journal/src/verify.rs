@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde::{Deserialize, Serialize};
 
 use crate::frame::{Frame, Kind};
-use crate::journal::{MARK, SNAPSHOTS, STORE};
+use crate::journal::{self, MARK, OpenError, SNAPSHOTS, STORE};
 use crate::mark::{self, Mark, Read};
 use crate::snapshot;
 use crate::store::{Store, StoreError};
@@ -118,6 +118,18 @@ pub fn in_child(mut command: Command) -> impl FnOnce(&Path) -> io::Result<Report
             ))),
         }
     }
+}
+
+/// Checks the journal in `folder` while no other process can change it.
+///
+/// # Errors
+/// Where another process has it, and where the folder cannot be read at all.
+pub fn locked(
+    folder: &Path,
+    verify: impl FnOnce(&Path) -> io::Result<Report>,
+) -> Result<Report, OpenError> {
+    let _lock = journal::lock(folder)?;
+    verify(folder).map_err(|source| OpenError::Disk { folder: folder.to_owned(), source })
 }
 
 fn check_frames(store: &Store, mark: Read, report: &mut Report) {

@@ -189,6 +189,17 @@ impl<'a> Fields<'a> {
         value.as_str()
     }
 
+    /// A list of texts.
+    pub fn texts(&mut self, key: &'static str) -> Option<Vec<String>> {
+        let values = self.list(key)?;
+        let texts: Option<Vec<String>> =
+            values.iter().map(|value| value.as_str().map(str::to_owned)).collect();
+        if texts.is_none() {
+            self.fault(key, "holds something else, allowed: texts");
+        }
+        texts
+    }
+
     /// Yes or no.
     pub fn switch<T: Copy>(&mut self, key: &'static str, [no, yes]: [T; 2]) -> Option<T> {
         let value = self.value(key)?;

@@ -8,6 +8,9 @@ use tidegate_engine::number::Share;
 use tidegate_engine::time::Timestamp;
 use tidegate_spec::Preset;
 
+use crate::journal::JournalArgs;
+use crate::serve::ServeArgs;
+
 /// Releases a new prompt version to a camera fleet by degrees and shuts by itself when it does harm
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version, subcommand_required = true, arg_required_else_help = true)]
@@ -22,8 +25,12 @@ pub(crate) enum Command {
     Assign(AssignArgs),
     /// Check or write experiment files
     Experiment(ExperimentArgs),
+    /// Export, import, verify or repair a journal that no daemon has open
+    Journal(JournalArgs),
     /// Decide a rollout on recorded traffic
     Replay(ReplayArgs),
+    /// Serve rollouts over HTTP until told to end
+    Serve(ServeArgs),
     /// Simulate whole rollouts of a fleet
     Simulate(SimulateArgs),
     /// Find the settings that stop harm soonest without stopping the harmless

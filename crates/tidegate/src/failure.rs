@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use tidegate_daemon::RunError;
+use tidegate_journal::{ExportError, ImportError, OpenError, RepairError};
 use tidegate_spec::ParseError;
 
 /// Something unforeseen, such as a full disk; or an expectation of a scenario that failed.
@@ -44,6 +46,24 @@ pub enum Failure {
         /// Why.
         source: io::Error,
     },
+    /// The daemon cannot run.
+    #[error("{0}")]
+    Daemon(#[source] RunError),
+    /// Where this program is cannot be told.
+    #[error("cannot find this program: {0}")]
+    Program(io::Error),
+    /// A journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] OpenError),
+    /// A journal cannot be exported.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// A journal cannot be imported.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// A journal cannot be repaired.
+    #[error(transparent)]
+    Repair(#[from] RepairError),
     /// The answer cannot be written.
     #[error("cannot write the answer: {0}")]
     Output(io::Error),
@@ -64,10 +84,24 @@ impl Failure {
         // Nothing is left to do where standard error is gone too.
         let _ = writeln!(io::stderr(), "tidegate: {self}");
         ExitCode::from(match self {
-            Self::Unreadable { .. } | Self::Invalid { .. } | Self::BadInput(_) => EXIT_BAD_INPUT,
-            Self::Unmet(_) | Self::Report { .. } | Self::Output(_) | Self::Temporary(_) => {
-                EXIT_FAILURE
+            Self::Unreadable { .. }
+            | Self::Invalid { .. }
+            | Self::BadInput(_)
+            | Self::Import(ImportError::NotEmpty(_) | ImportError::Line { .. })
+            | Self::Repair(RepairError::Sound(_))
+            | Self::Daemon(RunError::Unsafe(_) | RunError::Tokens(_) | RunError::Tls(_)) => {
+                EXIT_BAD_INPUT
             }
+            Self::Daemon(_)
+            | Self::Program(_)
+            | Self::Journal(_)
+            | Self::Export(_)
+            | Self::Import(_)
+            | Self::Repair(_)
+            | Self::Unmet(_)
+            | Self::Report { .. }
+            | Self::Output(_)
+            | Self::Temporary(_) => EXIT_FAILURE,
         })
     }
 }

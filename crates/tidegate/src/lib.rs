@@ -6,10 +6,12 @@ mod args;
 mod assign;
 mod experiment;
 pub mod failure;
+mod journal;
 mod judgements;
 mod lines;
 mod preflight;
 mod replay;
+mod serve;
 mod simulate;
 mod tune;
 
@@ -39,7 +41,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Assign(args) => assign::run(&args, &mut out),
         Command::Experiment(args) => experiment::run(&args, &mut out),
+        Command::Journal(args) => journal::run(&args, &mut out),
         Command::Replay(args) => replay::run(&args, &mut out),
+        Command::Serve(args) => serve::run(args),
         Command::Simulate(args) => simulate::run(&args, &mut out),
         Command::Tune(args) => tune::run(&args, &mut out),
     };

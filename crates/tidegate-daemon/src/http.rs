@@ -1,0 +1,114 @@
+//! The HTTP interface.
+
+mod assignments;
+mod body;
+mod experiments;
+mod guard;
+mod health;
+mod listener;
+mod observations;
+mod problem;
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+use axum::Router;
+use axum::routing::{get, post, put};
+use tokio::sync::oneshot;
+
+use crate::config::TimeSource;
+use crate::driver::{Command, Reply, Shared, View};
+use crate::refusal::Refusal;
+use crate::tokens::Tokens;
+
+pub use listener::TlsError;
+pub(crate) use listener::{Listening, tls};
+use problem::Problem;
+
+/// What every handler has.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Parts>);
+
+pub(crate) struct Parts {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) commands: SyncSender<Command>,
+    pub(crate) tokens: Option<Tokens>,
+    /// Names this daemon may be called by, in small letters.
+    pub(crate) hosts: Vec<String>,
+    pub(crate) time: TimeSource,
+    /// Begins every request id of this process.
+    pub(crate) request_id_prefix: u64,
+    pub(crate) request_count: std::sync::atomic::AtomicU64,
+}
+
+impl App {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Gives the driver a command and waits for its answer.
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Problem> {
+        let (reply, answer) = oneshot::channel();
+        self.send(command(reply))?;
+        match answer.await {
+            Ok(result) => result.map_err(Problem::from),
+            Err(_) => Err(self.no_answer()),
+        }
+    }
+
+    /// Looks at the rollouts.
+    async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(View<'_>) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Read(Box::new(move |view| {
+            // The request may have been given up.
+            let _ = reply.send(look(view));
+        })))?;
+        answer.await.map_err(|_| self.no_answer())
+    }
+
+    fn send(&self, command: Command) -> Result<(), Problem> {
+        self.0.commands.try_send(command).map_err(|refused| match refused {
+            TrySendError::Full(_) => Refusal::Busy.into(),
+            TrySendError::Disconnected(_) => Refusal::Draining.into(),
+        })
+    }
+
+    /// Why the driver dropped a command.
+    fn no_answer(&self) -> Problem {
+        let refusal = self.0.shared.standing.borrow().refusal();
+        let failed = || Refusal::StoreUnavailable("the journal failed".to_owned());
+        refusal.unwrap_or_else(failed).into()
+    }
+}
+
+/// Every path.
+pub(crate) fn router(app: App) -> Router {
+    let mut router = Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .route("/v1/experiments", get(experiments::list))
+        .route("/v1/experiments/{key}", get(experiments::show).put(experiments::define))
+        .route("/v1/experiments/{key}/actions", post(experiments::act))
+        .route("/v1/experiments/{key}/status", get(experiments::status))
+        .route("/v1/experiments/{key}/history", get(experiments::history))
+        .route("/v1/experiments/{key}/check", post(experiments::check))
+        .route("/v1/experiments/{key}/assignments", post(assignments::many))
+        .route("/v1/experiments/{key}/assignments/{camera_id}", get(assignments::one))
+        .route(
+            "/v1/experiments/{key}/overrides/{camera_id}",
+            put(experiments::set_override).delete(experiments::clear_override),
+        )
+        .route("/v1/observations", post(observations::observe));
+    if app.0.time == TimeSource::Driven {
+        router = router.route("/v1/time", post(health::set_time));
+    }
+    router
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))
+        .with_state(app)
+}

@@ -1,0 +1,64 @@
+//! Which variant a camera gets: answered from the published picture, waiting for nothing.
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use tidegate_engine::id::CameraId;
+use tidegate_spec::api::{Assignment, Assignments, AssignmentsRequest};
+
+use super::App;
+use super::body::{self, Json};
+use super::experiments::{camera_id, experiment_key};
+use super::problem::Problem;
+
+/// Cameras in one request.
+const CAMERAS_MAX: usize = 1_000;
+
+pub(super) async fn one(
+    State(app): State<App>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Json<Assignment>, Problem> {
+    let Path((key, camera)) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
+    let key = experiment_key(&key)?;
+    let camera = camera_id(&camera)?;
+    let shared = &app.0.shared;
+    let assignment = shared.published.load().assign(key.as_str(), &camera, shared.now());
+    shared.metrics.assigned(&assignment.reason, 1);
+    Ok(Json(assignment))
+}
+
+pub(super) async fn many(
+    State(app): State<App>,
+    path: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Assignments>, Problem> {
+    let Path(key) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
+    let key = experiment_key(&key)?;
+    let request: AssignmentsRequest = body::json(&headers, body).await?;
+    let count = request.camera_ids.len();
+    if !(1..=CAMERAS_MAX).contains(&count) {
+        let detail = format!("{count} cameras, allowed: 1 to {CAMERAS_MAX}");
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_items", detail));
+    }
+    let cameras: Vec<CameraId> = request
+        .camera_ids
+        .iter()
+        .enumerate()
+        .map(|(index, id)| {
+            id.parse().map_err(|error| {
+                Problem::invalid_field(format!("/camera_ids/{index}"), format!("is no {error}"))
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    let shared = &app.0.shared;
+    // One picture for all of them.
+    let (picture, now) = (shared.published.load(), shared.now());
+    let assignments: Vec<Assignment> =
+        cameras.iter().map(|camera| picture.assign(key.as_str(), camera, now)).collect();
+    for assignment in &assignments {
+        shared.metrics.assigned(&assignment.reason, 1);
+    }
+    Ok(Json(Assignments { assignments }))
+}

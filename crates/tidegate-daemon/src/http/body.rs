@@ -1,0 +1,110 @@
+//! Bodies: read whole within bounds, and written as JSON.
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::problem::{self, Problem};
+
+/// Largest body in bytes.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// An answer in JSON.
+#[derive(Debug)]
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(bytes) => {
+                let kind = HeaderValue::from_static("application/json");
+                ([(header::CONTENT_TYPE, kind)], bytes).into_response()
+            }
+            Err(error) => {
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                Problem::new(status, "internal", error.to_string()).into_response()
+            }
+        }
+    }
+}
+
+/// What a body is, by its content type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Json,
+    Toml,
+    Ndjson,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Toml => "application/toml",
+            Self::Ndjson => "application/x-ndjson",
+        }
+    }
+
+    /// Which of `allowed` the headers name.
+    pub(super) fn of(headers: &HeaderMap, allowed: &[Self]) -> Result<Self, Problem> {
+        let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let essence = value.unwrap_or("").split(';').next().unwrap_or("").trim();
+        let found = allowed.iter().find(|kind| essence.eq_ignore_ascii_case(kind.name()));
+        found.copied().ok_or_else(|| {
+            let allowed: Vec<&str> = allowed.iter().map(|kind| kind.name()).collect();
+            let detail = format!(
+                "content type `{essence}` is not allowed, allowed: {}",
+                allowed.join(" | ")
+            );
+            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+        })
+    }
+}
+
+/// Reads a whole body.
+pub(super) async fn bytes(body: Body) -> Result<Bytes, Problem> {
+    match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes");
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail))
+        }
+        Err(_) => Err(Problem::malformed("the body ended before it was whole")),
+    }
+}
+
+/// Reads a whole body as text.
+pub(super) async fn text(body: Body) -> Result<String, Problem> {
+    let bytes = bytes(body).await?;
+    String::from_utf8(bytes.into()).map_err(|_| Problem::malformed("the body is not UTF-8"))
+}
+
+/// Reads a JSON body.
+pub(super) async fn json<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
+    Kind::of(headers, &[Kind::Json])?;
+    parse(&text(body).await?)
+}
+
+/// Reads a JSON text; a fault has the pointer of its field.
+pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let pointer = problem::pointer(&error.path().to_string());
+        let inner = error.into_inner();
+        if inner.is_data() {
+            Problem::invalid_field(pointer, inner.to_string())
+        } else {
+            Problem::malformed(format!("the body is not JSON: {inner}"))
+        }
+    })?;
+    match reader.end() {
+        Ok(()) => Ok(value),
+        Err(error) => Err(Problem::malformed(format!("the body is not JSON: {error}"))),
+    }
+}

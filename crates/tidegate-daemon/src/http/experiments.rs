@@ -1,0 +1,217 @@
+//! Experiments: defined, looked at and acted upon.
+
+use axum::body::Body;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tidegate_engine::event::{Action, Actor, Command as Verb, Note};
+use tidegate_engine::id::{CameraId, ExperimentKey};
+use tidegate_engine::variant::Variant;
+use tidegate_spec::api::{
+    ActionRequest, CheckReport, Done, ExperimentDetail, Experiments, FieldFault, OverrideRequest,
+    Status,
+};
+use tidegate_spec::{ExperimentFile, document};
+
+use super::App;
+use super::body::{self, Json, Kind};
+use super::problem::Problem;
+use crate::describe;
+use crate::driver::{Command, Override, View};
+use crate::refusal::Refusal;
+use crate::rollouts::{Change, Run, SaltChoice};
+
+/// Steps in one page of a history.
+const PAGE_MAX: usize = 500;
+const PAGE_DEFAULT: usize = 100;
+
+type KeyPath = Result<Path<String>, PathRejection>;
+type CameraPath = Result<Path<(String, String)>, PathRejection>;
+
+pub(super) fn experiment_key(text: &str) -> Result<ExperimentKey, Problem> {
+    text.parse().map_err(|error| Problem::invalid_path(format!("{error}")))
+}
+
+pub(super) fn camera_id(text: &str) -> Result<CameraId, Problem> {
+    text.parse().map_err(|error| Problem::invalid_path(format!("{error}")))
+}
+
+fn key_of(path: KeyPath) -> Result<ExperimentKey, Problem> {
+    let Path(key) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
+    experiment_key(&key)
+}
+
+fn camera_of(path: CameraPath) -> Result<(ExperimentKey, CameraId), Problem> {
+    let Path((key, camera)) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
+    Ok((experiment_key(&key)?, camera_id(&camera)?))
+}
+
+/// Looks at one run.
+async fn look<T: Send + 'static>(
+    app: &App,
+    key: ExperimentKey,
+    look: impl FnOnce(&Run, View<'_>) -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let found = app
+        .read(move |view| match view.rollouts.get(&key) {
+            Some(run) => Ok(look(run, view)),
+            None => Err(key),
+        })
+        .await?;
+    found.map_err(|key| match app.0.shared.standing.borrow().refusal() {
+        // What is not read yet is not unknown.
+        Some(refusal) => refusal.into(),
+        None => Refusal::UnknownExperiment(key).into(),
+    })
+}
+
+pub(super) async fn list(State(app): State<App>) -> Result<Json<Experiments>, Problem> {
+    let list = app.read(|view| view.rollouts.iter().map(describe::summary).collect());
+    Ok(Json(Experiments { experiments: list.await? }))
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    path: KeyPath,
+) -> Result<Json<ExperimentDetail>, Problem> {
+    Ok(Json(look(&app, key_of(path)?, |run, _| describe::detail(run)).await?))
+}
+
+pub(super) async fn status(State(app): State<App>, path: KeyPath) -> Result<Json<Status>, Problem> {
+    let status = |run: &Run, view: View<'_>| describe::status(run, view.now, view.trust);
+    Ok(Json(look(&app, key_of(path)?, status).await?))
+}
+
+pub(super) async fn check(
+    State(app): State<App>,
+    path: KeyPath,
+) -> Result<Json<CheckReport>, Problem> {
+    Ok(Json(look(&app, key_of(path)?, |run, _| describe::check(run)).await?))
+}
+
+pub(super) async fn define(
+    State(app): State<App>,
+    path: KeyPath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<ExperimentDetail>), Problem> {
+    let key = key_of(path)?;
+    Kind::of(&headers, &[Kind::Json, Kind::Toml])?;
+    let text = body::text(body).await?;
+    let file = ExperimentFile::parse(&text)?;
+    let named = &file.definition.experiment().key;
+    if *named != key {
+        let detail = format!("is `{named}`, allowed: `{key}`, as in the path");
+        return Err(Problem::invalid_field("/key", detail));
+    }
+    let own_salt = document::table(&text)?.contains_key("salt");
+    let salt = if own_salt { SaltChoice::Own } else { SaltChoice::Default };
+    let file = Box::new(file);
+    let (change, detail) = app.ask(|reply| Command::Define { file, salt, reply }).await?;
+    let status = match change {
+        Change::Created => StatusCode::CREATED,
+        Change::Replaced => StatusCode::OK,
+    };
+    Ok((status, Json(detail)))
+}
+
+pub(super) async fn act(
+    State(app): State<App>,
+    path: KeyPath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Done>, Problem> {
+    let key = key_of(path)?;
+    let request: ActionRequest = body::json(&headers, body).await?;
+    let action = action(&request)?;
+    Ok(Json(app.ask(|reply| Command::Act { key, action, reply }).await?))
+}
+
+fn action(request: &ActionRequest) -> Result<Action, Problem> {
+    let mut faults = Vec::new();
+    let mut fault = |pointer: &str, detail: String| {
+        faults.push(FieldFault { pointer: pointer.to_owned(), detail });
+    };
+    let command = Verb::ALL.into_iter().find(|command| command.as_str() == request.action);
+    if command.is_none() {
+        let allowed = Verb::ALL.map(Verb::as_str).join(" | ");
+        let shown: String =
+            request.action.chars().take(40).flat_map(char::escape_default).collect();
+        fault("/action", format!("`{shown}` is not allowed, allowed: {allowed}"));
+    }
+    let actor = Actor::new(&request.actor).map_err(|error| fault("/actor", error.to_string()));
+    let note = Note::new(&request.reason).map_err(|error| fault("/reason", error.to_string()));
+    match (command, actor, note) {
+        (Some(command), Ok(actor), Ok(note)) => Ok(Action { command, actor, note }),
+        _ => Err(Problem::invalid_fields(faults)),
+    }
+}
+
+pub(super) async fn set_override(
+    State(app): State<App>,
+    path: CameraPath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<ExperimentDetail>, Problem> {
+    let (key, camera) = camera_of(path)?;
+    let request: OverrideRequest = body::json(&headers, body).await?;
+    let variant = Variant::ALL.into_iter().find(|variant| variant.as_str() == request.variant);
+    if variant.is_none() {
+        let detail = "is not allowed, allowed: control | treatment";
+        return Err(Problem::invalid_field("/variant", detail));
+    }
+    let to = Override { camera, variant };
+    Ok(Json(app.ask(|reply| Command::Override { key, to, reply }).await?))
+}
+
+pub(super) async fn clear_override(
+    State(app): State<App>,
+    path: CameraPath,
+) -> Result<Json<ExperimentDetail>, Problem> {
+    let (key, camera) = camera_of(path)?;
+    let to = Override { camera, variant: None };
+    Ok(Json(app.ask(|reply| Command::Override { key, to, reply }).await?))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    after: Option<usize>,
+    limit: Option<usize>,
+}
+
+/// A page of a history; each step is the JSON that was journalled.
+#[derive(Debug, Serialize)]
+pub(super) struct HistoryPage {
+    items: Vec<Box<RawValue>>,
+    next: Option<String>,
+}
+
+pub(super) async fn history(
+    State(app): State<App>,
+    path: KeyPath,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<HistoryPage>, Problem> {
+    let key = key_of(path)?;
+    let Query(page) = page.map_err(|error| Problem::invalid_query(error.body_text()))?;
+    let limit = page.limit.unwrap_or(PAGE_DEFAULT);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        let detail = format!("limit {limit} is out of range, allowed: 1 to {PAGE_MAX}");
+        return Err(Problem::invalid_query(detail));
+    }
+    let after = page.after.unwrap_or(0);
+    let (steps, total) = look(&app, key, move |run, _| {
+        let steps: Vec<String> = run.history.iter().skip(after).take(limit).cloned().collect();
+        (steps, run.history.len())
+    })
+    .await?;
+    let end = after.saturating_add(steps.len());
+    let next = (end < total).then(|| end.to_string());
+    let items = steps.into_iter().map(RawValue::from_string).collect::<Result<_, _>>();
+    let items = items.map_err(|error| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
+    })?;
+    Ok(Json(HistoryPage { items, next }))
+}

@@ -1,0 +1,175 @@
+//! What every request passes: its name, its host, its origin, its token, its time.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use super::App;
+use super::problem::Problem;
+use crate::clock::Stopwatch;
+use crate::tokens::{Access, Scope};
+
+/// The whole time of a request, its body included.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
+const REQUEST_ID: &str = "x-request-id";
+const REQUEST_ID_LEN_MAX: usize = 64;
+
+pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    let watch = Stopwatch::start();
+    let request_id = request_id(&app, request.headers());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let checked = check(&app, request.method(), request.uri(), request.headers());
+    let answered = match checked {
+        Err(problem) => Ok(problem.into_response()),
+        Ok(()) => tokio::time::timeout(REQUEST_TIME_MAX, next.run(request)).await,
+    };
+    let mut response = answered.unwrap_or_else(|_| {
+        let detail = "the request did not arrive, or was not answered, within 30 seconds";
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail).into_response()
+    });
+    let mut code = None;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        code = Some(problem.code());
+        if problem.is_fault_of_ours() {
+            tracing::error!(request_id, %method, path, ?problem, "a fault of the daemon");
+        }
+        let allow = response.headers_mut().remove(header::ALLOW);
+        response = problem.response(&request_id);
+        if let Some(allow) = allow {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+    }
+    let (status, seconds) = (response.status().as_u16(), watch.seconds());
+    app.0.shared.metrics.requested(method.as_str(), status, seconds);
+    tracing::debug!(request_id, %method, path, status, code, seconds, "answered");
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// The id a client gave, if it is a plain one, or our own.
+fn request_id(app: &App, headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    match given {
+        Some(id) if (1..=REQUEST_ID_LEN_MAX).contains(&id.len()) && id.bytes().all(plain) => {
+            id.to_owned()
+        }
+        Some(_) | None => {
+            let number = app.0.request_count.fetch_add(1, Ordering::Relaxed);
+            format!("{:08x}-{number:x}", app.0.request_id_prefix & 0xffff_ffff)
+        }
+    }
+}
+
+fn check(app: &App, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    let host = check_host(app, uri, headers)?;
+    check_origin(host, headers)?;
+    let (Some(tokens), Some(scope)) = (&app.0.tokens, scope_of(method, uri.path())) else {
+        return Ok(());
+    };
+    let access = match bearer(headers) {
+        Some(token) => tokens.access(token, scope),
+        None => Access::Unknown,
+    };
+    match access {
+        Access::Allowed => Ok(()),
+        Access::Unknown => {
+            let detail = "send a token that is known as `Authorization: Bearer TOKEN`";
+            Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail))
+        }
+        Access::Lacking => {
+            let detail = format!("the token lacks the scope `{}`", scope.as_str());
+            Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail))
+        }
+    }
+}
+
+/// A page in a browser that was led here by another name (DNS rebinding) is turned away.
+fn check_host<'a>(app: &App, uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, Problem> {
+    let host = uri.host().map(|_| uri.authority().map_or("", |authority| authority.as_str()));
+    let host = host.or_else(|| headers.get(header::HOST).and_then(|value| value.to_str().ok()));
+    let host = host.unwrap_or("");
+    let name = without_port(host);
+    if app.0.hosts.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+        Ok(host)
+    } else {
+        let shown: String = name.chars().take(80).flat_map(char::escape_default).collect();
+        let detail = format!("`{shown}` is not one of this daemon's names; see allowed_hosts");
+        Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", detail))
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    }
+}
+
+/// A browser names the origin of a page that sends a request; only our own may.
+fn check_origin(host: &str, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().unwrap_or("");
+    let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    if authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host)) {
+        Ok(())
+    } else {
+        let detail = "requests of pages from another origin are not answered";
+        Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail))
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// What a request needs to be allowed; nothing for the two that say whether the daemon lives.
+fn scope_of(method: &Method, path: &str) -> Option<Scope> {
+    match path {
+        "/healthz" | "/readyz" => None,
+        "/v1/observations" => Some(Scope::Record),
+        _ if method == Method::GET || method == Method::HEAD => Some(Scope::Read),
+        _ if method == Method::POST
+            && (path.ends_with("/check") || path.ends_with("/assignments")) =>
+        {
+            Some(Scope::Read)
+        }
+        _ => Some(Scope::Admin),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_changes_something_needs_admin() {
+        assert_eq!(scope_of(&Method::GET, "/healthz"), None);
+        assert_eq!(scope_of(&Method::GET, "/v1/experiments"), Some(Scope::Read));
+        assert_eq!(scope_of(&Method::POST, "/v1/observations"), Some(Scope::Record));
+        assert_eq!(scope_of(&Method::POST, "/v1/experiments/e/check"), Some(Scope::Read));
+        assert_eq!(scope_of(&Method::POST, "/v1/experiments/e/actions"), Some(Scope::Admin));
+        assert_eq!(scope_of(&Method::PUT, "/v1/experiments/check"), Some(Scope::Admin));
+        assert_eq!(scope_of(&Method::POST, "/v1/time"), Some(Scope::Admin));
+        assert_eq!(scope_of(&Method::DELETE, "/anything"), Some(Scope::Admin));
+    }
+
+    #[test]
+    fn a_host_is_compared_without_its_port() {
+        assert_eq!(without_port("localhost:80"), "localhost");
+        assert_eq!(without_port("[::1]:80"), "[::1]");
+        assert_eq!(without_port("[::1]"), "[::1]");
+        assert_eq!(without_port("gate.internal"), "gate.internal");
+    }
+}

@@ -1,0 +1,73 @@
+//! Whether the daemon lives and is ready, what it counts, and the time where it is driven.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::Ordering;
+use tidegate_engine::time::Timestamp;
+use tidegate_spec::api::{self, Health};
+
+use super::App;
+use super::body::{self, Json};
+use super::problem::Problem;
+use crate::clock::Clock;
+use crate::driver::Standing;
+
+pub(super) async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok".to_owned(), detail: None })
+}
+
+pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Health>) {
+    let standing = app.0.shared.standing.borrow().clone();
+    let status = match standing {
+        Standing::Ready => "ok",
+        Standing::Recovering => "recovering",
+        Standing::Unavailable(_) | Standing::Impossible(_) => "store_unavailable",
+        Standing::Damaged(_) => "damaged",
+        Standing::Draining => "draining",
+    };
+    let detail = standing.refusal().map(|refusal| refusal.to_string());
+    let ready = standing == Standing::Ready;
+    let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(Health { status: status.to_owned(), detail }))
+}
+
+pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+    let shared = app.0.shared.clone();
+    let text = app.read(move |view| shared.metrics.text(view)).await?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response())
+}
+
+/// The time, told.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Told {
+    now: String,
+}
+
+/// Tells a driven daemon the time, and answers once every deadline up to it was met.
+pub(super) async fn set_time(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Told>, Problem> {
+    let told: Told = body::json(&headers, body).await?;
+    let moment: Result<jiff::Timestamp, _> = told.now.parse();
+    let time = moment
+        .map_err(|error| error.to_string())
+        .and_then(|at| Timestamp::from_ms(at.as_millisecond()).map_err(|error| error.to_string()))
+        .map_err(|why| {
+            let detail = format!("is no time: {why}, allowed: such as 2026-03-01T12:00:00Z");
+            Problem::invalid_field("/now", detail)
+        })?;
+    if let Clock::Driven(ms) = &*app.0.shared.clock {
+        ms.store(time.ms(), Ordering::Release);
+    }
+    // Time passes before every command, so also before the second of these is looked at.
+    app.read(|_| ()).await?;
+    let now = app.read(|view| view.now).await?;
+    Ok(Json(Told { now: api::shown(now) }))
+}

@@ -1,0 +1,158 @@
+//! Connections: bounded in number, in the time their requests may take to arrive, and in their heads.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::TlsFiles;
+use crate::driver::Shared;
+
+/// How long the head of a request, or a TLS handshake, may take.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+const HEADERS_MAX: usize = 64;
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// How long requests in flight may take once the daemon shuts down.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long to wait where the system has no descriptor left for a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What encrypts connections.
+pub(crate) type Tls = TlsAcceptor;
+
+/// Why a certificate is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read, or is no PEM.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// Certificate and key do not go together.
+    #[error("the certificate is not usable: {0}")]
+    Unusable(#[from] rustls::Error),
+}
+
+/// Reads a certificate.
+pub(crate) fn tls(files: &TlsFiles) -> Result<Tls, TlsError> {
+    let unreadable = |path: &PathBuf| {
+        let path = path.clone();
+        move |source| TlsError::Unreadable { path, source }
+    };
+    let chain = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(unreadable(&files.certificate))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(unreadable(&files.key))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// A socket with what its connections are served by.
+pub(crate) struct Listening {
+    pub(crate) listener: TcpListener,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) router: Router,
+    pub(crate) connections_max: usize,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Listening {
+    /// Serves until `shutdown`, then lets requests in flight end.
+    pub(crate) async fn serve(self, shutdown: impl Future<Output = ()>) {
+        let graceful = GracefulShutdown::new();
+        let permits = Arc::new(Semaphore::new(self.connections_max));
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            // Beyond the bound connections wait in the system's queue.
+            let next = async {
+                let permit = permits.clone().acquire_owned().await;
+                (self.listener.accept().await, permit)
+            };
+            let (accepted, permit) = tokio::select! {
+                next = next => next,
+                () = &mut shutdown => break,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    pause_if_exhausted(&error).await;
+                    continue;
+                }
+            };
+            let connection = Connection {
+                tls: self.tls.clone(),
+                router: self.router.clone(),
+                watcher: graceful.watcher(),
+                shared: self.shared.clone(),
+            };
+            tokio::spawn(async move {
+                connection.serve(stream).await;
+                drop(permit);
+            });
+        }
+        drop(self.listener);
+        if tokio::time::timeout(DRAIN_TIME_MAX, graceful.shutdown()).await.is_err() {
+            tracing::warn!("requests were cut off at the end of the drain");
+        }
+    }
+}
+
+async fn pause_if_exhausted(error: &io::Error) {
+    // A connection that was gone before it was taken is no reason to wait.
+    if error.kind() != io::ErrorKind::ConnectionAborted {
+        tracing::warn!(%error, "a connection was not accepted");
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+struct Connection {
+    tls: Option<Tls>,
+    router: Router,
+    watcher: Watcher,
+    shared: Arc<Shared>,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream) {
+        // An answer is one small write; waiting for more only delays it.
+        let _ = stream.set_nodelay(true);
+        let Some(tls) = self.tls.clone() else { return self.speak(stream).await };
+        match tokio::time::timeout(HEAD_TIME_MAX, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.speak(stream).await,
+            Ok(Err(_)) | Err(_) => self.shared.metrics.connection_refused(),
+        }
+    }
+
+    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIME_MAX)
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router));
+        if let Err(error) = self.watcher.watch(connection).await {
+            self.shared.metrics.connection_refused();
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+}

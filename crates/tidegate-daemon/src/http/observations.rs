@@ -1,0 +1,70 @@
+//! What is reported: read item by item, so that a bad one is no reason to refuse the others.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::value::RawValue;
+use tidegate_spec::api::{Answer, AnswerStatus, Answers, OBSERVATIONS_MAX, Observation};
+
+use super::App;
+use super::body::{self, Json, Kind};
+use super::problem::{self, Problem};
+use crate::driver::{Command, Item};
+
+pub(super) async fn observe(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Answers>, Problem> {
+    let kind = Kind::of(&headers, &[Kind::Json, Kind::Ndjson])?;
+    let text = body::text(body).await?;
+    let items: Vec<Item> = match kind {
+        Kind::Ndjson => {
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            lines.enumerate().map(|(index, line)| item(index, line)).collect()
+        }
+        Kind::Json | Kind::Toml => {
+            let items: Vec<&RawValue> = serde_json::from_str(&text).map_err(|error| {
+                Problem::malformed(format!("the body is no JSON array of observations: {error}"))
+            })?;
+            items.iter().enumerate().map(|(index, item_of)| item(index, item_of.get())).collect()
+        }
+    };
+    if !(1..=OBSERVATIONS_MAX).contains(&items.len()) {
+        let detail = format!("{} observations, allowed: 1 to {OBSERVATIONS_MAX}", items.len());
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_items", detail));
+    }
+    Ok(Json(app.ask(|reply| Command::Observe { items, reply }).await?))
+}
+
+/// Reads one observation; where it is not valid its answer is known.
+fn item(index: usize, text: &str) -> Item {
+    let read: Observation = match serde_json::from_str(text) {
+        Ok(read) => read,
+        Err(error) => return Item::Refused(unreadable(index, text, &error)),
+    };
+    match read.check() {
+        Ok(reported) => Item::Reported(reported),
+        Err(fault) => {
+            let pointer = format!("/{index}{}", problem::pointer(&fault.field));
+            Item::Refused(refused("invalid_field", Some(pointer), fault.to_string()))
+        }
+    }
+}
+
+fn unreadable(index: usize, text: &str, error: &serde_json::Error) -> Answer {
+    if !error.is_data() {
+        return refused("malformed_body", Some(format!("/{index}")), error.to_string());
+    }
+    // Read once more for the path, which the common case need not pay for.
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let read: Result<Observation, _> = serde_path_to_error::deserialize(&mut reader);
+    let path = read.err().map(|error| error.path().to_string()).unwrap_or_default();
+    let pointer = format!("/{index}{}", problem::pointer(&path));
+    refused("invalid_field", Some(pointer), error.to_string())
+}
+
+fn refused(code: &str, pointer: Option<String>, detail: String) -> Answer {
+    let (code, detail) = (Some(code.to_owned()), Some(detail));
+    Answer { status: AnswerStatus::Rejected, code, pointer, detail }
+}

@@ -1,0 +1,249 @@
+//! The daemon: serves rollouts over HTTP, keeps them in a journal and lets time pass.
+//!
+//! [`serve`] runs it as a process, with signals, logs and the service manager; [`run`] is the same
+//! without those, for a caller that brings a listener, a clock and the end.
+//!
+//! One thread owns the engine and takes commands in turn. An answer that something was taken in is given
+//! once it is on disk. Assignments are answered from a published picture and wait for nothing. Whatever
+//! is in doubt, control is served.
+
+mod clock;
+pub mod config;
+mod describe;
+mod driver;
+mod http;
+mod metrics;
+mod published;
+mod recovery;
+mod refusal;
+mod rollouts;
+pub mod telemetry;
+pub mod tokens;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{oneshot, watch};
+
+pub use clock::Clock;
+pub use config::Config;
+pub use http::TlsError;
+pub use metrics::MetricNames;
+pub use recovery::Verifier;
+
+use config::{TimeSource, Unsafe};
+use driver::{Command, Driver, Settings, Shared, Standing};
+use http::{App, Listening, Parts};
+use metrics::Metrics;
+use published::Published;
+use recovery::Recovery;
+use tokens::{TokenFileError, Tokens};
+
+/// Commands that may wait for the driver.
+const COMMANDS_MAX: usize = 1_024;
+/// Threads that answer requests; the engine and the journal have their own.
+const WORKERS: usize = 2;
+
+/// Why the daemon does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Its configuration would let strangers in.
+    #[error(transparent)]
+    Unsafe(#[from] Unsafe),
+    /// Its tokens cannot be used.
+    #[error(transparent)]
+    Tokens(#[from] TokenFileError),
+    /// Its certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// It cannot listen there.
+    #[error("cannot listen on {listen}: {source}")]
+    Listen {
+        /// Where.
+        listen: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Its journal is another's, or not allowed.
+    #[error("{0}")]
+    Journal(String),
+    /// The system gives no threads, signals or random numbers.
+    #[error("cannot start: {0}")]
+    System(io::Error),
+}
+
+/// Runs the daemon as a process until it is told to end by SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`RunError`] where it cannot start.
+pub fn serve(config: Config) -> Result<(), RunError> {
+    telemetry::begin(config.log_level);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .map_err(RunError::System)?;
+    runtime.block_on(async {
+        config.check()?;
+        let listen = config.listen;
+        let listener = TcpListener::bind(listen)
+            .await
+            .map_err(|source| RunError::Listen { listen, source })?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(RunError::System)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::System)?;
+        let clock = match config.time {
+            TimeSource::System => Clock::System,
+            TimeSource::Driven => Clock::driven(),
+        };
+        run(config, listener, clock, async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+        .await
+    })
+}
+
+/// Serves on `listener` until `shutdown`, then lets requests in flight end and writes a snapshot.
+///
+/// # Errors
+/// [`RunError`] where it cannot start.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    clock: Clock,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    config.check()?;
+    let tokens = config.tokens.as_deref().map(Tokens::read).transpose()?;
+    let tls = config.tls.as_ref().map(http::tls).transpose()?;
+    let local = listener.local_addr().map_err(RunError::System)?;
+    let mut prefix = [0; 8];
+    getrandom::fill(&mut prefix).map_err(|error| RunError::System(io::Error::other(error)))?;
+
+    let (standing, standings) = watch::channel(Standing::Recovering);
+    let shared = Arc::new(Shared {
+        published: Published::new(),
+        metrics: Metrics::new(config.metric_names),
+        clock: Arc::new(clock),
+        standing,
+        floor_ms: AtomicI64::new(0),
+    });
+    let (commands, queue) = mpsc::sync_channel(COMMANDS_MAX);
+    let recovery = Recovery { folder: config.data.clone(), verifier: config.verifier.clone() };
+    let settings = Settings {
+        recovery,
+        reserve_bytes: config.disk_reserve_mb.saturating_mul(1024 * 1024),
+        snapshot_every: config.snapshot_every,
+        retention: config.retention,
+    };
+    let driver = Driver::new(shared.clone(), settings, commands.clone(), heartbeat());
+    let driving = thread::Builder::new().name("engine".to_owned());
+    let driving = driving.spawn(move || driver.run(&queue)).map_err(RunError::System)?;
+
+    let app = App::new(Parts {
+        shared: shared.clone(),
+        commands: commands.clone(),
+        tokens,
+        hosts: hosts(&config, local),
+        time: config.time,
+        request_id_prefix: u64::from_le_bytes(prefix),
+        request_count: std::sync::atomic::AtomicU64::new(0),
+    });
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!(address = %format!("{scheme}://{local}"), data = %config.data.display(), "listening");
+    let listening = Listening {
+        listener,
+        tls,
+        router: http::router(app),
+        connections_max: config.connections_max,
+        shared,
+    };
+    let mut impossible = None;
+    let ending = async {
+        tokio::select! {
+            () = shutdown => {}
+            why = announce(standings) => impossible = Some(why),
+        }
+        tracing::info!("draining");
+        // Without a service manager there is nobody to tell.
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    };
+    listening.serve(ending).await;
+    end(commands, driving).await;
+    match impossible {
+        Some(why) => Err(RunError::Journal(why)),
+        None => Ok(()),
+    }
+}
+
+/// Lets the driver write all that it knows.
+async fn end(commands: mpsc::SyncSender<Command>, driving: thread::JoinHandle<()>) {
+    let (done, ended) = oneshot::channel();
+    // The queue may be full; its commands are worked off first.
+    let told = tokio::task::spawn_blocking(move || commands.send(Command::Shutdown(done)).is_ok());
+    if matches!(told.await, Ok(true)) {
+        let _ = ended.await;
+    }
+    // The thread is about to end, or has ended by a fault that was logged.
+    let _ = tokio::task::spawn_blocking(move || driving.join()).await;
+    tracing::info!("ended");
+}
+
+/// Tells the service manager where the daemon stands; ends only where it cannot start at all.
+async fn announce(mut standings: watch::Receiver<Standing>) -> String {
+    use sd_notify::NotifyState;
+    loop {
+        let standing = standings.borrow_and_update().clone();
+        let (ready, status) = match standing {
+            Standing::Impossible(why) => return why,
+            Standing::Recovering => (false, "reading the journal".to_owned()),
+            Standing::Ready => (true, "serving".to_owned()),
+            Standing::Draining => (false, "draining".to_owned()),
+            // Control is served, so the service manager must not give up on it.
+            Standing::Unavailable(why) | Standing::Damaged(why) => {
+                (true, format!("serving control only: {why}"))
+            }
+        };
+        let status = NotifyState::Status(&status);
+        // Without a service manager there is nobody to tell.
+        let _ = if ready {
+            sd_notify::notify(&[NotifyState::Ready, status])
+        } else {
+            sd_notify::notify(&[status])
+        };
+        if standings.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Tells the service manager's watchdog, from the engine's own thread, that it is not stuck.
+fn heartbeat() -> Box<dyn FnMut() + Send> {
+    let Some(interval) = sd_notify::watchdog_enabled() else { return Box::new(|| ()) };
+    let pause = (interval / 3).min(Duration::from_secs(5)).as_secs_f64();
+    let mut last = clock::Stopwatch::start();
+    Box::new(move || {
+        if last.seconds() >= pause {
+            last = clock::Stopwatch::start();
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+        }
+    })
+}
+
+/// The names requests may call this daemon by.
+fn hosts(config: &Config, local: SocketAddr) -> Vec<String> {
+    let loopback = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
+    let own = match local {
+        SocketAddr::V4(address) => address.ip().to_string(),
+        SocketAddr::V6(address) => format!("[{}]", address.ip()),
+    };
+    loopback.into_iter().chain([own]).chain(config.allowed_hosts.iter().cloned()).collect()
+}

@@ -1,0 +1,248 @@
+//! What the daemon counts, as Prometheus reads it. Camera ids are never labels, and only so many
+//! experiments are, so that the number of series stays below 500.
+
+mod replaced;
+mod rollout;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use tidegate_engine::decision::Decision;
+use tidegate_engine::event::Event;
+use tidegate_engine::experiment::Experiment;
+use tidegate_engine::id::ExperimentKey;
+use tidegate_engine::phase::Phase;
+use tidegate_spec::api::Answers;
+
+use crate::driver::View;
+use replaced::Replaced;
+use rollout::RolloutGauges;
+
+/// One label.
+type One = [(&'static str, String); 1];
+/// Two labels.
+type Two = [(&'static str, String); 2];
+type Number = Gauge<f64, AtomicU64>;
+
+/// Which names the metrics have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricNames {
+    /// `tidegate_…`.
+    Own,
+    /// And those of the system that Tidegate replaces, `hsi_…`, so that its dashboards go on.
+    OwnAndReplaced,
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    observations: Family<One, Counter>,
+    decisions: Family<One, Counter>,
+    rollbacks: Family<One, Counter>,
+    requests: Family<Two, Counter>,
+    request_seconds: Histogram,
+    assignments: Family<One, Counter>,
+    refused_connections: Counter,
+    journal_failures: Counter,
+    recovery_seconds: Number,
+    disk_free: Number,
+    clock_behind: Number,
+    clock_is_behind: AtomicU64,
+    clock_jumps: Counter,
+    rollouts: RolloutGauges,
+    replaced: Option<Replaced>,
+}
+
+/// What is to be counted of an event once it was taken in.
+#[derive(Debug)]
+pub(crate) enum Told {
+    Nothing,
+    Event(Box<Event>),
+}
+
+impl Metrics {
+    #[expect(clippy::too_many_lines, reason = "one metric after the other")]
+    pub(crate) fn new(names: MetricNames) -> Self {
+        let mut registry = Registry::default();
+        macro_rules! register {
+            ($name:literal, $help:literal, $metric:expr) => {{
+                let metric = $metric;
+                registry.register(concat!("tidegate_", $name), $help, metric.clone());
+                metric
+            }};
+        }
+        let buckets = [0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
+        let observations = register!(
+            "observations",
+            "Observations by what became of them",
+            Family::<One, Counter>::default()
+        );
+        let decisions =
+            register!("decisions", "Steps of rollouts by cause", Family::<One, Counter>::default());
+        let rollbacks =
+            register!("rollbacks", "Rollbacks by cause", Family::<One, Counter>::default());
+        let requests = register!(
+            "http_requests",
+            "HTTP requests by method and status",
+            Family::<Two, Counter>::default()
+        );
+        let request_seconds = register!(
+            "http_request_duration_seconds",
+            "Time to the answer of HTTP requests",
+            Histogram::new(buckets)
+        );
+        let assignments = register!(
+            "assignments",
+            "Assignments that were asked for, by reason",
+            Family::<One, Counter>::default()
+        );
+        let refused_connections = register!(
+            "http_connections_refused",
+            "Connections closed because no request came in time, or TLS failed",
+            Counter::default()
+        );
+        let journal_failures = register!(
+            "journal_failures",
+            "How often the journal could not be written and was opened anew",
+            Counter::default()
+        );
+        let recovery_seconds = register!(
+            "recovery_seconds",
+            "How long it took to read the journal at the last start",
+            Number::default()
+        );
+        let disk_free = register!(
+            "disk_free_bytes",
+            "Free disk beneath the journal, at the last observations",
+            Number::default()
+        );
+        let clock_behind = register!(
+            "clock_behind_seconds",
+            "How far the machine's clock is behind the newest entry; time stands still meanwhile",
+            Number::default()
+        );
+        let clock_jumps = register!(
+            "clock_jumps_backwards",
+            "How often the machine's clock went back",
+            Counter::default()
+        );
+        let rollouts = RolloutGauges::register(&mut registry);
+        let replaced =
+            (names == MetricNames::OwnAndReplaced).then(|| Replaced::register(&mut registry));
+        Self {
+            registry,
+            observations,
+            decisions,
+            rollbacks,
+            requests,
+            request_seconds,
+            assignments,
+            refused_connections,
+            journal_failures,
+            recovery_seconds,
+            disk_free,
+            clock_behind,
+            clock_is_behind: AtomicU64::new(0),
+            clock_jumps,
+            rollouts,
+            replaced,
+        }
+    }
+
+    /// All metrics as text, with the rollouts as they stand.
+    pub(crate) fn text(&self, view: View<'_>) -> String {
+        self.rollouts.set(view);
+        if let Some(replaced) = &self.replaced {
+            replaced.set(view);
+        }
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            // Writing to a string does not fail.
+            Err(_) => String::new(),
+        }
+    }
+
+    pub(crate) fn observed(&self, answers: &Answers) {
+        let counts = [
+            ("accepted", answers.accepted),
+            ("duplicate", answers.duplicate),
+            ("rejected", answers.rejected),
+        ];
+        for (status, count) in counts {
+            if count > 0 {
+                let labels = [("status", status.to_owned())];
+                self.observations.get_or_create(&labels).inc_by(count);
+            }
+        }
+    }
+
+    /// Keeps an event to count, where it is counted.
+    pub(crate) fn told(&self, event: &Event) -> Told {
+        match self.replaced {
+            Some(_) => Told::Event(Box::new(event.clone())),
+            None => Told::Nothing,
+        }
+    }
+
+    pub(crate) fn accepted(&self, told: &Told, experiment: &Experiment) {
+        if let (Told::Event(event), Some(replaced)) = (told, &self.replaced) {
+            replaced.accepted(event, experiment);
+        }
+    }
+
+    pub(crate) fn decided(&self, _key: &ExperimentKey, decision: &Decision) {
+        let labels = [("cause", decision.cause.code().to_owned())];
+        self.decisions.get_or_create(&labels).inc();
+        if decision.to.phase == Phase::RolledBack {
+            self.rollbacks.get_or_create(&labels).inc();
+            if let Some(replaced) = &self.replaced {
+                replaced.rolled_back(decision);
+            }
+        }
+    }
+
+    pub(crate) fn requested(&self, method: &str, status: u16, seconds: f64) {
+        let labels = [("method", method.to_owned()), ("status", status.to_string())];
+        self.requests.get_or_create(&labels).inc();
+        self.request_seconds.observe(seconds);
+    }
+
+    pub(crate) fn assigned(&self, reason: &str, count: u64) {
+        self.assignments.get_or_create(&[("reason", reason.to_owned())]).inc_by(count);
+    }
+
+    pub(crate) fn connection_refused(&self) {
+        self.refused_connections.inc();
+    }
+
+    pub(crate) fn journal_failed(&self) {
+        self.journal_failures.inc();
+    }
+
+    pub(crate) fn recovered(&self, seconds: f64) {
+        self.recovery_seconds.set(seconds);
+    }
+
+    pub(crate) fn disk_free(&self, bytes: u64) {
+        self.disk_free.set(bytes as f64);
+    }
+
+    pub(crate) fn clock_behind(&self, ms: i64) {
+        let ms = u64::try_from(ms).unwrap_or(0);
+        let before = self.clock_is_behind.swap(ms, Ordering::Relaxed);
+        if before == 0 && ms == 0 {
+            return;
+        }
+        if before == 0 {
+            self.clock_jumps.inc();
+        }
+        self.clock_behind.set(ms as f64 / 1_000.0);
+    }
+}

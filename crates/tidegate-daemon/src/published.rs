@@ -1,0 +1,162 @@
+//! What readers see: an immutable picture of who is served what, replaced as a whole.
+//!
+//! Assignments are answered from it and never wait for anything.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use tidegate_engine::assignment::{ServeReason, Serving};
+use tidegate_engine::id::CameraId;
+use tidegate_engine::phase::Phase;
+use tidegate_engine::time::Timestamp;
+use tidegate_engine::variant::Variant;
+use tidegate_spec::api::Assignment;
+
+use crate::rollouts::{Rollouts, Run};
+
+/// The reason for serving control while the journal cannot be relied on.
+pub(crate) const STORE_UNAVAILABLE: &str = "store_unavailable";
+
+/// Whether the journal can be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Rollouts are served as they stand.
+    Full,
+    /// Control is served, whatever they stand at.
+    ControlOnly,
+}
+
+/// Who is served what.
+#[derive(Debug)]
+pub(crate) struct Picture {
+    trust: Trust,
+    experiments: HashMap<String, Served>,
+}
+
+/// What one experiment serves.
+#[derive(Debug)]
+struct Served {
+    serving: Serving,
+    control: String,
+    treatment: String,
+    phase: Phase,
+    run: u32,
+    /// Share of analyses that should run the treatment too.
+    shadow_sample: f64,
+}
+
+impl Picture {
+    pub(crate) fn new(rollouts: &Rollouts, trust: Trust) -> Self {
+        let experiments =
+            rollouts.iter().map(|run| (run.key.as_str().to_owned(), Served::of(run))).collect();
+        Self { trust, experiments }
+    }
+
+    /// What `camera` is served at `at`, and why. Whatever is not known is served control.
+    pub(crate) fn assign(&self, key: &str, camera: &CameraId, at: Timestamp) -> Assignment {
+        let camera_id = camera.as_str().to_owned();
+        let experiment = key.to_owned();
+        let Some(served) = self.experiments.get(key) else {
+            let reason = match self.trust {
+                Trust::Full => ServeReason::UnknownExperiment.as_str(),
+                Trust::ControlOnly => STORE_UNAVAILABLE,
+            };
+            return Assignment {
+                camera_id,
+                experiment,
+                variant: Variant::Control.as_str().to_owned(),
+                prompt_version: None,
+                reason: reason.to_owned(),
+                phase: None,
+                run: 0,
+                shadow_sample: 0.0,
+            };
+        };
+        let (variant, reason, shadow_sample) = match self.trust {
+            Trust::Full => {
+                let assigned = served.serving.assign(camera, at);
+                (assigned.variant, assigned.reason.as_str(), served.shadow_sample)
+            }
+            Trust::ControlOnly => (Variant::Control, STORE_UNAVAILABLE, 0.0),
+        };
+        let prompt_version = match variant {
+            Variant::Control => &served.control,
+            Variant::Treatment => &served.treatment,
+        };
+        Assignment {
+            camera_id,
+            experiment,
+            variant: variant.as_str().to_owned(),
+            prompt_version: Some(prompt_version.clone()),
+            reason: reason.to_owned(),
+            phase: Some(served.phase.as_str().to_owned()),
+            run: served.run,
+            shadow_sample,
+        }
+    }
+}
+
+impl Served {
+    fn of(run: &Run) -> Self {
+        let experiment = run.rollout.definition().experiment();
+        let state = run.rollout.lifecycle().state;
+        let shadowing = state.phase == Phase::Shadow
+            && state.condition != tidegate_engine::phase::Condition::Paused;
+        Self {
+            serving: run.rollout.serving(),
+            control: experiment.control.as_str().to_owned(),
+            treatment: experiment.treatment.as_str().to_owned(),
+            phase: state.phase,
+            run: run.number,
+            shadow_sample: if shadowing { experiment.shadow.sample.value() } else { 0.0 },
+        }
+    }
+}
+
+/// The newest picture.
+#[derive(Debug)]
+pub(crate) struct Published {
+    picture: ArcSwap<Picture>,
+    drawn: AtomicU64,
+    newest: std::sync::Mutex<u64>,
+}
+
+/// A picture that may not be shown before what it shows is on disk.
+#[derive(Debug)]
+pub(crate) struct Drawn {
+    number: u64,
+    picture: Arc<Picture>,
+}
+
+impl Published {
+    /// Control for everyone, until something is known.
+    pub(crate) fn new() -> Self {
+        let picture = Picture::new(&Rollouts::default(), Trust::ControlOnly);
+        Self {
+            picture: ArcSwap::from_pointee(picture),
+            drawn: AtomicU64::new(0),
+            newest: std::sync::Mutex::new(0),
+        }
+    }
+
+    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Picture>> {
+        self.picture.load()
+    }
+
+    /// Draws a picture, to be shown later.
+    pub(crate) fn draw(&self, rollouts: &Rollouts, trust: Trust) -> Drawn {
+        let number = self.drawn.fetch_add(1, Ordering::Relaxed) + 1;
+        Drawn { number, picture: Arc::new(Picture::new(rollouts, trust)) }
+    }
+
+    /// Shows a picture, unless a newer one was shown already.
+    pub(crate) fn show(&self, drawn: &Drawn) {
+        let mut newest = self.newest.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if drawn.number > *newest {
+            *newest = drawn.number;
+            self.picture.store(drawn.picture.clone());
+        }
+    }
+}

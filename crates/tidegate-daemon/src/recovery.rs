@@ -1,0 +1,93 @@
+//! Opening the journal and making the rollouts of it.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::process::Command;
+
+use tidegate_journal::{Journal, OpenError, verify};
+
+use crate::clock::Stopwatch;
+use crate::rollouts::{NotRecalled, Rollouts};
+
+/// Where the journal is, and how it is checked first.
+#[derive(Debug, Clone)]
+pub(crate) struct Recovery {
+    pub(crate) folder: PathBuf,
+    pub(crate) verifier: Verifier,
+}
+
+/// Who checks the journal before it is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verifier {
+    /// A child process of this program, run with `journal verify`: a damaged store can make sled panic.
+    Child {
+        /// The program.
+        program: PathBuf,
+    },
+    /// This process, where no program of ours is at hand.
+    InProcess,
+}
+
+/// A journal with all that it says.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) journal: Journal,
+    pub(crate) rollouts: Rollouts,
+    /// The last entry.
+    pub(crate) last: u64,
+    pub(crate) seconds: f64,
+}
+
+/// Why there is none.
+#[derive(Debug)]
+pub(crate) enum NotRecovered {
+    /// Something acknowledged is missing or changed; trying again does not help.
+    Damaged(String),
+    /// The disk does not let it now.
+    Unavailable(String),
+    /// It is another's, or this process may not write there.
+    Impossible(String),
+}
+
+/// Opens the journal and reads it.
+pub(crate) fn recover(recovery: &Recovery) -> Result<Recovered, NotRecovered> {
+    let watch = Stopwatch::start();
+    let folder = &recovery.folder;
+    let opened = match &recovery.verifier {
+        Verifier::InProcess => Journal::open(folder, verify::in_process),
+        Verifier::Child { program } => {
+            let mut command = Command::new(program);
+            command.args(["journal", "verify", "--locked-by-parent", "--format", "json", "--data"]);
+            command.arg(folder);
+            Journal::open(folder, verify::in_child(command))
+        }
+    };
+    let (journal, opened) = opened.map_err(|error| match error {
+        OpenError::Damaged { .. } => NotRecovered::Damaged(error.to_string()),
+        OpenError::InUse { .. } => NotRecovered::Impossible(error.to_string()),
+        OpenError::Disk { ref source, .. }
+            if matches!(
+                source.kind(),
+                ErrorKind::PermissionDenied
+                    | ErrorKind::ReadOnlyFilesystem
+                    | ErrorKind::NotADirectory
+            ) =>
+        {
+            NotRecovered::Impossible(error.to_string())
+        }
+        OpenError::Disk { .. } => NotRecovered::Unavailable(error.to_string()),
+    })?;
+    let damaged = |why: String| {
+        NotRecovered::Damaged(format!(
+            "the journal in {} cannot be followed: {why}",
+            folder.display()
+        ))
+    };
+    let after = opened.state.as_ref().map_or(0, |state| state.sequence);
+    let restored = opened.state.map_or(Ok(Rollouts::default()), Rollouts::restore);
+    let mut rollouts = restored.map_err(|error: NotRecalled| damaged(error.to_string()))?;
+    journal
+        .replay(after, |_, entry| rollouts.recall(entry).map_err(|error| error.to_string()))
+        .map_err(|error| damaged(error.to_string()))?;
+    Ok(Recovered { journal, rollouts, last: opened.last, seconds: watch.seconds() })
+}

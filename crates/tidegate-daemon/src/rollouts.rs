@@ -1,0 +1,296 @@
+//! Every run of every experiment, and the entries that each change of them leaves in the journal.
+
+use std::collections::BTreeMap;
+
+use tidegate_engine::decision::Decision;
+use tidegate_engine::event::{Event, Rejection};
+use tidegate_engine::experiment::Definition;
+use tidegate_engine::id::{ExperimentKey, Salt};
+use tidegate_engine::phase::Phase;
+use tidegate_engine::time::Timestamp;
+use tidegate_engine::{Rollout, snapshot};
+use tidegate_journal::{Entry, RolloutId, RolloutState, State};
+use tidegate_spec::ExperimentFile;
+use tidegate_spec::api::HistoryItem;
+
+/// Experiments a daemon keeps.
+pub(crate) const EXPERIMENTS_MAX: usize = 1_000;
+
+/// The present run of an experiment, and the account of all its runs.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) id: RolloutId,
+    pub(crate) key: ExperimentKey,
+    /// From 1.
+    pub(crate) number: u32,
+    /// The experiment file in TOML.
+    pub(crate) text: String,
+    pub(crate) rollout: Rollout,
+    /// Every step of this and of former runs as JSON, oldest first.
+    pub(crate) history: Vec<String>,
+}
+
+/// Why an experiment is not defined.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotDefined {
+    #[error("experiment `{key}` is running: stop or roll it back before it is defined anew")]
+    Running { key: ExperimentKey },
+    #[error("{count} experiments are kept, allowed: {EXPERIMENTS_MAX}")]
+    TooMany { count: usize },
+}
+
+/// Why a journal does not give rollouts.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotRecalled {
+    #[error("the definition of `{key}`: {why}")]
+    Definition { key: ExperimentKey, why: String },
+    #[error("the snapshot of `{key}`: {source}")]
+    Snapshot { key: ExperimentKey, source: snapshot::RestoreError },
+    #[error("no rollout has number {0}")]
+    UnknownRollout(u32),
+    #[error("`{key}` refuses it: {source}")]
+    Event { key: ExperimentKey, source: Rejection },
+    #[error("step {number} of `{key}` does not follow")]
+    Step { key: ExperimentKey, number: u32 },
+}
+
+/// All experiments.
+#[derive(Debug, Default)]
+pub(crate) struct Rollouts {
+    runs: BTreeMap<ExperimentKey, Run>,
+    last_id: u32,
+    /// Of a definition in several parts, those that have come.
+    parts: String,
+}
+
+/// What a change did.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    /// Entries in units: each an event and the decisions it led to.
+    pub(crate) units: Vec<Vec<Entry>>,
+    pub(crate) decisions: Vec<Decision>,
+}
+
+impl Rollouts {
+    pub(crate) fn get(&self, key: &ExperimentKey) -> Option<&Run> {
+        self.runs.get(key)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Run> {
+        self.runs.values()
+    }
+
+    /// When time does something next.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.iter().filter_map(|run| run.rollout.next_deadline()).map(|(at, _)| at).min()
+    }
+
+    /// The latest time that any rollout has seen.
+    pub(crate) fn latest(&self) -> Timestamp {
+        let times = self.iter().map(|run| run.rollout.lifecycle().now);
+        times.max().unwrap_or(Timestamp::EPOCH)
+    }
+
+    /// Defines a draft anew, or the next run of an experiment that has ended.
+    pub(crate) fn define(
+        &mut self,
+        at: Timestamp,
+        file: &ExperimentFile,
+        salt: SaltChoice,
+    ) -> Result<(Change, Vec<Entry>), NotDefined> {
+        let key = file.definition.experiment().key.clone();
+        let (change, number) = match self.runs.get(&key) {
+            None if self.runs.len() >= EXPERIMENTS_MAX => {
+                return Err(NotDefined::TooMany { count: self.runs.len() });
+            }
+            None => (Change::Created, 1),
+            Some(run) => match run.rollout.lifecycle().state.phase {
+                Phase::Draft => (Change::Replaced, run.number),
+                Phase::Shadow | Phase::Ab | Phase::Full => return Err(NotDefined::Running { key }),
+                // A retry starts afresh, with a split of its own.
+                Phase::Completed | Phase::RolledBack | Phase::Stopped => {
+                    (Change::Created, run.number.saturating_add(1))
+                }
+            },
+        };
+        let id = match (change, self.runs.get(&key)) {
+            (Change::Replaced, Some(run)) => run.id,
+            _ => RolloutId(self.last_id + 1),
+        };
+        let mut file = file.clone();
+        if number > 1
+            && salt == SaltChoice::Default
+            && let Ok(salt) = format!("{key}/{number}").parse::<Salt>()
+        {
+            let mut experiment = file.definition.experiment().clone();
+            experiment.salt = salt;
+            // Another salt contradicts nothing that agreed before.
+            if let Ok(definition) = Definition::new(experiment) {
+                file.definition = definition;
+            }
+        }
+        let text = file.to_toml();
+        let entries = Entry::definition(id, at, (&key, number), &text);
+        self.place(id, (key, number), text, file.definition);
+        Ok((change, entries))
+    }
+
+    fn place(
+        &mut self,
+        id: RolloutId,
+        (key, number): (ExperimentKey, u32),
+        text: String,
+        definition: Definition,
+    ) {
+        self.last_id = self.last_id.max(id.0);
+        let history = self.runs.remove(&key).map_or(Vec::new(), |run| run.history);
+        let rollout = Rollout::new(definition);
+        let run = Run { id, key: key.clone(), number, text, rollout, history };
+        self.runs.insert(key, run);
+    }
+
+    /// Lets a rollout meet every deadline up to `at`, each at its own time, so that a daemon that was down
+    /// decides as one that was not.
+    pub(crate) fn meet_deadlines(&mut self, key: &ExperimentKey, at: Timestamp) -> Changed {
+        let mut changed = Changed::default();
+        let Some(run) = self.runs.get_mut(key) else { return changed };
+        while let Some((deadline, _)) = run.rollout.next_deadline().filter(|(due, _)| *due <= at) {
+            // A tick at a deadline is never refused; if it were, time would stand still and not loop.
+            if run.apply(deadline, Event::Tick, &mut changed).is_err() {
+                break;
+            }
+        }
+        changed
+    }
+
+    /// Tells a rollout an event, after every deadline up to it.
+    pub(crate) fn apply(
+        &mut self,
+        key: &ExperimentKey,
+        at: Timestamp,
+        event: Event,
+        changed: &mut Changed,
+    ) -> Option<Result<(), Rejection>> {
+        if self.get(key)?.rollout.next_deadline().is_some_and(|(due, _)| due <= at) {
+            let met = self.meet_deadlines(key, at);
+            changed.units.extend(met.units);
+            changed.decisions.extend(met.decisions);
+        }
+        let run = self.runs.get_mut(key)?;
+        Some(run.apply(at, event, changed))
+    }
+
+    /// Takes in an entry of the journal.
+    pub(crate) fn recall(&mut self, entry: Entry) -> Result<(), NotRecalled> {
+        match entry {
+            Entry::Defined { rollout, key, run, part, parts, text, .. } => {
+                if part == 0 {
+                    self.parts.clear();
+                }
+                self.parts.push_str(&text);
+                if part + 1 == parts {
+                    let text = std::mem::take(&mut self.parts);
+                    let definition = read_definition(&key, &text)?;
+                    self.place(rollout, (key, run), text, definition);
+                }
+                Ok(())
+            }
+            Entry::Event { rollout, at, event } => {
+                let run = self.run_of(rollout)?;
+                let recalled = run.rollout.recall_event(at, &event);
+                recalled.map_err(|source| NotRecalled::Event { key: run.key.clone(), source })
+            }
+            Entry::Decided { rollout, step, account } => {
+                let run = self.run_of(rollout)?;
+                run.history.push(account);
+                let recalled = run.rollout.recall_decision(step);
+                let number = step.number;
+                recalled.map_err(|_| NotRecalled::Step { key: run.key.clone(), number })
+            }
+        }
+    }
+
+    fn run_of(&mut self, id: RolloutId) -> Result<&mut Run, NotRecalled> {
+        let run = self.runs.values_mut().find(|run| run.id == id);
+        run.ok_or(NotRecalled::UnknownRollout(id.0))
+    }
+
+    /// All that is remembered, after entry `sequence`.
+    pub(crate) fn state(&self, sequence: u64, at: Timestamp) -> State {
+        let mut rollouts: Vec<RolloutState> = self
+            .iter()
+            .map(|run| RolloutState {
+                id: run.id,
+                key: run.key.clone(),
+                run: run.number,
+                definition: run.text.clone(),
+                accounts: run.history.clone(),
+                rollout: run.rollout.snapshot(),
+            })
+            .collect();
+        rollouts.sort_by_key(|rollout| rollout.id);
+        State { sequence, at, rollouts }
+    }
+
+    /// Takes everything up again.
+    pub(crate) fn restore(state: State) -> Result<Self, NotRecalled> {
+        let mut rollouts = Self::default();
+        for kept in state.rollouts {
+            let RolloutState { id, key, run: number, definition: text, accounts, rollout } = kept;
+            let definition = read_definition(&key, &text)?;
+            let rollout = Rollout::restore(definition, rollout)
+                .map_err(|source| NotRecalled::Snapshot { key: key.clone(), source })?;
+            rollouts.last_id = rollouts.last_id.max(id.0);
+            let run = Run { id, key: key.clone(), number, text, rollout, history: accounts };
+            rollouts.runs.insert(key, run);
+        }
+        Ok(rollouts)
+    }
+}
+
+/// What a definition did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// A new experiment, or a new run of one.
+    Created,
+    /// A draft that was there.
+    Replaced,
+}
+
+/// Whether an experiment's owner chose its salt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SaltChoice {
+    /// The file names one.
+    Own,
+    /// It does not: each run after the first gets its own.
+    Default,
+}
+
+impl Run {
+    fn apply(
+        &mut self,
+        at: Timestamp,
+        event: Event,
+        changed: &mut Changed,
+    ) -> Result<(), Rejection> {
+        let decisions = self.rollout.apply(at, event.clone())?;
+        let rollout = self.id;
+        let mut unit = vec![Entry::Event { rollout, at, event }];
+        for decision in &decisions {
+            let item = HistoryItem::new(self.number, decision);
+            // A value with text keys only and finite numbers or none is always JSON.
+            let account = serde_json::to_string(&item).unwrap_or_default();
+            self.history.push(account.clone());
+            unit.push(Entry::Decided { rollout, step: decision.step(), account });
+        }
+        changed.units.push(unit);
+        changed.decisions.extend(decisions);
+        Ok(())
+    }
+}
+
+fn read_definition(key: &ExperimentKey, text: &str) -> Result<Definition, NotRecalled> {
+    ExperimentFile::parse(text)
+        .map(|file| file.definition)
+        .map_err(|error| NotRecalled::Definition { key: key.clone(), why: error.to_string() })
+}

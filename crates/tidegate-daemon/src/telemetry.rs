@@ -1,0 +1,26 @@
+//! Logs: one JSON object a line, on standard error.
+
+use tracing::level_filters::LevelFilter;
+
+use crate::config::LogLevel;
+
+/// Begins to log. A second call in one process changes nothing.
+pub fn begin(level: LogLevel) {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    // JSON escapes control characters, so no text of a request can forge a line.
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .finish();
+    // Another subscriber may be there in a test.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}

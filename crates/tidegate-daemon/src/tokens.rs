@@ -1,0 +1,198 @@
+//! Who may do what: tokens, kept as their SHA-256 in a file that only its owner can read.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use tidegate_spec::{ParseError, document};
+
+/// Tokens a file may hold.
+const TOKENS_MAX: usize = 1_000;
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What a request needs to be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// To look: status, history, assignments, metrics.
+    Read,
+    /// To report observations.
+    Record,
+    /// Everything.
+    Admin,
+}
+
+impl Scope {
+    const NAMES: [(&'static str, Self); 3] =
+        [("read", Self::Read), ("record", Self::Record), ("admin", Self::Admin)];
+
+    /// The name in files and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Record => "record",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Why a token file is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenFileError {
+    /// It cannot be read.
+    #[error("cannot read the tokens in {}: {source}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others can read it.
+    #[error("the tokens in {} can be read by others (mode {mode:o}), allowed: 600", path.display())]
+    Open {
+        /// Which.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// It is not as `tidegate token create` writes it.
+    #[error("the tokens in {} are not valid: {source}", path.display())]
+    Invalid {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        source: ParseError,
+    },
+}
+
+/// The tokens that are known.
+#[derive(Debug, Default)]
+pub struct Tokens(Vec<Known>);
+
+#[derive(Debug)]
+struct Known {
+    sha256: [u8; 32],
+    scopes: Vec<Scope>,
+}
+
+/// What a token allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Unknown,
+    Lacking,
+    Allowed,
+}
+
+impl Tokens {
+    /// Reads a file of tokens: `[[token]]` with `name`, `scopes` and `sha256`.
+    ///
+    /// # Errors
+    /// [`TokenFileError`] where it cannot be read, others can read it, or it is not valid.
+    pub fn read(path: &Path) -> Result<Self, TokenFileError> {
+        let unreadable = |source| TokenFileError::Unreadable { path: path.to_owned(), source };
+        let file = File::open(path).map_err(unreadable)?;
+        let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(TokenFileError::Open { path: path.to_owned(), mode });
+        }
+        let mut text = String::new();
+        file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
+        Self::parse(&text)
+            .map_err(|source| TokenFileError::Invalid { path: path.to_owned(), source })
+    }
+
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        document::read(text, |fields| {
+            let tokens = fields.tables("token", |fields| {
+                // The name is for people.
+                let _ = fields.text("name");
+                let scopes = fields.choices("scopes", &Scope::NAMES).unwrap_or_default();
+                let sha256 = fields.text("sha256").and_then(digest_of_hex);
+                if sha256.is_none() {
+                    fields.fault("sha256", "is no SHA-256, allowed: 64 hexadecimal digits");
+                }
+                sha256.map(|sha256| Known { sha256, scopes })
+            });
+            let tokens: Vec<Known> = tokens.unwrap_or_default().into_iter().flatten().collect();
+            if tokens.is_empty() || tokens.len() > TOKENS_MAX {
+                fields.fault(
+                    "token",
+                    format!("has {} entries, allowed: 1 to {TOKENS_MAX}", tokens.len()),
+                );
+            }
+            Some(Self(tokens))
+        })
+    }
+
+    /// What `token` allows of `scope`. Every known token is compared, in constant time.
+    pub(crate) fn access(&self, token: &str, scope: Scope) -> Access {
+        let sha256: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let mut access = Access::Unknown;
+        for known in &self.0 {
+            if bool::from(known.sha256.ct_eq(&sha256)) {
+                let allowed = known.scopes.contains(&scope) || known.scopes.contains(&Scope::Admin);
+                access = if allowed { Access::Allowed } else { Access::Lacking };
+            }
+        }
+        access
+    }
+}
+
+fn digest_of_hex(text: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks(2)) {
+        let pair = std::str::from_utf8(pair).ok()?;
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    Some(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_allows_its_scopes_and_admin_all() {
+        // printf '%s' tg_reader | sha256sum, and so on.
+        let text = r#"
+            [[token]]
+            name = "reader"
+            scopes = ["read"]
+            sha256 = "2a1ff9c3c3ec9ff5b9cb17b4e2cd0c4a20ed24b3ee9bd36dd5ab6c23c5e3ab36"
+        "#;
+        let mut tokens = Tokens::parse(text).unwrap();
+        tokens.0[0].sha256 = Sha256::digest(b"tg_reader").into();
+        tokens
+            .0
+            .push(Known { sha256: Sha256::digest(b"tg_owner").into(), scopes: vec![Scope::Admin] });
+        assert_eq!(tokens.access("tg_reader", Scope::Read), Access::Allowed);
+        assert_eq!(tokens.access("tg_reader", Scope::Record), Access::Lacking);
+        assert_eq!(tokens.access("tg_owner", Scope::Record), Access::Allowed);
+        assert_eq!(tokens.access("tg_Reader", Scope::Read), Access::Unknown);
+        assert_eq!(tokens.access("", Scope::Read), Access::Unknown);
+    }
+
+    #[test]
+    fn every_fault_of_a_file_is_told() {
+        let told = |text: &str| Tokens::parse(text).unwrap_err().to_string();
+        assert!(told("").contains("token has 0 entries, allowed: 1 to 1000"));
+        let bad = "[[token]]\nname = \"a\"\nscopes = [\"all\"]\nsha256 = \"12\"\n";
+        let told = told(bad);
+        assert!(told.contains("scopes") && told.contains("64 hexadecimal digits"), "{told}");
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens");
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let told = Tokens::read(&path).unwrap_err().to_string();
+        assert!(told.contains("mode 640") && told.contains("allowed: 600"), "{told}");
+    }
+}

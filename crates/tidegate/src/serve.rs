@@ -1,0 +1,109 @@
+//! `tidegate serve`: the daemon, told by flags, the environment, a file and defaults, in this order.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use tidegate_daemon::config::{
+    self, Config, ConfigFile, DATA_DEFAULT, LISTEN_DEFAULT, LogLevel, TimeSource,
+};
+use tidegate_daemon::{MetricNames, Verifier};
+
+use crate::experiment::read_text;
+use crate::failure::Failure;
+
+/// Serve rollouts over HTTP until told to end
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The configuration file in TOML; every setting below can be in it, with _ for -
+    #[arg(long, env = "TIDEGATE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder of the journal [default: tidegate-data]
+    #[arg(long, env = "TIDEGATE_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where to listen; port 0 takes any [default: 127.0.0.1:4780]
+    #[arg(long, env = "TIDEGATE_LISTEN", value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// The certificate chain in PEM
+    #[arg(long, env = "TIDEGATE_TLS_CERTIFICATE", value_name = "FILE")]
+    tls_certificate: Option<PathBuf>,
+    /// The certificate's private key in PEM
+    #[arg(long, env = "TIDEGATE_TLS_KEY", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// The file of tokens, as `tidegate token create` writes it
+    #[arg(long, env = "TIDEGATE_TOKENS", value_name = "FILE")]
+    tokens: Option<PathBuf>,
+    /// Further names that requests may call this daemon by
+    #[arg(long, env = "TIDEGATE_ALLOWED_HOSTS", value_name = "NAME,…", value_delimiter = ',')]
+    allowed_hosts: Option<Vec<String>>,
+    /// Connections at once [default: 512]
+    #[arg(long, env = "TIDEGATE_CONNECTIONS_MAX", value_name = "N", value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    connections_max: Option<u64>,
+    /// Disk that is left free, in MB [default: 64]
+    #[arg(long, env = "TIDEGATE_DISK_RESERVE_MB", value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    disk_reserve_mb: Option<u64>,
+    /// Journal entries between two snapshots [default: 200000]
+    #[arg(long, env = "TIDEGATE_SNAPSHOT_EVERY", value_name = "N", value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
+    snapshot_every: Option<u64>,
+    /// How long journal entries are kept; decisions are kept for ever [default: 168]
+    #[arg(long, env = "TIDEGATE_RETENTION_HOURS", value_name = "HOURS", value_parser = clap::value_parser!(u64).range(1..=8_784))]
+    retention_hours: Option<u64>,
+    /// Which metrics there are: tidegate, or those of the replaced system too [default: tidegate]
+    #[arg(long, env = "TIDEGATE_METRIC_NAMES", value_name = "NAMES", value_parser = choice(&MetricNames::NAMES))]
+    metric_names: Option<MetricNames>,
+    /// How much is logged [default: info]
+    #[arg(long, env = "TIDEGATE_LOG_LEVEL", value_name = "LEVEL", value_parser = choice(&LogLevel::NAMES))]
+    log_level: Option<LogLevel>,
+    /// What tells the time; `driven` is for demonstrations and tests, and takes it from POST /v1/time
+    #[arg(long, env = "TIDEGATE_TIME", value_name = "SOURCE", value_parser = choice(&TimeSource::NAMES), hide = true)]
+    time: Option<TimeSource>,
+}
+
+/// Takes one of the names of a closed list.
+fn choice<T: Copy + Send + Sync + 'static>(
+    names: &'static [(&'static str, T)],
+) -> impl clap::builder::TypedValueParser<Value = T> {
+    PossibleValuesParser::new(names.iter().map(|(name, _)| *name)).try_map(move |text| {
+        let found = names.iter().find(|(name, _)| *name == text);
+        found.map(|(_, value)| *value).ok_or("not one of the names")
+    })
+}
+
+pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
+    let file = match &args.config {
+        Some(path) => {
+            let text = read_text(path)?;
+            ConfigFile::parse(&text)
+                .map_err(|source| Failure::Invalid { path: path.clone(), source })?
+        }
+        None => ConfigFile::default(),
+    };
+    tidegate_daemon::serve(config(args, file)?).map_err(Failure::Daemon)
+}
+
+/// Flag, then environment (clap does both), then file, then default.
+fn config(args: ServeArgs, file: ConfigFile) -> Result<Config, Failure> {
+    let tls =
+        Config::tls(args.tls_certificate.or(file.tls_certificate), args.tls_key.or(file.tls_key));
+    let program = std::env::current_exe().map_err(Failure::Program)?;
+    let connections_max = args.connections_max.or(file.connections_max).unwrap_or(512);
+    let retention_hours = args.retention_hours.or(file.retention_hours);
+    let retention_hours = retention_hours.unwrap_or(config::RETENTION_HOURS_DEFAULT);
+    Ok(Config {
+        data: args.data.or(file.data).unwrap_or_else(|| DATA_DEFAULT.into()),
+        listen: args.listen.or(file.listen).unwrap_or(LISTEN_DEFAULT),
+        tls: tls.map_err(|error| Failure::Daemon(error.into()))?,
+        tokens: args.tokens.or(file.tokens),
+        allowed_hosts: args.allowed_hosts.or(file.allowed_hosts).unwrap_or_default(),
+        connections_max: usize::try_from(connections_max).unwrap_or(usize::MAX),
+        disk_reserve_mb: args.disk_reserve_mb.or(file.disk_reserve_mb).unwrap_or(64),
+        snapshot_every: args.snapshot_every.or(file.snapshot_every).unwrap_or(200_000),
+        retention: Duration::from_hours(retention_hours),
+        metric_names: args.metric_names.or(file.metric_names).unwrap_or(MetricNames::Own),
+        log_level: args.log_level.or(file.log_level).unwrap_or(LogLevel::Info),
+        time: args.time.unwrap_or(TimeSource::System),
+        verifier: Verifier::Child { program },
+    })
+}
