@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
+mod actions;
 mod assign;
+mod client;
 mod command;
 mod experiment;
 mod hostile;
 mod readme;
 mod recordings;
 mod replay;
+mod samples;
 mod simulate;
 mod statistics;
 mod tidy;

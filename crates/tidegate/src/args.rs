@@ -8,6 +8,8 @@ use tidegate_engine::number::Share;
 use tidegate_engine::time::Timestamp;
 use tidegate_spec::Preset;
 
+use crate::experiment::{defined, steps};
+
 /// Releases a new prompt version to a camera fleet by degrees and shuts by itself when it does harm
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version, subcommand_required = true, arg_required_else_help = true)]
@@ -20,7 +22,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Show which variant cameras get
     Assign(AssignArgs),
-    /// Check or write experiment files
+    /// Write experiment files, define experiments in the daemon, and act on them
     Experiment(ExperimentArgs),
     /// Decide a rollout on recorded traffic
     Replay(ReplayArgs),
@@ -87,6 +89,32 @@ pub(crate) enum ExperimentCommand {
         #[arg(long, default_value = "production", value_parser = parse_preset)]
         preset: Preset,
     },
+    /// Define an experiment in the daemon, replace its draft, or begin the next run of one that has ended
+    Create(defined::CreateArgs),
+    /// List the daemon's experiments
+    List(defined::ListArgs),
+    /// Print an experiment of the daemon as a file, with every setting
+    Show(defined::ShowArgs),
+    /// Begin the rollout of a draft
+    Start(steps::ActionArgs),
+    /// Serve control for now; the phase's time stands still
+    Pause(steps::ActionArgs),
+    /// Go on after a pause, a hold or an end without a verdict
+    Resume(steps::ActionArgs),
+    /// Go on, but do not advance without a person
+    Hold(steps::ActionArgs),
+    /// Go to the next ramp step or phase
+    Advance(steps::ActionArgs),
+    /// End well: the treatment stays
+    Complete(steps::ActionArgs),
+    /// End because of harm: the treatment is never served again in this run
+    RollBack(steps::ActionArgs),
+    /// End without a verdict
+    Stop(steps::ActionArgs),
+    /// Print every step of an experiment, with who took it and why
+    History(steps::HistoryArgs),
+    /// Give a camera of a draft one variant whatever its hash, or let the hash decide again
+    Override(defined::OverrideArgs),
 }
 
 /// Say what an experiment can see with the fleet at hand, before it starts

@@ -6,10 +6,17 @@ use std::process::ExitCode;
 
 use tidegate_spec::ParseError;
 
-/// Something unforeseen, such as a full disk; or an expectation of a scenario that failed.
+pub use crate::client::error::{DaemonError, Refusal, Remedy};
+
+/// Something unforeseen, such as a full disk; an expectation of a scenario that failed; an observation
+/// that was rejected.
 pub const EXIT_FAILURE: u8 = 1;
-/// The arguments or the input are not valid.
+/// The arguments or the input are not valid, as seen here or by the daemon (status 400 or 422).
 pub const EXIT_BAD_INPUT: u8 = 2;
+/// The daemon refused: no permission, no such experiment, not allowed as the rollout stands (any other 4xx).
+pub const EXIT_REFUSED: u8 = 3;
+/// The daemon cannot be reached or trusted, or cannot do it now (status 408, 429 or 5xx).
+pub const EXIT_UNAVAILABLE: u8 = 4;
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +43,16 @@ pub enum Failure {
     /// A simulated scenario did not come to what was expected of it.
     #[error("{0}")]
     Unmet(String),
-    /// A folder for reports cannot be written.
+    /// The daemon gave no answer, or refused.
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
+    /// Observations that the daemon did not take in.
+    #[error("{0}")]
+    Rejected(String),
+    /// The operating system has no randomness to give.
+    #[error("cannot draw a token: {0}")]
+    Random(io::Error),
+    /// A file or a folder cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Report {
         /// Which.
@@ -65,10 +81,27 @@ impl Failure {
         let _ = writeln!(io::stderr(), "tidegate: {self}");
         ExitCode::from(match self {
             Self::Unreadable { .. } | Self::Invalid { .. } | Self::BadInput(_) => EXIT_BAD_INPUT,
-            Self::Unmet(_) | Self::Report { .. } | Self::Output(_) | Self::Temporary(_) => {
-                EXIT_FAILURE
-            }
+            Self::Unmet(_)
+            | Self::Rejected(_)
+            | Self::Random(_)
+            | Self::Report { .. }
+            | Self::Output(_)
+            | Self::Temporary(_) => EXIT_FAILURE,
+            Self::Daemon(error) => daemon_exit(error),
         })
+    }
+}
+
+fn daemon_exit(error: &DaemonError) -> u8 {
+    match error {
+        DaemonError::Unreachable { .. }
+        | DaemonError::Untrusted { .. }
+        | DaemonError::NotUnderstood { .. } => EXIT_UNAVAILABLE,
+        DaemonError::Refused(_) => match error.remedy() {
+            Remedy::ChangeInput => EXIT_BAD_INPUT,
+            Remedy::ChangeCircumstances => EXIT_REFUSED,
+            Remedy::TryLater => EXIT_UNAVAILABLE,
+        },
     }
 }
 

@@ -4,11 +4,14 @@
 
 mod args;
 mod assign;
+mod client;
+mod environment;
 mod experiment;
 pub mod failure;
 mod judgements;
 mod lines;
 mod preflight;
+mod printable;
 mod replay;
 mod simulate;
 mod tune;
