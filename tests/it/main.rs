@@ -14,4 +14,5 @@ mod replay;
 mod samples;
 mod simulate;
 mod statistics;
+mod status;
 mod tidy;

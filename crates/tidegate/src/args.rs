@@ -9,6 +9,7 @@ use tidegate_engine::time::Timestamp;
 use tidegate_spec::Preset;
 
 use crate::experiment::{defined, steps};
+use crate::status::StatusArgs;
 
 /// Releases a new prompt version to a camera fleet by degrees and shuts by itself when it does harm
 #[derive(Debug, Parser)]
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Experiment(ExperimentArgs),
     /// Decide a rollout on recorded traffic
     Replay(ReplayArgs),
+    /// Show where a rollout stands, what its guardrails say and what happens next
+    Status(StatusArgs),
     /// Simulate whole rollouts of a fleet
     Simulate(SimulateArgs),
     /// Find the settings that stop harm soonest without stopping the harmless

@@ -10,6 +10,8 @@ pub(crate) const TOKEN: &str = "TIDEGATE_TOKEN";
 pub(crate) const TOKEN_FILE: &str = "TIDEGATE_TOKEN_FILE";
 /// The certificate of a private authority, as `--ca`.
 pub(crate) const CA: &str = "TIDEGATE_CA";
+/// Where it is set, nothing is coloured.
+pub(crate) const NO_COLOR: &str = "NO_COLOR";
 /// The names of the user, the first that is set counts.
 pub(crate) const USER: [&str; 2] = ["USER", "LOGNAME"];
 

@@ -14,6 +14,7 @@ mod preflight;
 mod printable;
 mod replay;
 mod simulate;
+mod status;
 mod tune;
 
 use std::ffi::OsString;
@@ -44,6 +45,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Experiment(args) => experiment::run(&args, &mut out),
         Command::Replay(args) => replay::run(&args, &mut out),
         Command::Simulate(args) => simulate::run(&args, &mut out),
+        Command::Status(args) => status::run(&args, &mut out),
         Command::Tune(args) => tune::run(&args, &mut out),
     };
     let flushed = out.flush().map_err(Failure::Output);

@@ -84,6 +84,11 @@ impl DaemonError {
             Self::Unreachable { .. } | Self::Untrusted { .. } | Self::NotUnderstood { .. } => None,
         }
     }
+
+    /// The error without its hints, in one line.
+    pub(crate) fn in_one_line(&self) -> String {
+        self.to_string().lines().next().unwrap_or_default().to_owned()
+    }
 }
 
 impl Refusal {
