@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tidegate_engine::id::{CameraId, Salt};
+use tidegate_engine::id::{CameraId, ExperimentKey, Salt};
 use tidegate_engine::number::Share;
 use tidegate_engine::time::Timestamp;
 use tidegate_spec::Preset;
 
+use crate::client::ServerArgs;
 use crate::experiment::{defined, steps};
 use crate::status::StatusArgs;
 
@@ -43,10 +44,13 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Show which variant cameras get while the A/B test runs with its whole share
+/// Show which variant cameras get: now, as the daemon says, or while the A/B test runs with its whole share
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("by").required(true).args(["experiment", "salt"])))]
+#[command(group(clap::ArgGroup::new("by").required(true).args(["key", "experiment", "salt"])))]
 pub(crate) struct AssignArgs {
+    /// The experiment to ask the daemon about, for what cameras get now
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["share", "at"])]
+    pub(crate) key: Option<ExperimentKey>,
     /// The experiment file to take salt, share, overrides and split from
     #[arg(long, value_name = "FILE", conflicts_with = "share")]
     pub(crate) experiment: Option<PathBuf>,
@@ -59,6 +63,8 @@ pub(crate) struct AssignArgs {
     /// The time to answer for; a switchback changes with it
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) at: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     /// How to answer
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
