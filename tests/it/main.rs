@@ -9,6 +9,7 @@ mod command;
 mod experiment;
 mod hostile;
 mod readme;
+mod record;
 mod recordings;
 mod replay;
 mod samples;

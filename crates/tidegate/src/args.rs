@@ -10,6 +10,7 @@ use tidegate_spec::Preset;
 
 use crate::client::ServerArgs;
 use crate::experiment::{defined, steps};
+use crate::record::RecordArgs;
 use crate::status::StatusArgs;
 
 /// Releases a new prompt version to a camera fleet by degrees and shuts by itself when it does harm
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Assign(AssignArgs),
     /// Write experiment files, define experiments in the daemon, and act on them
     Experiment(ExperimentArgs),
+    /// Report observations, one JSON object a line, to the daemon
+    Record(RecordArgs),
     /// Decide a rollout on recorded traffic
     Replay(ReplayArgs),
     /// Show where a rollout stands, what its guardrails say and what happens next

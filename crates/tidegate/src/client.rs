@@ -64,6 +64,8 @@ pub(crate) enum Body<'a> {
     Json(&'a [u8]),
     /// `application/toml`.
     Toml(&'a [u8]),
+    /// `application/x-ndjson`: one JSON value a line.
+    Ndjson(&'a [u8]),
 }
 
 /// Asks one daemon.
@@ -238,12 +240,13 @@ impl<'a> Body<'a> {
         match self {
             Self::Json(_) => "application/json",
             Self::Toml(_) => "application/toml",
+            Self::Ndjson(_) => "application/x-ndjson",
         }
     }
 
     fn bytes(self) -> &'a [u8] {
         match self {
-            Self::Json(bytes) | Self::Toml(bytes) => bytes,
+            Self::Json(bytes) | Self::Toml(bytes) | Self::Ndjson(bytes) => bytes,
         }
     }
 }

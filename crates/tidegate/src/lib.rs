@@ -5,6 +5,8 @@
 mod args;
 mod assign;
 mod client;
+mod clock;
+mod digest;
 mod environment;
 mod experiment;
 pub mod failure;
@@ -12,6 +14,8 @@ mod judgements;
 mod lines;
 mod preflight;
 mod printable;
+mod record;
+mod replace_file;
 mod replay;
 mod simulate;
 mod status;
@@ -43,6 +47,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Assign(args) => assign::run(&args, &mut out),
         Command::Experiment(args) => experiment::run(&args, &mut out),
+        Command::Record(args) => record::run(&args, &mut out),
         Command::Replay(args) => replay::run(&args, &mut out),
         Command::Simulate(args) => simulate::run(&args, &mut out),
         Command::Status(args) => status::run(&args, &mut out),
