@@ -17,3 +17,4 @@ mod simulate;
 mod statistics;
 mod status;
 mod tidy;
+mod token;

@@ -12,6 +12,7 @@ use crate::client::ServerArgs;
 use crate::experiment::{defined, steps};
 use crate::record::RecordArgs;
 use crate::status::StatusArgs;
+use crate::token::TokenArgs;
 
 /// Releases a new prompt version to a camera fleet by degrees and shuts by itself when it does harm
 #[derive(Debug, Parser)]
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Simulate(SimulateArgs),
     /// Find the settings that stop harm soonest without stopping the harmless
     Tune(TuneArgs),
+    /// Make, list and revoke the tokens that a daemon knows
+    Token(TokenArgs),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

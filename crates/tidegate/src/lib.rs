@@ -19,6 +19,7 @@ mod replace_file;
 mod replay;
 mod simulate;
 mod status;
+mod token;
 mod tune;
 
 use std::ffi::OsString;
@@ -51,6 +52,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Replay(args) => replay::run(&args, &mut out),
         Command::Simulate(args) => simulate::run(&args, &mut out),
         Command::Status(args) => status::run(&args, &mut out),
+        Command::Token(args) => token::run(&args, &mut out),
         Command::Tune(args) => tune::run(&args, &mut out),
     };
     let flushed = out.flush().map_err(Failure::Output);
