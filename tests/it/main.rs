@@ -8,6 +8,7 @@ mod client;
 mod command;
 mod experiment;
 mod hostile;
+mod manual;
 mod readme;
 mod record;
 mod recordings;

@@ -10,6 +10,7 @@ use tidegate_spec::Preset;
 
 use crate::client::ServerArgs;
 use crate::experiment::{defined, steps};
+use crate::manual::{CompletionsArgs, ManArgs};
 use crate::record::RecordArgs;
 use crate::status::StatusArgs;
 use crate::token::TokenArgs;
@@ -40,6 +41,10 @@ pub(crate) enum Command {
     Tune(TuneArgs),
     /// Make, list and revoke the tokens that a daemon knows
     Token(TokenArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Write a manual page for each command into a folder
+    Man(ManArgs),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -12,6 +12,7 @@ mod experiment;
 pub mod failure;
 mod judgements;
 mod lines;
+mod manual;
 mod preflight;
 mod printable;
 mod record;
@@ -26,7 +27,7 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command};
 use crate::failure::{EXIT_BAD_INPUT, Failure};
@@ -47,7 +48,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let result = match cli.command {
         Command::Assign(args) => assign::run(&args, &mut out),
+        Command::Completions(args) => manual::completions(&args, Cli::command(), &mut out),
         Command::Experiment(args) => experiment::run(&args, &mut out),
+        Command::Man(args) => manual::pages(&args, Cli::command()),
         Command::Record(args) => record::run(&args, &mut out),
         Command::Replay(args) => replay::run(&args, &mut out),
         Command::Simulate(args) => simulate::run(&args, &mut out),
