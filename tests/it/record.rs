@@ -157,15 +157,18 @@ fn a_daemon_that_is_busy_or_away_is_tried_again_with_the_same_lines() {
         busy(503, "queue_full"),
         busy(429, "too_many_requests"),
         Reply::HangUp,
+        Reply::Cut("HTTP/1.1 20"),
+        Reply::Cut("HTTP/1.1 200 OK\r\ncontent-len"),
+        Reply::Cut("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"accepted\":3,"),
         answers(&["duplicate", "accepted", "accepted"]),
     ]);
     let ran = recording.record(&daemon, &[]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(ran.err.matches("trying again").count(), 1, "{}", ran.err);
     assert!(ran.err.contains("queue_full"), "{}", ran.err);
-    assert!(ran.err.contains("2 accepted, 1 duplicate, 0 rejected, in 4 requests"), "{}", ran.err);
+    assert!(ran.err.contains("2 accepted, 1 duplicate, 0 rejected, in 7 requests"), "{}", ran.err);
     let bodies: Vec<String> = daemon.asked().into_iter().map(|asked| asked.body).collect();
-    assert!(bodies.len() == 4 && bodies.iter().all(|body| *body == bodies[0]));
+    assert!(bodies.len() == 7 && bodies.iter().all(|body| *body == bodies[0]));
 }
 
 #[test]

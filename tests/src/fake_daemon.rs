@@ -36,6 +36,8 @@ pub enum Reply {
         /// JSON, mostly.
         body: String,
     },
+    /// Writes this much of an HTTP answer and closes the connection, as one that is killed does.
+    Cut(&'static str),
     /// Says nothing and keeps the connection open.
     Silence,
     /// Closes the connection without a word.
@@ -65,7 +67,7 @@ impl Reply {
                 headers.push(line.to_owned());
                 Self::Answer { status, headers, body }
             }
-            Self::Silence | Self::HangUp => self,
+            Self::Cut(_) | Self::Silence | Self::HangUp => self,
         }
     }
 }
@@ -121,6 +123,9 @@ fn serve(listener: &TcpListener, mut replies: VecDeque<Reply>, told: &Sender<Ask
         let beyond = || Reply::problem(500, "internal", "the test foresaw no further request");
         match replies.pop_front().unwrap_or_else(beyond) {
             Reply::HangUp => {}
+            Reply::Cut(beginning) => {
+                let _ = stream.write_all(beginning.as_bytes());
+            }
             Reply::Silence => kept_open.push(stream),
             Reply::Answer { status, headers, body } => {
                 let more: String =
