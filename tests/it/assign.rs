@@ -1,6 +1,7 @@
 //! Assignment is the same in every process, and the same as anybody else's XXH3.
 
 use serde_json::Value;
+use system_tests::fake_daemon::{FakeDaemon, Reply};
 use tidegate_engine::assignment::{SaltedHash, Split};
 use tidegate_engine::id::CameraId;
 use tidegate_engine::number::Share;
@@ -150,5 +151,53 @@ fn in_a_switchback_every_camera_takes_turns() {
     for name in ["control", "treatment"] {
         let blocks = day.iter().filter(|variant| *variant == name).count();
         assert!((6..=18).contains(&blocks), "{blocks} of 24 blocks are {name}");
+    }
+}
+
+#[test]
+fn a_daemon_is_asked_for_a_thousand_cameras_at_a_time() {
+    let camera = |i: usize| format!("site/{i}");
+    let answer = |range: std::ops::Range<usize>| {
+        let assignments: Vec<Value> = range
+            .map(|i| {
+                serde_json::json!({"camera_id": camera(i), "experiment": "door", "variant": "treatment",
+                    "prompt_version": "v2", "reason": "split", "phase": "ab", "run": 1, "shadow_sample": 0.0})
+            })
+            .collect();
+        Reply::ok(serde_json::json!({ "assignments": assignments }))
+    };
+    let daemon =
+        FakeDaemon::new([answer(0..1_000), answer(1_000..1_002), answer(0..2), answer(1..2)]);
+    let url = daemon.url();
+    let asked = ["assign", "--key", "door", "--server", &url];
+    let input: String = (0..1_002).map(|i| camera(i) + "\n").collect();
+    let ran = run_with_input(&asked, input.as_bytes());
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!(ran.out.lines().count(), 1_002);
+    let words: Vec<&str> = ran.out.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!(words, ["site/1001", "treatment", "v2", "split"]);
+    for count in [1_000, 2] {
+        let request = daemon.next();
+        assert_eq!(request.line, "POST /v1/experiments/door/assignments");
+        let body: Value = serde_json::from_str(&request.body).unwrap();
+        assert_eq!(body["camera_ids"].as_array().unwrap().len(), count);
+    }
+    let mut named = asked.to_vec();
+    named.extend(["site/0", "site/1", "--format", "json"]);
+    let ran = run(&named);
+    let last: Value = serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["camera_id"], &last["run"]), (&"site/1".into(), &1.into()));
+    // Answers about other cameras than were asked for are nobody's.
+    assert_eq!(run(&named).code, 4);
+}
+
+#[test]
+fn an_answer_has_one_source() {
+    for more in [&["--salt", "s", "--share", "1"][..], &["--at", "2026-03-01T12:00:00Z"]] {
+        let mut arguments = vec!["assign", "--key", "door", "hall"];
+        arguments.extend(more);
+        let ran = run(&arguments);
+        assert_eq!(ran.code, 2);
+        assert!(ran.err.contains("cannot be used with"), "{}", ran.err);
     }
 }

@@ -24,7 +24,12 @@ impl From<Output> for Ran {
 }
 
 pub(crate) fn tidegate() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_tidegate-under-test"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate-under-test"));
+    // Whoever runs the tests may use a daemon of their own.
+    for name in ["TIDEGATE_SERVER", "TIDEGATE_TOKEN", "TIDEGATE_TOKEN_FILE", "TIDEGATE_CA"] {
+        command.env_remove(name);
+    }
+    command
 }
 
 pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Ran {

@@ -1,4 +1,7 @@
-//! What the system tests share: where things are in the repository.
+//! What the system tests share: where things are in the repository, and a daemon that does as it is told.
+
+pub mod daemon;
+pub mod fake_daemon;
 
 use std::path::PathBuf;
 

@@ -3,13 +3,19 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tidegate_engine::id::{CameraId, Salt};
+use tidegate_engine::id::{CameraId, ExperimentKey, Salt};
 use tidegate_engine::number::Share;
 use tidegate_engine::time::Timestamp;
 use tidegate_spec::Preset;
 
+use crate::client::ServerArgs;
+use crate::experiment::{defined, steps};
 use crate::journal::JournalArgs;
+use crate::manual::{CompletionsArgs, ManArgs};
+use crate::record::RecordArgs;
 use crate::serve::ServeArgs;
+use crate::status::StatusArgs;
+use crate::token::TokenArgs;
 
 /// Releases a new prompt version to a camera fleet by degrees and shuts by itself when it does harm
 #[derive(Debug, Parser)]
@@ -23,18 +29,28 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Show which variant cameras get
     Assign(AssignArgs),
-    /// Check or write experiment files
+    /// Write experiment files, define experiments in the daemon, and act on them
     Experiment(ExperimentArgs),
     /// Export, import, verify or repair a journal that no daemon has open
     Journal(JournalArgs),
-    /// Decide a rollout on recorded traffic
-    Replay(ReplayArgs),
     /// Serve rollouts over HTTP until told to end
     Serve(ServeArgs),
+    /// Report observations, one JSON object a line, to the daemon
+    Record(RecordArgs),
+    /// Decide a rollout on recorded traffic
+    Replay(ReplayArgs),
+    /// Show where a rollout stands, what its guardrails say and what happens next
+    Status(StatusArgs),
     /// Simulate whole rollouts of a fleet
     Simulate(SimulateArgs),
     /// Find the settings that stop harm soonest without stopping the harmless
     Tune(TuneArgs),
+    /// Make, list and revoke the tokens that a daemon knows
+    Token(TokenArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Write a manual page for each command into a folder
+    Man(ManArgs),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -45,10 +61,13 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Show which variant cameras get while the A/B test runs with its whole share
+/// Show which variant cameras get: now, as the daemon says, or while the A/B test runs with its whole share
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("by").required(true).args(["experiment", "salt"])))]
+#[command(group(clap::ArgGroup::new("by").required(true).args(["key", "experiment", "salt"])))]
 pub(crate) struct AssignArgs {
+    /// The experiment to ask the daemon about, for what cameras get now
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["share", "at"])]
+    pub(crate) key: Option<ExperimentKey>,
     /// The experiment file to take salt, share, overrides and split from
     #[arg(long, value_name = "FILE", conflicts_with = "share")]
     pub(crate) experiment: Option<PathBuf>,
@@ -61,6 +80,8 @@ pub(crate) struct AssignArgs {
     /// The time to answer for; a switchback changes with it
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) at: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     /// How to answer
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
@@ -94,6 +115,32 @@ pub(crate) enum ExperimentCommand {
         #[arg(long, default_value = "production", value_parser = parse_preset)]
         preset: Preset,
     },
+    /// Define an experiment in the daemon, replace its draft, or begin the next run of one that has ended
+    Create(defined::CreateArgs),
+    /// List the daemon's experiments
+    List(defined::ListArgs),
+    /// Print an experiment of the daemon as a file, with every setting
+    Show(defined::ShowArgs),
+    /// Begin the rollout of a draft
+    Start(steps::ActionArgs),
+    /// Serve control for now; the phase's time stands still
+    Pause(steps::ActionArgs),
+    /// Go on after a pause, a hold or an end without a verdict
+    Resume(steps::ActionArgs),
+    /// Go on, but do not advance without a person
+    Hold(steps::ActionArgs),
+    /// Go to the next ramp step or phase
+    Advance(steps::ActionArgs),
+    /// End well: the treatment stays
+    Complete(steps::ActionArgs),
+    /// End because of harm: the treatment is never served again in this run
+    RollBack(steps::ActionArgs),
+    /// End without a verdict
+    Stop(steps::ActionArgs),
+    /// Print every step of an experiment, with who took it and why
+    History(steps::HistoryArgs),
+    /// Give a camera of a draft one variant whatever its hash, or let the hash decide again
+    Override(defined::OverrideArgs),
 }
 
 /// Say what an experiment can see with the fleet at hand, before it starts

@@ -1,5 +1,7 @@
 //! `tidegate assign`.
 
+mod asked;
+
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
@@ -10,18 +12,27 @@ use tidegate_engine::number::Share;
 use tidegate_engine::time::Timestamp;
 
 use crate::args::{AssignArgs, Format};
+use crate::client::Client;
+use crate::environment::Process;
 use crate::experiment;
 use crate::failure::Failure;
 use crate::lines::{LINE_BYTES_MAX, Line, Lines};
+use asked::Asked;
 
 pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let question = Question::new(args)?;
+    let mut answers = match &args.key {
+        Some(key) => {
+            let client = Client::new(&args.server, &Process)?;
+            Answers::Asked(Asked::new(client, key.clone(), args.format))
+        }
+        None => Answers::Computed(Question::new(args)?, args.format),
+    };
     let from_input = matches!(&args.cameras[..], [only] if only.as_str() == "-");
     if !args.cameras.is_empty() && !from_input {
         for camera in &args.cameras {
-            question.answer(camera, args.format, out)?;
+            answers.add(camera, out)?;
         }
-        return Ok(());
+        return answers.end(out);
     }
     let mut stdin = io::stdin().lock();
     if stdin.is_terminal() {
@@ -48,7 +59,7 @@ pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure
             }
         };
         match camera {
-            Ok(camera) => question.answer(&camera, args.format, out)?,
+            Ok(camera) => answers.add(&camera, out)?,
             Err(why) => {
                 faults += 1;
                 out.flush()?;
@@ -56,10 +67,35 @@ pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure
             }
         }
     }
+    answers.end(out)?;
     if faults > 0 {
         return Err(Failure::BadInput(format!("{faults} lines are no camera ids")));
     }
     Ok(())
+}
+
+/// Where answers come from.
+enum Answers {
+    /// The command itself, at once.
+    Computed(Question, Format),
+    /// The daemon, many at a time.
+    Asked(Asked),
+}
+
+impl Answers {
+    fn add(&mut self, camera: &CameraId, out: &mut impl Write) -> Result<(), Failure> {
+        match self {
+            Self::Computed(question, format) => question.answer(camera, *format, out),
+            Self::Asked(asked) => asked.add(camera, out),
+        }
+    }
+
+    fn end(&mut self, out: &mut impl Write) -> Result<(), Failure> {
+        match self {
+            Self::Computed(..) => Ok(()),
+            Self::Asked(asked) => asked.answer(out),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -87,7 +123,7 @@ impl Question {
             }
             (None, Some(salt), Some(share)) => (Arc::new(Split::new(salt, &[], &[], None)), share),
             (None, _, _) => {
-                let hint = "give --experiment, or --salt and --share";
+                let hint = "give --key, or --experiment, or --salt and --share";
                 return Err(Failure::BadInput(hint.to_owned()));
             }
         };

@@ -1,9 +1,13 @@
 //! `tidegate experiment`.
 
+pub(crate) mod defined;
+pub(crate) mod steps;
+
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use tidegate_engine::event::Command;
 use tidegate_spec::ExperimentFile;
 
 use crate::args::{ExperimentArgs, ExperimentCommand, Format};
@@ -14,11 +18,27 @@ use crate::preflight;
 const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 pub(crate) fn run(args: &ExperimentArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let (file, format) = match &args.command {
-        ExperimentCommand::Check { file, format } => (read(file)?, *format),
-        ExperimentCommand::Preflight(args) => return preflight::run(args, out),
-        ExperimentCommand::Init { preset } => (preset.file(), Format::Text),
-    };
+    match &args.command {
+        ExperimentCommand::Check { file, format } => print(&read(file)?, *format, out),
+        ExperimentCommand::Init { preset } => print(&preset.file(), Format::Text, out),
+        ExperimentCommand::Preflight(args) => preflight::run(args, out),
+        ExperimentCommand::Create(args) => defined::create(args, out),
+        ExperimentCommand::List(args) => defined::list(args, out),
+        ExperimentCommand::Show(args) => defined::show(args, out),
+        ExperimentCommand::Override(args) => defined::override_camera(args, out),
+        ExperimentCommand::History(args) => steps::history(args, out),
+        ExperimentCommand::Start(args) => steps::act(Command::Start, args, out),
+        ExperimentCommand::Pause(args) => steps::act(Command::Pause, args, out),
+        ExperimentCommand::Resume(args) => steps::act(Command::Resume, args, out),
+        ExperimentCommand::Hold(args) => steps::act(Command::Hold, args, out),
+        ExperimentCommand::Advance(args) => steps::act(Command::Advance, args, out),
+        ExperimentCommand::Complete(args) => steps::act(Command::Complete, args, out),
+        ExperimentCommand::RollBack(args) => steps::act(Command::RollBack, args, out),
+        ExperimentCommand::Stop(args) => steps::act(Command::Stop, args, out),
+    }
+}
+
+fn print(file: &ExperimentFile, format: Format, out: &mut impl Write) -> Result<(), Failure> {
     match format {
         Format::Text => write!(out, "{}", file.to_toml())?,
         Format::Json => writeln!(out, "{}", file.to_json())?,

@@ -8,10 +8,17 @@ use tidegate_daemon::RunError;
 use tidegate_journal::{ExportError, ImportError, OpenError, RepairError};
 use tidegate_spec::ParseError;
 
-/// Something unforeseen, such as a full disk; or an expectation of a scenario that failed.
+pub use crate::client::error::{DaemonError, Refusal, Remedy};
+
+/// Something unforeseen, such as a full disk; an expectation of a scenario that failed; an observation
+/// that was rejected.
 pub const EXIT_FAILURE: u8 = 1;
-/// The arguments or the input are not valid.
+/// The arguments or the input are not valid, as seen here or by the daemon (status 400 or 422).
 pub const EXIT_BAD_INPUT: u8 = 2;
+/// The daemon refused: no permission, no such experiment, not allowed as the rollout stands (any other 4xx).
+pub const EXIT_REFUSED: u8 = 3;
+/// The daemon cannot be reached or trusted, or cannot do it now (status 408, 429 or 5xx).
+pub const EXIT_UNAVAILABLE: u8 = 4;
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +45,16 @@ pub enum Failure {
     /// A simulated scenario did not come to what was expected of it.
     #[error("{0}")]
     Unmet(String),
-    /// A folder for reports cannot be written.
+    /// The daemon gave no answer, or refused.
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
+    /// Observations that the daemon did not take in.
+    #[error("{0}")]
+    Rejected(String),
+    /// The operating system has no randomness to give.
+    #[error("cannot draw a token: {0}")]
+    Random(io::Error),
+    /// A file or a folder cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Report {
         /// Which.
@@ -48,7 +64,7 @@ pub enum Failure {
     },
     /// The daemon cannot run.
     #[error("{0}")]
-    Daemon(#[source] RunError),
+    Serve(#[source] RunError),
     /// Where this program is cannot be told.
     #[error("cannot find this program: {0}")]
     Program(io::Error),
@@ -89,20 +105,36 @@ impl Failure {
             | Self::BadInput(_)
             | Self::Import(ImportError::NotEmpty(_) | ImportError::Line { .. })
             | Self::Repair(RepairError::Sound(_))
-            | Self::Daemon(RunError::Unsafe(_) | RunError::Tokens(_) | RunError::Tls(_)) => {
+            | Self::Serve(RunError::Unsafe(_) | RunError::Tokens(_) | RunError::Tls(_)) => {
                 EXIT_BAD_INPUT
             }
-            Self::Daemon(_)
+            Self::Serve(_)
             | Self::Program(_)
             | Self::Journal(_)
             | Self::Export(_)
             | Self::Import(_)
             | Self::Repair(_)
             | Self::Unmet(_)
+            | Self::Rejected(_)
+            | Self::Random(_)
             | Self::Report { .. }
             | Self::Output(_)
             | Self::Temporary(_) => EXIT_FAILURE,
+            Self::Daemon(error) => daemon_exit(error),
         })
+    }
+}
+
+fn daemon_exit(error: &DaemonError) -> u8 {
+    match error {
+        DaemonError::Unreachable { .. }
+        | DaemonError::Untrusted { .. }
+        | DaemonError::NotUnderstood { .. } => EXIT_UNAVAILABLE,
+        DaemonError::Refused(_) => match error.remedy() {
+            Remedy::ChangeInput => EXIT_BAD_INPUT,
+            Remedy::ChangeCircumstances => EXIT_REFUSED,
+            Remedy::TryLater => EXIT_UNAVAILABLE,
+        },
     }
 }
 

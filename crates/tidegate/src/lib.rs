@@ -4,22 +4,32 @@
 
 mod args;
 mod assign;
+mod client;
+mod clock;
+mod digest;
+mod environment;
 mod experiment;
 pub mod failure;
 mod journal;
 mod judgements;
 mod lines;
+mod manual;
 mod preflight;
+mod printable;
+mod record;
+mod replace_file;
 mod replay;
 mod serve;
 mod simulate;
+mod status;
+mod token;
 mod tune;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command};
 use crate::failure::{EXIT_BAD_INPUT, Failure};
@@ -40,11 +50,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let result = match cli.command {
         Command::Assign(args) => assign::run(&args, &mut out),
+        Command::Completions(args) => manual::completions(&args, Cli::command(), &mut out),
         Command::Experiment(args) => experiment::run(&args, &mut out),
         Command::Journal(args) => journal::run(&args, &mut out),
+        Command::Man(args) => manual::pages(&args, Cli::command()),
+        Command::Record(args) => record::run(&args, &mut out),
         Command::Replay(args) => replay::run(&args, &mut out),
         Command::Serve(args) => serve::run(args),
         Command::Simulate(args) => simulate::run(&args, &mut out),
+        Command::Status(args) => status::run(&args, &mut out),
+        Command::Token(args) => token::run(&args, &mut out),
         Command::Tune(args) => tune::run(&args, &mut out),
     };
     let flushed = out.flush().map_err(Failure::Output);

@@ -10,6 +10,7 @@ pub(crate) const LINE_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) struct Lines {
     bytes: Vec<u8>,
     number: u64,
+    offset: u64,
 }
 
 /// A line, or word that there was one.
@@ -21,6 +22,16 @@ pub(crate) enum Line<'a> {
 }
 
 impl Lines {
+    /// Goes on behind line `number`, which ended at byte `offset`.
+    pub(crate) fn after(number: u64, offset: u64) -> Self {
+        Self { bytes: Vec::new(), number, offset }
+    }
+
+    /// The byte after the last line and its end.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// The number of the last line, from 1.
     pub(crate) fn number(&self) -> u64 {
         self.number
@@ -43,6 +54,7 @@ impl Lines {
             }
             let used = part.len() + usize::from(end.is_some());
             reader.consume(used);
+            self.offset += used as u64;
             if at_end && length == 0 {
                 return Ok(None);
             }

@@ -80,7 +80,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
         }
         None => ConfigFile::default(),
     };
-    tidegate_daemon::serve(config(args, file)?).map_err(Failure::Daemon)
+    tidegate_daemon::serve(config(args, file)?).map_err(Failure::Serve)
 }
 
 /// Flag, then environment (clap does both), then file, then default.
@@ -94,7 +94,7 @@ fn config(args: ServeArgs, file: ConfigFile) -> Result<Config, Failure> {
     Ok(Config {
         data: args.data.or(file.data).unwrap_or_else(|| DATA_DEFAULT.into()),
         listen: args.listen.or(file.listen).unwrap_or(LISTEN_DEFAULT),
-        tls: tls.map_err(|error| Failure::Daemon(error.into()))?,
+        tls: tls.map_err(|error| Failure::Serve(error.into()))?,
         tokens: args.tokens.or(file.tokens),
         allowed_hosts: args.allowed_hosts.or(file.allowed_hosts).unwrap_or_default(),
         connections_max: usize::try_from(connections_max).unwrap_or(usize::MAX),

@@ -1,0 +1,108 @@
+//! `tidegate status`: a rollout at a glance.
+
+mod bar;
+mod page;
+mod paint;
+#[cfg(test)]
+mod sample;
+mod watch;
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::Args;
+use tidegate_engine::id::ExperimentKey;
+use tidegate_engine::time::Duration;
+use tidegate_spec::api::{ExperimentSummary, Experiments, Status};
+
+use crate::args::Format;
+use crate::client::error::DaemonError;
+use crate::client::{Client, ServerArgs, json};
+use crate::environment::{self, Environment, Process};
+use crate::experiment::defined::say_list;
+use crate::failure::Failure;
+use crate::printable::printable;
+use crate::replay::time::parse_length;
+use paint::Paint;
+
+/// Show where a rollout stands, what its guardrails say and what happens next
+///
+/// Without a key: the only experiment there is, or the list of all.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// The experiment
+    #[arg(value_name = "KEY")]
+    key: Option<ExperimentKey>,
+    /// Go on until the rollout ends; where no person reads, say only what changes
+    #[arg(long)]
+    watch: bool,
+    /// How often to look
+    #[arg(long, value_name = "LENGTH", default_value = "2s", requires = "watch", value_parser = parse_every)]
+    every: Duration,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// How to answer
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Who reads standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// A person at a terminal.
+    Terminal,
+    /// A file or a program.
+    Pipe,
+}
+
+pub(crate) fn run(args: &StatusArgs, out: &mut impl Write) -> Result<(), Failure> {
+    let client = Client::new(&args.server, &Process)?;
+    let key = if let Some(key) = &args.key {
+        key.as_str().to_owned()
+    } else {
+        let mut found: Experiments = client.get(&["v1", "experiments"])?;
+        match &mut found.experiments[..] {
+            [only] => std::mem::take(&mut only.key),
+            none_or_several if args.watch => return Err(Failure::BadInput(which(none_or_several))),
+            none_or_several => return say_list(none_or_several, args.format, out),
+        }
+    };
+    let reader = if io::stdout().is_terminal() { Reader::Terminal } else { Reader::Pipe };
+    let paint = match (reader, Process.variable(environment::NO_COLOR)) {
+        (Reader::Terminal, None) => Paint::Colour,
+        (Reader::Terminal, Some(_)) | (Reader::Pipe, _) => Paint::Plain,
+    };
+    let look =
+        || -> Result<Status, DaemonError> { client.get(&["v1", "experiments", &key, "status"]) };
+    if args.watch {
+        let every = std::time::Duration::from_millis(args.every.ms());
+        let watch = match (args.format, reader) {
+            (Format::Json, _) => watch::Style::Documents,
+            (Format::Text, Reader::Pipe) => watch::Style::Lines,
+            (Format::Text, Reader::Terminal) => watch::Style::Screen(paint),
+        };
+        return watch::run(watch, look, || std::thread::sleep(every), out);
+    }
+    let status = look()?;
+    match args.format {
+        Format::Json => {
+            out.write_all(&json(&status)?)?;
+            writeln!(out)?;
+        }
+        Format::Text => write!(out, "{}", page::page(&status, paint))?,
+    }
+    Ok(())
+}
+
+/// Why a watch needs a key.
+fn which(experiments: &[ExperimentSummary]) -> String {
+    if experiments.is_empty() {
+        return "there is no experiment to watch".to_owned();
+    }
+    let keys: Vec<String> = experiments.iter().map(|one| printable(&one.key)).collect();
+    format!("which one? Watch one of {}", keys.join(" | "))
+}
+
+fn parse_every(text: &str) -> Result<Duration, String> {
+    let length = parse_length(text).ok().filter(|length| (10..=3_600_000).contains(&length.ms()));
+    length.ok_or_else(|| format!("`{text}`: allowed: 10ms to 1h, such as 2s"))
+}
