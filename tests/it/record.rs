@@ -229,7 +229,12 @@ fn a_killed_record_goes_on_where_it_was() {
     let daemon = FakeDaemon::new([taken(1)]);
     let ran = recording.record(&daemon, &progress);
     assert_eq!((ran.code, daemon.asked().len()), (0, 0), "{}", ran.err);
-    append(&recording.path("observations.jsonl"), "{\"id\":\"e2501\"}\n");
+    let file = recording.path("observations.jsonl");
+    append(&file, "{\"id\":");
+    let half = recording.record(&daemon, &progress);
+    assert_eq!((half.code, daemon.asked().len()), (0, 0), "{}", half.err);
+    assert!(half.err.contains("line 2501 is not complete"), "{}", half.err);
+    append(&file, "\"e2501\"}\n");
     assert_eq!(recording.record(&daemon, &progress).code, 0);
     assert_eq!(ids(&daemon.next()), span(2_501, 2_501));
     let left: Vec<_> = std::fs::read_dir(recording.folder.path()).unwrap().collect();

@@ -11,6 +11,7 @@ pub(crate) struct Lines {
     bytes: Vec<u8>,
     number: u64,
     offset: u64,
+    unended: bool,
 }
 
 /// A line, or word that there was one.
@@ -24,12 +25,17 @@ pub(crate) enum Line<'a> {
 impl Lines {
     /// Goes on behind line `number`, which ended at byte `offset`.
     pub(crate) fn after(number: u64, offset: u64) -> Self {
-        Self { bytes: Vec::new(), number, offset }
+        Self { bytes: Vec::new(), number, offset, unended: false }
     }
 
     /// The byte after the last line and its end.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Whether the last line had no end, as the last one of a file may have that is still being written.
+    pub(crate) fn is_unended(&self) -> bool {
+        self.unended
     }
 
     /// The number of the last line, from 1.
@@ -60,6 +66,7 @@ impl Lines {
             }
             if at_end || end.is_some() {
                 self.number += 1;
+                self.unended = end.is_none();
                 let fits = length <= LINE_BYTES_MAX;
                 return Ok(Some(if fits { Line::Read(&self.bytes) } else { Line::TooLong }));
             }

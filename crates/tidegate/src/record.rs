@@ -85,7 +85,8 @@ pub(crate) fn run(args: &RecordArgs, out: &mut impl Write) -> Result<(), Failure
                 progress.check(&mut file, path)?;
                 file.seek(SeekFrom::Start(progress.offset())).map_err(unreadable)?;
             }
-            (path.to_owned(), source(file), Flow::Whole)
+            let flow = if progress.is_some() { Flow::Growing } else { Flow::Whole };
+            (path.to_owned(), source(file), flow)
         }
         None if io::stdin().is_terminal() => {
             let hint = "no observations given: name a file, or pipe JSON lines to standard input";
@@ -120,7 +121,15 @@ fn send_all(
     loop {
         let read = batches.next_batch(reader, flow);
         let batch = read.map_err(|source| Failure::Unreadable { path: name.to_owned(), source })?;
-        let Some(Batch { lines, rejected, end }) = batch else { return Ok(()) };
+        let Some(Batch { lines, rejected, end }) = batch else {
+            if let Some(line) = batches.unfinished() {
+                writeln!(
+                    io::stderr(),
+                    "tidegate: line {line} is not complete: left for another time"
+                )?;
+            }
+            return Ok(());
+        };
         for rejection in rejected {
             summary.reject(&rejection)?;
         }

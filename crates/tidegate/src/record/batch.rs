@@ -16,6 +16,8 @@ pub(super) const BATCH_BYTES_MAX: usize = 512 * 1024;
 pub(super) enum Flow {
     /// All are there: a request is as full as it may be.
     Whole,
+    /// More may follow another time: a last line without its end may be half written.
+    Growing,
     /// They come as they happen: none waits for a request to fill up.
     Live,
 }
@@ -53,12 +55,19 @@ pub(super) struct Batches {
     lines: Lines,
     /// A line for which the batch before had no room, and the place behind it.
     held: Option<(Numbered, Mark)>,
+    /// The number of a last line that was left for another time.
+    unfinished: Option<u64>,
 }
 
 impl Batches {
     /// Begins behind a place.
     pub(super) fn after(start: Mark) -> Self {
-        Self { lines: Lines::after(start.lines, start.offset), held: None }
+        Self { lines: Lines::after(start.lines, start.offset), held: None, unfinished: None }
+    }
+
+    /// The number of a last line that was left for another time.
+    pub(super) fn unfinished(&self) -> Option<u64> {
+        self.unfinished
     }
 
     /// The next batch; `None` at the end.
@@ -67,6 +76,10 @@ impl Batches {
         reader: &mut impl Buffered,
         flow: Flow,
     ) -> io::Result<Option<Batch>> {
+        if self.unfinished.is_some() {
+            // What may have followed meanwhile is the rest of a line, and no line of its own.
+            return Ok(None);
+        }
         let mut batch = Batch { lines: Vec::new(), rejected: Vec::new(), end: Mark::default() };
         let mut bytes = 0;
         let mut seen = 0_usize;
@@ -81,6 +94,10 @@ impl Batches {
             let checked = check(&line);
             let number = self.lines.number();
             let end = Mark { lines: number, offset: self.lines.offset() };
+            if flow == Flow::Growing && self.lines.is_unended() && checked.is_err() {
+                self.unfinished = Some(number);
+                break;
+            }
             seen += 1;
             match checked {
                 Ok(None) => {}
@@ -169,6 +186,28 @@ mod tests {
         assert_eq!(told, [3, 4, 5]);
         assert!(check(&Line::Read(b"\"\xff\"")).unwrap_err().contains("UTF-8"));
         assert!(batches("", Flow::Whole).is_empty());
+    }
+
+    #[test]
+    fn a_last_line_that_is_half_written_is_left_for_another_time() {
+        let text = "{}\n{\"id\":";
+        let all = batches(text, Flow::Growing);
+        assert_eq!(all.len(), 1);
+        assert_eq!((numbers(&all[0]), all[0].rejected.len()), (vec![1], 0));
+        assert_eq!(all[0].end, Mark { lines: 1, offset: 3 });
+        // Its rest, written meanwhile, is no line of its own.
+        let reader = |text: &str| -> BufReader<Box<dyn Read>> {
+            BufReader::new(Box::new(io::Cursor::new(text.to_owned().into_bytes())))
+        };
+        let mut batches_of = Batches::after(Mark::default());
+        assert!(batches_of.next_batch(&mut reader(text), Flow::Growing).unwrap().is_some());
+        assert_eq!(batches_of.unfinished(), Some(2));
+        assert_eq!(batches_of.next_batch(&mut reader("7}\n"), Flow::Growing).unwrap(), None);
+        // A whole one needs no end, and where nothing follows another time it is no JSON.
+        assert_eq!(numbers(&batches("{}\n{}", Flow::Growing)[0]), [1, 2]);
+        assert_eq!(batches(text, Flow::Whole)[0].rejected[0].line, 2);
+        // A fault before the last line's end is one.
+        assert_eq!(batches("{\n", Flow::Growing)[0].rejected[0].line, 1);
     }
 
     #[test]
