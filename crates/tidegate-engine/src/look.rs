@@ -137,5 +137,6 @@ const CAMERAS_PER_OBSERVATION: u64 = 2;
 pub(crate) fn is_due(count: u64, cameras: u64, before: Timestamp, now: Timestamp) -> bool {
     let stretch = (count / GROWTH).max(cameras / CAMERAS_PER_OBSERVATION).max(1);
     let stretch = stretch.checked_next_power_of_two().unwrap_or(stretch);
-    count.is_multiple_of(stretch) || before.ms() / PERIOD_MS != now.ms() / PERIOD_MS
+    // The remainder by a power of two, without a division.
+    count & (stretch - 1) == 0 || before.ms() / PERIOD_MS != now.ms() / PERIOD_MS
 }

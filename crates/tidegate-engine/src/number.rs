@@ -73,6 +73,7 @@ impl Latency {
     ///
     /// # Errors
     /// [`OutOfRange`] outside [`Self::RANGE_MS`], NaN and infinities included.
+    #[inline]
     pub fn from_ms(ms: f64) -> Result<Self, OutOfRange> {
         let ms = within("latency in ms", ms, &Self::RANGE_MS)?;
         // At most 6e8, which fits; `f64::round` needs std, and truncating x + 0.5 is the same for x >= 0.
@@ -108,6 +109,7 @@ impl RiskScore {
     ///
     /// # Errors
     /// [`OutOfRange`] for anything else: fractions, NaN and infinities included.
+    #[inline]
     pub fn new(value: f64) -> Result<Self, OutOfRange> {
         let checked = within("risk score", value, &Self::RANGE)?;
         #[expect(

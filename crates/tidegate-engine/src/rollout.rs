@@ -153,8 +153,7 @@ impl Rollout {
                 decisions.push(self.decide(transition, Cause::Operator { command, actor, note }));
             }
             Event::Analysis(_) | Event::Comparison(_) | Event::Feedback(_) => {
-                self.absorb(at, &event)?;
-                looked = self.look_due(before);
+                looked = self.absorb(at, &event)?;
             }
         }
         self.looked = looked;
@@ -173,7 +172,7 @@ impl Rollout {
     /// # Errors
     /// As [`Self::apply`]; of a journal that this engine wrote, none.
     pub fn recall_event(&mut self, at: Timestamp, event: &Event) -> Result<(), Rejection> {
-        self.absorb(at, event)
+        self.absorb(at, event).map(|_| ())
     }
 
     /// Carries out the step of a journalled decision.
@@ -210,11 +209,9 @@ impl Rollout {
                 (lifecycle.now < phase_ends).then_some((phase_ends, DeadlineReason::ShadowEnds))
             }
             (Phase::Ab, Condition::Clear | Condition::Held) => {
-                [self.step_deadline(), self.fast_path_deadline()]
-                    .into_iter()
-                    .flatten()
-                    .chain([(after, DeadlineReason::AbEnds)])
-                    .min()
+                let ends = (after, DeadlineReason::AbEnds);
+                let or_ends = |deadline: Option<_>| deadline.map_or(ends, |other| ends.min(other));
+                Some(or_ends(self.step_deadline()).min(or_ends(self.fast_path_deadline())))
             }
             (Phase::Ab, Condition::Grace) => Some((after, DeadlineReason::GraceEnds)),
             _ => None,
@@ -320,7 +317,8 @@ impl Rollout {
         }
     }
 
-    fn absorb(&mut self, at: Timestamp, event: &Event) -> Result<(), Rejection> {
+    /// Takes in an event and tells whether a look is due with it.
+    fn absorb(&mut self, at: Timestamp, event: &Event) -> Result<Looked, Rejection> {
         self.check_time(at)?;
         match event {
             // Taken in and not decided, so that a journal that is read back gives the same state.
@@ -331,10 +329,10 @@ impl Rollout {
             Event::Feedback(feedback) => return self.absorb_feedback(at, feedback),
         }
         self.advance_time(at);
-        Ok(())
+        Ok(Looked::Yes)
     }
 
-    fn absorb_analysis(&mut self, at: Timestamp, analysis: &Analysis) -> Result<(), Rejection> {
+    fn absorb_analysis(&mut self, at: Timestamp, analysis: &Analysis) -> Result<Looked, Rejection> {
         self.check_observable(at)?;
         let fingerprint = analysis.id.as_ref().map(|id| self.check_new(at, id)).transpose()?;
         self.check_blocks()?;
@@ -350,15 +348,14 @@ impl Rollout {
         if let Some(fingerprint) = fingerprint {
             self.expose(fingerprint, camera, place, Alerts::NotControl);
         }
-        self.observed(before);
-        Ok(())
+        Ok(self.observed(before))
     }
 
     fn absorb_comparison(
         &mut self,
         at: Timestamp,
         comparison: &Comparison,
-    ) -> Result<(), Rejection> {
+    ) -> Result<Looked, Rejection> {
         self.check_observable(at)?;
         let fingerprint = self.check_new(at, &comparison.id)?;
         self.check_blocks()?;
@@ -385,11 +382,10 @@ impl Rollout {
         }
         let alerts = comparison.alerts(cuts.alert_threshold);
         self.expose(fingerprint, camera, place, alerts);
-        self.observed(before);
-        Ok(())
+        Ok(self.observed(before))
     }
 
-    fn absorb_feedback(&mut self, at: Timestamp, feedback: &Feedback) -> Result<(), Rejection> {
+    fn absorb_feedback(&mut self, at: Timestamp, feedback: &Feedback) -> Result<Looked, Rejection> {
         self.check_observable(at)?;
         let Feedback { analysis: id, label } = feedback;
         let fingerprint = Fingerprint::of(id);
@@ -413,17 +409,19 @@ impl Rollout {
         if let Some(exposure) = self.exposures.find_mut(fingerprint) {
             exposure.label = Some(*label);
         }
-        self.observed(before);
-        Ok(())
+        Ok(self.observed(before))
     }
 
-    /// Counts an observation that was taken in; `before` it the time was another.
-    fn observed(&mut self, before: Timestamp) {
+    /// Counts an observation that was taken in and tells whether a look is due with it; `before` it the time
+    /// was another.
+    fn observed(&mut self, before: Timestamp) -> Looked {
         self.lifecycle.observations += 1;
+        let looked = self.look_due(before);
         // What is slow is fixed at a look, so that it does not depend on the order between two looks.
-        if self.lifecycle.state.phase == Phase::Shadow && self.look_due(before) == Looked::Yes {
+        if self.lifecycle.state.phase == Phase::Shadow && looked == Looked::Yes {
             self.fleet.learn_slow();
         }
+        looked
     }
 
     fn watch_for_failure(&mut self, camera: u32, variant: Variant, outcome: Outcome) {

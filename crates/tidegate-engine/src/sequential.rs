@@ -4,6 +4,7 @@
 //! formulas with their sources, what is exact in them and what is approximation.
 
 mod measure;
+mod screen;
 
 use alloc::vec::Vec;
 
@@ -66,9 +67,18 @@ pub(crate) fn judge(fleet: &Fleet, experiment: &Experiment, window: Window) -> V
 /// The first guardrail that fails, if any.
 pub(crate) fn harm(fleet: &Fleet, experiment: &Experiment, window: Window) -> Option<Judgement> {
     let context = Context::new(fleet, experiment, window);
-    let measures = context.measure(&HARMS);
+    let suspects: Vec<Guardrail> = HARMS.into_iter().filter(|g| context.may_fail(*g)).collect();
+    if suspects.is_empty() {
+        return None;
+    }
+    let measures = context.measure(&suspects);
     let failing = measures.iter().find(|measure| context.fails(measure, measure.evidence()));
     failing.map(|measure| context.judgement(measure))
+}
+
+/// Whether the A/B test compares each camera with itself rather than with others.
+fn within_cameras(experiment: &Experiment) -> bool {
+    matches!(experiment.assignment.method, SplitMethod::Switchback)
 }
 
 /// What a look needs to know.
@@ -108,7 +118,7 @@ impl<'a> Context<'a> {
     }
 
     fn measure(&self, guardrails: &[Guardrail]) -> Vec<Measure> {
-        let within = matches!(self.experiment.assignment.method, SplitMethod::Switchback);
+        let within = within_cameras(self.experiment);
         match self.window {
             Window::Shadow => guardrails.iter().filter_map(|g| self.measure_shadow(*g)).collect(),
             Window::Ab | Window::Outside if within => {

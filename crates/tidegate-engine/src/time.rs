@@ -20,6 +20,7 @@ impl Timestamp {
     ///
     /// # Errors
     /// [`OutOfRange`] before 1970 or after 9999.
+    #[inline]
     pub fn from_ms(ms: i64) -> Result<Self, OutOfRange> {
         if (0..=limits::TIMESTAMP_MS_MAX).contains(&ms) {
             Ok(Self(ms))

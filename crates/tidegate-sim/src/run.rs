@@ -81,6 +81,8 @@ struct Run<'a, O> {
     phase_began: f64,
     /// World time in milliseconds.
     now: f64,
+    /// What the daemon's clock showed when the last report came.
+    clock: Timestamp,
     ending: Option<Ending>,
     restarts: Restarts,
     counts: Counts,
@@ -183,6 +185,7 @@ impl<'a, O: Observer> Run<'a, O> {
             ab_began: None,
             phase_began: 0.0,
             now: 0.0,
+            clock: Timestamp::EPOCH,
             ending: None,
             counts: Counts::default(),
         }
@@ -220,10 +223,11 @@ impl<'a, O: Observer> Run<'a, O> {
                     continue;
                 }
             };
-            if self.meet_deadlines(next) {
+            let clock = self.shell_time(next);
+            if self.meet_deadlines(next, clock) {
                 continue;
             }
-            self.now = next;
+            (self.now, self.clock) = (next, clock);
             self.restart_if_due();
             match (arrival, report) {
                 (Some((at, camera)), report) if report.is_none_or(|report| at <= report) => {
@@ -265,12 +269,12 @@ impl<'a, O: Observer> Run<'a, O> {
         (deadline.ms() as f64 - self.clock_offset(self.now)).max(self.now)
     }
 
-    /// Hands in the ticks that are due until `at_ms`; tells whether there were any.
-    fn meet_deadlines(&mut self, at_ms: f64) -> bool {
-        let now = self.shell_time(at_ms);
-        let due = self.rollout.next_deadline().filter(|(deadline, _)| *deadline <= now);
+    /// Hands in the ticks that are due until `at_ms`, when the clock shows `clock`; tells whether there
+    /// were any.
+    fn meet_deadlines(&mut self, at_ms: f64, clock: Timestamp) -> bool {
+        let due = self.rollout.next_deadline().filter(|(deadline, _)| *deadline <= clock);
         let Some((deadline, _)) = due else {
-            self.close_shut_gate(at_ms);
+            self.close_shut_gate(clock);
             return self.ending.is_some();
         };
         self.now = self.world_time(deadline).min(at_ms);
@@ -291,10 +295,10 @@ impl<'a, O: Observer> Run<'a, O> {
         true
     }
 
-    fn close_shut_gate(&mut self, at_ms: f64) {
+    fn close_shut_gate(&mut self, clock: Timestamp) {
         let shadow = self.world.definition().experiment().shadow.duration.hours();
         let waits = self.rollout.lifecycle().state.phase == Phase::Shadow;
-        if waits && self.shell_time(at_ms).ms() as f64 > shadow * SHADOW_TIMES * HOUR_MS {
+        if waits && clock.ms() as f64 > shadow * SHADOW_TIMES * HOUR_MS {
             self.ending = Some(Ending::GateShut);
         }
     }
@@ -362,11 +366,10 @@ impl<'a, O: Observer> Run<'a, O> {
             self.change = self.world.change(hour);
             self.change_until = self.now + MINUTE_MS;
         }
-        let at = self.shell_time(self.now);
-        let block = self.world.definition().split().block(at);
+        let block = self.world.definition().split().block(self.clock);
         if block != self.assigned_block {
             self.assigned_block = block;
-            self.assign(at);
+            self.assign(self.clock);
         }
     }
 
@@ -422,8 +425,7 @@ impl<'a, O: Observer> Run<'a, O> {
     /// Hands in a report that has come through.
     fn deliver(&mut self, event: Event) {
         if self.ending.is_none() {
-            let at = self.shell_time(self.now);
-            self.apply(at, event);
+            self.apply(self.clock, event);
         }
     }
 

@@ -17,10 +17,12 @@ pub const DESIGN_CORRELATION: f64 = 0.05;
 /// The weight of a camera with `trials` trials: `M / (1 + (M - 1) r)`, the number of independent events
 /// that `trials` correlated ones are worth (Kish 1965, the design effect). With r = 0.05 it grows like
 /// `M` for few trials and levels off at 20.
+#[inline]
 pub fn weight(trials: u64, correlation: f64) -> f64 {
     trials as f64 * discount(trials, correlation)
 }
 
+#[inline]
 fn discount(trials: u64, correlation: f64) -> f64 {
     1.0 / (1.0 + (trials as f64 - 1.0) * correlation)
 }
@@ -32,6 +34,58 @@ struct Reading {
     value: f64,
 }
 
+impl Reading {
+    #[inline]
+    fn of_rate(trials: u64, events: u64, offset: f64, correlation: f64) -> Self {
+        let value = events as f64 / trials as f64 - offset;
+        Self { weight: weight(trials, correlation), value }
+    }
+
+    #[inline]
+    fn of_mean(count: u64, sum: f64, baseline: f64) -> Self {
+        let value = sum / count as f64 / baseline;
+        Self { weight: weight(count, DESIGN_CORRELATION), value }
+    }
+}
+
+/// The mean over the cameras of one variant, without what tells how sure it is: to the last bit that of
+/// [`Arm::mean`], for a small part of the work.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Mean {
+    weights: f64,
+    weighted_values: f64,
+}
+
+impl Mean {
+    /// Takes in a camera as [`Cameras::add_rate`] does, unchecked: what that refuses gives any number here.
+    #[inline]
+    pub fn add_rate(&mut self, trials: u64, events: u64, offset: f64, correlation: f64) {
+        if trials > 0 {
+            self.push(Reading::of_rate(trials, events, offset, correlation));
+        }
+    }
+
+    /// Takes in a camera as [`Cameras::add_mean`] does, unchecked: what that refuses gives any number here.
+    #[inline]
+    pub fn add_mean(&mut self, count: u64, sum: f64, baseline: f64) {
+        if count > 0 {
+            self.push(Reading::of_mean(count, sum, baseline));
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, Reading { weight, value }: Reading) {
+        self.weights += weight;
+        self.weighted_values += weight * value;
+    }
+
+    /// The mean; NaN without cameras.
+    #[inline]
+    pub fn value(&self) -> f64 {
+        self.weighted_values / self.weights
+    }
+}
+
 /// The cameras of one variant, taken in one by one.
 ///
 /// The sums of squares for the binomial or within-camera variance are gathered on the way; see
@@ -41,8 +95,7 @@ pub struct Cameras {
     readings: Vec<Reading>,
     trials: u64,
     events: u64,
-    weights: f64,
-    weighted_values: f64,
+    mean: Mean,
     squared_weights: f64,
     /// Σ w²/M for rates, Σ w² y²/n for means: what one trial's variance is multiplied with.
     trial_factors: f64,
@@ -72,15 +125,13 @@ impl Cameras {
         if trials == 0 {
             return Ok(());
         }
-        let (m, n) = (trials as f64, events as f64);
-        within("events", n, &(0.0..=m))?;
+        within("events", events as f64, &(0.0..=trials as f64))?;
         within("offset", offset, &FINITE)?;
-        let discount = discount(trials, correlation);
-        let weight = m * discount;
-        self.push(weight, n / m - offset);
+        let reading = Reading::of_rate(trials, events, offset, correlation);
+        self.push(reading);
         self.trials += trials;
         self.events += events;
-        self.trial_factors += weight * discount;
+        self.trial_factors += reading.weight * discount(trials, correlation);
         Ok(())
     }
 
@@ -103,14 +154,12 @@ impl Cameras {
         within("sum", sum, &NOT_NEGATIVE)?;
         within("sum of squares", square_sum, &NOT_NEGATIVE)?;
         within("baseline", baseline, &POSITIVE)?;
-        let n = count as f64;
-        let discount = discount(count, DESIGN_CORRELATION);
-        let weight = n * discount;
-        let mean = sum / n;
-        let value = mean / baseline;
-        self.push(weight, value);
+        let reading = Reading::of_mean(count, sum, baseline);
+        let Reading { weight, value } = reading;
+        self.push(reading);
         self.trials += count;
-        self.trial_factors += weight * discount * value * value;
+        self.trial_factors += weight * discount(count, DESIGN_CORRELATION) * value * value;
+        let mean = sum / count as f64;
         let squares = square_sum - sum * mean;
         if mean > 0.0 && squares > 0.0 {
             self.relative_squares += squares / (mean * mean);
@@ -119,11 +168,10 @@ impl Cameras {
     }
 
     #[inline]
-    fn push(&mut self, weight: f64, value: f64) {
-        self.readings.push(Reading { weight, value });
-        self.weights += weight;
-        self.weighted_values += weight * value;
-        self.squared_weights += weight * weight;
+    fn push(&mut self, reading: Reading) {
+        self.readings.push(reading);
+        self.mean.push(reading);
+        self.squared_weights += reading.weight * reading.weight;
     }
 
     /// Cameras with at least one trial.
@@ -164,8 +212,8 @@ impl Cameras {
         if self.readings.len() < 2 {
             return None;
         }
-        let total = self.weights;
-        let mean = self.weighted_values / total;
+        let total = self.mean.weights;
+        let mean = self.mean.value();
         let mut squares = 0.0;
         for reading in &self.readings {
             let change = reading.weight * (reading.value - mean) / (total - reading.weight);
@@ -239,5 +287,49 @@ impl Arm {
             Estimate::new(libm::log(mean), arm.variance() / (mean * mean), degrees)
         };
         welch::difference(&logarithm(control)?, &logarithm(treatment)?)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::float_cmp, reason = "what is compared is the same to the last bit")]
+mod tests {
+    use super::*;
+    use crate::paired::{Paired, Pairs};
+
+    /// Trials, events or their sum, and what is usual, of some cameras; one has shown nothing.
+    const CAMERAS: [(u64, u64, f64); 5] =
+        [(7, 2, 0.3), (190, 31, 0.11), (0, 0, 0.2), (41, 40, 0.9), (1, 0, 0.013)];
+
+    #[test]
+    fn a_mean_alone_is_the_mean_of_the_arm() {
+        let (mut rates, mut means) = (Cameras::default(), Cameras::default());
+        let (mut rate, mut mean) = (Mean::default(), Mean::default());
+        for (trials, events, usual) in CAMERAS {
+            rates.add_rate(trials, events, usual, DESIGN_CORRELATION).unwrap();
+            rate.add_rate(trials, events, usual, DESIGN_CORRELATION);
+            means.add_mean(trials, events as f64, events as f64, usual).unwrap();
+            mean.add_mean(trials, events as f64, usual);
+        }
+        assert_eq!(rate.value(), rates.rate().unwrap().mean);
+        assert_eq!(mean.value(), means.mean().unwrap().mean);
+        assert!(Mean::default().value().is_nan());
+    }
+
+    #[test]
+    fn a_mean_of_differences_is_that_of_the_pairs() {
+        let (mut paired, mut differences, mut controls) =
+            (Paired::default(), Mean::default(), Mean::default());
+        for (count, sum, control) in CAMERAS {
+            let (difference_sum, control_sum) = (sum as f64 / 7.0, control * 100.0);
+            let difference_square_sum = difference_sum * difference_sum;
+            paired
+                .add(&Pairs { count, difference_sum, difference_square_sum, control_sum })
+                .unwrap();
+            differences.add_mean(count, difference_sum, 1.0);
+            controls.add_mean(count, control_sum, 1.0);
+        }
+        assert_eq!(differences.value(), paired.difference().unwrap().unwrap().value);
+        let ratio = libm::log(1.0 + differences.value() / controls.value());
+        assert_eq!(ratio, paired.log_ratio().unwrap().unwrap().value);
     }
 }

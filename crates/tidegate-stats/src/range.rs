@@ -29,6 +29,7 @@ pub const CHANCE: RangeInclusive<f64> = f64::MIN_POSITIVE..=1.0 - f64::EPSILON /
 ///
 /// # Errors
 /// [`OutOfRange`] for anything else, NaN included.
+#[inline]
 pub fn within(
     quantity: &'static str,
     value: f64,

@@ -213,15 +213,26 @@ fn arms(
     Some(ByVariant { control, treatment })
 }
 
+/// Trials of a metric of the A/B test.
+pub(super) fn trials(guardrail: Guardrail, tally: &Tally) -> u64 {
+    match guardrail {
+        Guardrail::FpRate | Guardrail::MissedThreatRate => tally.feedback(),
+        Guardrail::ErrorRate => tally.analyses,
+        Guardrail::SlowRate => tally.paced,
+        Guardrail::AlertDrop | Guardrail::ThreatRetention => tally.scored,
+        Guardrail::Latency => tally.timed,
+    }
+}
+
 /// Trials, sum and sum of squares of a metric in one block.
 fn block_values(guardrail: Guardrail, tally: &Tally, usual: &Usual) -> (u64, f64, f64) {
-    let rate = |trials: u64, events: u64| (trials, events as f64, events as f64);
+    let rate = |events: u64| (trials(guardrail, tally), events as f64, events as f64);
     match guardrail {
-        Guardrail::FpRate => rate(tally.feedback(), tally.labelled(Label::FalsePositive)),
-        Guardrail::MissedThreatRate => rate(tally.feedback(), tally.labelled(Label::MissedThreat)),
-        Guardrail::ErrorRate => rate(tally.analyses, tally.errors),
-        Guardrail::SlowRate => rate(tally.paced, tally.slow),
-        Guardrail::AlertDrop | Guardrail::ThreatRetention => rate(tally.scored, tally.alerts),
+        Guardrail::FpRate => rate(tally.labelled(Label::FalsePositive)),
+        Guardrail::MissedThreatRate => rate(tally.labelled(Label::MissedThreat)),
+        Guardrail::ErrorRate => rate(tally.errors),
+        Guardrail::SlowRate => rate(tally.slow),
+        Guardrail::AlertDrop | Guardrail::ThreatRetention => rate(tally.alerts),
         Guardrail::Latency => {
             let scale = usual.latency_us;
             let (sum, square_sum) =
@@ -232,7 +243,7 @@ fn block_values(guardrail: Guardrail, tally: &Tally, usual: &Usual) -> (u64, f64
 }
 
 /// A camera's paired differences in one metric, positive where the treatment is worse.
-fn camera_pairs(guardrail: Guardrail, pairs: &Pairs) -> Option<CameraPairs> {
+pub(super) fn camera_pairs(guardrail: Guardrail, pairs: &Pairs) -> Option<CameraPairs> {
     let of = |count: u64, worse: u64, better: u64| CameraPairs {
         count,
         difference_sum: worse as f64 - better as f64,
