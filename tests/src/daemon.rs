@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 pub struct Daemon {
     child: Child,
     address: String,
-    log: Receiver<String>,
+    log: Mutex<Receiver<String>>,
     agent: Agent,
     token: Option<String>,
 }
@@ -113,6 +114,7 @@ impl Start {
                     .timeout_global(Some(PATIENCE))
                     .build()
                     .into();
+                let log = Mutex::new(log);
                 return Ok(Daemon { child, address, log, agent, token: None });
             }
             seen.push_str(&line);
@@ -146,20 +148,23 @@ impl Daemon {
 
     /// Waits for a log line with this message and gives it.
     pub fn await_log(&self, message: &str) -> Value {
+        let mut seen = Vec::new();
         loop {
-            let line = self.log.recv_timeout(PATIENCE);
-            let line = line.unwrap_or_else(|_| panic!("no `{message}` in the log"));
+            let Ok(line) = self.lines().recv_timeout(PATIENCE) else {
+                panic!("no `{message}` in the log:\n{}", seen.join("\n"))
+            };
             if let Ok(line) = serde_json::from_str::<Value>(&line)
                 && line["message"] == message
             {
                 return line;
             }
+            seen.push(line);
         }
     }
 
     /// Every log line that has come and was not read before.
     pub fn log_so_far(&self) -> Vec<String> {
-        self.log.try_iter().collect()
+        self.lines().try_iter().collect()
     }
 
     /// `GET`.
@@ -221,11 +226,16 @@ impl Daemon {
         self.post("/v1/time", &json!({ "now": now }))
     }
 
+    fn lines(&self) -> MutexGuard<'_, Receiver<String>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Kills it on the spot, as `kill -9` does.
     pub fn kill(mut self) -> Vec<String> {
         self.child.kill().expect("a process");
         self.child.wait().expect("a process");
-        self.log.iter().collect()
+        let log = self.lines().iter().collect();
+        log
     }
 
     /// Ends it with SIGTERM and gives whether it ended well, and the rest of its log.
@@ -234,7 +244,8 @@ impl Daemon {
         let told = Command::new("kill").args(["-TERM", &id]).status().expect("`kill`");
         assert!(told.success(), "`kill -TERM {id}`");
         let status = self.child.wait().expect("a process");
-        (status.success(), self.log.iter().collect())
+        let log = self.lines().iter().collect();
+        (status.success(), log)
     }
 }
 

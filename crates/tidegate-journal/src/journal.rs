@@ -30,8 +30,8 @@ const QUEUE_MAX: usize = 4_096;
 /// And their bytes.
 const QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// How often, and how long, a lock is tried: a process that was just killed may still hold it.
-const LOCK_TRIES: u32 = 50;
-const LOCK_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const LOCK_TRIES: u32 = 50;
+pub(crate) const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a journal cannot be opened.
 #[derive(Debug, thiserror::Error)]

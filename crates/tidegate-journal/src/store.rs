@@ -3,8 +3,10 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use crate::disk::sync_folder;
+use crate::journal::{LOCK_PAUSE, LOCK_TRIES};
 
 /// Memory that sled keeps pages in.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
@@ -29,12 +31,23 @@ pub(crate) struct Store {
 impl Store {
     /// Opens or makes the store in `folder`.
     pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
-        let config = sled::Config::new()
-            .path(folder)
-            .cache_capacity(CACHE_BYTES)
-            // Every write is flushed by its writer, and by nothing else.
-            .flush_every_ms(None);
-        Ok(Self { db: config.open()? })
+        let mut tries = 0;
+        loop {
+            let config = sled::Config::new()
+                .path(folder)
+                .cache_capacity(CACHE_BYTES)
+                // Every write is flushed by its writer, and by nothing else.
+                .flush_every_ms(None);
+            match config.open() {
+                Ok(db) => return Ok(Self { db }),
+                // The check of a process that was killed outlives it for a moment and still has the store.
+                Err(error) if is_locked(&error) && tries < LOCK_TRIES => {
+                    tries += 1;
+                    thread::sleep(LOCK_PAUSE);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Frames from the one with first entry `first` on.
@@ -73,6 +86,11 @@ impl Store {
         self.db.flush()?;
         Ok(())
     }
+}
+
+/// Whether another process has the store open; sled says so in words only.
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }
 
 /// The store's own file, held open, since sled never syncs it.
