@@ -230,12 +230,16 @@ impl Daemon {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What an ended daemon still had to say.
+    fn rest_of_log(&self) -> Vec<String> {
+        self.lines().iter().collect()
+    }
+
     /// Kills it on the spot, as `kill -9` does.
     pub fn kill(mut self) -> Vec<String> {
         self.child.kill().expect("a process");
         self.child.wait().expect("a process");
-        let log = self.lines().iter().collect();
-        log
+        self.rest_of_log()
     }
 
     /// Ends it with SIGTERM and gives whether it ended well, and the rest of its log.
@@ -244,8 +248,7 @@ impl Daemon {
         let told = Command::new("kill").args(["-TERM", &id]).status().expect("`kill`");
         assert!(told.success(), "`kill -TERM {id}`");
         let status = self.child.wait().expect("a process");
-        let log = self.lines().iter().collect();
-        (status.success(), log)
+        (status.success(), self.rest_of_log())
     }
 }
 
