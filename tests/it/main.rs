@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod actions;
+mod api;
 mod assign;
 mod client;
 mod command;

@@ -2,6 +2,7 @@
 
 pub mod daemon;
 pub mod fake_daemon;
+pub mod raw;
 
 use std::path::PathBuf;
 

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
-use tidegate_spec::api::{Answer, AnswerStatus, Answers, OBSERVATIONS_MAX, Observation};
+use tidegate_spec::api::{Answer, AnswerStatus, Answers, OBSERVATIONS_MAX, Object, Observation};
 
 use super::App;
 use super::body::{self, Json, Kind};
@@ -40,7 +40,7 @@ pub(super) async fn observe(
 /// Reads one observation; where it is not valid its answer is known.
 fn item(index: usize, text: &str) -> Item {
     let read: Observation = match serde_json::from_str(text) {
-        Ok(read) => read,
+        Ok(Object(read)) => read,
         Err(error) => return Item::Refused(unreadable(index, text, &error)),
     };
     match read.check() {
@@ -58,7 +58,7 @@ fn unreadable(index: usize, text: &str, error: &serde_json::Error) -> Answer {
     }
     // Read once more for the path, which the common case need not pay for.
     let mut reader = serde_json::Deserializer::from_str(text);
-    let read: Result<Observation, _> = serde_path_to_error::deserialize(&mut reader);
+    let read: Result<Object<Observation>, _> = serde_path_to_error::deserialize(&mut reader);
     let path = read.err().map(|error| error.path().to_string()).unwrap_or_default();
     let pointer = format!("/{index}{}", problem::pointer(&path));
     refused("invalid_field", Some(pointer), error.to_string())
