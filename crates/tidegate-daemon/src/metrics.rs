@@ -126,7 +126,7 @@ impl Metrics {
         );
         let disk_free = register!(
             "disk_free_bytes",
-            "Free disk beneath the journal, at the last observations",
+            "Free disk beneath the journal, at the start or the last observations",
             Number::default()
         );
         let clock_behind = register!(

@@ -99,7 +99,8 @@ fn check(app: &App, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(
 }
 
 fn check_head(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-    let line = method.as_str().len() + uri.to_string().len();
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let line = method.as_str().len() + target;
     let bytes = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
     let (count, bytes) = (headers.len(), line + bytes.sum::<usize>());
     if count <= HEADERS_MAX && bytes <= HEAD_BYTES_MAX {
