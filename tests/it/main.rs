@@ -7,6 +7,7 @@ mod assign;
 mod client;
 mod command;
 mod experiment;
+mod faults;
 mod hostile;
 mod manual;
 mod readme;

@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
@@ -20,7 +21,8 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 pub struct Daemon {
     child: Child,
     address: String,
-    log: Receiver<String>,
+    /// One reader at a time; it is behind a lock so that requests can be sent from several threads.
+    log: Mutex<Receiver<String>>,
     agent: Agent,
     token: Option<String>,
 }
@@ -113,6 +115,7 @@ impl Start {
                     .timeout_global(Some(PATIENCE))
                     .build()
                     .into();
+                let log = Mutex::new(log);
                 return Ok(Daemon { child, address, log, agent, token: None });
             }
             seen.push_str(&line);
@@ -147,7 +150,7 @@ impl Daemon {
     /// Waits for a log line with this message and gives it.
     pub fn await_log(&self, message: &str) -> Value {
         loop {
-            let line = self.log.recv_timeout(PATIENCE);
+            let line = self.log.lock().expect("no panic").recv_timeout(PATIENCE);
             let line = line.unwrap_or_else(|_| panic!("no `{message}` in the log"));
             if let Ok(line) = serde_json::from_str::<Value>(&line)
                 && line["message"] == message
@@ -159,7 +162,7 @@ impl Daemon {
 
     /// Every log line that has come and was not read before.
     pub fn log_so_far(&self) -> Vec<String> {
-        self.log.try_iter().collect()
+        self.log.lock().expect("no panic").try_iter().collect()
     }
 
     /// `GET`.
@@ -197,6 +200,19 @@ impl Daemon {
         Ok(reply(request.send(body.to_string())?))
     }
 
+    /// `PUT` of JSON, where the daemon may be gone.
+    ///
+    /// # Errors
+    /// Where there is no answer.
+    pub fn try_put(&self, path: &str, body: &Value) -> Result<Reply, ureq::Error> {
+        let mut request = self.agent.put(format!("{}{path}", self.address));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.header("content-type", "application/json");
+        Ok(reply(request.send(body.to_string())?))
+    }
+
     /// Defines an experiment from a file in TOML.
     pub fn define(&self, key: &str, toml: &str) -> Reply {
         let mut request = self.agent.put(format!("{}/v1/experiments/{key}", self.address));
@@ -225,7 +241,7 @@ impl Daemon {
     pub fn kill(mut self) -> Vec<String> {
         self.child.kill().expect("a process");
         self.child.wait().expect("a process");
-        self.log.iter().collect()
+        self.log.lock().expect("no panic").iter().collect()
     }
 
     /// Ends it with SIGTERM and gives whether it ended well, and the rest of its log.
@@ -234,7 +250,7 @@ impl Daemon {
         let told = Command::new("kill").args(["-TERM", &id]).status().expect("`kill`");
         assert!(told.success(), "`kill -TERM {id}`");
         let status = self.child.wait().expect("a process");
-        (status.success(), self.log.iter().collect())
+        (status.success(), self.log.lock().expect("no panic").iter().collect())
     }
 }
 

@@ -115,7 +115,10 @@ impl Journal {
         if let Verdict::Damaged { why } = &report.verdict {
             return Err(damaged(why.clone()));
         }
-        let broken = |error: StoreError| damaged(error.to_string());
+        let broken = |error: StoreError| match error.of_disk() {
+            Ok(error) => disk(error),
+            Err(error) => damaged(error.to_string()),
+        };
         store::sync_all(&store_folder).map_err(disk)?;
         let opening = std::panic::catch_unwind(|| Store::open(&store_folder));
         let store =
@@ -282,8 +285,9 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        self.jobs = None;
+        // The writer's store is the last, so that whatever its end does is done on the writer's thread.
         self.store = None;
+        self.jobs = None;
         if let Some(thread) = self.thread.take() {
             // The thread catches its own panics, and there is nothing to be done about others.
             let _ = thread.join();
@@ -313,7 +317,7 @@ pub enum ReplayError {
 /// Takes the folder's lock, which the operating system gives up when its process ends.
 pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
     let disk = |source| OpenError::Disk { folder: folder.to_owned(), source };
-    fs::create_dir_all(folder).map_err(disk)?;
+    make_folder(folder).map_err(disk)?;
     let file = File::options().create(true).append(true).open(folder.join(LOCK)).map_err(disk)?;
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
@@ -323,6 +327,22 @@ pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
         }
     }
     Err(OpenError::InUse { folder: folder.to_owned() })
+}
+
+/// Makes a folder with those above it. Each name is made durable: a power cut may otherwise take the folder
+/// away with all that was acknowledged in it.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above.filter(|above| !above.exists()) {
+        make_folder(above)?;
+    }
+    fs::create_dir_all(folder)?;
+    // Where it was there already, a crash may have come between its making and its sync. A folder that may
+    // not be read was not made by this process.
+    match sync_folder(above.unwrap_or(Path::new("."))) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
 }
 
 /// Makes the folders and deletes what a crash left half made.

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 use crate::disk::sync_folder;
@@ -20,10 +21,38 @@ pub enum StoreError {
     Disk(#[from] io::Error),
 }
 
+impl StoreError {
+    /// The disk's own error, where the disk failed; none where the files are not what they were.
+    pub(crate) fn of_disk(self) -> Result<io::Error, Self> {
+        use io::ErrorKind::{InvalidData, InvalidInput, NotFound, UnexpectedEof};
+        match self {
+            Self::Sled(sled::Error::Io(error)) | Self::Disk(error)
+                if !matches!(
+                    error.kind(),
+                    InvalidData | InvalidInput | NotFound | UnexpectedEof
+                ) =>
+            {
+                Ok(error)
+            }
+            other => Err(other),
+        }
+    }
+}
+
 /// Frames by the number of their first entry.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    db: sled::Db,
+    /// There until it is dropped.
+    db: Option<sled::Db>,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let db = self.db.take();
+        // The last one syncs its file, and sled panics where the disk refuses that. All that was
+        // acknowledged was synced before, and what was not is told to nobody.
+        let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(db)));
+    }
 }
 
 impl Store {
@@ -34,7 +63,11 @@ impl Store {
             .cache_capacity(CACHE_BYTES)
             // Every write is flushed by its writer, and by nothing else.
             .flush_every_ms(None);
-        Ok(Self { db: config.open()? })
+        Ok(Self { db: Some(config.open()?) })
+    }
+
+    fn db(&self) -> &sled::Db {
+        self.db.as_ref().expect("it is there until it is dropped")
     }
 
     /// Frames from the one with first entry `first` on.
@@ -42,7 +75,7 @@ impl Store {
         &self,
         first: u64,
     ) -> impl DoubleEndedIterator<Item = Result<(u64, sled::IVec), StoreError>> + use<> {
-        self.db.range(first.to_be_bytes()..).map(|record| {
+        self.db().range(first.to_be_bytes()..).map(|record| {
             let (key, frame) = record?;
             let key: Result<[u8; 8], _> = key.as_ref().try_into();
             let key = key.map_err(|_| {
@@ -54,23 +87,23 @@ impl Store {
 
     /// The first entry of the frame that `sequence` lies in, or of the last one before it.
     pub(crate) fn frame_of(&self, sequence: u64) -> Result<Option<u64>, StoreError> {
-        let found = self.db.range(..=sequence.to_be_bytes()).next_back().transpose()?;
+        let found = self.db().range(..=sequence.to_be_bytes()).next_back().transpose()?;
         Ok(found.and_then(|(key, _)| key.as_ref().try_into().ok().map(u64::from_be_bytes)))
     }
 
     pub(crate) fn insert(&self, first: u64, frame: &[u8]) -> Result<(), StoreError> {
-        self.db.insert(first.to_be_bytes(), frame)?;
+        self.db().insert(first.to_be_bytes(), frame)?;
         Ok(())
     }
 
     pub(crate) fn remove(&self, first: u64) -> Result<(), StoreError> {
-        self.db.remove(first.to_be_bytes())?;
+        self.db().remove(first.to_be_bytes())?;
         Ok(())
     }
 
     /// Hands everything to the operating system; [`StoreFile::sync`] makes it durable.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
-        self.db.flush()?;
+        self.db().flush()?;
         Ok(())
     }
 }
