@@ -235,6 +235,17 @@ int unlink(const char *name) {
     return result;
 }
 
+int rmdir(const char *name) {
+    const char *path = below(name);
+    if (!path) return (int)syscall(SYS_unlinkat, AT_FDCWD, name, AT_REMOVEDIR);
+    enter();
+    int error = fault("name");
+    int result = error ? fail(error) : (int)syscall(SYS_unlinkat, AT_FDCWD, name, AT_REMOVEDIR);
+    if (result == 0) note(UNLINK, path, NULL, 0, NULL, 0);
+    leave();
+    return result;
+}
+
 int mkdir(const char *name, mode_t mode) {
     const char *path = below(name);
     if (!path) return (int)syscall(SYS_mkdirat, AT_FDCWD, name, mode);

@@ -6,6 +6,7 @@
 #![allow(clippy::missing_panics_doc, reason = "a test that cannot go on says so")]
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -71,11 +72,15 @@ pub fn read_record(path: &Path) -> Vec<Call> {
     calls
 }
 
-/// A file that has no name any more has still its number.
+/// A file or folder; one that has no name any more has still its number.
 type Number = usize;
+const ROOT: Number = 0;
+
+/// A name in a folder.
+type Name = (Number, OsString);
 
 /// A change of names in one folder, as one call made it.
-type Renaming = Vec<(PathBuf, Option<Number>)>;
+type Renaming = Vec<(Name, Option<Number>)>;
 
 #[derive(Debug, Default)]
 struct Held {
@@ -91,20 +96,31 @@ enum Change {
 }
 
 /// What a disk holds for certain, and what it was given since.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Disk {
     files: Vec<Held>,
     /// Names as the program sees them, and as they are on disk for certain.
-    names: BTreeMap<PathBuf, Number>,
-    durable_names: BTreeMap<PathBuf, Number>,
-    pending_names: BTreeMap<PathBuf, Vec<Renaming>>,
+    names: BTreeMap<Name, Number>,
+    durable_names: BTreeMap<Name, Number>,
+    pending_names: BTreeMap<Number, Vec<Renaming>>,
 }
 
 /// Everything below a folder after a cut.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Image {
     folders: Vec<PathBuf>,
     files: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self {
+            files: vec![Held { is_folder: true, ..Held::default() }],
+            names: BTreeMap::new(),
+            durable_names: BTreeMap::new(),
+            pending_names: BTreeMap::new(),
+        }
+    }
 }
 
 impl Disk {
@@ -120,49 +136,59 @@ impl Disk {
             Act::Truncate { path, length } => self.change(path, Change::Length(*length)),
             Act::Sync(path) => self.sync(path),
             Act::Rename { from, to } => {
-                let number = self.names.remove(from).expect("a file that is renamed");
-                self.names.insert(to.clone(), number);
-                let renaming = vec![(from.clone(), None), (to.clone(), Some(number))];
-                self.rename_later(to, renaming);
+                let number = self.find(from).expect("a file that is renamed");
+                let (from, to) = (self.name(from), self.name(to));
+                assert_eq!(from.0, to.0, "a name moves within its folder");
+                self.rename_later(vec![(from, None), (to, Some(number))]);
             }
             Act::Unlink(path) => {
-                self.names.remove(path).expect("a file that is deleted");
-                self.rename_later(path, vec![(path.clone(), None)]);
+                let name = self.name(path);
+                self.rename_later(vec![(name, None)]);
             }
         }
+    }
+
+    /// What the program finds under a path.
+    fn find(&self, path: &Path) -> Option<Number> {
+        let mut components = path.iter().filter(|part| *part != ".");
+        components
+            .try_fold(ROOT, |folder, part| self.names.get(&(folder, part.to_owned())).copied())
+    }
+
+    fn name(&self, path: &Path) -> Name {
+        let folder = self.find(path.parent().unwrap_or(Path::new(""))).expect("its folder");
+        (folder, path.file_name().expect("a name").to_owned())
     }
 
     fn make(&mut self, path: &Path, is_folder: bool) {
         let number = self.files.len();
         self.files.push(Held { is_folder, ..Held::default() });
-        self.names.insert(path.to_owned(), number);
-        self.rename_later(path, vec![(path.to_owned(), Some(number))]);
+        let name = self.name(path);
+        self.rename_later(vec![(name, Some(number))]);
     }
 
-    fn rename_later(&mut self, path: &Path, renaming: Renaming) {
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    /// Seen at once, on disk some time.
+    fn rename_later(&mut self, renaming: Renaming) {
+        rename(&mut self.names, &renaming);
+        let folder = renaming[0].0.0;
         self.pending_names.entry(folder).or_default().push(renaming);
     }
 
     fn change(&mut self, path: &Path, change: Change) {
         // A file without a name is gone with the power.
-        if let Some(number) = self.names.get(path) {
-            self.files[*number].pending.push(change);
+        if let Some(number) = self.find(path) {
+            self.files[number].pending.push(change);
         }
     }
 
     fn sync(&mut self, path: &Path) {
-        let path = if path == Path::new(".") { Path::new("") } else { path };
-        let is_folder = self.names.get(path).is_none_or(|number| self.files[*number].is_folder);
-        if is_folder {
-            for renaming in self.pending_names.remove(path).unwrap_or_default() {
-                rename(&mut self.durable_names, &renaming);
-            }
-        } else if let Some(number) = self.names.get(path) {
-            let file = &mut self.files[*number];
-            for change in std::mem::take(&mut file.pending) {
-                apply(&mut file.durable, &change);
-            }
+        let Some(number) = self.find(path) else { return };
+        let file = &mut self.files[number];
+        for change in std::mem::take(&mut file.pending) {
+            apply(&mut file.durable, &change);
+        }
+        for renaming in self.pending_names.remove(&number).unwrap_or_default() {
+            rename(&mut self.durable_names, &renaming);
         }
     }
 
@@ -195,25 +221,28 @@ impl Disk {
         self.image(&names, |file| cut_file(file, kept, random))
     }
 
+    /// All that can be reached by names.
     fn image(
         &self,
-        names: &BTreeMap<PathBuf, Number>,
+        names: &BTreeMap<Name, Number>,
         mut bytes: impl FnMut(&Held) -> Vec<u8>,
     ) -> Image {
-        let mut image = Image { folders: Vec::new(), files: BTreeMap::new() };
-        for (path, number) in names {
-            // What lies in a folder without a name cannot be reached.
-            let parent = path.parent().unwrap_or(Path::new(""));
-            if parent != Path::new("") && !image.folders.iter().any(|folder| folder == parent) {
-                continue;
-            }
-            let file = &self.files[*number];
-            if file.is_folder {
-                image.folders.push(path.clone());
-            } else {
-                image.files.insert(path.clone(), bytes(file));
+        let mut image = Image::default();
+        let mut folders = vec![(ROOT, PathBuf::new())];
+        while let Some((folder, above)) = folders.pop() {
+            let first = (folder, OsString::new());
+            for ((_, name), number) in names.range(first..).take_while(|((of, _), _)| *of == folder)
+            {
+                let (file, path) = (&self.files[*number], above.join(name));
+                if file.is_folder {
+                    image.folders.push(path.clone());
+                    folders.push((*number, path));
+                } else {
+                    image.files.insert(path, bytes(file));
+                }
             }
         }
+        image.folders.sort();
         image
     }
 }
@@ -221,7 +250,7 @@ impl Disk {
 impl Image {
     /// Everything below a real folder.
     pub fn of(folder: &Path) -> Self {
-        let mut image = Self { folders: Vec::new(), files: BTreeMap::new() };
+        let mut image = Self::default();
         let mut waiting = vec![folder.to_owned()];
         while let Some(path) = waiting.pop() {
             for entry in fs::read_dir(path).expect("a folder") {
@@ -262,11 +291,11 @@ impl Image {
     }
 }
 
-fn rename(names: &mut BTreeMap<PathBuf, Number>, renaming: &Renaming) {
-    for (path, number) in renaming {
+fn rename(names: &mut BTreeMap<Name, Number>, renaming: &Renaming) {
+    for (name, number) in renaming {
         match number {
-            Some(number) => names.insert(path.clone(), *number),
-            None => names.remove(path),
+            Some(number) => names.insert(name.clone(), *number),
+            None => names.remove(name),
         };
     }
 }

@@ -119,6 +119,9 @@ impl Journal {
             Ok(error) => disk(error),
             Err(error) => damaged(error.to_string()),
         };
+        if !store_folder.join("db").exists() {
+            Store::make(&store_folder).map_err(broken)?;
+        }
         store::sync_all(&store_folder).map_err(disk)?;
         let opening = std::panic::catch_unwind(|| Store::open(&store_folder));
         let store =
@@ -347,9 +350,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 
 /// Makes the folders and deletes what a crash left half made.
 pub(crate) fn prepare(folder: &Path) -> io::Result<()> {
-    for name in [STORE, SNAPSHOTS] {
-        fs::create_dir_all(folder.join(name))?;
-    }
+    fs::create_dir_all(folder.join(SNAPSHOTS))?;
     store::delete_unfinished(&folder.join(STORE))?;
     snapshot::delete_unfinished(&folder.join(SNAPSHOTS))?;
     sync_folder(folder)

@@ -4,11 +4,20 @@ use std::fs::{self, File};
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use crate::disk::sync_folder;
 
 /// Memory that sled keeps pages in.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// What sled says where its file is locked. The journal's own lock keeps others away, but a store that was
+/// dropped gives its lock up only when the last of sled's threads lets go.
+const LOCKED: &str = "could not acquire lock";
+const LOCK_TRIES: u32 = 250;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+const UNFINISHED: &str = "unfinished";
 
 /// Why the store did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -56,14 +65,35 @@ impl Drop for Store {
 }
 
 impl Store {
-    /// Opens or makes the store in `folder`.
+    /// Makes a new store that is there whole or not at all: what a crash leaves of one that is half made
+    /// could not be told from damage.
+    pub(crate) fn make(folder: &Path) -> Result<(), StoreError> {
+        let unfinished = folder.with_extension(UNFINISHED);
+        delete_folder(&unfinished)?;
+        Self::open(&unfinished)?.flush()?;
+        sync_all(&unfinished)?;
+        delete_folder(folder)?;
+        fs::rename(&unfinished, folder)?;
+        Ok(folder.parent().map_or(Ok(()), sync_folder)?)
+    }
+
+    /// Opens the store in `folder`.
     pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
         let config = sled::Config::new()
             .path(folder)
             .cache_capacity(CACHE_BYTES)
             // Every write is flushed by its writer, and by nothing else.
             .flush_every_ms(None);
-        Ok(Self { db: Some(config.open()?) })
+        for _ in 0..LOCK_TRIES {
+            match config.open() {
+                Ok(db) => return Ok(Self { db: Some(db) }),
+                Err(sled::Error::Io(error)) if error.to_string().contains(LOCKED) => {
+                    thread::sleep(LOCK_PAUSE);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(io::Error::other("the store is in use").into())
     }
 
     fn db(&self) -> &sled::Db {
@@ -131,6 +161,21 @@ pub(crate) fn delete_unfinished(folder: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Deletes a folder where there is one.
+fn delete_folder(folder: &Path) -> io::Result<()> {
+    for path in entries(folder)? {
+        if path.is_dir() {
+            delete_folder(&path)?;
+        } else {
+            fs::remove_file(&path)?;
+        }
+    }
+    match fs::remove_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Makes the store's files and their names durable before anything relies on them.

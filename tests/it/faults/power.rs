@@ -102,7 +102,10 @@ fn load(shim: &Shim, ends: &[End], arguments: &[&str]) -> Vec<Acknowledged> {
                 });
             }
             match end {
-                End::Terminate => assert!(daemon.terminate().0),
+                End::Terminate => {
+                    assert!(begun, "{:?}", daemon.get("/readyz"));
+                    assert!(daemon.terminate().0);
+                }
                 End::Kill(_) => {
                     // Where it came to no harm yet, its next call of the disk is its last: between two
                     // calls, so that the record says what the disk has.
