@@ -268,6 +268,11 @@ impl Image {
         image
     }
 
+    /// Every file's path.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.keys().map(PathBuf::as_path)
+    }
+
     /// Makes it real.
     pub fn write(&self, folder: &Path) {
         for path in &self.folders {

@@ -148,6 +148,13 @@ pub(crate) fn assert_calm(log: &[String]) {
     assert_eq!(panic, None, "{}", log.join("\n"));
 }
 
+/// A folder in memory where there is one: thousands of syncs are waited for.
+pub(crate) fn fast_folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.unwrap()
+}
+
 /// What a journal has.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {

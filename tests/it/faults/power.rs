@@ -11,7 +11,7 @@ use system_tests::daemon::Daemon;
 use system_tests::fault_shim::{Fault, Shim};
 use system_tests::power_cut::{Call, Disk, Image, read_record};
 
-use crate::faults::fleet::{self, Kept, START_MS, analyses, read};
+use crate::faults::fleet::{self, Kept, START_MS, analyses, fast_folder, read};
 
 /// Cuts in a test run, and the variable that asks for more.
 const CUTS: usize = 600;
@@ -207,13 +207,6 @@ fn cut_often(name: &str, calls: &[Call], acknowledged: &[Acknowledged]) {
     // A disk that keeps its promises is never called damaged.
     assert!(refused.is_empty(), "seed {seed}: {refused:#?}");
     assert_eq!(tally.intact, cuts);
-}
-
-/// A folder in memory where there is one: thousands of syncs are waited for.
-fn fast_folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    made.unwrap()
 }
 
 fn check(
