@@ -89,6 +89,12 @@ struct Held {
     pending: Vec<Change>,
 }
 
+impl Held {
+    fn folder() -> Self {
+        Self { is_folder: true, ..Self::default() }
+    }
+}
+
 #[derive(Debug)]
 enum Change {
     Write { offset: usize, data: Vec<u8> },
@@ -115,7 +121,7 @@ pub struct Image {
 impl Default for Disk {
     fn default() -> Self {
         Self {
-            files: vec![Held { is_folder: true, ..Held::default() }],
+            files: vec![Held::folder()],
             names: BTreeMap::new(),
             durable_names: BTreeMap::new(),
             pending_names: BTreeMap::new(),
@@ -127,8 +133,8 @@ impl Disk {
     /// Takes a call in.
     pub fn take(&mut self, call: &Call) {
         match &call.act {
-            Act::Create(path) => self.make(path, false),
-            Act::MakeFolder(path) => self.make(path, true),
+            Act::Create(path) => self.make(path, Held::default()),
+            Act::MakeFolder(path) => self.make(path, Held::folder()),
             Act::Write { path, offset, data } => {
                 let change = Change::Write { offset: *offset, data: data.clone() };
                 self.change(path, change);
@@ -160,9 +166,9 @@ impl Disk {
         (folder, path.file_name().expect("a name").to_owned())
     }
 
-    fn make(&mut self, path: &Path, is_folder: bool) {
+    fn make(&mut self, path: &Path, held: Held) {
         let number = self.files.len();
-        self.files.push(Held { is_folder, ..Held::default() });
+        self.files.push(held);
         let name = self.name(path);
         self.rename_later(vec![(name, Some(number))]);
     }

@@ -295,6 +295,13 @@ impl Drop for Journal {
             // The thread catches its own panics, and there is nothing to be done about others.
             let _ = thread.join();
         }
+        if self.failure().is_some() {
+            // What is read at the next opening is to be what the disk has. Where it cannot be told so, the
+            // check at that opening still reads every frame.
+            for file in [self.folder.join(STORE).join("db"), self.folder.join(MARK)] {
+                let _ = disk::forget_cached(&file);
+            }
+        }
     }
 }
 

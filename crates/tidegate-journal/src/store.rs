@@ -34,16 +34,14 @@ impl StoreError {
     /// The disk's own error, where the disk failed; none where the files are not what they were.
     pub(crate) fn of_disk(self) -> Result<io::Error, Self> {
         use io::ErrorKind::{InvalidData, InvalidInput, NotFound, UnexpectedEof};
+        let is_of_files = |error: &io::Error| {
+            matches!(error.kind(), InvalidData | InvalidInput | NotFound | UnexpectedEof)
+        };
         match self {
-            Self::Sled(sled::Error::Io(error)) | Self::Disk(error)
-                if !matches!(
-                    error.kind(),
-                    InvalidData | InvalidInput | NotFound | UnexpectedEof
-                ) =>
-            {
+            Self::Sled(sled::Error::Io(error)) | Self::Disk(error) if !is_of_files(&error) => {
                 Ok(error)
             }
-            other => Err(other),
+            Self::Sled(_) | Self::Disk(_) => Err(self),
         }
     }
 }

@@ -105,7 +105,7 @@ fn damage_each(name: &str, spots: usize, damage: fn(&mut Vec<u8>, usize)) {
 
 #[test]
 fn a_flipped_bit_in_any_file_is_survived_and_said() {
-    damage_each("a flipped bit", 4, |bytes, at| {
+    damage_each("a flipped bit", 8, |bytes, at| {
         if let Some(byte) = bytes.get_mut(at) {
             *byte ^= 0x10;
         }
@@ -114,5 +114,5 @@ fn a_flipped_bit_in_any_file_is_survived_and_said() {
 
 #[test]
 fn a_file_cut_short_is_survived_and_said() {
-    damage_each("a file cut short", 3, Vec::truncate);
+    damage_each("a file cut short", 6, Vec::truncate);
 }

@@ -69,7 +69,9 @@ fn survive(name: &str, ends: &[End], arguments: &[&str]) {
     let calls = read_record(shim.record());
     // The model is only worth something if it ends where the disk ended.
     let mut disk = Disk::default();
-    calls.iter().for_each(|call| disk.take(call));
+    for call in &calls {
+        disk.take(call);
+    }
     let (seen, real) = (disk.seen(), Image::of(shim.folder()));
     assert_eq!(seen.differences(&real), Vec::<std::path::PathBuf>::new());
     cut_often(name, &calls, &acknowledged);
@@ -172,7 +174,7 @@ fn cut_often(name: &str, calls: &[Call], acknowledged: &[Acknowledged]) {
     points.sort_unstable();
 
     let tally = Mutex::new(Tally::default());
-    let (send, images) = std::sync::mpsc::sync_channel::<(usize, Image)>(4);
+    let (hand_over, images) = std::sync::mpsc::sync_channel::<(usize, Image)>(4);
     let images = Mutex::new(images);
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -187,11 +189,13 @@ fn cut_often(name: &str, calls: &[Call], acknowledged: &[Acknowledged]) {
         let mut disk = Disk::default();
         let mut taken = 0;
         for point in points {
-            calls[taken..point].iter().for_each(|call| disk.take(call));
+            for call in &calls[taken..point] {
+                disk.take(call);
+            }
             taken = point;
-            send.send((point, disk.cut(&mut random))).unwrap();
+            hand_over.send((point, disk.cut(&mut random))).unwrap();
         }
-        drop(send);
+        drop(hand_over);
     });
     let tally = tally.into_inner().unwrap();
     println!(
@@ -241,8 +245,10 @@ fn check(
 /// What is wrong with the analyses of a reporter of which those below a number were acknowledged.
 fn missing(kept: &Kept, reporter: &str, below: u32) -> Option<String> {
     let numbers = kept.analyses.get(reporter).map_or(&[][..], Vec::as_slice);
-    if let Some(pair) = numbers.windows(2).find(|pair| pair[1] != pair[0] + 1) {
-        return Some(format!("{} comes after {}", pair[1], pair[0]));
+    if let Some([before, number]) =
+        numbers.array_windows().find(|[before, number]| *number != before + 1)
+    {
+        return Some(format!("{number} comes after {before}"));
     }
     let (first, end) = match numbers {
         [] => (None, 0),
