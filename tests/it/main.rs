@@ -10,6 +10,7 @@ mod command;
 mod demo;
 mod dockerfile;
 mod experiment;
+mod faults;
 mod frozen;
 mod hostile;
 mod kills;

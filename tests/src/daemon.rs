@@ -202,6 +202,19 @@ impl Daemon {
         Ok(reply(request.send(body.to_string())?))
     }
 
+    /// `PUT` of JSON, where the daemon may be gone.
+    ///
+    /// # Errors
+    /// Where there is no answer.
+    pub fn try_put(&self, path: &str, body: &Value) -> Result<Reply, ureq::Error> {
+        let mut request = self.agent.put(format!("{}{path}", self.address));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.header("content-type", "application/json");
+        Ok(reply(request.send(body.to_string())?))
+    }
+
     /// Defines an experiment from a file in TOML.
     pub fn define(&self, key: &str, toml: &str) -> Reply {
         let mut request = self.agent.put(format!("{}/v1/experiments/{key}", self.address));

@@ -158,6 +158,8 @@ pub(crate) struct Driver {
     /// Entries since the last snapshot.
     since_snapshot: u64,
     snapshot: Option<thread::JoinHandle<()>>,
+    /// Whether the journal was open before.
+    was_ready: bool,
     heartbeat: Box<dyn FnMut() + Send>,
 }
 
@@ -177,6 +179,7 @@ impl Driver {
             last: 0,
             since_snapshot: 0,
             snapshot: None,
+            was_ready: false,
             heartbeat,
         }
     }
@@ -583,6 +586,7 @@ impl Driver {
                 // Known from the first moment on; whether it suffices is asked at every observation.
                 let _ = self.check_disk(&journal);
                 self.journal = Some(Arc::new(journal));
+                self.was_ready = true;
                 (self.last, self.since_snapshot) = (last, 0);
                 let latest = self.rollouts.latest().ms();
                 self.shared.floor_ms.fetch_max(latest, Ordering::Relaxed);
@@ -596,8 +600,11 @@ impl Driver {
                 tracing::error!(why, "the journal is damaged; control is served");
                 self.stand(Standing::Damaged(why));
             }
-            Err(NotRecovered::Impossible(why)) => self.stand(Standing::Impossible(why)),
-            Err(NotRecovered::Unavailable(why)) => {
+            Err(NotRecovered::Impossible(why)) if !self.was_ready => {
+                self.stand(Standing::Impossible(why));
+            }
+            // A disk that failed may come back read-only, or be under repair: no reason to end.
+            Err(NotRecovered::Unavailable(why) | NotRecovered::Impossible(why)) => {
                 tracing::error!(why, "the journal cannot be opened; control is served");
                 self.stand(Standing::Unavailable(why));
                 self.recover_after(REOPEN_PAUSE);

@@ -11,7 +11,9 @@ use crate::rollouts::{EXPERIMENTS_MAX, NotDefined};
 pub(crate) enum Refusal {
     #[error("the daemon is reading its journal; control is served meanwhile")]
     Recovering,
-    #[error("{0}; control is served, and the daemon tries to open its journal anew")]
+    #[error(
+        "{0}; see to the disk: control is served, and the daemon opens its journal anew by itself once it can"
+    )]
     StoreUnavailable(String),
     #[error("{0}; control is served")]
     Damaged(String),

@@ -23,4 +23,11 @@ pub fn begin(level: LogLevel) {
         .finish();
     // Another subscriber may be there in a test.
     let _ = tracing::subscriber::set_global_default(subscriber);
+    // A panic is a line like any other.
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current().name().unwrap_or_default().to_owned();
+        let place = panic.location().map(ToString::to_string);
+        let why = panic.payload_as_str().unwrap_or_default();
+        tracing::error!(thread, place, why, "panicked");
+    }));
 }

@@ -12,6 +12,13 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// Forgets what memory holds of a file beyond what the disk has: after a sync that failed, pages that are not
+/// on disk may still read as if they were.
+pub(crate) fn forget_cached(path: &Path) -> io::Result<()> {
+    let file = File::open(path)?;
+    Ok(rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?)
+}
+
 /// Free bytes that a process without privileges may use in the file system of `path`.
 ///
 /// # Errors

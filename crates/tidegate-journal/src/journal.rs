@@ -30,8 +30,8 @@ const QUEUE_MAX: usize = 4_096;
 /// And their bytes.
 const QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// How often, and how long, a lock is tried: a process that was just killed may still hold it.
-pub(crate) const LOCK_TRIES: u32 = 50;
-pub(crate) const LOCK_PAUSE: Duration = Duration::from_millis(100);
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a journal cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +115,13 @@ impl Journal {
         if let Verdict::Damaged { why } = &report.verdict {
             return Err(damaged(why.clone()));
         }
-        let broken = |error: StoreError| damaged(error.to_string());
+        let broken = |error: StoreError| match error.of_disk() {
+            Ok(error) => disk(error),
+            Err(error) => damaged(error.to_string()),
+        };
+        if !store_folder.join("db").exists() {
+            Store::make(&store_folder).map_err(broken)?;
+        }
         store::sync_all(&store_folder).map_err(disk)?;
         let opening = std::panic::catch_unwind(|| Store::open(&store_folder));
         let store =
@@ -282,11 +288,19 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        self.jobs = None;
+        // The writer's store is the last, so that whatever its end does is done on the writer's thread.
         self.store = None;
+        self.jobs = None;
         if let Some(thread) = self.thread.take() {
             // The thread catches its own panics, and there is nothing to be done about others.
             let _ = thread.join();
+        }
+        if self.failure().is_some() {
+            // What is read at the next opening is to be what the disk has. Where it cannot be told so, the
+            // check at that opening still reads every frame.
+            for file in [self.folder.join(STORE).join("db"), self.folder.join(MARK)] {
+                let _ = disk::forget_cached(&file);
+            }
         }
     }
 }
@@ -313,7 +327,7 @@ pub enum ReplayError {
 /// Takes the folder's lock, which the operating system gives up when its process ends.
 pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
     let disk = |source| OpenError::Disk { folder: folder.to_owned(), source };
-    fs::create_dir_all(folder).map_err(disk)?;
+    make_folder(folder).map_err(disk)?;
     let file = File::options().create(true).append(true).open(folder.join(LOCK)).map_err(disk)?;
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
@@ -325,11 +339,25 @@ pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
     Err(OpenError::InUse { folder: folder.to_owned() })
 }
 
+/// Makes a folder with those above it. Each name is made durable: a power cut may otherwise take the folder
+/// away with all that was acknowledged in it.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above.filter(|above| !above.exists()) {
+        make_folder(above)?;
+    }
+    fs::create_dir_all(folder)?;
+    // Where it was there already, a crash may have come between its making and its sync. A folder that may
+    // not be read was not made by this process.
+    match sync_folder(above.unwrap_or(Path::new("."))) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
+}
+
 /// Makes the folders and deletes what a crash left half made.
 pub(crate) fn prepare(folder: &Path) -> io::Result<()> {
-    for name in [STORE, SNAPSHOTS] {
-        fs::create_dir_all(folder.join(name))?;
-    }
+    fs::create_dir_all(folder.join(SNAPSHOTS))?;
     store::delete_unfinished(&folder.join(STORE))?;
     snapshot::delete_unfinished(&folder.join(SNAPSHOTS))?;
     sync_folder(folder)

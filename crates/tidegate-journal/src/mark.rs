@@ -3,10 +3,12 @@
 //! A store that lost its tail looks exactly like one that was never given it. The mark, synced before
 //! every acknowledgement, tells the two apart.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+use crate::disk::sync_folder;
 
 const FORMAT: u8 = 1;
 /// One sector: what a disk writes whole or not at all.
@@ -92,9 +94,22 @@ fn encode(mark: Mark) -> [u8; RECORD] {
 
 impl MarkFile {
     /// Opens or makes the file and writes `mark` to both slots, so that no later write needs new room.
+    /// A new one is there with both slots or not at all.
     pub(crate) fn open(path: &Path, mark: Mark) -> io::Result<Self> {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(file) => Self::filled(file, mark),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let unfinished = path.with_extension("unfinished");
+                let marks = Self::filled(File::create(&unfinished)?, mark)?;
+                fs::rename(&unfinished, path)?;
+                path.parent().map_or(Ok(()), sync_folder)?;
+                Ok(marks)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn filled(file: File, mark: Mark) -> io::Result<Self> {
         let mut marks = Self { file, writes: 0 };
         for _ in 0..SLOTS {
             let mut slot = [0; SLOT_BYTES];

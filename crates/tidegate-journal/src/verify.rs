@@ -1,6 +1,7 @@
 //! Whether a journal is whole: all that was acknowledged, in one unbroken chain.
 
 use std::io;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -11,6 +12,10 @@ use crate::journal::{self, MARK, OpenError, SNAPSHOTS, STORE};
 use crate::mark::{self, Mark, Read};
 use crate::snapshot;
 use crate::store::{Store, StoreError};
+
+const SIGKILL: i32 = 9;
+/// The exit code of a program that panicked.
+const PANICKED: i32 = 101;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +105,10 @@ pub fn in_process(folder: &Path) -> io::Result<Report> {
     }
     match Store::open(&folder.join(STORE)) {
         Ok(store) => check_frames(&store, mark, &mut report),
-        Err(error) => report.verdict = Verdict::Damaged { why: error.to_string() },
+        Err(error) => match error.of_disk() {
+            Ok(error) => return Err(error),
+            Err(error) => report.verdict = Verdict::Damaged { why: error.to_string() },
+        },
     }
     Ok(report)
 }
@@ -109,9 +117,18 @@ pub fn in_process(folder: &Path) -> io::Result<Report> {
 /// print the report as JSON. Whatever a damaged store does to the child, this process goes on.
 pub fn in_child(mut command: Command) -> impl FnOnce(&Path) -> io::Result<Report> {
     move |_| {
-        let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output()?;
+        let output = command.stdin(Stdio::null()).output()?;
         match serde_json::from_slice(&output.stdout) {
             Ok(report) => Ok(report),
+            // Killed from outside, as for want of memory: that says nothing about the journal.
+            Err(_) if output.status.signal() == Some(SIGKILL) => {
+                Err(io::Error::other("the check of the journal was killed before its end"))
+            }
+            // It says itself why it could not check: the disk does not let it.
+            Err(_) if output.status.code().is_some_and(|code| code != PANICKED) => {
+                let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                Err(io::Error::other(said))
+            }
             Err(_) => Ok(Report::damaged(format!(
                 "the store cannot be opened (the check ended with {})",
                 output.status

@@ -1,0 +1,7 @@
+//! What becomes of a daemon and its journal when the disk fails, fills up, lies or loses power.
+
+mod damage;
+mod errors;
+mod fleet;
+mod full;
+mod power;
