@@ -111,6 +111,46 @@ fn a_rollout_with_a_hundred_restarts_is_the_one_without() {
 }
 
 #[test]
+fn a_running_daemon_exports_its_journal_as_often_as_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("export.jsonl"));
+    let start = Start::new(program(), &data).with(&[
+        "--export-hours",
+        "2",
+        "--export-file",
+        file.to_str().unwrap(),
+    ]);
+    let daemon = begin(&start);
+    // The first comes with the start, as there is none yet; it may be there before the experiment is.
+    daemon.await_log("exported");
+    for number in 1..=40 {
+        detect(&daemon, number);
+    }
+    daemon.set_time(BEGAN_MS + 5 * HOUR_MS);
+    daemon.await_log("exported");
+    daemon.terminate();
+    let ran = run(&[
+        "journal",
+        "export",
+        folder.path().join("b").to_str().unwrap(),
+        "--data",
+        data.to_str().unwrap(),
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let (own, by_hand) =
+        (fs::read_to_string(file).unwrap(), fs::read_to_string(folder.path().join("b")).unwrap());
+    let entries = |text: &str| {
+        text.lines()
+            .filter(|line| line.starts_with("{\"entry\""))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert!(by_hand.starts_with(own.lines().next().unwrap()));
+    assert!(entries(&own).len() > 60, "those of forty detections");
+    assert_eq!(entries(&own)[..], entries(&by_hand)[..entries(&own).len()]);
+}
+
+#[test]
 fn a_clock_that_jumps_back_stops_time_and_one_that_jumps_ahead_ends_the_test() {
     let folder = tempfile::tempdir().unwrap();
     let start = Start::new(program(), folder.path());

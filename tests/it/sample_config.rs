@@ -33,6 +33,8 @@ fn the_sample_uncommented_has_every_setting_with_its_default() {
         disk_reserve_mb,
         snapshot_every,
         retention_hours,
+        export_file,
+        export_hours,
         metric_names,
         log_level,
     } = ConfigFile::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -41,6 +43,8 @@ fn the_sample_uncommented_has_every_setting_with_its_default() {
     assert_eq!(listen, Some(config::LISTEN_DEFAULT));
     assert_eq!(allowed_hosts, Some(Vec::new()));
     assert_eq!(retention_hours, Some(config::RETENTION_HOURS_DEFAULT));
+    assert!(export_file.is_some());
+    assert_eq!(export_hours, Some(config::EXPORT_HOURS_DEFAULT));
     assert_eq!(metric_names, Some(MetricNames::Own));
     assert_eq!(log_level, Some(LogLevel::Info));
     let help = crate::command::run(&["serve", "--help"]).out;

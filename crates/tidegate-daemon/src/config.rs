@@ -70,6 +70,8 @@ pub struct Config {
     pub snapshot_every: u64,
     /// How long entries are kept; decisions are kept for ever.
     pub retention: Duration,
+    /// Where and how often the journal is exported while it is in use.
+    pub export: Option<Export>,
     /// Which metrics there are.
     pub metric_names: MetricNames,
     /// How much is logged.
@@ -78,6 +80,15 @@ pub struct Config {
     pub time: TimeSource,
     /// How the journal is checked at the start.
     pub verifier: Verifier,
+}
+
+/// A backup of the journal that the daemon writes itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// The file; it is replaced whole or not at all.
+    pub file: PathBuf,
+    /// How often.
+    pub every: Duration,
 }
 
 /// The files of a certificate.
@@ -112,6 +123,10 @@ pub struct ConfigFile {
     pub snapshot_every: Option<u64>,
     /// See [`Config::retention`].
     pub retention_hours: Option<u64>,
+    /// See [`Export::file`].
+    pub export_file: Option<PathBuf>,
+    /// See [`Export::every`].
+    pub export_hours: Option<u64>,
     /// See [`Config::metric_names`].
     pub metric_names: Option<MetricNames>,
     /// See [`Config::log_level`].
@@ -136,6 +151,10 @@ pub const CONNECTIONS: std::ops::RangeInclusive<u64> = 1..=65_536;
 pub const RESERVE_MB: std::ops::RangeInclusive<u64> = 1..=1_048_576;
 /// Entries between two snapshots.
 pub const SNAPSHOT_EVERY: std::ops::RangeInclusive<u64> = 100..=10_000_000;
+/// Hours between two exports, and the hours unless told otherwise.
+pub const EXPORT_HOURS: std::ops::RangeInclusive<u64> = 1..=8_784;
+/// See [`EXPORT_HOURS`].
+pub const EXPORT_HOURS_DEFAULT: u64 = 24;
 /// Hours that entries are kept.
 pub const RETENTION_HOURS: std::ops::RangeInclusive<u64> = 1..=8_784;
 
@@ -162,6 +181,8 @@ impl ConfigFile {
                 disk_reserve_mb: fields.count("disk_reserve_mb", RESERVE_MB),
                 snapshot_every: fields.count("snapshot_every", SNAPSHOT_EVERY),
                 retention_hours: fields.count("retention_hours", RETENTION_HOURS),
+                export_file: path(fields.text("export_file")),
+                export_hours: fields.count("export_hours", EXPORT_HOURS),
                 metric_names: fields.choice("metric_names", &MetricNames::NAMES),
                 log_level: fields.choice("log_level", &LogLevel::NAMES),
             })

@@ -12,7 +12,7 @@ use tidegate_engine::event::{Action, Actor, Command as Verb, Event, Note, Reject
 use tidegate_engine::experiment::Definition;
 use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_engine::phase::Phase;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::time::{self as engine_time, Timestamp};
 use tidegate_engine::variant::Variant;
 use tidegate_journal::{Batch, Entry, Journal, WriteError};
 use tidegate_spec::ExperimentFile;
@@ -20,6 +20,7 @@ use tidegate_spec::api::{self, Answer, AnswerStatus, Answers, Done, ExperimentDe
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
+use crate::config::Export;
 use crate::describe;
 use crate::metrics::Metrics;
 use crate::published::{Published, Trust};
@@ -145,6 +146,7 @@ pub(crate) struct Settings {
     pub(crate) reserve_bytes: u64,
     pub(crate) snapshot_every: u64,
     pub(crate) retention: Duration,
+    pub(crate) export: Option<Export>,
 }
 
 pub(crate) struct Driver {
@@ -157,7 +159,10 @@ pub(crate) struct Driver {
     last: u64,
     /// Entries since the last snapshot.
     since_snapshot: u64,
-    snapshot: Option<thread::JoinHandle<()>>,
+    /// Writes a snapshot or an export: never both, as a snapshot lets old frames go.
+    keeping: Option<thread::JoinHandle<()>>,
+    /// When the next export is due, if there are to be any.
+    export_due: Option<Timestamp>,
     /// Whether the journal was open before.
     was_ready: bool,
     heartbeat: Box<dyn FnMut() + Send>,
@@ -178,7 +183,8 @@ impl Driver {
             journal: None,
             last: 0,
             since_snapshot: 0,
-            snapshot: None,
+            keeping: None,
+            export_due: None,
             was_ready: false,
             heartbeat,
         }
@@ -202,6 +208,7 @@ impl Driver {
                 Err(RecvTimeoutError::Disconnected) => return self.shut_down(),
             };
             self.take(command);
+            self.export_if_due();
             self.leave_a_failed_journal();
         }
     }
@@ -525,26 +532,54 @@ impl Driver {
         }
     }
 
-    /// Takes a snapshot on a thread of its own once enough has happened and is on disk.
+    /// Takes a snapshot once enough has happened and is on disk.
     fn keep_if_due(&mut self) {
-        if self.since_snapshot < self.settings.snapshot_every
-            || self.snapshot.as_ref().is_some_and(|thread| !thread.is_finished())
-        {
+        if self.since_snapshot < self.settings.snapshot_every || self.is_keeping() {
             return;
         }
         let Some(journal) = self.journal.clone() else { return };
         self.since_snapshot = 0;
         let state = self.rollouts.state(self.last, self.shared.now());
         let retention = self.settings.retention;
-        let keeping = thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
+        self.keep("snapshot", move || {
             if journal.append_and_wait(Batch::default()).is_ok()
                 && let Err(error) = journal.keep(&state, retention)
             {
                 tracing::warn!(%error, "a snapshot was not written");
             }
         });
-        match keeping {
-            Ok(thread) => self.snapshot = Some(thread),
+    }
+
+    /// Writes an export beside the running journal, as often as its owner wants.
+    fn export_if_due(&mut self) {
+        let due = self.export_due.is_some_and(|due| due <= self.shared.now());
+        let (Some(Export { file, every }), true) = (&self.settings.export, due) else { return };
+        let Some(journal) = self.journal.clone().filter(|_| !self.is_keeping()) else { return };
+        let every = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
+        self.export_due = Some(self.shared.now().plus(engine_time::Duration::from_ms(every)));
+        let file = file.clone();
+        self.keep("export", move || {
+            // The frames that the last snapshot let go are gone once this was waited for.
+            let settled =
+                journal.append_and_wait(Batch::default()).map_err(|error| error.to_string());
+            let exported = settled.and_then(|_| {
+                tidegate_journal::export(&journal, &file).map_err(|error| error.to_string())
+            });
+            match exported {
+                Ok(counts) => tracing::info!(entries = counts.entries, "exported"),
+                Err(error) => tracing::warn!(error, "an export was not written"),
+            }
+        });
+    }
+
+    fn is_keeping(&self) -> bool {
+        self.keeping.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Does slow work of the disk on a thread of its own.
+    fn keep(&mut self, name: &str, work: impl FnOnce() + Send + 'static) {
+        match thread::Builder::new().name(name.to_owned()).spawn(work) {
+            Ok(thread) => self.keeping = Some(thread),
             Err(error) => tracing::warn!(%error, "a snapshot was not written"),
         }
     }
@@ -595,6 +630,12 @@ impl Driver {
                 self.pass_time();
                 tracing::info!(entries = last, seconds, "ready");
                 self.stand(Standing::Ready);
+                let export = self.settings.export.as_ref();
+                self.export_due = export.map(|export| {
+                    let every = u64::try_from(export.every.as_millis()).unwrap_or(u64::MAX);
+                    let wait = if export.file.exists() { every } else { 0 };
+                    self.shared.now().plus(engine_time::Duration::from_ms(wait))
+                });
             }
             Err(NotRecovered::Damaged(why)) => {
                 tracing::error!(why, "the journal is damaged; control is served");
@@ -641,8 +682,8 @@ impl Driver {
 
     fn shut_down(&mut self) {
         self.shared.standing.send_replace(Standing::Draining);
-        if let Some(thread) = self.snapshot.take() {
-            // A thread that panicked has written no snapshot, which is no loss.
+        if let Some(thread) = self.keeping.take() {
+            // A thread that panicked has written nothing, which is no loss.
             let _ = thread.join();
         }
         let Some(journal) = self.journal.take() else { return };

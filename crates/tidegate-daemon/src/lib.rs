@@ -143,6 +143,7 @@ pub async fn run(
         reserve_bytes: config.disk_reserve_mb.saturating_mul(1024 * 1024),
         snapshot_every: config.snapshot_every,
         retention: config.retention,
+        export: config.export.clone(),
     };
     let driver = Driver::new(shared.clone(), settings, commands.clone(), heartbeat());
     let driving = thread::Builder::new().name("engine".to_owned());

@@ -50,6 +50,12 @@ pub(crate) struct ServeArgs {
     /// How long journal entries are kept; decisions are kept for ever [default: 168]
     #[arg(long, env = "TIDEGATE_RETENTION_HOURS", value_name = "HOURS", value_parser = clap::value_parser!(u64).range(1..=8_784))]
     retention_hours: Option<u64>,
+    /// Where the daemon exports its journal while it runs; without it, it does not
+    #[arg(long, env = "TIDEGATE_EXPORT_FILE", value_name = "FILE")]
+    export_file: Option<PathBuf>,
+    /// Hours between two exports [default: 24]
+    #[arg(long, env = "TIDEGATE_EXPORT_HOURS", value_name = "HOURS", value_parser = clap::value_parser!(u64).range(1..=8_784))]
+    export_hours: Option<u64>,
     /// Which metrics there are: tidegate, or those of the replaced system too [default: tidegate]
     #[arg(long, env = "TIDEGATE_METRIC_NAMES", value_name = "NAMES", value_parser = choice(&MetricNames::NAMES))]
     metric_names: Option<MetricNames>,
@@ -91,6 +97,10 @@ fn config(args: ServeArgs, file: ConfigFile) -> Result<Config, Failure> {
     let connections_max = args.connections_max.or(file.connections_max).unwrap_or(512);
     let retention_hours = args.retention_hours.or(file.retention_hours);
     let retention_hours = retention_hours.unwrap_or(config::RETENTION_HOURS_DEFAULT);
+    let export_hours = args.export_hours.or(file.export_hours);
+    let export_hours = export_hours.unwrap_or(config::EXPORT_HOURS_DEFAULT);
+    let export = args.export_file.or(file.export_file);
+    let every = Duration::from_hours(export_hours);
     Ok(Config {
         data: args.data.or(file.data).unwrap_or_else(|| DATA_DEFAULT.into()),
         listen: args.listen.or(file.listen).unwrap_or(LISTEN_DEFAULT),
@@ -101,6 +111,7 @@ fn config(args: ServeArgs, file: ConfigFile) -> Result<Config, Failure> {
         disk_reserve_mb: args.disk_reserve_mb.or(file.disk_reserve_mb).unwrap_or(64),
         snapshot_every: args.snapshot_every.or(file.snapshot_every).unwrap_or(200_000),
         retention: Duration::from_hours(retention_hours),
+        export: export.map(|file| config::Export { file, every }),
         metric_names: args.metric_names.or(file.metric_names).unwrap_or(MetricNames::Own),
         log_level: args.log_level.or(file.log_level).unwrap_or(LogLevel::Info),
         time: args.time.unwrap_or(TimeSource::System),
