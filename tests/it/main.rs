@@ -3,18 +3,27 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod actions;
+mod api;
 mod assign;
 mod client;
 mod command;
+mod demo;
+mod dockerfile;
 mod experiment;
 mod faults;
+mod frozen;
 mod hostile;
+mod kills;
 mod manual;
+mod operating;
 mod readme;
 mod record;
 mod recordings;
 mod replay;
+mod restarts;
+mod sample_config;
 mod samples;
+mod service_unit;
 mod simulate;
 mod statistics;
 mod status;

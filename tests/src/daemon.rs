@@ -4,8 +4,8 @@
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -21,7 +21,6 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 pub struct Daemon {
     child: Child,
     address: String,
-    /// One reader at a time; it is behind a lock so that requests can be sent from several threads.
     log: Mutex<Receiver<String>>,
     agent: Agent,
     token: Option<String>,
@@ -149,20 +148,23 @@ impl Daemon {
 
     /// Waits for a log line with this message and gives it.
     pub fn await_log(&self, message: &str) -> Value {
+        let mut seen = Vec::new();
         loop {
-            let line = self.log.lock().expect("no panic").recv_timeout(PATIENCE);
-            let line = line.unwrap_or_else(|_| panic!("no `{message}` in the log"));
+            let Ok(line) = self.lines().recv_timeout(PATIENCE) else {
+                panic!("no `{message}` in the log:\n{}", seen.join("\n"))
+            };
             if let Ok(line) = serde_json::from_str::<Value>(&line)
                 && line["message"] == message
             {
                 return line;
             }
+            seen.push(line);
         }
     }
 
     /// Every log line that has come and was not read before.
     pub fn log_so_far(&self) -> Vec<String> {
-        self.log.lock().expect("no panic").try_iter().collect()
+        self.lines().try_iter().collect()
     }
 
     /// `GET`.
@@ -237,11 +239,20 @@ impl Daemon {
         self.post("/v1/time", &json!({ "now": now }))
     }
 
+    fn lines(&self) -> MutexGuard<'_, Receiver<String>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an ended daemon still had to say.
+    fn rest_of_log(&self) -> Vec<String> {
+        self.lines().iter().collect()
+    }
+
     /// Kills it on the spot, as `kill -9` does.
     pub fn kill(mut self) -> Vec<String> {
         self.child.kill().expect("a process");
         self.child.wait().expect("a process");
-        self.log.lock().expect("no panic").iter().collect()
+        self.rest_of_log()
     }
 
     /// Ends it with SIGTERM and gives whether it ended well, and the rest of its log.
@@ -250,7 +261,7 @@ impl Daemon {
         let told = Command::new("kill").args(["-TERM", &id]).status().expect("`kill`");
         assert!(told.success(), "`kill -TERM {id}`");
         let status = self.child.wait().expect("a process");
-        (status.success(), self.log.lock().expect("no panic").iter().collect())
+        (status.success(), self.rest_of_log())
     }
 }
 

@@ -59,6 +59,10 @@ pub(crate) enum Command {
     /// Looks at the rollouts at a time; nothing is changed.
     Read(Box<dyn FnOnce(View<'_>) + Send>),
     Recovered(Result<Recovered, NotRecovered>),
+    /// Answers once all that happened so far is on disk and shown.
+    Settle {
+        reply: Reply<()>,
+    },
     /// Lets time pass now.
     Wake,
     /// Writes all that is known and ends.
@@ -223,6 +227,7 @@ impl Driver {
                 read(View { rollouts: &self.rollouts, now, trust: self.trust() });
             }
             Command::Recovered(result) => self.recovered(result),
+            Command::Settle { reply } => self.settle(reply),
             // Time passes before every command; a shutdown never comes here.
             Command::Wake | Command::Shutdown(_) => {}
         }
@@ -437,6 +442,19 @@ impl Driver {
         Ok((changed, done))
     }
 
+    fn settle(&self, reply: Reply<()>) {
+        let Some(journal) = &self.journal else {
+            let _ = reply.send(Ok(()));
+            return;
+        };
+        // Dropped where it cannot be queued, which says the same.
+        let _ = journal.append(Batch::default(), move |written| {
+            let settled = written.map(|_| ());
+            let _ =
+                reply.send(settled.map_err(|error| Refusal::StoreUnavailable(error.to_string())));
+        });
+    }
+
     /// Writes what happened and then says so. What serves less of the treatment is shown at once: a
     /// rollback is carried out even where it cannot be written.
     fn commit(
@@ -565,6 +583,8 @@ impl Driver {
         match result {
             Ok(Recovered { journal, rollouts, last, seconds }) => {
                 let before = std::mem::replace(&mut self.rollouts, rollouts);
+                // Known from the first moment on; whether it suffices is asked at every observation.
+                let _ = self.check_disk(&journal);
                 self.journal = Some(Arc::new(journal));
                 self.was_ready = true;
                 (self.last, self.since_snapshot) = (last, 0);

@@ -7,6 +7,7 @@ mod guard;
 mod health;
 mod listener;
 mod observations;
+mod patience;
 mod problem;
 
 use std::sync::Arc;

@@ -29,6 +29,13 @@ type One = [(&'static str, String); 1];
 type Two = [(&'static str, String); 2];
 type Number = Gauge<f64, AtomicU64>;
 
+/// Methods that have series of their own; a client may make up as many as it likes.
+const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PUT", "DELETE"];
+/// Experiments that have series of their own, in order of their keys.
+const EXPERIMENTS_SHOWN_MAX: usize = 12;
+/// The same where the metrics of the replaced system need room too.
+const EXPERIMENTS_SHOWN_MAX_WITH_REPLACED: usize = 6;
+
 /// Which names the metrics have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricNames {
@@ -119,7 +126,7 @@ impl Metrics {
         );
         let disk_free = register!(
             "disk_free_bytes",
-            "Free disk beneath the journal, at the last observations",
+            "Free disk beneath the journal, at the start or the last observations",
             Number::default()
         );
         let clock_behind = register!(
@@ -132,7 +139,11 @@ impl Metrics {
             "How often the machine's clock went back",
             Counter::default()
         );
-        let rollouts = RolloutGauges::register(&mut registry);
+        let shown = match names {
+            MetricNames::Own => EXPERIMENTS_SHOWN_MAX,
+            MetricNames::OwnAndReplaced => EXPERIMENTS_SHOWN_MAX_WITH_REPLACED,
+        };
+        let rollouts = RolloutGauges::register(&mut registry, shown);
         let replaced =
             (names == MetricNames::OwnAndReplaced).then(|| Replaced::register(&mut registry));
         Self {
@@ -209,6 +220,7 @@ impl Metrics {
     }
 
     pub(crate) fn requested(&self, method: &str, status: u16, seconds: f64) {
+        let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
         let labels = [("method", method.to_owned()), ("status", status.to_string())];
         self.requests.get_or_create(&labels).inc();
         self.request_seconds.observe(seconds);

@@ -31,7 +31,9 @@ pub(crate) enum Refusal {
     UnknownExperiment(ExperimentKey),
     #[error("camera `{0}` has no override")]
     UnknownOverride(CameraId),
-    #[error("experiment `{0}` is running: only a draft can be changed")]
+    #[error(
+        "experiment `{0}` is no draft: only a draft can be changed, and only an ended run be followed by another"
+    )]
     Running(ExperimentKey),
     #[error("{0} experiments are kept, allowed: {EXPERIMENTS_MAX}")]
     TooManyExperiments(usize),

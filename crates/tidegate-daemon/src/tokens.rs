@@ -94,7 +94,8 @@ impl Tokens {
         let unreadable = |source| TokenFileError::Unreadable { path: path.to_owned(), source };
         let file = File::open(path).map_err(unreadable)?;
         let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
+        let allowed = if is_credential(path) { 0o740 } else { 0o700 };
+        if mode & !allowed != 0 {
             return Err(TokenFileError::Open { path: path.to_owned(), mode });
         }
         let mut text = String::new();
@@ -138,6 +139,13 @@ impl Tokens {
         }
         access
     }
+}
+
+/// Whether systemd handed the file in: to let one user read it, it sets an access list, which is shown
+/// as the group's permission, in a folder that only this user can enter.
+fn is_credential(path: &Path) -> bool {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
+    credentials.is_some_and(|folder| path.parent() == Some(Path::new(&folder)))
 }
 
 fn digest_of_hex(text: &str) -> Option<[u8; 32]> {

@@ -53,7 +53,8 @@ pub enum RepairError {
 }
 
 /// Moves a damaged journal aside and makes a new one: of `export` if there is one, or of the longest
-/// unbroken stretch that is whole.
+/// unbroken stretch that is whole. Where that fails, the damaged one is put back: in a folder without a
+/// journal a daemon would begin an empty one.
 ///
 /// # Errors
 /// Where the journal is whole or in use, and where files cannot be moved, read or written.
@@ -62,6 +63,7 @@ pub fn repair(
     export: Option<&Path>,
     verify: impl FnOnce(&Path) -> io::Result<verify::Report>,
 ) -> Result<Repaired, RepairError> {
+    let export = export.map(fs::File::open).transpose()?;
     let lock = journal::lock(folder)?;
     journal::prepare(folder)?;
     let acknowledged = match mark::read(&folder.join(MARK))? {
@@ -73,18 +75,46 @@ pub fn repair(
     }
     let aside = move_aside(folder)?;
     drop(lock);
-    let last = match export {
-        Some(path) => {
-            let file = BufReader::new(fs::File::open(path)?);
-            import(file, folder)?;
-            let (journal, opened) = Journal::open(folder, verify::in_process)?;
-            journal.close();
-            opened.last
+    let made = match export {
+        Some(export) => made_of(export, folder),
+        None => salvage(&aside, folder),
+    };
+    let last = match made {
+        Ok(last) => last,
+        Err(error) => {
+            put_back(&aside, folder)?;
+            return Err(error);
         }
-        None => salvage(&aside, folder)?,
     };
     let missing = acknowledged.map(|acknowledged| acknowledged.saturating_sub(last));
     Ok(Repaired { moved_to: aside, last, acknowledged, lost: missing })
+}
+
+/// Makes a journal of an export and gives its last entry.
+fn made_of(export: fs::File, folder: &Path) -> Result<u64, RepairError> {
+    import(BufReader::new(export), folder)?;
+    let (journal, opened) = Journal::open(folder, verify::in_process)?;
+    journal.close();
+    Ok(opened.last)
+}
+
+/// Takes away what was made of the new journal and moves the damaged one back.
+fn put_back(aside: &Path, folder: &Path) -> Result<(), RepairError> {
+    // Whoever may have begun one here meanwhile keeps it.
+    let _lock = journal::lock(folder)?;
+    let gone = |result: io::Result<()>| match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    };
+    gone(fs::remove_dir_all(folder.join(STORE)))?;
+    gone(fs::remove_dir_all(folder.join(SNAPSHOTS)))?;
+    gone(fs::remove_file(folder.join(MARK)))?;
+    // The mark first: with it an empty journal is damage.
+    for name in [MARK, STORE, SNAPSHOTS] {
+        gone(fs::rename(aside.join(name), folder.join(name)))?;
+    }
+    sync_folder(folder)?;
+    Ok(gone(fs::remove_dir_all(aside))?)
 }
 
 /// Moves the journal's files to a new folder beside them.

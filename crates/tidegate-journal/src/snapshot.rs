@@ -115,7 +115,7 @@ pub(crate) fn write(folder: &Path, state: &State) -> io::Result<()> {
     sync_folder(folder)
 }
 
-/// Checks every byte of a snapshot.
+/// Checks every byte of a snapshot: that each frame is whole and follows the one before, to the end.
 pub(crate) fn check(path: &Path) -> Result<(), BadSnapshot> {
     walk(path, |_| Ok(Go::On))
 }
@@ -124,7 +124,7 @@ pub(crate) fn check(path: &Path) -> Result<(), BadSnapshot> {
 pub(crate) fn time_of(path: &Path) -> Result<Timestamp, BadSnapshot> {
     let mut time = None;
     walk(path, |part| {
-        time = part.time();
+        time = Part::read(part)?.time();
         Ok(Go::NoFurther)
     })?;
     time.ok_or(BadSnapshot::Order(1))
@@ -136,7 +136,7 @@ pub(crate) fn read(path: &Path) -> Result<State, BadSnapshot> {
     let mut number = 0;
     walk(path, |part| {
         number += 1;
-        assembly.add(part)?.ok_or(BadSnapshot::Order(number)).map(|()| Go::On)
+        assembly.add(Part::read(part)?)?.ok_or(BadSnapshot::Order(number)).map(|()| Go::On)
     })?;
     assembly.state().ok_or(BadSnapshot::NoEnd)
 }
@@ -146,10 +146,10 @@ enum Go {
     NoFurther,
 }
 
-/// Hands every part to `take`, after its frame was checked.
+/// Hands the bytes of every part to `take`, after its frame was checked.
 fn walk(
     path: &Path,
-    mut take: impl FnMut(Part) -> Result<Go, BadSnapshot>,
+    mut take: impl FnMut(&[u8]) -> Result<Go, BadSnapshot>,
 ) -> Result<(), BadSnapshot> {
     let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
     let (mut previous, mut number) = (0, 0);
@@ -170,15 +170,13 @@ fn walk(
         }
         previous = frame.crc;
         let [part] = frame.slices()?[..] else { return Err(BadSnapshot::Order(number)) };
-        let part = Part::read(part)?;
-        let end = part.is_end_of(number);
-        if end == Some(false) {
-            return Err(BadSnapshot::Order(number));
-        }
         if matches!(take(part)?, Go::NoFurther) {
             return Ok(());
         }
-        if end.is_some() {
+        if Part::is_end(part) {
+            if Part::read(part)?.is_end_of(number) != Some(true) {
+                return Err(BadSnapshot::Order(number));
+            }
             // Nothing may follow.
             return match file.read(&mut [0])? {
                 0 => Ok(()),

@@ -5,6 +5,7 @@
 
 mod history;
 mod judgement;
+mod object;
 mod observation;
 mod problem;
 mod status;
@@ -14,6 +15,7 @@ use tidegate_engine::time::Timestamp;
 
 pub use history::{Evidence, History, HistoryItem};
 pub use judgement::{Counts, Judgement, SplitCheck, finding};
+pub use object::Object;
 pub use observation::{
     Answer, AnswerStatus, Answers, InvalidField, OBSERVATIONS_MAX, Observation, Reported, Side,
 };

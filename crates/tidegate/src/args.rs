@@ -9,6 +9,7 @@ use tidegate_engine::time::Timestamp;
 use tidegate_spec::Preset;
 
 use crate::client::ServerArgs;
+use crate::demo::DemoArgs;
 use crate::experiment::{defined, steps};
 use crate::journal::JournalArgs;
 use crate::manual::{CompletionsArgs, ManArgs};
@@ -29,6 +30,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Show which variant cameras get
     Assign(AssignArgs),
+    /// Watch a whole rollout in a minute: the real daemon, compressed time, a kill in the middle
+    Demo(DemoArgs),
     /// Write experiment files, define experiments in the daemon, and act on them
     Experiment(ExperimentArgs),
     /// Export, import, verify or repair a journal that no daemon has open

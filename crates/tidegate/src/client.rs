@@ -69,7 +69,7 @@ pub(crate) enum Body<'a> {
 }
 
 /// Asks one daemon.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Client {
     agent: Agent,
     server: Server,
@@ -95,22 +95,14 @@ impl Client {
             )));
         }
         let ca = args.ca.clone().or_else(|| environment.variable(environment::CA).map(Into::into));
-        let mut tls = TlsConfig::builder();
-        if let Some(ca) = ca {
-            tls = tls.root_certs(RootCerts::new_with_certs(&authorities(&ca)?));
-        }
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            // A token goes to the daemon that was named, and to nobody it points at.
-            .max_redirects(0)
-            .proxy(None)
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_global(Some(REQUEST_TIMEOUT))
-            .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")))
-            .accept("application/json")
-            .tls_config(tls.build())
-            .build();
-        Ok(Self { agent: Agent::new_with_config(config), server, token })
+        let roots = ca.map(|ca| authorities(&ca)).transpose()?;
+        Ok(Self { agent: agent(roots), server, token })
+    }
+
+    /// A client of a daemon that this process started on loopback.
+    pub(crate) fn local(address: &str) -> Result<Self, Failure> {
+        let server = address.parse().map_err(|fault: String| Failure::BadInput(fault))?;
+        Ok(Self { agent: agent(None), server, token: None })
     }
 
     /// Reads a resource.
@@ -249,6 +241,26 @@ impl<'a> Body<'a> {
             Self::Json(bytes) | Self::Toml(bytes) | Self::Ndjson(bytes) => bytes,
         }
     }
+}
+
+/// An agent that trusts `roots` alone, or the usual authorities.
+fn agent(roots: Option<Vec<Certificate<'static>>>) -> Agent {
+    let mut tls = TlsConfig::builder();
+    if let Some(roots) = roots {
+        tls = tls.root_certs(RootCerts::new_with_certs(&roots));
+    }
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        // A token goes to the daemon that was named, and to nobody it points at.
+        .max_redirects(0)
+        .proxy(None)
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_global(Some(REQUEST_TIMEOUT))
+        .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")))
+        .accept("application/json")
+        .tls_config(tls.build())
+        .build();
+    Agent::new_with_config(config)
 }
 
 /// A value as JSON on one line, without a line's end.

@@ -6,6 +6,7 @@ mod args;
 mod assign;
 mod client;
 mod clock;
+mod demo;
 mod digest;
 mod environment;
 mod experiment;
@@ -51,6 +52,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Assign(args) => assign::run(&args, &mut out),
         Command::Completions(args) => manual::completions(&args, Cli::command(), &mut out),
+        Command::Demo(args) => demo::run(&args, &mut out),
         Command::Experiment(args) => experiment::run(&args, &mut out),
         Command::Journal(args) => journal::run(&args, &mut out),
         Command::Man(args) => manual::pages(&args, Cli::command()),

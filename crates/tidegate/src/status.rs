@@ -1,8 +1,8 @@
 //! `tidegate status`: a rollout at a glance.
 
 mod bar;
-mod page;
-mod paint;
+pub(crate) mod page;
+pub(crate) mod paint;
 #[cfg(test)]
 mod sample;
 mod watch;

@@ -1,16 +1,24 @@
 //! Bodies: read whole within bounds, and written as JSON.
 
-use axum::body::{Body, Bytes};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use tidegate_spec::api::Object;
+
 use super::problem::{self, Problem};
 
 /// Largest body in bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// How much of a larger body is still taken from the wire, and for how long: a client that is still
+/// sending when its connection is closed may lose the answer.
+const DISCARDED_BYTES_MAX: usize = 8 * 1024 * 1024;
+const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// An answer in JSON.
 #[derive(Debug)]
@@ -65,14 +73,32 @@ impl Kind {
 }
 
 /// Reads a whole body.
-pub(super) async fn bytes(body: Body) -> Result<Bytes, Problem> {
-    match Limited::new(body, BODY_BYTES_MAX).collect().await {
+pub(super) async fn bytes(mut body: Body) -> Result<Bytes, Problem> {
+    // What is announced to be too large is not waited for.
+    if body.size_hint().lower() > DISCARDED_BYTES_MAX as u64 {
+        return Err(too_large());
+    }
+    match Limited::new(&mut body, BODY_BYTES_MAX).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
-            let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes");
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail))
+            let _ = tokio::time::timeout(DISCARD_TIME_MAX, discard(body)).await;
+            Err(too_large())
         }
         Err(_) => Err(Problem::malformed("the body ended before it was whole")),
+    }
+}
+
+fn too_large() -> Problem {
+    let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+}
+
+async fn discard(mut body: Body) {
+    let mut bytes = 0;
+    while bytes < DISCARDED_BYTES_MAX
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        bytes += frame.data_ref().map_or(0, Bytes::len);
     }
 }
 
@@ -94,7 +120,8 @@ pub(super) async fn json<T: DeserializeOwned>(
 /// Reads a JSON text; a fault has the pointer of its field.
 pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let read = serde_path_to_error::deserialize(&mut reader);
+    let Object(value) = read.map_err(|error| {
         let pointer = problem::pointer(&error.path().to_string());
         let inner = error.into_inner();
         if inner.is_data() {

@@ -98,8 +98,13 @@ pub(super) async fn define(
     body: Body,
 ) -> Result<(StatusCode, Json<ExperimentDetail>), Problem> {
     let key = key_of(path)?;
-    Kind::of(&headers, &[Kind::Json, Kind::Toml])?;
+    let kind = Kind::of(&headers, &[Kind::Json, Kind::Toml])?;
     let text = body::text(body).await?;
+    let is_object =
+        document::Syntax::of(text.trim_start_matches('\u{feff}')) == document::Syntax::Json;
+    if is_object != (kind == Kind::Json) {
+        return Err(Problem::malformed("the body is not what its content type says"));
+    }
     let file = ExperimentFile::parse(&text)?;
     let named = &file.definition.experiment().key;
     if *named != key {

@@ -15,6 +15,10 @@ use crate::tokens::{Access, Scope};
 
 /// The whole time of a request, its body included.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
+/// Headers a request may have.
+const HEADERS_MAX: usize = 64;
+/// Bytes that the request line and the headers may have.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
 const REQUEST_ID: &str = "x-request-id";
 const REQUEST_ID_LEN_MAX: usize = 64;
 
@@ -71,6 +75,7 @@ fn request_id(app: &App, headers: &HeaderMap) -> String {
 }
 
 fn check(app: &App, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    check_head(method, uri, headers)?;
     let host = check_host(app, uri, headers)?;
     check_origin(host, headers)?;
     let (Some(tokens), Some(scope)) = (&app.0.tokens, scope_of(method, uri.path())) else {
@@ -93,13 +98,29 @@ fn check(app: &App, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(
     }
 }
 
+fn check_head(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let line = method.as_str().len() + target;
+    let bytes = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let (count, bytes) = (headers.len(), line + bytes.sum::<usize>());
+    if count <= HEADERS_MAX && bytes <= HEAD_BYTES_MAX {
+        return Ok(());
+    }
+    let detail = format!(
+        "{count} headers and {bytes} bytes of head, allowed: {HEADERS_MAX} headers and {HEAD_BYTES_MAX} bytes"
+    );
+    Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", detail))
+}
+
 /// A page in a browser that was led here by another name (DNS rebinding) is turned away.
 fn check_host<'a>(app: &App, uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, Problem> {
     let host = uri.host().map(|_| uri.authority().map_or("", |authority| authority.as_str()));
     let host = host.or_else(|| headers.get(header::HOST).and_then(|value| value.to_str().ok()));
     let host = host.unwrap_or("");
     let name = without_port(host);
-    if app.0.hosts.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+    // Of two, the one that is looked at here need not be the one that a proxy looked at.
+    let one = headers.get_all(header::HOST).iter().count() <= 1;
+    if one && app.0.hosts.iter().any(|known| name.eq_ignore_ascii_case(known)) {
         Ok(host)
     } else {
         let shown: String = name.chars().take(80).flat_map(char::escape_default).collect();

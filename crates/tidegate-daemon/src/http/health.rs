@@ -13,7 +13,7 @@ use super::App;
 use super::body::{self, Json};
 use super::problem::Problem;
 use crate::clock::Clock;
-use crate::driver::Standing;
+use crate::driver::{Command, Standing};
 
 pub(super) async fn healthz() -> Json<Health> {
     Json(Health { status: "ok".to_owned(), detail: None })
@@ -48,7 +48,7 @@ pub(super) struct Told {
     now: String,
 }
 
-/// Tells a driven daemon the time, and answers once every deadline up to it was met.
+/// Tells a driven daemon the time, and answers once every deadline up to it was met and written.
 pub(super) async fn set_time(
     State(app): State<App>,
     headers: HeaderMap,
@@ -68,6 +68,7 @@ pub(super) async fn set_time(
     }
     // Time passes before every command, so also before the second of these is looked at.
     app.read(|_| ()).await?;
+    app.ask(|reply| Command::Settle { reply }).await?;
     let now = app.read(|view| view.now).await?;
     Ok(Json(Told { now: api::shown(now) }))
 }

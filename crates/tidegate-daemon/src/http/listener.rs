@@ -18,13 +18,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
+use super::patience::Patient;
 use crate::config::TlsFiles;
 use crate::driver::Shared;
 
 /// How long the head of a request, or a TLS handshake, may take.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
-const HEADERS_MAX: usize = 64;
-const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Where a head is not even read to its end. What is allowed is less, and refused with a reason.
+const HEADERS_READ_MAX: usize = 128;
+const HEAD_BYTES_READ_MAX: usize = 32 * 1024;
 /// How long requests in flight may take once the daemon shuts down.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(20);
 /// How long to wait where the system has no descriptor left for a connection.
@@ -146,10 +148,15 @@ impl Connection {
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
+            // A client that has said all it has to say still wants the answers.
+            .half_close(true)
             .header_read_timeout(HEAD_TIME_MAX)
-            .max_headers(HEADERS_MAX)
-            .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router));
+            .max_headers(HEADERS_READ_MAX)
+            .max_buf_size(HEAD_BYTES_READ_MAX)
+            .serve_connection(
+                TokioIo::new(Patient::new(stream)),
+                TowerToHyperService::new(self.router),
+            );
         if let Err(error) = self.watcher.watch(connection).await {
             self.shared.metrics.connection_refused();
             tracing::debug!(%error, "a connection ended early");

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
-use tidegate_spec::api::{Answer, AnswerStatus, Answers, OBSERVATIONS_MAX, Observation};
+use tidegate_spec::api::{Answer, AnswerStatus, Answers, OBSERVATIONS_MAX, Object, Observation};
 
 use super::App;
 use super::body::{self, Json, Kind};
@@ -18,29 +18,29 @@ pub(super) async fn observe(
 ) -> Result<Json<Answers>, Problem> {
     let kind = Kind::of(&headers, &[Kind::Json, Kind::Ndjson])?;
     let text = body::text(body).await?;
-    let items: Vec<Item> = match kind {
-        Kind::Ndjson => {
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            lines.enumerate().map(|(index, line)| item(index, line)).collect()
-        }
+    let texts: Vec<&str> = match kind {
+        Kind::Ndjson => text.lines().map(str::trim).filter(|line| !line.is_empty()).collect(),
         Kind::Json | Kind::Toml => {
             let items: Vec<&RawValue> = serde_json::from_str(&text).map_err(|error| {
                 Problem::malformed(format!("the body is no JSON array of observations: {error}"))
             })?;
-            items.iter().enumerate().map(|(index, item_of)| item(index, item_of.get())).collect()
+            items.into_iter().map(RawValue::get).collect()
         }
     };
-    if !(1..=OBSERVATIONS_MAX).contains(&items.len()) {
-        let detail = format!("{} observations, allowed: 1 to {OBSERVATIONS_MAX}", items.len());
+    // Counted before any is read: half a million of them fit into a body.
+    if !(1..=OBSERVATIONS_MAX).contains(&texts.len()) {
+        let detail = format!("{} observations, allowed: 1 to {OBSERVATIONS_MAX}", texts.len());
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_items", detail));
     }
+    let items: Vec<Item> =
+        texts.into_iter().enumerate().map(|(index, text)| item(index, text)).collect();
     Ok(Json(app.ask(|reply| Command::Observe { items, reply }).await?))
 }
 
 /// Reads one observation; where it is not valid its answer is known.
 fn item(index: usize, text: &str) -> Item {
     let read: Observation = match serde_json::from_str(text) {
-        Ok(read) => read,
+        Ok(Object(read)) => read,
         Err(error) => return Item::Refused(unreadable(index, text, &error)),
     };
     match read.check() {
@@ -58,7 +58,7 @@ fn unreadable(index: usize, text: &str, error: &serde_json::Error) -> Answer {
     }
     // Read once more for the path, which the common case need not pay for.
     let mut reader = serde_json::Deserializer::from_str(text);
-    let read: Result<Observation, _> = serde_path_to_error::deserialize(&mut reader);
+    let read: Result<Object<Observation>, _> = serde_path_to_error::deserialize(&mut reader);
     let path = read.err().map(|error| error.path().to_string()).unwrap_or_default();
     let pointer = format!("/{index}{}", problem::pointer(&path));
     refused("invalid_field", Some(pointer), error.to_string())

@@ -1,5 +1,7 @@
 //! The metrics of the system that Tidegate replaces, under their names, so that its dashboards go on.
 
+use std::sync::{Mutex, PoisonError};
+
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::histogram::Histogram;
@@ -16,6 +18,8 @@ use crate::driver::View;
 
 /// The label that names the model; there is one.
 const MODEL: &str = "nemotron";
+/// Prompt versions that have series of their own; the replaced system knew two, and four in experiments.
+const VERSIONS_SHOWN_MAX: usize = 4;
 /// Where the replaced system's risk levels begin: low below, then medium, high, critical.
 const LEVELS: [u8; 3] = [30, 60, 85];
 
@@ -36,6 +40,8 @@ const LATENCY_DIFFS: Buckets = Buckets(&[-1.0, -0.5, -0.1, 0.0, 0.1, 0.5, 1.0, 2
 
 #[derive(Debug)]
 pub(super) struct Replaced {
+    /// Prompt versions that have series of their own.
+    versions: Mutex<Vec<String>>,
     version_latency: Family<One, Histogram, Buckets>,
     traffic: Family<Two, Counter>,
     comparisons: Family<One, Counter>,
@@ -65,6 +71,7 @@ impl Replaced {
             }};
         }
         Self {
+            versions: Mutex::default(),
             version_latency: register!(
                 "hsi_prompt_version_latency_seconds",
                 "Latency by prompt version",
@@ -155,16 +162,30 @@ impl Replaced {
             Variant::Treatment => &experiment.treatment,
         };
         let is_treatment = (analysis.variant == Variant::Treatment).to_string();
-        let labels = [("version", version.to_string()), ("is_treatment", is_treatment)];
+        let version = self.shown(version.as_str());
+        let labels = [("version", version.clone()), ("is_treatment", is_treatment)];
         self.traffic.get_or_create(&labels).inc();
-        self.latency(version.as_str(), analysis.outcome);
+        self.latency(version, analysis.outcome);
         let group = [("group", analysis.variant.as_str().to_owned())];
         self.analyses.get_or_create(&group).inc();
     }
 
-    fn latency(&self, version: &str, outcome: Outcome) {
+    /// The name of a version in labels: its own for the first few, so that the number of series is bounded.
+    fn shown(&self, version: &str) -> String {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        if versions.iter().any(|known| known == version) {
+            return version.to_owned();
+        }
+        if versions.len() >= VERSIONS_SHOWN_MAX {
+            return "other".to_owned();
+        }
+        versions.push(version.to_owned());
+        version.to_owned()
+    }
+
+    fn latency(&self, version: String, outcome: Outcome) {
         if let Some(latency) = outcome.latency() {
-            let labels = [("version", version.to_owned())];
+            let labels = [("version", version)];
             self.version_latency.get_or_create(&labels).observe(latency.ms() / 1_000.0);
         }
     }
@@ -188,9 +209,10 @@ impl Replaced {
         }
         let sides = [(&experiment.control, control), (&experiment.treatment, treatment)];
         for (version, outcome) in sides {
-            self.latency(version.as_str(), outcome);
+            let version = self.shown(version.as_str());
+            self.latency(version.clone(), outcome);
             if let Some(score) = outcome.score() {
-                let labels = [("prompt_version", version.to_string())];
+                let labels = [("prompt_version", version)];
                 self.scores.get_or_create(&labels).observe(f64::from(score.value()));
             }
         }
@@ -240,7 +262,7 @@ impl Replaced {
                 self.rollout_score_mean.get_or_create(&group).set(mean);
             }
             if let Some(mean) = shadow.score_mean() {
-                let labels = [("prompt_version", version.to_string())];
+                let labels = [("prompt_version", self.shown(version.as_str()))];
                 self.score_mean.get_or_create(&labels).set(mean);
             }
             for label in [Label::FalsePositive, Label::Correct] {

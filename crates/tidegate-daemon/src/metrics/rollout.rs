@@ -8,11 +8,10 @@ use tidegate_engine::variant::Variant;
 use super::{Number, One, Two};
 use crate::driver::View;
 
-/// Experiments that have series of their own, in order of their keys.
-const EXPERIMENTS_SHOWN_MAX: usize = 12;
-
 #[derive(Debug, Default)]
 pub(super) struct RolloutGauges {
+    /// Experiments that have series of their own, in order of their keys.
+    shown_max: usize,
     experiments: Number,
     phase: Family<Two, Number>,
     remaining_seconds: Family<One, Number>,
@@ -28,8 +27,8 @@ pub(super) struct RolloutGauges {
 }
 
 impl RolloutGauges {
-    pub(super) fn register(registry: &mut Registry) -> Self {
-        let gauges = Self::default();
+    pub(super) fn register(registry: &mut Registry, shown_max: usize) -> Self {
+        let gauges = Self { shown_max, ..Self::default() };
         let Self { experiments, phase, remaining_seconds, analyses, errors, labels, .. } = &gauges;
         registry.register("tidegate_experiments", "Experiments that are kept", experiments.clone());
         let name = "tidegate_rollout_phase";
@@ -59,9 +58,8 @@ impl RolloutGauges {
 
     pub(super) fn set(&self, view: View<'_>) {
         self.experiments.set(view.rollouts.iter().count() as f64);
-        // A phase or an experiment that is gone leaves no series behind.
-        self.phase.clear();
-        for run in view.rollouts.iter().take(EXPERIMENTS_SHOWN_MAX) {
+        self.clear();
+        for run in view.rollouts.iter().take(self.shown_max) {
             let key = run.key.as_str();
             let one: One = [("experiment", key.to_owned())];
             let two = |name: &'static str, value: &str| -> Two {
@@ -97,6 +95,25 @@ impl RolloutGauges {
                     self.guardrail_verdict.get_or_create(&labels).set(verdict);
                 }
             }
+        }
+    }
+
+    /// Leaves no series of what is gone: a phase, a former run, an experiment that others displaced.
+    fn clear(&self) {
+        self.remaining_seconds.clear();
+        self.open_analyses.clear();
+        self.cameras.clear();
+        for family in [
+            &self.phase,
+            &self.analyses,
+            &self.errors,
+            &self.labels,
+            &self.false_positives,
+            &self.latency_seconds,
+            &self.guardrail_evidence_ln,
+            &self.guardrail_verdict,
+        ] {
+            family.clear();
         }
     }
 }

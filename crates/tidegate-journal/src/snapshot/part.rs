@@ -20,6 +20,8 @@ use super::{RolloutState, State};
 use crate::codes::{Coded, state_codes, state_of_codes};
 use crate::record::{PART_BYTES_MAX, RolloutId, Unreadable, bytes, latency_of_us};
 
+/// The tag of [`Part::End`].
+const END_TAG: u8 = 8;
 /// Cameras, blocks, exposures and buckets in a part: so few that it always fits.
 const CAMERAS_IN_PART: usize = 48;
 const BLOCKS_IN_PART: usize = 256;
@@ -203,6 +205,11 @@ impl Part {
 
     pub(crate) fn read(from: &[u8]) -> Result<Self, Unreadable> {
         Ok(bytes().deserialize(from)?)
+    }
+
+    /// Whether the bytes are those of an end, told by their tag.
+    pub(crate) fn is_end(from: &[u8]) -> bool {
+        from.first() == Some(&END_TAG)
     }
 
     /// Whether this is the end, and the end of so many parts.

@@ -212,6 +212,31 @@ fn repair_of_a_store_that_cannot_be_opened_takes_the_newest_snapshot() {
 }
 
 #[test]
+fn a_repair_that_fails_leaves_the_journal_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    make(&path);
+    let export_file = folder.path().join("journal.jsonl");
+    let (journal, _) = open(&path);
+    export(&journal, &export_file).unwrap();
+    journal.close();
+    fs::remove_file(path.join("mark")).unwrap();
+    let before: Vec<_> =
+        files(&path).into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
+    let absent = repair(&path, Some(&folder.path().join("absent")), verify::in_process);
+    assert!(matches!(absent, Err(RepairError::Disk(_))), "{absent:?}");
+    // Cut in the middle, so that some of it was taken in before.
+    let text = fs::read_to_string(&export_file).unwrap();
+    fs::write(&export_file, &text[..text.len() / 2]).unwrap();
+    let cut = repair(&path, Some(&export_file), verify::in_process);
+    assert!(matches!(cut, Err(RepairError::Import(_))), "{cut:?}");
+    let after: Vec<_> =
+        files(&path).into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
+    assert!(before == after, "the journal was changed");
+    assert!(!verify::in_process(&path).unwrap().is_sound());
+}
+
+#[test]
 fn repair_from_an_export_has_all_that_the_export_has() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");

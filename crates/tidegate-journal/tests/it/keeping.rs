@@ -216,3 +216,26 @@ fn what_waits_when_a_journal_is_closed_is_written_first() {
     assert_eq!(opened.last, 100);
     assert_eq!(RETENTION_DEFAULT, Duration::from_hours(168));
 }
+
+#[test]
+fn a_store_that_is_held_for_a_moment_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    append(&journal, &[tick(0)]);
+    journal.close();
+    // The check of a killed process: it has the store, but not the journal's lock.
+    let db = fs::File::open(folder.path().join("store").join("db")).unwrap();
+    db.lock().unwrap();
+    let opened = std::thread::scope(|scope| {
+        let opening = scope.spawn(|| open(folder.path()).1.last);
+        // Given up only once the other is waiting for it: its own lock is taken first.
+        let lock = fs::File::open(folder.path().join("lock")).unwrap();
+        while lock.try_lock().is_ok() {
+            lock.unlock().unwrap();
+            std::thread::yield_now();
+        }
+        drop(db);
+        opening.join().unwrap()
+    });
+    assert_eq!(opened, 1);
+}

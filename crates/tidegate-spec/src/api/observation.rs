@@ -41,10 +41,18 @@ pub struct Observation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<bool>,
     /// What the control said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "super::object::optional"
+    )]
     pub control: Option<Side>,
     /// What the treatment said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "super::object::optional"
+    )]
     pub treatment: Option<Side>,
     /// `false_positive`, `correct`, `missed_threat` or `severity_wrong`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

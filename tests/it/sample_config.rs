@@ -1,0 +1,61 @@
+//! `deploy/tidegate.toml` has every setting.
+
+use tidegate_daemon::config::{ConfigFile, LogLevel};
+use tidegate_daemon::{MetricNames, config};
+
+fn sample() -> String {
+    std::fs::read_to_string(system_tests::repository("deploy/tidegate.toml")).unwrap()
+}
+
+#[test]
+fn the_sample_as_it_is_changes_nothing() {
+    assert_eq!(ConfigFile::parse(&sample()).unwrap(), ConfigFile::default());
+}
+
+#[test]
+fn the_sample_uncommented_has_every_setting_with_its_default() {
+    let is_setting = |line: &&str| {
+        let key = line.split(" = ").next().unwrap();
+        line.contains(" = ") && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    let sample = sample();
+    let settings = sample.lines().filter_map(|line| line.strip_prefix("# ")).filter(is_setting);
+    let text: String = settings.flat_map(|line| [line, "\n"]).collect();
+    // Without `..`, so that a new setting has to be looked at here.
+    let ConfigFile {
+        data,
+        listen,
+        tls_certificate,
+        tls_key,
+        tokens,
+        allowed_hosts,
+        connections_max,
+        disk_reserve_mb,
+        snapshot_every,
+        retention_hours,
+        metric_names,
+        log_level,
+    } = ConfigFile::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert!(tls_certificate.is_some() && tls_key.is_some() && tokens.is_some());
+    assert_eq!(data, Some(config::DATA_DEFAULT.into()));
+    assert_eq!(listen, Some(config::LISTEN_DEFAULT));
+    assert_eq!(allowed_hosts, Some(Vec::new()));
+    assert_eq!(retention_hours, Some(config::RETENTION_HOURS_DEFAULT));
+    assert_eq!(metric_names, Some(MetricNames::Own));
+    assert_eq!(log_level, Some(LogLevel::Info));
+    let help = crate::command::run(&["serve", "--help"]).out;
+    for (flag, value) in [
+        ("--connections-max", connections_max),
+        ("--disk-reserve-mb", disk_reserve_mb),
+        ("--snapshot-every", snapshot_every),
+    ] {
+        let line = help.lines().find(|line| line.contains(flag)).unwrap();
+        assert!(line.contains(&format!("[default: {}]", value.unwrap())), "{line}");
+    }
+    for range in
+        [config::CONNECTIONS, config::RESERVE_MB, config::SNAPSHOT_EVERY, config::RETENTION_HOURS]
+    {
+        let said = format!("{} to {}.", range.start(), range.end());
+        assert!(sample.contains(&said), "no range {said}");
+    }
+}
