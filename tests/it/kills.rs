@@ -1,7 +1,8 @@
 //! A real daemon under load, killed at random points: nothing acknowledged is lost, nothing is counted twice,
 //! no camera moves, and the rollout decides what an engine decides that was never interrupted.
 //!
-//! `TIDEGATE_KILLS` sets how many kills; `TIDEGATE_SEED` the seed.
+//! `TIDEGATE_KILLS` sets how many kills, `TIDEGATE_SEED` the seed:
+//! `TIDEGATE_KILLS=1000 cargo test -p system-tests --test it kills -- --nocapture`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -3,9 +3,9 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -192,12 +192,19 @@ impl Journal {
     /// # Errors
     /// [`WriteError`] where it may not be.
     pub fn append_and_wait(&self, batch: Batch) -> Result<u64, WriteError> {
-        let (done, wait) = mpsc::sync_channel(1);
+        let told = Arc::new(OnceLock::new());
+        let (tell, waiting) = (told.clone(), thread::current());
         self.append(batch, move |result| {
-            // The waiting thread is there until it was told.
-            let _ = done.send(result);
+            // It is told once.
+            let _ = tell.set(result);
+            waiting.unpark();
         })?;
-        wait.recv().unwrap_or(Err(WriteError::Closed))
+        loop {
+            match told.get() {
+                Some(result) => return result.clone(),
+                None => thread::park(),
+            }
+        }
     }
 
     fn send(&self, job: Job) -> Result<(), WriteError> {

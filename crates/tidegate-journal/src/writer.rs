@@ -4,6 +4,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
+use std::thread;
 
 use crate::batch::Batch;
 use crate::frame::{self, ENTRIES_BYTES_MAX, FRAME_BYTES_MAX, Kind};
@@ -12,6 +13,8 @@ use crate::store::{Store, StoreError, StoreFile};
 
 /// Entries' bytes that are made durable with one sync.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How often others are let run before a group that is smaller than the one before is written.
+const YIELDS_MAX: usize = 64;
 /// Frames removed between two syncs.
 const REMOVED_MAX: usize = 512;
 
@@ -66,11 +69,12 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
+        let mut usual = 0;
         while let Ok(job) = jobs.recv() {
             let mut group = Vec::new();
             let mut bytes = 0;
             let mut next = Some(job);
-            let mut prune = None;
+            let (mut prune, mut yields) = (None, 0);
             while let Some(job) = next.take() {
                 match job {
                     Job::Append { batch, done } => {
@@ -85,7 +89,14 @@ impl Writer {
                 if bytes < GROUP_BYTES_MAX {
                     next = jobs.try_recv().ok();
                 }
+                // Those who were just told are about to come again, and share a sync if let.
+                while next.is_none() && group.len() < usual && yields < YIELDS_MAX {
+                    thread::yield_now();
+                    yields += 1;
+                    next = jobs.try_recv().ok();
+                }
             }
+            usual = group.len();
             self.append(group, bytes);
             if let Some((before, done)) = prune {
                 let pruned = self.guarded(|writer| writer.prune(before));
