@@ -513,7 +513,9 @@ impl Driver {
             }
         });
         if let Err(error) = appended {
+            // The engine knows what the journal does not: what is on disk counts, and is read anew.
             tracing::error!(%error, "nothing more can be written");
+            journal.give_up(&error.to_string());
         }
         self.keep_if_due();
     }

@@ -27,6 +27,8 @@ pub(crate) const SNAPSHOTS: &str = "snapshots";
 
 /// Requests that may wait to be written.
 const QUEUE_MAX: usize = 4_096;
+/// Of these, what is left for those who need not ask whether there is room.
+const QUEUE_SPARE: usize = 256;
 /// And their bytes.
 const QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// How often, and how long, a lock is tried: a process that was just killed may still hold it.
@@ -179,9 +181,11 @@ impl Journal {
             return Err(WriteError::Failed(why.to_owned()));
         }
         let bytes = batch.payload.len();
+        self.health.waiting.fetch_add(1, Ordering::Relaxed);
         self.health.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
         let queued = self.send(Job::Append { batch, done: Box::new(done) });
         if queued.is_err() {
+            self.health.waiting.fetch_sub(1, Ordering::Relaxed);
             self.health.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
         queued
@@ -232,7 +236,15 @@ impl Journal {
 
     /// Whether the queue has room: what is appended next by the only thread that appends is not refused.
     pub fn has_room(&self) -> bool {
-        self.health.waiting_bytes.load(Ordering::Relaxed) < QUEUE_BYTES_MAX
+        self.health.waiting.load(Ordering::Relaxed) < QUEUE_MAX - QUEUE_SPARE
+            && self.health.waiting_bytes.load(Ordering::Relaxed) < QUEUE_BYTES_MAX
+    }
+
+    /// Takes nothing more, as after a failure: what its owner knows is no longer what was appended, and is to
+    /// be read anew from the disk.
+    pub fn give_up(&self, why: &str) {
+        // A failure that came before says more.
+        let _ = self.health.failure.set(why.to_owned());
     }
 
     /// Why nothing can be written any more, if so.

@@ -52,7 +52,8 @@ pub(crate) enum Job {
 pub(crate) struct Health {
     /// Set once, when writing failed.
     pub(crate) failure: OnceLock<String>,
-    /// Bytes of entries that wait.
+    /// Batches that wait, and their bytes.
+    pub(crate) waiting: AtomicUsize,
     pub(crate) waiting_bytes: AtomicUsize,
 }
 
@@ -107,6 +108,7 @@ impl Writer {
 
     fn append(&mut self, group: Vec<(Batch, Done)>, bytes: usize) {
         let written = self.guarded(|writer| writer.write(group.iter().map(|(batch, _)| batch)));
+        self.health.waiting.fetch_sub(group.len(), Ordering::Relaxed);
         self.health.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
         match written {
             Ok(lasts) => {

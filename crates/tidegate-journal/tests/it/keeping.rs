@@ -239,3 +239,31 @@ fn a_store_that_is_held_for_a_moment_is_waited_for() {
     });
     assert_eq!(opened, 1);
 }
+
+#[test]
+fn a_queue_has_room_until_it_is_nearly_full_and_again_once_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    // The writer stands still while it tells the first.
+    let (go_on, held) = mpsc::channel::<()>();
+    journal.append(Batch::default(), move |_| held.recv().unwrap()).unwrap();
+    let mut queued = 0;
+    while journal.has_room() {
+        let mut batch = Batch::default();
+        batch.push(&[tick(queued)]).unwrap();
+        journal.append(batch, |result| assert!(result.is_ok())).unwrap();
+        queued += 1;
+    }
+    assert!((3_000..4_096).contains(&queued), "{queued}");
+    // There is still room for those who do not ask.
+    journal.append(Batch::default(), |_| ()).unwrap();
+    go_on.send(()).unwrap();
+    let last = journal.append_and_wait(Batch::default()).unwrap();
+    assert_eq!(last, u64::try_from(queued).unwrap());
+    assert!(journal.has_room());
+    journal.give_up("its owner lost track");
+    assert_eq!(journal.failure(), Some("its owner lost track"));
+    assert!(journal.append_and_wait(Batch::default()).is_err());
+    journal.close();
+    assert_eq!(open(folder.path()).1.last, last);
+}
