@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tidegate_engine::time;
 use tidegate_spec::{ParseError, document};
 
 use crate::metrics::MetricNames;
@@ -87,8 +88,8 @@ pub struct Config {
 pub struct Export {
     /// The file; it is replaced whole or not at all.
     pub file: PathBuf,
-    /// How often.
-    pub every: Duration,
+    /// How often, by the time that the rollouts go by.
+    pub every: time::Duration,
 }
 
 /// The files of a certificate.

@@ -12,7 +12,7 @@ use tidegate_engine::event::{Action, Actor, Command as Verb, Event, Note, Reject
 use tidegate_engine::experiment::Definition;
 use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_engine::phase::Phase;
-use tidegate_engine::time::{self as engine_time, Timestamp};
+use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 use tidegate_journal::{Batch, Entry, Journal, WriteError};
 use tidegate_spec::ExperimentFile;
@@ -557,8 +557,7 @@ impl Driver {
         let due = self.export_due.is_some_and(|due| due <= self.shared.now());
         let (Some(Export { file, every }), true) = (&self.settings.export, due) else { return };
         let Some(journal) = self.journal.clone().filter(|_| !self.is_keeping()) else { return };
-        let every = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
-        self.export_due = Some(self.shared.now().plus(engine_time::Duration::from_ms(every)));
+        self.export_due = Some(self.shared.now().plus(*every));
         let file = file.clone();
         self.keep("export", move || {
             // The frames that the last snapshot let go are gone once this was waited for.
@@ -634,9 +633,8 @@ impl Driver {
                 self.stand(Standing::Ready);
                 let export = self.settings.export.as_ref();
                 self.export_due = export.map(|export| {
-                    let every = u64::try_from(export.every.as_millis()).unwrap_or(u64::MAX);
-                    let wait = if export.file.exists() { every } else { 0 };
-                    self.shared.now().plus(engine_time::Duration::from_ms(wait))
+                    let now = self.shared.now();
+                    if export.file.exists() { now.plus(export.every) } else { now }
                 });
             }
             Err(NotRecovered::Damaged(why)) => {

@@ -18,6 +18,7 @@ pub use judgement::{Counts, Judgement, SplitCheck, finding};
 pub use object::Object;
 pub use observation::{
     Answer, AnswerStatus, Answers, InvalidField, OBSERVATIONS_MAX, Observation, Reported, Side,
+    quoted,
 };
 pub use problem::{FieldFault, Problem};
 pub use status::{ByVariantMetrics, Labels, Next, Pairs, Status, Step, VariantMetrics, Warning};

@@ -47,8 +47,8 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Failure
             report.run(&ended)?;
         }
     }
-    counts.first_at = span.map(|(first, _)| time::shown(first));
-    counts.last_at = span.map(|(_, last)| time::shown(last));
+    counts.first_at = span.map(|(first, _)| tidegate_spec::api::shown(first));
+    counts.last_at = span.map(|(_, last)| tidegate_spec::api::shown(last));
     let last = replay.finish();
     report.end(last.as_ref(), &counts)?;
     if counts.used == 0 {

@@ -100,7 +100,7 @@ fn config(args: ServeArgs, file: ConfigFile) -> Result<Config, Failure> {
     let export_hours = args.export_hours.or(file.export_hours);
     let export_hours = export_hours.unwrap_or(config::EXPORT_HOURS_DEFAULT);
     let export = args.export_file.or(file.export_file);
-    let every = Duration::from_hours(export_hours);
+    let every = tidegate_engine::time::Duration::from_ms(export_hours * 3_600_000);
     Ok(Config {
         data: args.data.or(file.data).unwrap_or_else(|| DATA_DEFAULT.into()),
         listen: args.listen.or(file.listen).unwrap_or(LISTEN_DEFAULT),

@@ -10,8 +10,8 @@ use tidegate_engine::event::{Action, Actor, Command as Verb, Note};
 use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_engine::variant::Variant;
 use tidegate_spec::api::{
-    ActionRequest, CheckReport, Done, ExperimentDetail, Experiments, FieldFault, OverrideRequest,
-    Status,
+    self, ActionRequest, CheckReport, Done, ExperimentDetail, Experiments, FieldFault,
+    OverrideRequest, Status,
 };
 use tidegate_spec::{ExperimentFile, document};
 
@@ -142,9 +142,8 @@ fn action(request: &ActionRequest) -> Result<Action, Problem> {
     let command = Verb::ALL.into_iter().find(|command| command.as_str() == request.action);
     if command.is_none() {
         let allowed = Verb::ALL.map(Verb::as_str).join(" | ");
-        let shown: String =
-            request.action.chars().take(40).flat_map(char::escape_default).collect();
-        fault("/action", format!("`{shown}` is not allowed, allowed: {allowed}"));
+        let shown = api::quoted(&request.action);
+        fault("/action", format!("{shown} is not allowed, allowed: {allowed}"));
     }
     let actor = Actor::new(&request.actor).map_err(|error| fault("/actor", error.to_string()));
     let note = Note::new(&request.reason).map_err(|error| fault("/reason", error.to_string()));

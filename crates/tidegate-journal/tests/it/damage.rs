@@ -8,7 +8,7 @@ use tidegate_journal::{
     Journal, OpenError, RETENTION_DEFAULT, RepairError, Verdict, export, repair, verify,
 };
 
-use crate::world::{append, at, events, live, open, recall, state};
+use crate::world::{append, at, events, live, open, recall, state, tick};
 
 /// A journal with a snapshot in the middle; gives its last entry.
 fn make(folder: &Path) -> u64 {
@@ -17,15 +17,7 @@ fn make(folder: &Path) -> u64 {
     let middle = journal.append_and_wait(tidegate_journal::Batch::default()).unwrap();
     journal.keep(&state(&rollout, middle, at(0)), RETENTION_DEFAULT).unwrap();
     for n in 0..30 {
-        let tick = tidegate_engine::event::Event::Tick;
-        append(
-            &journal,
-            &[tidegate_journal::Entry::Event {
-                rollout: crate::world::ID,
-                at: at(20_000_000 + n),
-                event: tick,
-            }],
-        );
+        append(&journal, &[tick(20_000_000 + n)]);
     }
     let last = journal.append_and_wait(tidegate_journal::Batch::default()).unwrap();
     journal.close();
@@ -134,14 +126,7 @@ fn a_lost_tail_is_damage_and_a_lost_mark_too() {
     let earlier = folder.path().join("earlier");
     copy(&sound, &earlier);
     let (journal, _) = open(&sound);
-    append(
-        &journal,
-        &[tidegate_journal::Entry::Event {
-            rollout: crate::world::ID,
-            at: at(30_000_000),
-            event: tidegate_engine::event::Event::Tick,
-        }],
-    );
+    append(&journal, &[tick(30_000_000)]);
     journal.close();
     fs::copy(sound.join("mark"), earlier.join("mark")).unwrap();
     let report = verify::in_process(&earlier).unwrap();
@@ -167,14 +152,7 @@ fn repair_goes_on_from_what_is_whole_and_deletes_nothing() {
     copy(&path, &before);
     let (journal, opened) = open(&path);
     let rollout = recall(&journal, &opened);
-    append(
-        &journal,
-        &[tidegate_journal::Entry::Event {
-            rollout: crate::world::ID,
-            at: at(30_000_000),
-            event: tidegate_engine::event::Event::Tick,
-        }],
-    );
+    append(&journal, &[tick(30_000_000)]);
     journal.close();
     fs::copy(path.join("mark"), before.join("mark")).unwrap();
 

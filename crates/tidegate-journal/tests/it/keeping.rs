@@ -5,18 +5,13 @@ use std::io::BufReader;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use tidegate_engine::event::Event;
 use tidegate_journal::{
     Batch, Entry, Journal, OpenError, RETENTION_DEFAULT, WriteError, export, import, verify,
 };
 
-use crate::world::{ID, append, at, events, live, open, recall, state};
+use crate::world::{ID, append, at, events, live, open, recall, state, tick};
 
 const DAY_MS: i64 = 24 * 3_600_000;
-
-fn tick(ms: i64) -> Entry {
-    Entry::Event { rollout: ID, at: at(ms), event: Event::Tick }
-}
 
 #[test]
 fn a_rollout_is_the_same_after_it_was_read_back() {

@@ -23,6 +23,11 @@ pub(crate) fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(1_767_225_600_000 + ms).unwrap()
 }
 
+/// A tick as it is kept.
+pub(crate) fn tick(ms: i64) -> Entry {
+    Entry::Event { rollout: ID, at: at(ms), event: Event::Tick }
+}
+
 fn definition() -> Definition {
     let mut experiment =
         Experiment::new("night".parse().unwrap(), "v1".parse().unwrap(), "v2".parse().unwrap());

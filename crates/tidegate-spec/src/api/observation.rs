@@ -250,8 +250,8 @@ fn id<T: std::str::FromStr<Err = InvalidId>>(field: &str, text: &str) -> Result<
     text.parse().map_err(|invalid: InvalidId| InvalidField::new(field, format!("is no {invalid}")))
 }
 
-/// The beginning of a text, escaped.
-fn quoted(text: &str) -> String {
+/// The beginning of a text that a client sent, escaped, for messages.
+pub fn quoted(text: &str) -> String {
     let shown: String = text.chars().take(40).flat_map(char::escape_default).collect();
     format!("`{shown}`")
 }

@@ -19,7 +19,6 @@ use tidegate_spec::api::{self, Judgement, SplitCheck};
 
 use super::counts::Counts;
 use super::run::Run;
-use super::time;
 use crate::args::{Format, ReplayArgs};
 use crate::failure::Failure;
 use crate::judgements;
@@ -284,7 +283,7 @@ impl<'a, W: Write> Report<'a, W> {
         writeln!(
             self.out,
             "{:<24}  {:<11}  {:>8}  {control:>19}  {treatment:>19}  {}",
-            time::shown(run.started_at),
+            api::shown(run.started_at),
             run.ending().as_str(),
             hours.map_or("-".to_owned(), |hours| format!("{hours:.2}")),
             reason(run),
@@ -301,7 +300,7 @@ impl<'a, W: Write> Report<'a, W> {
         writeln!(self.out)?;
         for decision in &run.decisions {
             let after = decision.at.since(run.started_at).hours();
-            let (at, to) = (time::shown(decision.at), decision.to);
+            let (at, to) = (api::shown(decision.at), decision.to);
             writeln!(self.out, "{at}  after {after:.2} h: {to}: {}", decision.cause)?;
         }
         self.looks(run)?;
@@ -342,7 +341,7 @@ impl<'a, W: Write> Report<'a, W> {
     fn looks(&mut self, run: &Run) -> Result<(), Failure> {
         for (at, check) in &run.looks {
             let after = at.since(run.started_at).hours();
-            writeln!(self.out, "{}  after {after:.2} h: look", time::shown(*at))?;
+            writeln!(self.out, "{}  after {after:.2} h: look", api::shown(*at))?;
             judgements::sentences(check, self.out)?;
         }
         Ok(())
@@ -458,12 +457,12 @@ impl<'a, W: Write> Report<'a, W> {
         let deciding = run.deciding();
         let evidence = deciding.map_or_else(|| run.rollout.evidence(), |d| d.evidence.clone());
         let steps = run.decisions.iter().map(|decision| StepLine {
-            at: time::shown(decision.at),
+            at: api::shown(decision.at),
             to: decision.to.to_string(),
             reason: decision.cause.to_string(),
         });
         let looks = run.looks.iter().map(|(at, check)| LookLine {
-            at: time::shown(*at),
+            at: api::shown(*at),
             hours: at.since(run.started_at).hours(),
             finding: api::finding(check),
             judgements: Judgement::all(check),
@@ -475,10 +474,10 @@ impl<'a, W: Write> Report<'a, W> {
         });
         RunLine {
             counts,
-            started_at: time::shown(run.started_at),
-            ends_at: run.ends_at.map(time::shown),
+            started_at: api::shown(run.started_at),
+            ends_at: run.ends_at.map(api::shown),
             outcome: run.ending().as_str(),
-            decided_at: deciding.map(|decision| time::shown(decision.at)),
+            decided_at: deciding.map(|decision| api::shown(decision.at)),
             hours_to_decision: deciding.map(|d| d.at.since(run.started_at).hours()),
             cause: deciding.map(|decision| decision.cause.code()),
             guardrail: deciding.and_then(|decision| match &decision.cause {

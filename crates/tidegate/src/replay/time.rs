@@ -55,14 +55,10 @@ pub(crate) fn parse_length(text: &str) -> Result<Duration, String> {
     u64::try_from(length.as_millis()).map(Duration::from_ms).map_err(|_| "is negative".to_owned())
 }
 
-/// Writes a time as ISO 8601 in UTC.
-pub(crate) fn shown(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.ms())
-        .map_or_else(|_| format!("{} ms", at.ms()), |moment| moment.to_string())
-}
-
 #[cfg(test)]
 mod tests {
+    use tidegate_spec::api::shown;
+
     use super::*;
 
     #[test]
