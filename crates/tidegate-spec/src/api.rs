@@ -8,14 +8,16 @@ mod judgement;
 mod object;
 mod observation;
 mod problem;
+mod prompt;
 mod status;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::time::Timestamp;
 
-pub use history::{Evidence, History, HistoryItem};
+pub use history::{Evidence, History, HistoryItem, VersionsInPlay};
 pub use judgement::{Counts, Judgement, SplitCheck, finding};
 pub use object::Object;
 pub use observation::{
@@ -23,6 +25,11 @@ pub use observation::{
     quoted,
 };
 pub use problem::{FieldFault, Problem};
+pub use prompt::{
+    LabelHistory, LabelInfo, LabelMove, LabelRequest, PromptConflict, PromptDetail, PromptDiff,
+    PromptDocument, PromptDocumentLabel, PromptDocumentVersion, PromptImport, PromptImported,
+    PromptRequest, PromptSummary, Prompts, VersionDetail, VersionRequest, VersionSummary, Versions,
+};
 pub use status::{ByVariantMetrics, Labels, Next, Pairs, Status, Step, VariantMetrics, Warning};
 
 /// Writes a time as ISO 8601 in UTC, with milliseconds where there are any.
@@ -57,6 +64,9 @@ pub struct OverrideRequest {
 pub struct AssignmentsRequest {
     /// 1 to 1,000 camera ids.
     pub camera_ids: Vec<String>,
+    /// Whether the answer has the texts of the versions too.
+    #[serde(default)]
+    pub text: bool,
 }
 
 /// Which prompt version a camera gets, and why. The daemon writes it without copying a text.
@@ -70,6 +80,10 @@ pub struct Assignment<'a> {
     pub variant: Cow<'static, str>,
     /// The key of the prompt version; nothing where the experiment is unknown.
     pub prompt_version: Option<Cow<'a, str>>,
+    /// The prompt, where the experiment names one that is kept here.
+    pub prompt: Option<Cow<'a, str>>,
+    /// The digest of the version's text, where it is kept here.
+    pub digest: Option<Cow<'a, str>>,
     /// Why, such as `split`, `shadow` or `rolled_back`.
     pub reason: Cow<'static, str>,
     /// The phase of the rollout; nothing where the experiment is unknown.
@@ -78,6 +92,24 @@ pub struct Assignment<'a> {
     pub run: u32,
     /// Share of analyses that should run the treatment too, for comparison only.
     pub shadow_sample: f64,
+    /// The version's text, where it was asked for and is kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_text: Option<Cow<'a, str>>,
+    /// The version to run beside it for comparison, in shadow, where it is kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<ShadowVersion<'a>>,
+}
+
+/// The version that runs in shadow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowVersion<'a> {
+    /// Its key.
+    pub prompt_version: Cow<'a, str>,
+    /// The digest of its text.
+    pub digest: Cow<'a, str>,
+    /// Its text, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_text: Option<Cow<'a, str>>,
 }
 
 /// Many assignments, in the order they were asked for.
@@ -85,6 +117,9 @@ pub struct Assignment<'a> {
 pub struct Assignments<'a> {
     /// One a camera.
     pub assignments: Vec<Assignment<'a>>,
+    /// The text of each version in them by its digest, where they were asked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub texts: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
 }
 
 /// One experiment in a list.
@@ -104,6 +139,9 @@ pub struct ExperimentSummary {
     pub condition: String,
     /// When it left its draft.
     pub started_at: Option<String>,
+    /// The versions it is about, where it names a prompt that is kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<VersionsInPlay>,
 }
 
 /// `GET /v1/experiments`.
