@@ -1,6 +1,8 @@
 //! Prompts in the real daemon: versions, labels, what a rollout does to them, and that nothing of it is lost.
 
+mod command;
 mod documents;
+mod guide;
 mod refused;
 mod rollouts;
 
