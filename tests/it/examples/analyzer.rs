@@ -217,39 +217,94 @@ fn print(name: &str, sorted: &[Duration]) {
 #[test]
 fn a_treatment_that_hangs_in_shadow_keeps_nobody_waiting() {
     let (daemon, _folder) = daemon(1_000, "");
-    let budget = ["--shadow-limit-s", "0.05", "--shadow-in-flight-max", "40"];
+    // Whoever waited for the treatment, or for room in its queue, would wait for an hour.
+    let budget =
+        ["--shadow-limit-s", "3600", "--shadow-workers", "4", "--shadow-waiting-max", "64"];
     let Some(analyzer) = Analyzer::start(daemon.address(), &budget) else { return };
     let count = 400;
     let well = latencies(&analyzer, "well", count);
     let before = analyzer.drain();
-    let compared = before["reports"]["accepted"].as_u64().unwrap();
-    assert_eq!(compared, count as u64, "each event is reported once: {before}");
-    let failed_before = status(&daemon)["pairs"]["treatment_failed"].as_u64().unwrap();
+    assert_eq!(
+        number(&before, "/reports/accepted"),
+        count as u64,
+        "each is reported once: {before}"
+    );
 
     analyzer.behave("v2_calibrated", &json!({"hangs": true}));
     let hanging = latencies(&analyzer, "hanging", count);
-    // Every answer is here, and since then only controls have ended: no treatment that began has.
+    // Every answer is here, and only controls have ended: all treatments that began still hang.
     let stats = analyzer.stats();
-    let (began, ended) = (number(&stats, "/model/began"), number(&stats, "/model/ended"));
-    assert_eq!(ended, number(&before, "/model/ended") + count as u64, "{stats}");
-    assert!(began > ended, "{stats}");
+    assert_eq!(number(&stats, "/answered"), 2 * count as u64);
+    let since = |pointer: &str| number(&stats, pointer) - number(&before, pointer);
+    assert_eq!(since("/model/ended"), count as u64, "{stats}");
+    assert_eq!(since("/model/began"), count as u64 + 4, "{stats}");
+    assert_eq!(number(&stats, "/shadow/in_flight"), 4, "{stats}");
+    assert_eq!(number(&stats, "/shadow/waiting"), 64, "{stats}");
+    assert_eq!(since("/shadow/dropped"), count as u64 - 4 - 64, "{stats}");
     print("caller, treatment well   ", &well);
     print("caller, treatment hanging", &hanging);
 
-    // What the budget had room for is the treatment's failure, all else is dropped, and counted.
+    // Let go, it answers late, which is no failure.
+    analyzer.behave("v2_calibrated", &json!({}));
     let stats = analyzer.drain();
-    let hung = number(&stats, "/shadow/in_flight");
-    let dropped = number(&stats, "/shadow/dropped") - number(&before, "/shadow/dropped");
-    assert!(hung > 0 && hung <= 40, "{stats}");
-    assert_eq!(hung + dropped, count as u64, "{stats}");
     assert_eq!(number(&stats, "/reports/accepted"), 2 * count as u64, "{stats}");
-    let now = status(&daemon);
-    assert_eq!(number(&now, "/pairs/treatment_failed") - failed_before, hung, "{now}");
-    // So few samples keep the gate shut; with more, so many failures would roll back.
+    let pairs = status(&daemon)["pairs"].clone();
+    let compared = 2 * count as u64 - number(&stats, "/shadow/dropped");
+    let counted = (number(&pairs, "/comparisons"), number(&pairs, "/treatment_failed"));
+    assert_eq!(counted, (compared, 0));
+}
+
+#[test]
+fn a_treatment_that_hangs_in_shadow_fails_as_far_as_the_budget_goes_and_the_rest_is_dropped() {
+    let (daemon, _folder) = daemon(1_000, "");
+    let budget = ["--shadow-limit-s", "0.05", "--shadow-in-flight-max", "40"];
+    let Some(analyzer) = Analyzer::start(daemon.address(), &budget) else { return };
+    analyzer.behave("v2_calibrated", &json!({"hangs": true}));
+    let mut count = 0;
+    // Once so many hang, nothing more is begun; then whatever comes is dropped.
+    while number(&analyzer.stats(), "/shadow/in_flight") < 40 {
+        analyzer.detect(&format!("hanging-{count}"), count % CAMERAS, "a cat");
+        count += 1;
+        assert!(count < 100_000);
+    }
+    let before = number(&analyzer.drain(), "/shadow/dropped");
+    for more in 0..20 {
+        analyzer.detect(&format!("more-{more}"), more % CAMERAS, "a cat");
+    }
+    let stats = analyzer.drain();
+    assert_eq!(number(&stats, "/shadow/in_flight"), 40, "{stats}");
+    assert_eq!(number(&stats, "/shadow/dropped"), before + 20, "{stats}");
+    assert_eq!(number(&stats, "/shadow/dropped") + 40, count as u64 + 20, "{stats}");
+    // Each is reported once: with the treatment's failure, or as the control's answer alone.
+    assert_eq!(number(&stats, "/reports/accepted"), count as u64 + 20, "{stats}");
+    let pairs = status(&daemon)["pairs"].clone();
+    let counted = (number(&pairs, "/comparisons"), number(&pairs, "/treatment_failed"));
+    assert_eq!(counted, (40, 40));
+    // The gate stays shut.
     daemon.set_time(BEGIN_MS + 30 * HOUR_MS);
-    let later = status(&daemon);
-    assert_eq!((&later["phase"], &later["serving"]), (&json!("shadow"), &json!("shadow")));
-    assert_eq!(analyzer.detect("later", 1, "a cat")["prompt_version"], "v1_original");
+    assert_eq!(status(&daemon)["phase"], "shadow");
+    assert_eq!(analyzer.detect("later", 1, "a cat")["reason"], "shadow");
+}
+
+#[test]
+fn no_more_is_compared_than_the_budget_and_the_experiment_say() {
+    for (budget, sample) in [("0.25", "1.0"), ("1.0", "0.25")] {
+        let (daemon, _folder) = daemon(50, &format!("[shadow]\nsample = {sample}\n"));
+        let share = ["--shadow-share-max", budget];
+        let Some(analyzer) = Analyzer::start(daemon.address(), &share) else { return };
+        for event in 0..200 {
+            analyzer.detect(&format!("event-{event}"), event % CAMERAS, "a cat");
+            // Nothing may find the queue full.
+            if event % 50 == 49 {
+                analyzer.drain();
+            }
+        }
+        let stats = analyzer.drain();
+        let comparisons = number(&status(&daemon), "/pairs/comparisons");
+        // A quarter of 200, give or take four standard errors.
+        assert!((26..=74).contains(&comparisons), "{comparisons}");
+        assert_eq!(number(&stats, "/reports/accepted"), 200, "{stats}");
+    }
 }
 
 fn number(value: &Value, pointer: &str) -> u64 {
@@ -259,7 +314,7 @@ fn number(value: &Value, pointer: &str) -> u64 {
 #[test]
 fn a_treatment_that_hangs_in_the_test_is_rolled_back_and_every_caller_answered() {
     let (daemon, _folder) = daemon(50, "[shadow]\nduration_hours = 0\n");
-    let limit = ["--answer-limit-s", "0.5"];
+    let limit = ["--answer-limit-s", "1"];
     let Some(analyzer) = Analyzer::start(daemon.address(), &limit) else { return };
     analyzer.behave("v2_calibrated", &json!({"hangs": true}));
     let mut rounds = 0;
