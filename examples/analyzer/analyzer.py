@@ -128,6 +128,10 @@ class Analyzer:
         except Exception as error:  # whatever the client of a model may raise
             print(f"{version}: {error!r}", flush=True)
             return {"error": True}
+        if not isinstance(answer.risk_score, int) or not 0 <= answer.risk_score <= 100:
+            # An answer that nobody can use is a failure of its prompt; Tidegate would not take such a score.
+            print(f"{version}: {answer.risk_score!r} is no score", flush=True)
+            return {"error": True}
         measured_ms = (time.perf_counter() - began) * 1000
         latency_ms = measured_ms if answer.latency_ms is None else answer.latency_ms
         return {"latency_ms": round(latency_ms, 3), "score": answer.risk_score}

@@ -24,6 +24,7 @@ class Behaviour:
     sleep_ms: float = 0.0  # what it really takes
     failure_share: float = 0.0
     false_alarm_share: float = 0.3  # of images without a threat
+    garbles: bool = False  # gives scores that are none
     hangs: bool = False  # never answers, until it is told not to
 
     @classmethod
@@ -57,6 +58,8 @@ class SampleModel:
             self.ended += 1
         if chance(version, event_id, "failure") < behaviour.failure_share:
             raise RuntimeError("the sample model fails")
+        if behaviour.garbles:
+            return Answer(101)
         threat = any(word in image.lower() for word in ("person", "vehicle"))
         alarm = threat or chance(version, event_id, "alarm") < behaviour.false_alarm_share
         spread = chance(version, event_id, "spread")

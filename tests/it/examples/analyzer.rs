@@ -287,6 +287,19 @@ fn a_treatment_that_hangs_in_shadow_fails_as_far_as_the_budget_goes_and_the_rest
 }
 
 #[test]
+fn an_answer_that_is_no_score_is_the_treatments_failure() {
+    let (daemon, _folder) = daemon(50, "");
+    let Some(analyzer) = Analyzer::start(daemon.address(), &[]) else { return };
+    analyzer.behave("v2_calibrated", &json!({"garbles": true}));
+    for event in 0..8 {
+        analyzer.detect(&format!("event-{event}"), event, "a cat");
+    }
+    let stats = analyzer.drain();
+    assert_eq!(number(&stats, "/reports/accepted"), 8, "{stats}");
+    assert_eq!(number(&status(&daemon), "/pairs/treatment_failed"), 8);
+}
+
+#[test]
 fn no_more_is_compared_than_the_budget_and_the_experiment_say() {
     for (budget, sample) in [("0.25", "1.0"), ("1.0", "0.25")] {
         let (daemon, _folder) = daemon(50, &format!("[shadow]\nsample = {sample}\n"));
