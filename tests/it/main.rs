@@ -5,10 +5,12 @@
 mod actions;
 mod api;
 mod assign;
+mod book;
 mod client;
 mod command;
 mod demo;
 mod dockerfile;
+mod examples;
 mod experiment;
 mod faults;
 mod frozen;

@@ -35,7 +35,8 @@ pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Health>)
 
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let shared = app.0.shared.clone();
-    let text = app.read(move |view| shared.metrics.text(view)).await?;
+    let standing = shared.standing.borrow().clone();
+    let text = app.read(move |view| shared.metrics.text(&standing, view)).await?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response())
 }
