@@ -9,6 +9,7 @@ mod client;
 mod command;
 mod demo;
 mod dockerfile;
+mod evaluate;
 mod experiment;
 mod faults;
 mod frozen;

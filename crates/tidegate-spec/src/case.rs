@@ -9,6 +9,8 @@ use std::ops::RangeInclusive;
 use tidegate_engine::id::{AnalysisId, PromptKey};
 use tidegate_engine::limits::{LATENCY_MS_MAX, RISK_SCORE_MAX};
 
+use toml::Table;
+
 use self::object::Strict;
 use crate::document::{self, ParseError};
 use crate::fields::Fields;
@@ -180,7 +182,7 @@ fn read_answers(fields: &mut Fields<'_>) -> Option<BTreeMap<PromptKey, Answer>> 
     let count = match fields.value("answers") {
         None => 0,
         // Anything but an object is a fault that is told below.
-        Some(answers) => answers.as_table().map_or(1, |table| table.len()),
+        Some(answers) => answers.as_table().map_or(1, Table::len),
     };
     let answers = fields.named_tables("answers", read_answer).unwrap_or_default();
     if !(1..=ANSWERS_MAX).contains(&count) {

@@ -8,8 +8,8 @@ use crate::range::{OutOfRange, within};
 
 /// More trials than this are refused: every formula keeps its digits up to here.
 pub const TRIALS_MAX: u64 = 1_000_000_000;
-/// No more bisections than this; about 60 leave nothing between two doubles.
-const MOST_STEPS: u32 = 200;
+/// Bisections of a range of 2 at most: they leave 1e-18 of it.
+const STEPS: u32 = 61;
 
 /// Trials by what came of them on either side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,11 +85,8 @@ impl PairedShare {
             if self.score(beyond, trials) <= z {
                 return beyond;
             }
-            for _ in 0..MOST_STEPS {
+            for _ in 0..STEPS {
                 let next = f64::midpoint(within_it, beyond);
-                if next == within_it || next == beyond {
-                    break;
-                }
                 if self.score(next, trials) <= z {
                     within_it = next;
                 } else {
