@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::command::{Ran, run, tidegate};
+use crate::command::{Ran, run, run_with_input, tidegate};
 
 mod guide;
 mod hostile;
@@ -286,6 +286,12 @@ fn a_folder_of_cases_is_the_same_as_their_lines() {
     let difference =
         |answer| metric(answer, "response_latency_ms")["change"]["difference"].as_f64().unwrap();
     assert!((difference(&lines) - difference(&files)).abs() < 1e-12);
+    let piped = run_with_input(
+        &["evaluate", "-", "--preset", "cot_vs_current", "--format", "json"],
+        text.as_bytes(),
+    );
+    let piped: Value = serde_json::from_str(&piped.out).unwrap();
+    assert_eq!(piped["metrics"], lines["metrics"]);
     let again = evaluated(folder.path(), &preset);
     assert_eq!(files, again);
 }
@@ -315,6 +321,10 @@ fn an_experiment_brings_prompts_data_set_and_metrics() {
         (&json!("data/synthetic"), &json!("rubric_enhanced"))
     );
     assert_eq!(answer["metrics"].as_array().unwrap().len(), 2);
+    let ran: Ran =
+        tidegate().args(["evaluate", "--preset", "rubric_vs_current"]).output().unwrap().into();
+    let told = "data/synthetic, which the experiment names as its data set, is not there";
+    assert!(ran.code == 2 && ran.err.contains(told), "{}", ran.err);
     // The presets name the folder that the replaced system had; a flag goes before the experiment.
     let ran = here(&[
         "--preset",

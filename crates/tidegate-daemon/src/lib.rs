@@ -39,7 +39,7 @@ pub use recovery::Verifier;
 
 use config::{TimeSource, Unsafe};
 use driver::{Command, Driver, Settings, Shared, Standing};
-use http::{App, Listening, Parts};
+use http::{App, Front, Listening, Parts};
 use metrics::Metrics;
 use published::Published;
 use recovery::Recovery;
@@ -163,7 +163,7 @@ pub async fn run(
     let listening = Listening {
         listener,
         tls,
-        router: http::router(app),
+        front: Front::new(app),
         connections_max: config.connections_max,
         shared,
     };

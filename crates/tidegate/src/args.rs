@@ -258,8 +258,8 @@ pub(crate) struct SimulateArgs {
 /// Exit code 0: evaluated, whatever came of it; 1: with --fail-on, what it names; 2: the data set or an argument is not valid.
 #[derive(Debug, Args)]
 pub(crate) struct EvaluateArgs {
-    /// A file with one case a line (JSON lines), or a folder of *.json files with one case each; left out: that of the
-    /// experiment
+    /// A file with one case a line (JSON lines), or a folder of *.json files with one case each; `-` is standard
+    /// input; left out: that of the experiment
     #[arg(value_name = "DATASET")]
     pub(crate) dataset: Option<PathBuf>,
     /// The prompt version in use, as the data set names its answers; left out: the experiment's

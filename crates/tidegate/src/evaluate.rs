@@ -32,6 +32,12 @@ pub(crate) fn run(args: &EvaluateArgs, out: &mut impl Write) -> Result<(), Failu
         fs::create_dir_all(folder)
             .map_err(|source| Failure::Report { path: folder.clone(), source })?;
     }
+    if args.dataset.is_none() && !path.exists() {
+        let text = format!(
+            "{dataset}, which the experiment names as its data set, is not there; a DATASET goes before it"
+        );
+        return Err(Failure::BadInput(text));
+    }
     let cases = dataset::read(&path)?;
     let evaluation = Evaluation::new(&cases, &settings)
         .map_err(|error| Failure::BadInput(format!("{}: {error}", path.display())))?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use tidegate_spec::{Case, ParseError};
@@ -23,10 +23,14 @@ const DEPTH_MAX: usize = 8;
 /// Reads every case, or says what is wrong with the first twenty that are not valid.
 pub(crate) fn read(path: &Path) -> Result<Vec<Case>, Failure> {
     let mut reading = Reading::default();
-    if path.is_dir() {
+    let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
+    if path == Path::new("-") {
+        read_lines(io::stdin().lock(), &mut reading).map_err(unreadable)?;
+    } else if path.is_dir() {
         read_folder(path, &mut reading)?;
     } else {
-        read_lines(path, &mut reading)?;
+        let file = File::open(path).map_err(unreadable)?;
+        read_lines(BufReader::new(file), &mut reading).map_err(unreadable)?;
     }
     reading.finish(path)
 }
@@ -115,12 +119,10 @@ fn told(error: &ParseError, text: &str) -> String {
     format!("not valid JSON: {problem} at column {}", json.column())
 }
 
-fn read_lines(path: &Path, reading: &mut Reading) -> Result<(), Failure> {
-    let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
-    let mut reader = BufReader::new(File::open(path).map_err(unreadable)?);
+fn read_lines(mut reader: impl BufRead, reading: &mut Reading) -> io::Result<()> {
     let mut lines = Lines::default();
     while !reading.is_over() {
-        match lines.next_line(&mut reader).map_err(unreadable)? {
+        match lines.next_line(&mut reader)? {
             None => break,
             Some(Line::TooLong) => {
                 let place = format!("line {}", lines.number());
