@@ -131,6 +131,8 @@ pub(crate) fn overall(metrics: &[Metric]) -> (Verdict, String) {
     let reason = said.map(|(what, names)| format!("{what} {names}")).collect::<Vec<_>>().join("; ");
     // Where all metrics came to the same, the verdict has said it.
     let said = format!("{verdict} ");
-    let reason = reason.strip_prefix(&said).map_or(reason.clone(), str::to_owned);
-    (verdict, reason)
+    match reason.strip_prefix(&said) {
+        Some(rest) => (verdict, rest.to_owned()),
+        None => (verdict, reason),
+    }
 }
