@@ -48,8 +48,8 @@ impl PairedShare {
     /// The chance of sides at least as unequal were both shares the same: the exact test of `McNemar`.
     ///
     /// Of the trials in which the sides disagree each is won by the treatment with the chance 1/2
-    /// (`McNemar` 1947; exact as Cochran 1950 has it): twice the lower binomial tail of the lesser count, at
-    /// most 1. It is 1 where the sides never disagree.
+    /// (`McNemar` 1947, with the exact distribution for his approximate one): twice the lower binomial tail of the
+    /// lesser count, at most 1. It is 1 where the sides never disagree.
     pub fn p_two_sided(&self) -> f64 {
         let least = self.control_only.min(self.treatment_only) as f64;
         let most = self.control_only.max(self.treatment_only) as f64;
@@ -98,7 +98,7 @@ impl PairedShare {
         Ok(Difference { low: end(-1.0), high: end(1.0) })
     }
 
-    /// How far, in standard errors, the data lie from a true difference `delta` (Tango 1998, equation 5).
+    /// How far, in standard errors, the data lie from a true difference `delta` (Tango 1998).
     fn score(&self, delta: f64, trials: f64) -> f64 {
         let (b, c) = (self.treatment_only as f64, self.control_only as f64);
         let apart = libm::fabs(b - c - trials * delta);
