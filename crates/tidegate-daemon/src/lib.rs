@@ -13,6 +13,7 @@ mod describe;
 mod driver;
 mod http;
 mod metrics;
+mod prompts;
 mod published;
 mod recovery;
 mod refusal;

@@ -1,4 +1,4 @@
-//! Every run of every experiment, and the entries that each change of them leaves in the journal.
+//! Every run of every experiment beside the prompts they are about, and the entries that each change of them leaves in the journal.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,9 @@ use tidegate_engine::time::Timestamp;
 use tidegate_engine::{Rollout, snapshot};
 use tidegate_journal::{Entry, RolloutId, RolloutState, State};
 use tidegate_spec::ExperimentFile;
-use tidegate_spec::api::HistoryItem;
+use tidegate_spec::api::{FieldFault, HistoryItem};
+
+use crate::prompts::{self, Followed, InPlay, Outcome, Prompts, Recalled};
 
 /// Experiments a daemon keeps.
 pub(crate) const EXPERIMENTS_MAX: usize = 1_000;
@@ -26,6 +28,8 @@ pub(crate) struct Run {
     /// The experiment file in TOML.
     pub(crate) text: String,
     pub(crate) rollout: Rollout,
+    /// The versions it is about, where it names a prompt that is kept here.
+    pub(crate) in_play: Option<InPlay>,
     /// Every step of this and of former runs as JSON, oldest first.
     pub(crate) history: Vec<String>,
 }
@@ -37,6 +41,8 @@ pub(crate) enum NotDefined {
     Running { key: ExperimentKey },
     #[error("{count} experiments are kept, allowed: {EXPERIMENTS_MAX}")]
     TooMany { count: usize },
+    #[error("{} names of versions are not known", .0.len())]
+    Versions(Vec<FieldFault>),
 }
 
 /// Why a journal does not give rollouts.
@@ -52,11 +58,14 @@ pub(crate) enum NotRecalled {
     Event { key: ExperimentKey, source: Rejection },
     #[error("step {number} of `{key}` does not follow")]
     Step { key: ExperimentKey, number: u32 },
+    #[error(transparent)]
+    Prompts(#[from] prompts::NotRecalled),
 }
 
-/// All experiments.
+/// All experiments, and all prompts.
 #[derive(Debug, Default)]
 pub(crate) struct Rollouts {
+    prompts: Prompts,
     runs: BTreeMap<ExperimentKey, Run>,
     last_id: u32,
     /// Of a definition in several parts, those that have come.
@@ -69,6 +78,10 @@ pub(crate) struct Changed {
     /// Entries in units: each an event and the decisions it led to.
     pub(crate) units: Vec<Vec<Entry>>,
     pub(crate) decisions: Vec<Decision>,
+    /// Each decision as its history has it.
+    pub(crate) items: Vec<HistoryItem>,
+    /// What became of `production` on the way.
+    pub(crate) followed: Vec<Followed>,
 }
 
 impl Rollouts {
@@ -80,6 +93,14 @@ impl Rollouts {
         self.runs.values()
     }
 
+    pub(crate) const fn prompts(&self) -> &Prompts {
+        &self.prompts
+    }
+
+    pub(crate) const fn prompts_mut(&mut self) -> &mut Prompts {
+        &mut self.prompts
+    }
+
     /// When time does something next.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         self.iter().filter_map(|run| run.rollout.next_deadline()).map(|(at, _)| at).min()
@@ -88,7 +109,7 @@ impl Rollouts {
     /// The latest time that any rollout has seen.
     pub(crate) fn latest(&self) -> Timestamp {
         let times = self.iter().map(|run| run.rollout.lifecycle().now);
-        times.max().unwrap_or(Timestamp::EPOCH)
+        times.fold(self.prompts.catalog().latest(), Timestamp::max)
     }
 
     /// Defines a draft anew, or the next run of an experiment that has ended.
@@ -117,6 +138,8 @@ impl Rollouts {
             (Change::Replaced, Some(run)) => run.id,
             _ => RolloutId(self.last_id + 1),
         };
+        let in_play =
+            self.prompts.in_play(file.definition.experiment()).map_err(NotDefined::Versions)?;
         let mut file = file.clone();
         if number > 1
             && salt == SaltChoice::Default
@@ -131,7 +154,7 @@ impl Rollouts {
         }
         let text = file.to_toml();
         let entries = Entry::definition(id, at, (&key, number), &text);
-        self.place(id, (key, number), text, file.definition);
+        self.place(id, (key, number), text, (file.definition, in_play));
         Ok((change, entries))
     }
 
@@ -140,12 +163,12 @@ impl Rollouts {
         id: RolloutId,
         (key, number): (ExperimentKey, u32),
         text: String,
-        definition: Definition,
+        (definition, in_play): (Definition, Option<InPlay>),
     ) {
         self.last_id = self.last_id.max(id.0);
         let history = self.runs.remove(&key).map_or(Vec::new(), |run| run.history);
         let rollout = Rollout::new(definition);
-        let run = Run { id, key: key.clone(), number, text, rollout, history };
+        let run = Run { id, key: key.clone(), number, text, rollout, in_play, history };
         self.runs.insert(key, run);
     }
 
@@ -153,10 +176,11 @@ impl Rollouts {
     /// decides as one that was not.
     pub(crate) fn meet_deadlines(&mut self, key: &ExperimentKey, at: Timestamp) -> Changed {
         let mut changed = Changed::default();
+        let prompts = &mut self.prompts;
         let Some(run) = self.runs.get_mut(key) else { return changed };
         while let Some((deadline, _)) = run.rollout.next_deadline().filter(|(due, _)| *due <= at) {
             // A tick at a deadline is never refused; if it were, time would stand still and not loop.
-            if run.apply(deadline, Event::Tick, &mut changed).is_err() {
+            if run.apply(deadline, Event::Tick, prompts, &mut changed).is_err() {
                 break;
             }
         }
@@ -175,14 +199,21 @@ impl Rollouts {
             let met = self.meet_deadlines(key, at);
             changed.units.extend(met.units);
             changed.decisions.extend(met.decisions);
+            changed.items.extend(met.items);
+            changed.followed.extend(met.followed);
         }
         let run = self.runs.get_mut(key)?;
-        Some(run.apply(at, event, changed))
+        Some(run.apply(at, event, &mut self.prompts, changed))
     }
 
     /// Takes in an entry of the journal.
     pub(crate) fn recall(&mut self, entry: Entry) -> Result<(), NotRecalled> {
+        let entry = match Recalled::of(entry) {
+            Ok(recalled) => return Ok(self.prompts.recall(recalled)?),
+            Err(entry) => entry,
+        };
         match entry {
+            Entry::Version { .. } | Entry::LabelMoved { .. } => Ok(()),
             Entry::Defined { rollout, key, run, part, parts, text, .. } => {
                 if part == 0 {
                     self.parts.clear();
@@ -190,7 +221,7 @@ impl Rollouts {
                 self.parts.push_str(&text);
                 if part + 1 == parts {
                     let text = std::mem::take(&mut self.parts);
-                    let definition = read_definition(&key, &text)?;
+                    let definition = read_definition(&self.prompts, &key, &text)?;
                     self.place(rollout, (key, run), text, definition);
                 }
                 Ok(())
@@ -229,19 +260,21 @@ impl Rollouts {
             })
             .collect();
         rollouts.sort_by_key(|rollout| rollout.id);
-        State { sequence, at, rollouts }
+        State { sequence, at, rollouts, prompts: self.prompts.catalog().snapshot() }
     }
 
     /// Takes everything up again.
     pub(crate) fn restore(state: State) -> Result<Self, NotRecalled> {
-        let mut rollouts = Self::default();
+        let prompts = Prompts::restore(state.prompts)?;
+        let mut rollouts = Self { prompts, ..Self::default() };
         for kept in state.rollouts {
             let RolloutState { id, key, run: number, definition: text, accounts, rollout } = kept;
-            let definition = read_definition(&key, &text)?;
+            let (definition, in_play) = read_definition(&rollouts.prompts, &key, &text)?;
             let rollout = Rollout::restore(definition, rollout)
                 .map_err(|source| NotRecalled::Snapshot { key: key.clone(), source })?;
             rollouts.last_id = rollouts.last_id.max(id.0);
-            let run = Run { id, key: key.clone(), number, text, rollout, history: accounts };
+            let history = accounts;
+            let run = Run { id, key: key.clone(), number, text, rollout, in_play, history };
             rollouts.runs.insert(key, run);
         }
         Ok(rollouts)
@@ -271,17 +304,31 @@ impl Run {
         &mut self,
         at: Timestamp,
         event: Event,
+        prompts: &mut Prompts,
         changed: &mut Changed,
     ) -> Result<(), Rejection> {
         let decisions = self.rollout.apply(at, event.clone())?;
         let rollout = self.id;
         let mut unit = vec![Entry::Event { rollout, at, event }];
         for decision in &decisions {
-            let item = HistoryItem::new(self.number, decision);
+            let mut item = HistoryItem::new(self.number, decision);
+            let mut moved = Vec::new();
+            if let Some(in_play) = &self.in_play {
+                let followed = prompts.follow((&self.key, self.number), in_play, decision);
+                let sentence = followed.as_ref().map(|followed| followed.sentence.clone());
+                item.prompt = Some(in_play.shown(sentence));
+                if let Some(Followed { outcome: Outcome::Moved(changes), .. }) = &followed {
+                    moved = Entry::changes(changes);
+                }
+                changed.followed.extend(followed);
+            }
             // A value with text keys only and finite numbers or none is always JSON.
             let account = serde_json::to_string(&item).unwrap_or_default();
             self.history.push(account.clone());
             unit.push(Entry::Decided { rollout, step: decision.step(), account });
+            // In the same unit: a crash leaves the decision and where `production` went, or neither.
+            unit.extend(moved);
+            changed.items.push(item);
         }
         changed.units.push(unit);
         changed.decisions.extend(decisions);
@@ -289,8 +336,17 @@ impl Run {
     }
 }
 
-fn read_definition(key: &ExperimentKey, text: &str) -> Result<Definition, NotRecalled> {
-    ExperimentFile::parse(text)
-        .map(|file| file.definition)
-        .map_err(|error| NotRecalled::Definition { key: key.clone(), why: error.to_string() })
+fn read_definition(
+    prompts: &Prompts,
+    key: &ExperimentKey,
+    text: &str,
+) -> Result<(Definition, Option<InPlay>), NotRecalled> {
+    let not_recalled = |why: String| NotRecalled::Definition { key: key.clone(), why };
+    let file = ExperimentFile::parse(text).map_err(|error| not_recalled(error.to_string()))?;
+    // Versions never go, so what was known when it was defined is known for ever.
+    let in_play = prompts.in_play(file.definition.experiment()).map_err(|faults| {
+        let faults = faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail));
+        not_recalled(faults.collect::<Vec<_>>().join("; "))
+    })?;
+    Ok((file.definition, in_play))
 }

@@ -1,4 +1,4 @@
-//! The state of all rollouts after an entry, in one file of checked frames.
+//! The state of all rollouts and prompts after an entry, in one file of checked frames.
 
 mod part;
 
@@ -7,6 +7,7 @@ use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use tidegate_engine::id::ExperimentKey;
+use tidegate_engine::prompt;
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::time::Timestamp;
 
@@ -20,7 +21,7 @@ pub(crate) use part::{Assembly, Part, parts};
 const ENDING: &str = "snapshot";
 const UNFINISHED: &str = "unfinished";
 
-/// All rollouts after an entry.
+/// All rollouts and prompts after an entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// The entry.
@@ -29,6 +30,8 @@ pub struct State {
     pub at: Timestamp,
     /// Every rollout, in order of their numbers.
     pub rollouts: Vec<RolloutState>,
+    /// Every prompt, in the order of their names.
+    pub prompts: Vec<prompt::Snapshot>,
 }
 
 /// One rollout after an entry.
