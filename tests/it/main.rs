@@ -16,6 +16,7 @@ mod hostile;
 mod kills;
 mod manual;
 mod operating;
+mod prompts;
 mod readme;
 mod record;
 mod recordings;

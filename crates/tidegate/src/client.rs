@@ -116,10 +116,48 @@ impl Client {
         path: &[&str],
         after: &str,
     ) -> Result<T, DaemonError> {
-        // A place is escaped as a segment is.
-        let place = Server::default().url(&[after]);
-        let place = place.rsplit('/').next().unwrap_or_default();
-        self.ask(Method::GET, &format!("{}?after={place}", self.server.url(path)), None)
+        self.get_with(path, &[("after", after)])
+    }
+
+    /// Reads a resource as parameters want it.
+    pub(crate) fn get_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, DaemonError> {
+        self.ask(Method::GET, &self.url_with(path, query), None)
+    }
+
+    /// Asks for something to be done as parameters want it.
+    pub(crate) fn post_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Body<'_>,
+    ) -> Result<T, DaemonError> {
+        self.ask(Method::POST, &self.url_with(path, query), Some(body))
+    }
+
+    /// Takes a resource away as parameters want it.
+    pub(crate) fn delete_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, DaemonError> {
+        self.ask(Method::DELETE, &self.url_with(path, query), None)
+    }
+
+    fn url_with(&self, path: &[&str], query: &[(&str, &str)]) -> String {
+        let mut url = self.server.url(path);
+        for (index, (name, value)) in query.iter().enumerate() {
+            // A value is escaped as a segment is.
+            let value = Server::default().url(&[value]);
+            url.push(if index == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            url.push_str(value.rsplit('/').next().unwrap_or_default());
+        }
+        url
     }
 
     /// Writes a resource.
