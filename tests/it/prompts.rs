@@ -2,6 +2,7 @@
 
 mod command;
 mod documents;
+mod guide;
 mod refused;
 mod rollouts;
 
@@ -130,11 +131,11 @@ fn a_text_is_kept_once_and_found_by_key_digest_and_label() {
 
 #[test]
 fn all_of_it_is_there_after_a_kill_an_end_and_an_import_of_the_journal() {
-    let world = World::with_door(&["--snapshot-every", "10"]);
+    let world = World::with_door(&["--snapshot-every", "100"]);
     // As long as a text may be, with characters of several bytes at the seams of its parts.
     let long = "ä€𝄞\n".repeat(256 * 1024 / 10);
     assert_eq!(world.add("v4_long", &long).status, 201);
-    for turn in 0..12 {
+    for turn in 0..150 {
         let to = if turn % 2 == 0 { "v4_long" } else { "v3_other" };
         assert_eq!(world.point("candidate", to).status, 200);
     }

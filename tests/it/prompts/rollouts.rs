@@ -95,7 +95,7 @@ fn production_moves_when_every_camera_gets_the_treatment_and_not_before() {
 #[test]
 fn a_rollback_of_a_full_release_brings_production_back() {
     for action in ["roll_back", "stop"] {
-        let world = World::with_door(&["--snapshot-every", "5"]);
+        let world = World::with_door(&[]);
         world.to_full();
         // The decision and where the label went are one: a kill leaves both.
         let world = world.again(|daemon| drop(daemon.kill()));
@@ -123,10 +123,15 @@ fn harm_rolls_back_and_production_stays() {
         world.daemon.set_time(BEGAN_MS + HOUR_MS + number * 60_000);
         let camera = format!("camera-{}", number % 40);
         let assigned = world.get(&format!("/v1/experiments/door_v2/assignments/{camera}"));
-        let fails = assigned["variant"] == "treatment";
-        let report = json!([{"type": "analysis", "experiment": "door_v2", "id": format!("event-{number}"),
-                             "camera_id": camera, "variant": assigned["variant"], "error": fails}]);
-        assert_eq!(world.daemon.post("/v1/observations", &report).body["accepted"], 1);
+        let mut report = json!({"type": "analysis", "experiment": "door_v2", "id": format!("event-{number}"),
+                                "camera_id": camera, "variant": assigned["variant"]});
+        if assigned["variant"] == "treatment" {
+            report["error"] = true.into();
+        } else {
+            report["latency_ms"] = 900.into();
+        }
+        let reply = world.daemon.post("/v1/observations", &json!([report]));
+        assert_eq!(reply.body["accepted"], 1, "{}", reply.text);
         phase = world.get("/v1/experiments/door_v2/status")["phase"].clone();
         if phase == "rolled_back" {
             break;
