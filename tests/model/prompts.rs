@@ -1,5 +1,7 @@
 //! Random orders to the catalog of prompts and to a naive model that keeps lists.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -144,7 +146,11 @@ fn word(rejection: &Rejection) -> &'static str {
         Rejection::UnknownPrompt(_)
         | Rejection::UnknownVersion(_)
         | Rejection::UnknownLabel { .. } => "unknown",
-        other => panic!("{other}"),
+        Rejection::PromptExists(_)
+        | Rejection::UnknownParent(_)
+        | Rejection::KeyReserved(_)
+        | Rejection::TextLength(_)
+        | Rejection::TooMany { .. } => panic!("{rejection}"),
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) enum Command {
     },
     /// Looks at the rollouts at a time; nothing is changed.
     Read(Box<dyn FnOnce(View<'_>) + Send>),
-    Recovered(Result<Recovered, NotRecovered>),
+    Recovered(Box<Result<Recovered, NotRecovered>>),
     /// Answers once all that happened so far is on disk and shown.
     Settle {
         reply: Reply<()>,
@@ -250,7 +250,7 @@ impl Driver {
                 let now = self.shared.now();
                 read(View { rollouts: &self.rollouts, now, trust: self.trust() });
             }
-            Command::Recovered(result) => self.recovered(result),
+            Command::Recovered(result) => self.recovered(*result),
             Command::Settle { reply } => self.settle(reply),
             // Time passes before every command; a shutdown never comes here.
             Command::Wake | Command::Shutdown(_) => {}
@@ -472,9 +472,9 @@ impl Driver {
             Ok(ordered) => {
                 // What belongs together may be longer than a frame; it stands with its last part.
                 let entries = Entry::changes(&ordered.changes).into_iter();
-                let units = entries.map(|entry| vec![entry]).collect();
+                let units: Vec<Vec<Entry>> = entries.map(|entry| vec![entry]).collect();
                 // Where nothing is to be done, what is repeated may still not be on disk yet.
-                self.write(units, None, move |written| {
+                self.write(&units, None, move |written| {
                     let _ = reply.send(written.map(|()| ordered));
                 });
             }
@@ -545,19 +545,19 @@ impl Driver {
         {
             self.shared.published.show(drawn);
         }
-        self.write(changed.units.clone(), drawn, then);
+        self.write(&changed.units, drawn, then);
     }
 
     /// Writes entries, shows what may be shown once they are on disk, and then says so.
     fn write(
         &mut self,
-        units: Vec<Vec<Entry>>,
+        units: &[Vec<Entry>],
         drawn: Option<Drawn>,
         then: impl FnOnce(Result<(), Refusal>) + Send + 'static,
     ) {
         let Some(journal) = self.journal.clone() else { return };
         let mut batch = Batch::default();
-        for unit in &units {
+        for unit in units {
             if let Err(error) = batch.push(unit) {
                 tracing::error!(%error, "an entry cannot be kept");
             }
@@ -688,7 +688,7 @@ impl Driver {
             thread::sleep(pause);
             let recovered = recovery::recover(&recovery);
             // Without a driver nothing is to be recovered.
-            let _ = commands.send(Command::Recovered(recovered));
+            let _ = commands.send(Command::Recovered(Box::new(recovered)));
         });
         if let Err(error) = recovering {
             self.stand(Standing::Unavailable(error.to_string()));

@@ -11,12 +11,11 @@ use tidegate_engine::experiment::Experiment;
 use tidegate_engine::id::{ExperimentKey, LabelName, PromptName};
 use tidegate_engine::phase::Phase;
 use tidegate_engine::prompt::{
-    self, Catalog, Change, LabelOrder, Order, PRODUCTION, Production, Prompt, Rejection,
+    self, Catalog, Change, LabelOrder, Move, Order, PRODUCTION, Production, Prompt, Rejection,
     RestoreError, TextDigest, Version, VersionHead, Whereto, at_step,
 };
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::{ByVariant, Variant};
-use tidegate_journal::Entry;
 use tidegate_spec::api::{FieldFault, VersionsInPlay};
 
 /// Who moves a label because of a rollout.
@@ -101,10 +100,11 @@ pub(crate) struct Prompts {
     parts_come: u16,
 }
 
+/// A part of a change that stands with its last part.
 #[derive(Debug)]
-enum Pending {
+pub(crate) enum Pending {
     Version { prompt: PromptName, head: VersionHead, text: String },
-    Moved(Change),
+    Moved { prompt: PromptName, label: LabelName, step: Move },
 }
 
 impl Prompts {
@@ -122,9 +122,12 @@ impl Prompts {
         self.catalog.apply(at, name, orders)
     }
 
-    /// Takes in an entry of the journal.
-    pub(crate) fn recall(&mut self, entry: Recalled) -> Result<(), NotRecalled> {
-        let Recalled { part, parts, pending } = entry;
+    /// Takes in a part of a change from the journal.
+    pub(crate) fn recall(
+        &mut self,
+        (part, parts): (u16, u16),
+        pending: Pending,
+    ) -> Result<(), NotRecalled> {
         if part == 0 {
             // What came before it was never whole: its last part is not on disk.
             self.pending.clear();
@@ -146,7 +149,7 @@ impl Prompts {
         }
         for pending in std::mem::take(&mut self.pending) {
             let change = match pending {
-                Pending::Moved(change) => change,
+                Pending::Moved { prompt, label, step } => Change::Moved { prompt, label, step },
                 Pending::Version { prompt, head, text } => {
                     if text_digest(&text) != head.digest {
                         return Err(NotRecalled::Digest { prompt, number: head.number });
@@ -296,37 +299,10 @@ fn production_order(to: TextDigest, reason: &str) -> Option<Order> {
     Some(Order::Point(LabelOrder { label, to: Whereto::Text(to), revision: None, actor, reason }))
 }
 
-/// An entry of the journal about prompts.
-#[derive(Debug)]
-pub(crate) struct Recalled {
-    part: u16,
-    parts: u16,
-    pending: Pending,
-}
-
 impl Pending {
     const fn prompt(&self) -> &PromptName {
         match self {
-            Self::Version { prompt, .. }
-            | Self::Moved(Change::Added { prompt, .. } | Change::Moved { prompt, .. }) => prompt,
-        }
-    }
-}
-
-impl Recalled {
-    /// The entry if it is about prompts, or else back as it is.
-    pub(crate) fn of(entry: Entry) -> Result<Self, Entry> {
-        match entry {
-            Entry::Version { prompt, head, part, parts, text } => {
-                Ok(Self { part, parts, pending: Pending::Version { prompt, head, text } })
-            }
-            Entry::LabelMoved { prompt, label, step, part, parts } => {
-                let pending = Pending::Moved(Change::Moved { prompt, label, step });
-                Ok(Self { part, parts, pending })
-            }
-            other @ (Entry::Defined { .. } | Entry::Event { .. } | Entry::Decided { .. }) => {
-                Err(other)
-            }
+            Self::Version { prompt, .. } | Self::Moved { prompt, .. } => prompt,
         }
     }
 }

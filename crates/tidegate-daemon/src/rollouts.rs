@@ -13,7 +13,7 @@ use tidegate_journal::{Entry, RolloutId, RolloutState, State};
 use tidegate_spec::ExperimentFile;
 use tidegate_spec::api::{FieldFault, HistoryItem};
 
-use crate::prompts::{self, Followed, InPlay, Outcome, Prompts, Recalled};
+use crate::prompts::{self, Followed, InPlay, Outcome, Pending, Prompts};
 
 /// Experiments a daemon keeps.
 pub(crate) const EXPERIMENTS_MAX: usize = 1_000;
@@ -208,12 +208,15 @@ impl Rollouts {
 
     /// Takes in an entry of the journal.
     pub(crate) fn recall(&mut self, entry: Entry) -> Result<(), NotRecalled> {
-        let entry = match Recalled::of(entry) {
-            Ok(recalled) => return Ok(self.prompts.recall(recalled)?),
-            Err(entry) => entry,
-        };
         match entry {
-            Entry::Version { .. } | Entry::LabelMoved { .. } => Ok(()),
+            Entry::Version { prompt, head, part, parts, text } => {
+                let pending = Pending::Version { prompt, head, text };
+                Ok(self.prompts.recall((part, parts), pending)?)
+            }
+            Entry::LabelMoved { prompt, label, step, part, parts } => {
+                let pending = Pending::Moved { prompt, label, step };
+                Ok(self.prompts.recall((part, parts), pending)?)
+            }
             Entry::Defined { rollout, key, run, part, parts, text, .. } => {
                 if part == 0 {
                     self.parts.clear();

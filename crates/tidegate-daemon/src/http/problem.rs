@@ -141,11 +141,6 @@ impl From<Rejection> for Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let refusal = match refusal {
-            Refusal::InvalidFields(faults) => return Self::invalid_fields(faults),
-            Refusal::Prompt(rejection) => return rejection.into(),
-            other => other,
-        };
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         let (status, code, retry_after_seconds) = match refusal {
             Refusal::Recovering => (unavailable, "recovering", Some(1)),
@@ -163,9 +158,9 @@ impl From<Refusal> for Problem {
             }
             Refusal::ActionNotAllowed { .. } => (StatusCode::CONFLICT, "action_not_allowed", None),
             Refusal::UnknownPrompt(_) => (StatusCode::NOT_FOUND, "unknown_prompt", None),
-            Refusal::Invalid(_) | Refusal::InvalidFields(_) | Refusal::Prompt(_) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", None)
-            }
+            Refusal::InvalidFields(faults) => return Self::invalid_fields(faults),
+            Refusal::Prompt(rejection) => return rejection.into(),
+            Refusal::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", None),
         };
         Self { retry_after_seconds, ..Self::new(status, code, refusal.to_string()) }
     }

@@ -77,7 +77,7 @@ fn no_version() -> Problem {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "a prompt without versions")
 }
 
-fn not_found(error: NotFound) -> Problem {
+fn not_found(error: &NotFound) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "unknown_version", error.to_string())
 }
 
@@ -232,7 +232,7 @@ pub(super) async fn version(
 ) -> Result<Json<VersionDetail>, Problem> {
     let (name, reference) = part_of(path)?;
     let prompt = prompt(&app, &name).await?;
-    let version = prompt.find(&name, &reference).map_err(not_found)?;
+    let version = prompt.find(&name, &reference).map_err(|error| not_found(&error))?;
     Ok(Json(describe::whole_version(&name, &prompt, version)))
 }
 
@@ -338,7 +338,8 @@ pub(super) async fn difference(
     let name = name_of(path)?;
     let ends = query(ends)?;
     let prompt = prompt(&app, &name).await?;
-    let find = |reference: &str| prompt.find(&name, reference).map_err(not_found).cloned();
+    let find =
+        |reference: &str| prompt.find(&name, reference).map_err(|error| not_found(&error)).cloned();
     let (from, to) = (find(&ends.from)?, find(&ends.to)?);
     let (old, new) = (from.clone(), to.clone());
     // Long texts that have nothing in common take a while, and others share this thread.
@@ -384,7 +385,7 @@ pub(super) async fn import(
     let request: PromptImport = body::json(&headers, body).await?;
     let orders = document::orders(&name, &request).map_err(Problem::invalid_fields)?;
     let (pointers, orders): (Vec<String>, Vec<Order>) = orders.into_iter().unzip();
-    let weighed = weigh(&app, &name, orders.clone(), &pointers, preview).await?;
+    let weighed = weigh(&app, &name, orders.clone(), &pointers).await?;
     if preview {
         return Ok(Json(weighed));
     }
@@ -400,7 +401,7 @@ pub(super) async fn import(
         Some(before) => describe::changes(before, &ordered.changes),
         None => describe::changes(&Prompt::default(), &ordered.changes),
     };
-    Ok(Json(PromptImported { added, moved, ..weighed }))
+    Ok(Json(PromptImported { preview: false, added, moved, ..weighed }))
 }
 
 /// What orders would do now.
@@ -409,7 +410,6 @@ async fn weigh(
     name: &PromptName,
     orders: Vec<Order>,
     pointers: &[String],
-    preview: bool,
 ) -> Result<PromptImported, Problem> {
     let asked = name.clone();
     let (weighed, digests, before) = app
@@ -447,5 +447,5 @@ async fn weigh(
     }
     let (added, moved) = describe::changes(&before, &changes);
     let prompt = name.to_string();
-    Ok(PromptImported { prompt, preview, added, present, moved, conflicts })
+    Ok(PromptImported { prompt, preview: true, added, present, moved, conflicts })
 }

@@ -73,17 +73,14 @@ pub(crate) fn label(args: &LabelArgs, out: &mut impl Write) -> Result<(), Failur
     let client = Client::new(&args.server, &Process)?;
     let path = ["v1", "prompts", args.name.as_str(), "labels", args.label.as_str()];
     let (reason, revision) = (args.reason.clone(), args.expect_revision);
-    let info: LabelInfo = match &args.version {
-        Some(version) => {
-            let request = LabelRequest { version: version.clone(), actor, reason, revision };
-            client.put(&path, Body::Json(&json(&request)?))?
-        }
-        None => {
-            let mut query = vec![("actor", actor.as_str()), ("reason", reason.as_str())];
-            let revision = revision.map(|revision| revision.to_string());
-            query.extend(revision.as_deref().map(|revision| ("revision", revision)));
-            client.delete_with(&path, &query)?
-        }
+    let info: LabelInfo = if let Some(version) = &args.version {
+        let request = LabelRequest { version: version.clone(), actor, reason, revision };
+        client.put(&path, Body::Json(&json(&request)?))?
+    } else {
+        let mut query = vec![("actor", actor.as_str()), ("reason", reason.as_str())];
+        let revision = revision.map(|revision| revision.to_string());
+        query.extend(revision.as_deref().map(|revision| ("revision", revision)));
+        client.delete_with(&path, &query)?
     };
     match args.format {
         Format::Json => say_json(&info, out),

@@ -30,7 +30,7 @@ pub(crate) struct AddArgs {
     /// The file with the text, kept byte for byte; `-` reads standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The version's name within the prompt, such as v2_calibrated; left out: `v` and its number
+    /// The version's name within the prompt, such as `v2_calibrated`; left out: `v` and its number
     #[arg(long, value_name = "KEY")]
     key: Option<PromptKey>,
     /// What is new in it
