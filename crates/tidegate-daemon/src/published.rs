@@ -13,7 +13,7 @@ use tidegate_engine::phase::Phase;
 use tidegate_engine::prompt::Version;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::{ByVariant, Variant};
-use tidegate_spec::api::Assignment;
+use tidegate_spec::api::{Assignment, ShadowVersion};
 
 use crate::prompts::InPlay;
 use crate::rollouts::{Rollouts, Run};
@@ -71,12 +71,11 @@ impl Picture {
         Self { trust, experiments }
     }
 
-    /// The text that an assignment of this picture is about, where it is kept here.
-    pub(crate) fn text(&self, assignment: &Assignment) -> Option<Arc<str>> {
-        let prompt = self.experiments.get(&assignment.experiment)?.prompt.as_ref()?;
-        let versions = [&prompt.control, &prompt.treatment].into_iter();
-        let served = versions.filter(|version| assignment.digest.as_ref() == Some(&version.digest));
-        served.map(|version| version.text.clone()).next()
+    /// The text of a version that an experiment of this picture is about, where it is kept here.
+    pub(crate) fn text(&self, experiment: &str, digest: &str) -> Option<&str> {
+        let prompt = self.experiments.get(experiment)?.prompt.as_ref()?;
+        let mut versions = [&prompt.control, &prompt.treatment].into_iter();
+        versions.find(|version| version.digest == digest).map(|version| &*version.text)
     }
 
     /// What `camera` is served at `at`, and why. Whatever is not known is served control.
@@ -100,6 +99,7 @@ impl Picture {
                 run: 0,
                 shadow_sample: 0.0,
                 prompt_text: None,
+                shadow: None,
             };
         };
         let (variant, reason, shadow_sample) = match self.trust {
@@ -126,6 +126,11 @@ impl Picture {
             run: served.run,
             shadow_sample,
             prompt_text: None,
+            shadow: prompt.filter(|_| shadow_sample > 0.0).map(|prompt| ShadowVersion {
+                prompt_version: served.treatment.clone(),
+                digest: prompt.treatment.digest.clone(),
+                prompt_text: None,
+            }),
         }
     }
 }

@@ -94,6 +94,21 @@ pub struct Assignment {
     /// The version's text, where it was asked for and is kept here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt_text: Option<String>,
+    /// The version to run beside it for comparison, in shadow, where it is kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<ShadowVersion>,
+}
+
+/// The version that runs in shadow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowVersion {
+    /// Its key.
+    pub prompt_version: String,
+    /// The digest of its text.
+    pub digest: String,
+    /// Its text, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_text: Option<String>,
 }
 
 /// Many assignments, in the order they were asked for.

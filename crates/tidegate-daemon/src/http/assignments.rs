@@ -39,7 +39,11 @@ pub(super) async fn one(
     let picture = shared.published.load();
     let mut assignment = picture.assign(key.as_str(), &camera, shared.now());
     if wanted.text {
-        assignment.prompt_text = picture.text(&assignment).map(|text| text.as_ref().to_owned());
+        let text = |digest: &String| picture.text(key.as_str(), digest).map(str::to_owned);
+        assignment.prompt_text = assignment.digest.as_ref().and_then(text);
+        if let Some(shadow) = &mut assignment.shadow {
+            shadow.prompt_text = text(&shadow.digest);
+        }
     }
     shared.metrics.assigned(&assignment.reason, 1);
     Ok(Json(assignment))
@@ -79,11 +83,13 @@ pub(super) async fn many(
     }
     let mut texts = BTreeMap::new();
     for assignment in assignments.iter().filter(|_| request.text) {
-        if let Some(digest) = &assignment.digest
-            && !texts.contains_key(digest)
-            && let Some(text) = picture.text(assignment)
-        {
-            texts.insert(digest.clone(), text.as_ref().to_owned());
+        let shadow = assignment.shadow.iter().map(|shadow| &shadow.digest);
+        for digest in assignment.digest.iter().chain(shadow) {
+            if !texts.contains_key(digest)
+                && let Some(text) = picture.text(key.as_str(), digest)
+            {
+                texts.insert(digest.clone(), text.to_owned());
+            }
         }
     }
     Ok(Json(Assignments { assignments, texts }))
