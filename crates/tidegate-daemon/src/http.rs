@@ -2,6 +2,7 @@
 
 mod assignments;
 mod body;
+mod events;
 mod experiments;
 mod guard;
 mod health;
@@ -12,6 +13,7 @@ mod problem;
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post, put};
@@ -37,6 +39,8 @@ pub(crate) struct Parts {
     /// Names this daemon may be called by, in small letters.
     pub(crate) hosts: Vec<String>,
     pub(crate) time: TimeSource,
+    /// How long a stream of events may be silent.
+    pub(crate) heartbeat: Duration,
     /// Begins every request id of this process.
     pub(crate) request_id_prefix: u64,
     pub(crate) request_count: std::sync::atomic::AtomicU64,
@@ -103,7 +107,8 @@ pub(crate) fn router(app: App) -> Router {
             "/v1/experiments/{key}/overrides/{camera_id}",
             put(experiments::set_override).delete(experiments::clear_override),
         )
-        .route("/v1/observations", post(observations::observe));
+        .route("/v1/observations", post(observations::observe))
+        .route("/v1/events", get(events::stream));
     if app.0.time == TimeSource::Driven {
         router = router.route("/v1/time", post(health::set_time));
     }
