@@ -30,3 +30,4 @@ mod statistics;
 mod status;
 mod tidy;
 mod token;
+mod webhooks;

@@ -28,6 +28,7 @@ use crate::published::{Published, Trust};
 use crate::recovery::{self, NotRecovered, Recovered, Recovery};
 use crate::refusal::Refusal;
 use crate::rollouts::{Change, Changed, Rollouts, SaltChoice};
+use crate::webhooks::Follower;
 
 /// How often time is looked at where nothing else happens.
 const IDLE: Duration = Duration::from_millis(500);
@@ -127,6 +128,8 @@ pub(crate) struct Shared {
     pub(crate) published: Published,
     /// What subscribers are told.
     pub(crate) feed: Feed,
+    /// Whom events are brought.
+    pub(crate) followers: Vec<Arc<Follower>>,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Arc<Clock>,
     pub(crate) standing: watch::Sender<Standing>,
