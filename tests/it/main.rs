@@ -17,6 +17,7 @@ mod hostile;
 mod kills;
 mod manual;
 mod operating;
+mod prompts;
 mod readme;
 mod record;
 mod recordings;

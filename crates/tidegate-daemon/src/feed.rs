@@ -116,6 +116,12 @@ impl Kept {
         self.events.push_back(event);
     }
 
+    pub(crate) fn extend(&mut self, event: Option<Told>) {
+        if let Some(event) = event {
+            self.push(event.into());
+        }
+    }
+
     /// Takes up what a snapshot holds.
     pub(crate) fn restore(state: FeedState) -> Result<Self, NotKept> {
         let mut kept = Self { after: state.after, events: VecDeque::new() };

@@ -14,6 +14,7 @@ mod driver;
 mod feed;
 mod http;
 mod metrics;
+mod prompts;
 mod published;
 mod recovery;
 mod refusal;

@@ -11,9 +11,10 @@ use tidegate_engine::assignment::{ServeReason, Serving};
 use tidegate_engine::id::CameraId;
 use tidegate_engine::phase::Phase;
 use tidegate_engine::time::Timestamp;
-use tidegate_engine::variant::Variant;
+use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_spec::api::Assignment;
 
+use crate::prompts::InPlay;
 use crate::rollouts::{Rollouts, Run};
 
 /// The reason for serving control while the journal cannot be relied on.
@@ -41,6 +42,8 @@ struct Served {
     serving: Serving,
     control: String,
     treatment: String,
+    /// Both versions, where they are kept here.
+    in_play: Option<InPlay>,
     phase: Phase,
     run: u32,
     /// Share of analyses that should run the treatment too.
@@ -52,6 +55,14 @@ impl Picture {
         let experiments =
             rollouts.iter().map(|run| (run.key.as_str().to_owned(), Served::of(run))).collect();
         Self { trust, experiments }
+    }
+
+    /// The text that an assignment of this picture is about, where it is kept here.
+    pub(crate) fn text(&self, assignment: &Assignment) -> Option<Arc<str>> {
+        let in_play = self.experiments.get(&assignment.experiment)?.in_play.as_ref()?;
+        let ByVariant { control, treatment } = &in_play.versions;
+        let treated = assignment.variant == Variant::Treatment.as_str();
+        Some(if treated { treatment.text.clone() } else { control.text.clone() })
     }
 
     /// What `camera` is served at `at`, and why. Whatever is not known is served control.
@@ -68,10 +79,13 @@ impl Picture {
                 experiment,
                 variant: Variant::Control.as_str().to_owned(),
                 prompt_version: None,
+                prompt: None,
+                digest: None,
                 reason: reason.to_owned(),
                 phase: None,
                 run: 0,
                 shadow_sample: 0.0,
+                prompt_text: None,
             };
         };
         let (variant, reason, shadow_sample) = match self.trust {
@@ -81,19 +95,25 @@ impl Picture {
             }
             Trust::ControlOnly => (Variant::Control, STORE_UNAVAILABLE, 0.0),
         };
-        let prompt_version = match variant {
-            Variant::Control => &served.control,
-            Variant::Treatment => &served.treatment,
+        let in_play = served.in_play.as_ref();
+        let (prompt_version, version) = match variant {
+            Variant::Control => (&served.control, in_play.map(|in_play| &in_play.versions.control)),
+            Variant::Treatment => {
+                (&served.treatment, in_play.map(|in_play| &in_play.versions.treatment))
+            }
         };
         Assignment {
             camera_id,
             experiment,
             variant: variant.as_str().to_owned(),
             prompt_version: Some(prompt_version.clone()),
+            prompt: in_play.map(|in_play| in_play.prompt.to_string()),
+            digest: version.map(|version| version.head.digest.to_string()),
             reason: reason.to_owned(),
             phase: Some(served.phase.as_str().to_owned()),
             run: served.run,
             shadow_sample,
+            prompt_text: None,
         }
     }
 }
@@ -108,6 +128,7 @@ impl Served {
             serving: run.rollout.serving(),
             control: experiment.control.as_str().to_owned(),
             treatment: experiment.treatment.as_str().to_owned(),
+            in_play: run.in_play.clone(),
             phase: state.phase,
             run: run.number,
             shadow_sample: if shadowing { experiment.shadow.sample.value() } else { 0.0 },

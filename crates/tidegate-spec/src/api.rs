@@ -9,15 +9,19 @@ mod judgement;
 mod object;
 mod observation;
 mod problem;
+mod prompt;
 mod status;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::time::Timestamp;
 
 pub use event::{
-    Event, EventType, LatencyWarning, PhaseChanged, Reset, VerdictChanged, What, WhatIsNoted,
+    Event, EventType, LatencyWarning, PhaseChanged, PromptLabelMoved, Reset, VerdictChanged, What,
+    WhatIsNoted,
 };
-pub use history::{Evidence, History, HistoryItem};
+pub use history::{Evidence, History, HistoryItem, VersionsInPlay};
 pub use judgement::{Counts, Judgement, SplitCheck, finding};
 pub use object::Object;
 pub use observation::{
@@ -25,6 +29,11 @@ pub use observation::{
     quoted,
 };
 pub use problem::{FieldFault, Problem};
+pub use prompt::{
+    LabelHistory, LabelInfo, LabelMove, LabelRequest, PromptConflict, PromptDetail, PromptDiff,
+    PromptDocument, PromptDocumentLabel, PromptDocumentVersion, PromptImport, PromptImported,
+    PromptRequest, PromptSummary, Prompts, VersionDetail, VersionRequest, VersionSummary, Versions,
+};
 pub use status::{ByVariantMetrics, Labels, Next, Pairs, Status, Step, VariantMetrics, Warning};
 
 /// Writes a time as ISO 8601 in UTC, with milliseconds where there are any.
@@ -59,6 +68,9 @@ pub struct OverrideRequest {
 pub struct AssignmentsRequest {
     /// 1 to 1,000 camera ids.
     pub camera_ids: Vec<String>,
+    /// Whether the answer has the texts of the versions too.
+    #[serde(default)]
+    pub text: bool,
 }
 
 /// Which prompt version a camera gets, and why.
@@ -72,6 +84,10 @@ pub struct Assignment {
     pub variant: String,
     /// The key of the prompt version; nothing where the experiment is unknown.
     pub prompt_version: Option<String>,
+    /// The prompt, where the experiment names one that is kept here.
+    pub prompt: Option<String>,
+    /// The digest of the version's text, where it is kept here.
+    pub digest: Option<String>,
     /// Why, such as `split`, `shadow` or `rolled_back`.
     pub reason: String,
     /// The phase of the rollout; nothing where the experiment is unknown.
@@ -80,6 +96,9 @@ pub struct Assignment {
     pub run: u32,
     /// Share of analyses that should run the treatment too, for comparison only.
     pub shadow_sample: f64,
+    /// The version's text, where it was asked for and is kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_text: Option<String>,
 }
 
 /// Many assignments, in the order they were asked for.
@@ -87,6 +106,9 @@ pub struct Assignment {
 pub struct Assignments {
     /// One a camera.
     pub assignments: Vec<Assignment>,
+    /// The text of each version in them by its digest, where they were asked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub texts: BTreeMap<String, String>,
 }
 
 /// One experiment in a list.
@@ -106,6 +128,9 @@ pub struct ExperimentSummary {
     pub condition: String,
     /// When it left its draft.
     pub started_at: Option<String>,
+    /// The versions it is about, where it names a prompt that is kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<VersionsInPlay>,
 }
 
 /// `GET /v1/experiments`.

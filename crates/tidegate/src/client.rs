@@ -116,8 +116,46 @@ impl Client {
         path: &[&str],
         after: &str,
     ) -> Result<T, DaemonError> {
-        let place = escaped(after);
-        self.ask(Method::GET, &format!("{}?after={place}", self.server.url(path)), None)
+        self.get_with(path, &[("after", after)])
+    }
+
+    /// Reads a resource as parameters want it.
+    pub(crate) fn get_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, DaemonError> {
+        self.ask(Method::GET, &self.url_with(path, query), None)
+    }
+
+    /// Asks for something to be done as parameters want it.
+    pub(crate) fn post_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Body<'_>,
+    ) -> Result<T, DaemonError> {
+        self.ask(Method::POST, &self.url_with(path, query), Some(body))
+    }
+
+    /// Takes a resource away as parameters want it.
+    pub(crate) fn delete_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, DaemonError> {
+        self.ask(Method::DELETE, &self.url_with(path, query), None)
+    }
+
+    fn url_with(&self, path: &[&str], query: &[(&str, &str)]) -> String {
+        let mut url = self.server.url(path);
+        for (index, (name, value)) in query.iter().enumerate() {
+            url.push(if index == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            url.push_str(&escaped(value));
+        }
+        url
     }
 
     /// Writes a resource.
@@ -150,8 +188,7 @@ impl Client {
         experiment: &str,
         after: Option<&str>,
     ) -> Result<impl BufRead + use<>, DaemonError> {
-        let key = escaped(experiment);
-        let url = format!("{}?experiment={key}", self.server.url(&["v1", "events"]));
+        let url = self.url_with(&["v1", "events"], &[("experiment", experiment)]);
         let response = self.stream(&url, after).map_err(|error| self.unanswered(&error))?;
         let status = response.status();
         if !status.is_success() {

@@ -111,7 +111,8 @@ fn audit(folder: &Path) -> (Vec<u64>, Vec<Notice>, Vec<Notice>) {
                     }
                     expected.extend(found);
                 }
-                Entry::Decided { .. } => ids.push(number),
+                Entry::Version { .. } => {}
+                Entry::Decided { .. } | Entry::LabelMoved { .. } => ids.push(number),
                 Entry::Noted { notice, .. } => {
                     ids.push(number);
                     kept.push(notice);
@@ -208,4 +209,54 @@ fn a_journal_from_before_there_were_events_says_where_they_begin() {
     assert!(reset.id > 1);
     let sentence = reset.data["data"]["sentence"].as_str().unwrap();
     assert!(sentence.contains("no longer kept"), "{sentence}");
+}
+
+#[test]
+fn a_label_that_moves_is_told_by_hand_and_by_a_rollout_and_after_a_kill() {
+    let world = World::new(&[]);
+    let daemon = world.ready();
+    // Longer than one entry has room for, with the label in one change.
+    let text = "Say what you see.\n".repeat(6_000);
+    let first = json!({"name": "door", "text": text, "key": "v1", "actor": "ann",
+                       "label": "production", "note": "as it was"});
+    assert_eq!(daemon.post("/v1/prompts", &first).status, 201);
+    let second = json!({"text": "Say less.\n", "key": "v2", "actor": "ann"});
+    let second = daemon.post("/v1/prompts/door/versions", &second);
+    assert_eq!(second.status, 201);
+    let by_hand = json!({"version": "v2", "actor": "ann", "reason": "a try"});
+    let moved = daemon.try_put("/v1/prompts/door/labels/candidate", &by_hand).unwrap();
+    assert_eq!(moved.status, 200, "{}", moved.text);
+    running(&daemon, "night", "prompt = \"door\"\n");
+    for action in ["advance", "advance", "roll_back"] {
+        assert_eq!(daemon.act("night", action).status, 200);
+    }
+    let all = Stream::after(daemon.address(), "/v1/events", 0).events(8);
+    let moves: Vec<_> = all.iter().filter(|event| event.kind == "prompt_label_moved").collect();
+    let told: Vec<[&Value; 4]> = moves
+        .iter()
+        .map(|event| {
+            assert!(event.data.get("experiment").is_none());
+            let data = &event.data["data"];
+            [&data["label"], &data["from"], &data["to"], &data["actor"]]
+        })
+        .collect();
+    let (production, candidate) = (json!("production"), json!("candidate"));
+    let (none, one, two) = (Value::Null, json!("v1"), json!("v2"));
+    let (ann, tidegate) = (json!("ann"), json!("tidegate"));
+    assert_eq!(
+        told,
+        [
+            [&production, &none, &one, &ann],
+            [&candidate, &none, &two, &ann],
+            [&production, &one, &two, &tidegate],
+            [&production, &two, &one, &tidegate],
+        ]
+    );
+    assert_eq!(moves[1].data["data"]["digest"], second.body["digest"]);
+    daemon.kill();
+    let daemon = world.ready();
+    assert_eq!(Stream::after(daemon.address(), "/v1/events", 0).events(8), all);
+    assert!(daemon.terminate().0);
+    let daemon = world.ready();
+    assert_eq!(Stream::after(daemon.address(), "/v1/events", 0).events(8), all);
 }

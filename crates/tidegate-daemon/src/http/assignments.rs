@@ -1,9 +1,12 @@
 //! Which variant a camera gets: answered from the published picture, waiting for nothing.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
 use tidegate_engine::id::CameraId;
 use tidegate_spec::api::{Assignment, Assignments, AssignmentsRequest};
 
@@ -15,15 +18,29 @@ use super::problem::Problem;
 /// Cameras in one request.
 const CAMERAS_MAX: usize = 1_000;
 
+/// Whether the text is to be in the answer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    text: bool,
+}
+
 pub(super) async fn one(
     State(app): State<App>,
     path: Result<Path<(String, String)>, PathRejection>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Assignment>, Problem> {
     let Path((key, camera)) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
     let key = experiment_key(&key)?;
     let camera = camera_id(&camera)?;
+    let Query(wanted) = wanted.map_err(|error| Problem::invalid_query(error.body_text()))?;
     let shared = &app.0.shared;
-    let assignment = shared.published.load().assign(key.as_str(), &camera, shared.now());
+    let picture = shared.published.load();
+    let mut assignment = picture.assign(key.as_str(), &camera, shared.now());
+    if wanted.text {
+        assignment.prompt_text = picture.text(&assignment).map(|text| text.as_ref().to_owned());
+    }
     shared.metrics.assigned(&assignment.reason, 1);
     Ok(Json(assignment))
 }
@@ -60,5 +77,14 @@ pub(super) async fn many(
     for assignment in &assignments {
         shared.metrics.assigned(&assignment.reason, 1);
     }
-    Ok(Json(Assignments { assignments }))
+    let mut texts = BTreeMap::new();
+    for assignment in assignments.iter().filter(|_| request.text) {
+        if let Some(digest) = &assignment.digest
+            && !texts.contains_key(digest)
+            && let Some(text) = picture.text(assignment)
+        {
+            texts.insert(digest.clone(), text.as_ref().to_owned());
+        }
+    }
+    Ok(Json(Assignments { assignments, texts }))
 }

@@ -111,7 +111,8 @@ impl Delivery {
             EventType::PhaseChanged
             | EventType::VerdictChanged
             | EventType::Alarm
-            | EventType::LatencyWarning => event.id.to_string(),
+            | EventType::LatencyWarning
+            | EventType::PromptLabelMoved => event.id.to_string(),
         };
         let now = self.shared.now();
         let timestamp = (now.ms() / 1_000).to_string();
