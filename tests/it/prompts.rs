@@ -202,8 +202,10 @@ fn two_versions_are_compared_line_by_line() {
     assert_eq!(diff["unified"], expected);
     assert_eq!(diff["from"]["digest"], digest(OLD));
     // Long texts with nothing in common are compared too, more coarsely.
-    let text = |salt: usize| -> String {
-        (0..26_000).map(|line| format!("{:08}\n", line * 7919 + salt)).collect()
+    let text = |salt: usize| {
+        let lines: Vec<_> =
+            (0..26_000).map(|line| format!("{:08}\n", line * 7919 + salt)).collect();
+        lines.concat()
     };
     assert_eq!(world.add("a", &text(1)).status, 201);
     assert_eq!(world.add("b", &text(2)).status, 201);

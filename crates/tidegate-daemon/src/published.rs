@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use tidegate_engine::assignment::{ServeReason, Serving};
 use tidegate_engine::id::CameraId;
 use tidegate_engine::phase::Phase;
+use tidegate_engine::prompt::Version;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_spec::api::Assignment;
@@ -42,12 +43,25 @@ struct Served {
     serving: Serving,
     control: String,
     treatment: String,
-    /// Both versions, where they are kept here.
-    in_play: Option<InPlay>,
+    prompt: Option<ServedPrompt>,
     phase: Phase,
     run: u32,
     /// Share of analyses that should run the treatment too.
     shadow_sample: f64,
+}
+
+/// Both versions of a prompt that is kept here, as answers show them.
+#[derive(Debug)]
+struct ServedPrompt {
+    name: String,
+    control: ServedVersion,
+    treatment: ServedVersion,
+}
+
+#[derive(Debug)]
+struct ServedVersion {
+    digest: String,
+    text: Arc<str>,
 }
 
 impl Picture {
@@ -59,10 +73,10 @@ impl Picture {
 
     /// The text that an assignment of this picture is about, where it is kept here.
     pub(crate) fn text(&self, assignment: &Assignment) -> Option<Arc<str>> {
-        let in_play = self.experiments.get(&assignment.experiment)?.in_play.as_ref()?;
-        let ByVariant { control, treatment } = &in_play.versions;
-        let treated = assignment.variant == Variant::Treatment.as_str();
-        Some(if treated { treatment.text.clone() } else { control.text.clone() })
+        let prompt = self.experiments.get(&assignment.experiment)?.prompt.as_ref()?;
+        let versions = [&prompt.control, &prompt.treatment].into_iter();
+        let served = versions.filter(|version| assignment.digest.as_ref() == Some(&version.digest));
+        served.map(|version| version.text.clone()).next()
     }
 
     /// What `camera` is served at `at`, and why. Whatever is not known is served control.
@@ -95,20 +109,18 @@ impl Picture {
             }
             Trust::ControlOnly => (Variant::Control, STORE_UNAVAILABLE, 0.0),
         };
-        let in_play = served.in_play.as_ref();
+        let prompt = served.prompt.as_ref();
         let (prompt_version, version) = match variant {
-            Variant::Control => (&served.control, in_play.map(|in_play| &in_play.versions.control)),
-            Variant::Treatment => {
-                (&served.treatment, in_play.map(|in_play| &in_play.versions.treatment))
-            }
+            Variant::Control => (&served.control, prompt.map(|prompt| &prompt.control)),
+            Variant::Treatment => (&served.treatment, prompt.map(|prompt| &prompt.treatment)),
         };
         Assignment {
             camera_id,
             experiment,
             variant: variant.as_str().to_owned(),
             prompt_version: Some(prompt_version.clone()),
-            prompt: in_play.map(|in_play| in_play.prompt.to_string()),
-            digest: version.map(|version| version.head.digest.to_string()),
+            prompt: prompt.map(|prompt| prompt.name.clone()),
+            digest: version.map(|version| version.digest.clone()),
             reason: reason.to_owned(),
             phase: Some(served.phase.as_str().to_owned()),
             run: served.run,
@@ -128,11 +140,23 @@ impl Served {
             serving: run.rollout.serving(),
             control: experiment.control.as_str().to_owned(),
             treatment: experiment.treatment.as_str().to_owned(),
-            in_play: run.in_play.clone(),
+            prompt: run.in_play.as_ref().map(ServedPrompt::of),
             phase: state.phase,
             run: run.number,
             shadow_sample: if shadowing { experiment.shadow.sample.value() } else { 0.0 },
         }
+    }
+}
+
+impl ServedPrompt {
+    fn of(in_play: &InPlay) -> Self {
+        let ByVariant { control, treatment } = &in_play.versions;
+        let served = |version: &Version| ServedVersion {
+            digest: version.head.digest.to_string(),
+            text: version.text.clone(),
+        };
+        let (control, treatment) = (served(control), served(treatment));
+        Self { name: in_play.prompt.to_string(), control, treatment }
     }
 }
 

@@ -20,96 +20,75 @@ fn done(world: &World, arguments: &[&str]) -> String {
     ran.out
 }
 
-#[test]
-fn a_team_adds_looks_moves_and_carries_its_prompts_elsewhere() {
+/// A daemon with a prompt of two versions, the first in production.
+fn with_two() -> World {
     let world = World::new(&[]);
     let path = |name: &str| world.folder.path().join(name).to_str().unwrap().to_owned();
-    let (old, new, copy) = (path("old.txt"), path("new.txt"), path("copy.json"));
+    let (old, new) = (path("old.txt"), path("new.txt"));
     std::fs::write(&old, OLD).unwrap();
     std::fs::write(&new, NEW).unwrap();
-    let ran = prompt(
-        &world,
-        &["add", "door", &old, "--key", "v1_original", "--actor", "ann", "--label", "production"],
-    );
-    assert_eq!((ran.code, ran.err.as_str()), (0, "prompt door is new\n"), "{}", ran.err);
+    let add = ["add", "door", &old, "--key", "v1_original", "--label", "production"];
+    let ran = prompt(&world, &[&add[..], &["--actor", "ann"]].concat());
+    assert_eq!((ran.code, ran.err.as_str()), (0, "prompt door is new\n"));
     assert_eq!(ran.out, format!("door: version 1, v1_original, {} (production)\n", digest(OLD)));
-    let added = done(
-        &world,
-        &["add", "door", &new, "--note", "fewer cats", "--parent", "production", "--actor", "ann"],
-    );
+    let add = ["add", "door", &new, "--note", "fewer cats", "--parent", "production"];
+    let added = done(&world, &[&add[..], &["--actor", "ann"]].concat());
     assert_eq!(added, format!("door: version 2, v2, {} (no label)\n", digest(NEW)));
+    world
+}
+
+#[test]
+fn texts_are_added_listed_shown_and_compared() {
+    let world = with_two();
     let server = world.daemon.address();
     let piped =
         ["prompt", "add", "door", "-", "--actor", "ann", "--format", "json", "--server", server];
     let piped = run_with_input(&piped, NEW.as_bytes());
     let piped: Value = serde_json::from_str(&piped.out).unwrap();
     assert_eq!((&piped["number"], &piped["parent"]), (&2.into(), &digest(OLD).into()));
-
     let list = done(&world, &["list"]);
-    assert!(
-        list.lines().any(|line| line.split_whitespace().collect::<Vec<_>>()
-            == ["door", "2", "v2", "production=v1_original"]),
-        "{list}"
-    );
+    let words: Vec<&str> = list.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!(words, ["door", "2", "v2", "production=v1_original"], "{list}");
     let versions = done(&world, &["list", "door"]);
     assert!(versions.contains("fewer cats") && versions.contains(&digest(OLD)[..19]), "{versions}");
     assert_eq!(done(&world, &["show", "door", "production"]), OLD, "byte for byte");
     let diff = done(&world, &["diff", "door", "production", "v2"]);
     assert!(diff.contains("\n+Ignore cats.\n"), "{diff}");
+}
 
-    let moved = done(
-        &world,
-        &[
-            "label",
-            "door",
-            "candidate",
-            "v2",
-            "--reason",
-            "a try",
-            "--actor",
-            "ann",
-            "--expect-revision",
-            "0",
-        ],
-    );
-    assert_eq!(moved, format!("candidate of door points to v2, {} (revision 1)\n", digest(NEW)));
-    let stale = prompt(
-        &world,
-        &[
-            "label",
-            "door",
-            "candidate",
-            "v1_original",
-            "--reason",
-            "a try",
-            "--actor",
-            "ann",
-            "--expect-revision",
-            "0",
-        ],
-    );
+#[test]
+fn labels_are_moved_removed_and_looked_up() {
+    let world = with_two();
+    let by_ann = ["--reason", "over & done", "--actor", "ann"];
+    let label = |more: &[&str]| prompt(&world, &[&["label", "door"], more, &by_ann[..]].concat());
+    let moved = label(&["candidate", "v2", "--expect-revision", "0"]);
+    let expected = format!("candidate of door points to v2, {} (revision 1)\n", digest(NEW));
+    assert_eq!(moved.out, expected);
+    let stale = label(&["candidate", "v1_original", "--expect-revision", "0"]);
     assert_eq!(stale.code, 3);
     assert!(stale.err.contains("is at revision 1, not 0"), "{}", stale.err);
-    done(
-        &world,
-        &["label", "door", "candidate", "--remove", "--reason", "over & done", "--actor", "ann"],
-    );
+    assert_eq!(label(&["candidate", "--remove"]).code, 0);
     let log = done(&world, &["log", "door", "candidate"]);
-    assert_eq!(
-        log,
-        "  1  2026-03-02T08:00:00Z  – → v2  ann: a try\n  2  2026-03-02T08:00:00Z  v2 → –  ann: over & done\n"
-    );
+    let expected = "  1  2026-03-02T08:00:00Z  – → v2  ann: over & done\n  \
+                    2  2026-03-02T08:00:00Z  v2 → –  ann: over & done\n";
+    assert_eq!(log, expected);
     let shown = done(&world, &["show", "door"]);
     assert!(shown.starts_with("door: 2 versions, the newest is v2\n"), "{shown}");
     assert!(shown.contains("– (removed)"), "{shown}");
+}
 
+#[test]
+fn an_export_is_looked_at_and_taken_in_elsewhere() {
+    let world = with_two();
     let export = done(&world, &["export", "door"]);
+    let copy = world.folder.path().join("copy.json");
     std::fs::write(&copy, &export).unwrap();
     let other = World::new(&[]);
-    let import = ["import", &copy, "--reason", "moving", "--actor", "bob"];
+    let import = ["import", copy.to_str().unwrap(), "--reason", "moving", "--actor", "bob"];
     let preview = done(&other, &[&import[..], &["--preview"]].concat());
     let expected = format!(
-        "+ v1_original would be added, {}\n+ v2 would be added, {}\n> production would be moved to v1_original\n",
+        "+ v1_original would be added, {}\n+ v2 would be added, {}\n\
+         > production would be moved to v1_original\n",
         digest(OLD),
         digest(NEW)
     );
@@ -123,10 +102,8 @@ fn a_team_adds_looks_moves_and_carries_its_prompts_elsewhere() {
 fn what_is_no_text_or_no_export_is_not_sent() {
     let world = World::new(&[]);
     let file = world.folder.path().join("file");
-    let path = file.to_str().unwrap();
-    for (bytes, why) in
-        [(&b""[..], "is empty"), (&[b'x'; 256 * 1024 + 1], "longer than"), (b"\xff", "UTF-8")]
-    {
+    let (path, long) = (file.to_str().unwrap(), vec![b'x'; 256 * 1024 + 1]);
+    for (bytes, why) in [(&b""[..], "is empty"), (&long, "longer than"), (b"\xff", "UTF-8")] {
         std::fs::write(&file, bytes).unwrap();
         let ran = prompt(&world, &["add", "door", path, "--actor", "ann"]);
         assert_eq!(ran.code, 2, "{}", ran.err);

@@ -1,17 +1,21 @@
 //! Export and import.
 
 use serde_json::{Value, json};
+use system_tests::daemon::{Reply, Start};
 
 use super::{NEW, OLD, World, digest};
 
-fn import(
-    world: &World,
-    name: &str,
-    document: &Value,
-    preview: bool,
-) -> system_tests::daemon::Reply {
+fn post(world: &World, path: &str, document: &Value) -> Reply {
     let body = json!({"document": document, "actor": "bob", "reason": "moving house"});
-    world.daemon.post(&format!("/v1/prompts/{name}/import?preview={preview}"), &body)
+    world.daemon.post(path, &body)
+}
+
+fn preview(world: &World, document: &Value) -> Reply {
+    post(world, "/v1/prompts/door/import?preview=true", document)
+}
+
+fn import(world: &World, document: &Value) -> Reply {
+    post(world, "/v1/prompts/door/import", document)
 }
 
 #[test]
@@ -19,14 +23,14 @@ fn an_export_is_taken_in_elsewhere_as_it_was_and_twice_does_nothing() {
     let from = World::with_door(&[]);
     let document = from.get("/v1/prompts/door/export");
     let to = World::new(&[]);
-    let preview = import(&to, "door", &document, true);
-    assert_eq!(preview.status, 200, "{}", preview.text);
-    assert_eq!(preview.body["added"].as_array().unwrap().len(), 3);
-    assert_eq!(preview.body["moved"][0]["label"], "production");
+    let foretold = preview(&to, &document);
+    assert_eq!(foretold.status, 200, "{}", foretold.text);
+    assert_eq!(foretold.body["added"].as_array().unwrap().len(), 3);
+    assert_eq!(foretold.body["moved"][0]["label"], "production");
     assert_eq!(to.daemon.get("/v1/prompts/door").status, 404, "a preview does nothing");
-    let done = import(&to, "door", &document, false);
+    let done = import(&to, &document);
     assert_eq!(done.status, 200, "{}", done.text);
-    let (mut told, mut foretold) = (done.body, preview.body);
+    let (mut told, mut foretold) = (done.body, foretold.body);
     assert_eq!((told["preview"].take(), foretold["preview"].take()), (json!(false), json!(true)));
     assert_eq!(told, foretold);
     assert_eq!(to.get("/v1/prompts/door/export"), document);
@@ -36,7 +40,7 @@ fn an_export_is_taken_in_elsewhere_as_it_was_and_twice_does_nothing() {
         (&history["moves"][0]["actor"], &history["moves"][0]["reason"]),
         (&json!("bob"), &json!("moving house"))
     );
-    let again = import(&to, "door", &document, false).body;
+    let again = import(&to, &document).body;
     assert_eq!((&again["added"], &again["moved"]), (&json!([]), &json!([])));
     assert_eq!(again["present"], json!(["v1_original", "v2_calibrated", "v3_other"]));
     let to = to.again(|daemon| drop(daemon.kill()));
@@ -53,12 +57,12 @@ fn an_import_that_something_stands_against_takes_nothing_in() {
         {"text": OLD, "key": "whatever"},
         {"text": "an orphan", "key": "v5", "parent": digest("never seen")},
     ], "labels": [{"label": "candidate", "version": "v4"}, {"label": "canary", "version": "v9"}]});
-    let preview = import(&world, "door", &document, true).body;
-    assert_eq!(preview["added"][0]["key"], "v4");
-    assert_eq!(preview["added"][0]["labels"], json!(["candidate"]));
-    assert_eq!(preview["present"], json!(["v1_original"]));
-    assert_eq!(preview["moved"][0]["version"], "v4");
-    let conflicts: Vec<_> = preview["conflicts"]
+    let foretold = preview(&world, &document).body;
+    assert_eq!(foretold["added"][0]["key"], "v4");
+    assert_eq!(foretold["added"][0]["labels"], json!(["candidate"]));
+    assert_eq!(foretold["present"], json!(["v1_original"]));
+    assert_eq!(foretold["moved"][0]["version"], "v4");
+    let conflicts: Vec<_> = foretold["conflicts"]
         .as_array()
         .unwrap()
         .iter()
@@ -70,7 +74,7 @@ fn an_import_that_something_stands_against_takes_nothing_in() {
         ("/document/labels/1", "invalid_field"),
     ];
     assert_eq!(conflicts, expected);
-    let refused = import(&world, "door", &document, false);
+    let refused = import(&world, &document);
     assert_eq!((refused.status, &refused.body["code"]), (409, &json!("import_conflict")));
     let pointers: Vec<_> = refused.body["faults"]
         .as_array()
@@ -90,7 +94,7 @@ fn an_import_in_many_frames_is_whole_or_not_there_after_a_kill() {
         .collect();
     let document = json!({"tidegate_prompt": 1, "name": "door", "versions": versions,
                           "labels": [{"label": "candidate", "version": "big8"}]});
-    let done = import(&world, "door", &document, false);
+    let done = import(&world, &document);
     assert_eq!(done.status, 200, "{}", done.text);
     let before = world.everything();
     let world = world.again(|daemon| drop(daemon.kill()));
@@ -115,8 +119,7 @@ fn an_import_in_many_frames_is_whole_or_not_there_after_a_kill() {
         let file = path(&format!("{name}.jsonl"));
         let ran = crate::command::run(&["journal", "import", &file, "--data", &path(&name)]);
         assert_eq!(ran.code, 0, "{}", ran.err);
-        let daemon =
-            system_tests::daemon::Start::new(super::PROGRAM, &folder.path().join(&name)).ready();
+        let daemon = Start::new(super::PROGRAM, &folder.path().join(&name)).ready();
         let detail = daemon.get("/v1/prompts/door").body;
         let expected = if kept == entries.len() { 12 } else { 3 };
         assert_eq!(detail["versions"], expected, "{kept} of {} entries", entries.len());
