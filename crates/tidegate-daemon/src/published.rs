@@ -13,7 +13,7 @@ use tidegate_engine::phase::Phase;
 use tidegate_engine::prompt::Version;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::{ByVariant, Variant};
-use tidegate_spec::api::Assignment;
+use tidegate_spec::api::{Assignment, ShadowVersion};
 
 use crate::prompts::InPlay;
 use crate::rollouts::{Rollouts, Run};
@@ -71,18 +71,21 @@ impl Picture {
         Self { trust, experiments }
     }
 
-    /// The text that an assignment of this picture is about, where it is kept here.
-    pub(crate) fn text(&self, assignment: &Assignment) -> Option<Arc<str>> {
-        let prompt = self.experiments.get(&assignment.experiment)?.prompt.as_ref()?;
-        let versions = [&prompt.control, &prompt.treatment].into_iter();
-        let served = versions.filter(|version| assignment.digest.as_ref() == Some(&version.digest));
-        served.map(|version| version.text.clone()).next()
+    /// The text of a version that an experiment of this picture is about, where it is kept here.
+    pub(crate) fn text<'a>(&'a self, experiment: &str, digest: &str) -> Option<&'a str> {
+        let prompt = self.experiments.get(experiment)?.prompt.as_ref()?;
+        let mut versions = [&prompt.control, &prompt.treatment].into_iter();
+        versions.find(|version| version.digest == digest).map(|version| &*version.text)
     }
 
     /// What `camera` is served at `at`, and why. Whatever is not known is served control.
-    pub(crate) fn assign(&self, key: &str, camera: &CameraId, at: Timestamp) -> Assignment {
-        let camera_id = camera.as_str().to_owned();
-        let experiment = key.to_owned();
+    pub(crate) fn assign<'a>(
+        &'a self,
+        key: &'a str,
+        camera: &'a CameraId,
+        at: Timestamp,
+    ) -> Assignment<'a> {
+        let (camera_id, experiment) = (camera.as_str().into(), key.into());
         let Some(served) = self.experiments.get(key) else {
             let reason = match self.trust {
                 Trust::Full => ServeReason::UnknownExperiment.as_str(),
@@ -91,15 +94,16 @@ impl Picture {
             return Assignment {
                 camera_id,
                 experiment,
-                variant: Variant::Control.as_str().to_owned(),
+                variant: Variant::Control.as_str().into(),
                 prompt_version: None,
                 prompt: None,
                 digest: None,
-                reason: reason.to_owned(),
+                reason: reason.into(),
                 phase: None,
                 run: 0,
                 shadow_sample: 0.0,
                 prompt_text: None,
+                shadow: None,
             };
         };
         let (variant, reason, shadow_sample) = match self.trust {
@@ -117,15 +121,20 @@ impl Picture {
         Assignment {
             camera_id,
             experiment,
-            variant: variant.as_str().to_owned(),
-            prompt_version: Some(prompt_version.clone()),
-            prompt: prompt.map(|prompt| prompt.name.clone()),
-            digest: version.map(|version| version.digest.clone()),
-            reason: reason.to_owned(),
-            phase: Some(served.phase.as_str().to_owned()),
+            variant: variant.as_str().into(),
+            prompt_version: Some(prompt_version.into()),
+            prompt: prompt.map(|prompt| (&prompt.name).into()),
+            digest: version.map(|version| (&version.digest).into()),
+            reason: reason.into(),
+            phase: Some(served.phase.as_str().into()),
             run: served.run,
             shadow_sample,
             prompt_text: None,
+            shadow: prompt.filter(|_| shadow_sample > 0.0).map(|prompt| ShadowVersion {
+                prompt_version: (&served.treatment).into(),
+                digest: (&prompt.treatment.digest).into(),
+                prompt_text: None,
+            }),
         }
     }
 }

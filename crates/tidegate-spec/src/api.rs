@@ -12,6 +12,7 @@ mod problem;
 mod prompt;
 mod status;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -73,42 +74,57 @@ pub struct AssignmentsRequest {
     pub text: bool,
 }
 
-/// Which prompt version a camera gets, and why.
+/// Which prompt version a camera gets, and why. The daemon writes it without copying a text.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Assignment {
+pub struct Assignment<'a> {
     /// The camera.
-    pub camera_id: String,
+    pub camera_id: Cow<'a, str>,
     /// The experiment that was asked for.
-    pub experiment: String,
+    pub experiment: Cow<'a, str>,
     /// `control` or `treatment`.
-    pub variant: String,
+    pub variant: Cow<'static, str>,
     /// The key of the prompt version; nothing where the experiment is unknown.
-    pub prompt_version: Option<String>,
+    pub prompt_version: Option<Cow<'a, str>>,
     /// The prompt, where the experiment names one that is kept here.
-    pub prompt: Option<String>,
+    pub prompt: Option<Cow<'a, str>>,
     /// The digest of the version's text, where it is kept here.
-    pub digest: Option<String>,
+    pub digest: Option<Cow<'a, str>>,
     /// Why, such as `split`, `shadow` or `rolled_back`.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// The phase of the rollout; nothing where the experiment is unknown.
-    pub phase: Option<String>,
+    pub phase: Option<Cow<'static, str>>,
     /// The run of the experiment, from 1; 0 where it is unknown.
     pub run: u32,
     /// Share of analyses that should run the treatment too, for comparison only.
     pub shadow_sample: f64,
     /// The version's text, where it was asked for and is kept here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prompt_text: Option<String>,
+    pub prompt_text: Option<Cow<'a, str>>,
+    /// The version to run beside it for comparison, in shadow, where it is kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<ShadowVersion<'a>>,
+}
+
+/// The version that runs in shadow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowVersion<'a> {
+    /// Its key.
+    pub prompt_version: Cow<'a, str>,
+    /// The digest of its text.
+    pub digest: Cow<'a, str>,
+    /// Its text, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_text: Option<Cow<'a, str>>,
 }
 
 /// Many assignments, in the order they were asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Assignments {
+pub struct Assignments<'a> {
     /// One a camera.
-    pub assignments: Vec<Assignment>,
+    pub assignments: Vec<Assignment<'a>>,
     /// The text of each version in them by its digest, where they were asked for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub texts: BTreeMap<String, String>,
+    pub texts: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
 }
 
 /// One experiment in a list.

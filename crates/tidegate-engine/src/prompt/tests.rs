@@ -278,7 +278,7 @@ fn a_snapshot_that_cannot_be_is_refused() {
         ("none", &|kept: &mut Snapshot| kept.versions.clear()),
         ("order", &|kept: &mut Snapshot| kept.versions.swap(0, 1)),
         ("twice", &|kept: &mut Snapshot| {
-            kept.versions[1].head.digest = kept.versions[0].head.digest
+            kept.versions[1].head.digest = kept.versions[0].head.digest;
         }),
         ("nowhere", &|kept: &mut Snapshot| kept.labels[0].1[0].to = Some(3)),
         ("unmoved", &|kept: &mut Snapshot| kept.labels[0].1.clear()),
