@@ -135,26 +135,3 @@ fn every_map_and_experiment_that_ships_is_valid() {
     }
     assert!(experiments >= 4);
 }
-
-#[test]
-fn relative_links_of_the_documents_lead_somewhere() {
-    let mut documents = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned()];
-    for folder in ["docs", "docs/adr"] {
-        for entry in std::fs::read_dir(system_tests::repository(folder)).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            if Path::new(&name).extension().is_some_and(|ending| ending == "md") {
-                documents.push(format!("{folder}/{name}"));
-            }
-        }
-    }
-    for document in documents {
-        let text = read(&document);
-        let folder = system_tests::repository(&document).parent().unwrap().to_owned();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let target = link.split('#').next().unwrap();
-            if !target.is_empty() && !target.contains("://") {
-                assert!(folder.join(target).exists(), "{document} links to {target}");
-            }
-        }
-    }
-}
