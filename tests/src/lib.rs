@@ -6,6 +6,7 @@ pub mod fault_shim;
 pub mod power_cut;
 pub mod python;
 pub mod raw;
+pub mod stream;
 
 use std::path::PathBuf;
 

@@ -9,6 +9,7 @@ use tidegate_spec::{ParseError, document};
 
 use crate::metrics::MetricNames;
 use crate::recovery::Verifier;
+use crate::webhooks::Webhook;
 
 /// Where the daemon listens unless told otherwise.
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4_780);
@@ -73,6 +74,10 @@ pub struct Config {
     pub retention: Duration,
     /// Where and how often the journal is exported while it is in use.
     pub export: Option<Export>,
+    /// How long a stream of events may be silent before a sign of life is sent.
+    pub heartbeat: Duration,
+    /// Whom events are brought.
+    pub webhooks: Vec<Webhook>,
     /// Which metrics there are.
     pub metric_names: MetricNames,
     /// How much is logged.
@@ -128,6 +133,10 @@ pub struct ConfigFile {
     pub export_file: Option<PathBuf>,
     /// See [`Export::every`].
     pub export_hours: Option<u64>,
+    /// See [`Config::heartbeat`].
+    pub heartbeat_seconds: Option<u64>,
+    /// See [`Config::webhooks`].
+    pub webhooks: Option<Vec<Webhook>>,
     /// See [`Config::metric_names`].
     pub metric_names: Option<MetricNames>,
     /// See [`Config::log_level`].
@@ -156,6 +165,10 @@ pub const SNAPSHOT_EVERY: std::ops::RangeInclusive<u64> = 100..=10_000_000;
 pub const EXPORT_HOURS: std::ops::RangeInclusive<u64> = 1..=8_784;
 /// See [`EXPORT_HOURS`].
 pub const EXPORT_HOURS_DEFAULT: u64 = 24;
+/// Seconds between two signs of life of a stream of events, and the seconds unless told otherwise.
+pub const HEARTBEAT_SECONDS: std::ops::RangeInclusive<u64> = 1..=3_600;
+/// See [`HEARTBEAT_SECONDS`].
+pub const HEARTBEAT_SECONDS_DEFAULT: u64 = 15;
 /// Hours that entries are kept.
 pub const RETENTION_HOURS: std::ops::RangeInclusive<u64> = 1..=8_784;
 
@@ -184,6 +197,8 @@ impl ConfigFile {
                 retention_hours: fields.count("retention_hours", RETENTION_HOURS),
                 export_file: path(fields.text("export_file")),
                 export_hours: fields.count("export_hours", EXPORT_HOURS),
+                heartbeat_seconds: fields.count("heartbeat_seconds", HEARTBEAT_SECONDS),
+                webhooks: Webhook::read_all(fields),
                 metric_names: fields.choice("metric_names", &MetricNames::NAMES),
                 log_level: fields.choice("log_level", &LogLevel::NAMES),
             })

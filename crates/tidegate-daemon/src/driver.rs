@@ -14,7 +14,7 @@ use tidegate_engine::phase::Phase;
 use tidegate_engine::prompt::{self, Order, Prompt};
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
-use tidegate_journal::{Batch, Entry, Journal, WriteError};
+use tidegate_journal::{Batch, Entry, Journal, State, WriteError};
 use tidegate_spec::ExperimentFile;
 use tidegate_spec::api::{Answer, AnswerStatus, Answers, Done, ExperimentDetail, Reported};
 use tokio::sync::{oneshot, watch};
@@ -22,12 +22,14 @@ use tokio::sync::{oneshot, watch};
 use crate::clock::Clock;
 use crate::config::Export;
 use crate::describe;
+use crate::feed::{Feed, Told};
 use crate::metrics::Metrics;
 use crate::prompts::{Followed, Outcome, TIDEGATE};
 use crate::published::{Drawn, Published, Trust};
 use crate::recovery::{self, NotRecovered, Recovered, Recovery};
 use crate::refusal::Refusal;
 use crate::rollouts::{Change, Changed, Rollouts, SaltChoice};
+use crate::webhooks::Follower;
 
 /// How often time is looked at where nothing else happens.
 const IDLE: Duration = Duration::from_millis(500);
@@ -140,6 +142,10 @@ impl Standing {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) published: Published,
+    /// What subscribers are told.
+    pub(crate) feed: Feed,
+    /// Whom events are brought.
+    pub(crate) followers: Vec<Arc<Follower>>,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Arc<Clock>,
     pub(crate) standing: watch::Sender<Standing>,
@@ -338,7 +344,7 @@ impl Driver {
         event: Event,
         changed: &mut Changed,
     ) -> Answer {
-        let told = self.shared.metrics.told(&event);
+        let told = self.shared.metrics.to_count(&event);
         match self.rollouts.apply(key, now, event, changed) {
             None => rejected("unknown_experiment", format!("no experiment has the key `{key}`")),
             Some(Ok(())) => {
@@ -557,11 +563,18 @@ impl Driver {
     ) {
         let Some(journal) = self.journal.clone() else { return };
         let mut batch = Batch::default();
+        let mut told: Vec<Arc<Told>> = Vec::new();
         for unit in units {
+            let before = self.last + batch.entries();
             if let Err(error) = batch.push(unit) {
                 tracing::error!(%error, "an entry cannot be kept");
+                continue;
             }
+            let numbered = (before + 1..).zip(unit);
+            let tellable = numbered.filter_map(|(number, entry)| self.rollouts.told(number, entry));
+            told.extend(tellable.map(Arc::new));
         }
+        self.shared.feed.add(&told);
         let entries = batch.entries();
         self.last += entries;
         self.since_snapshot += entries;
@@ -569,10 +582,12 @@ impl Driver {
         let wake = self.commands.clone();
         let appended = journal.append(batch, move |written: Result<u64, WriteError>| {
             match written {
-                Ok(_) => {
+                Ok(last) => {
                     if let Some(drawn) = &drawn {
                         shared.published.show(drawn);
                     }
+                    shared.metrics.told(&told);
+                    shared.feed.show(last, &told);
                     then(Ok(()));
                 }
                 Err(error) => {
@@ -621,7 +636,7 @@ impl Driver {
         }
         let Some(journal) = self.journal.clone() else { return };
         self.since_snapshot = 0;
-        let state = self.rollouts.state(self.last, self.shared.now());
+        let state = self.state();
         let retention = self.settings.retention;
         self.keep("snapshot", move || {
             if journal.append_and_wait(Batch::default()).is_ok()
@@ -651,6 +666,11 @@ impl Driver {
                 Err(error) => tracing::warn!(error, "an export was not written"),
             }
         });
+    }
+
+    /// All that is remembered, also by the feed.
+    fn state(&self) -> State {
+        self.rollouts.state(self.last, self.shared.now(), self.shared.feed.state())
     }
 
     fn is_keeping(&self) -> bool {
@@ -697,13 +717,14 @@ impl Driver {
 
     fn recovered(&mut self, result: Result<Recovered, NotRecovered>) {
         match result {
-            Ok(Recovered { journal, rollouts, last, seconds }) => {
+            Ok(Recovered { journal, rollouts, kept, last, seconds }) => {
                 let before = std::mem::replace(&mut self.rollouts, rollouts);
                 // Known from the first moment on; whether it suffices is asked at every observation.
                 let _ = self.check_disk(&journal);
                 self.journal = Some(Arc::new(journal));
                 self.was_ready = true;
                 (self.last, self.since_snapshot) = (last, 0);
+                self.shared.feed.replace(kept, last);
                 let latest = self.rollouts.latest().ms();
                 self.shared.floor_ms.fetch_max(latest, Ordering::Relaxed);
                 self.shared.metrics.recovered(seconds);
@@ -768,7 +789,7 @@ impl Driver {
         }
         let Some(journal) = self.journal.take() else { return };
         if self.since_snapshot > 0 && journal.append_and_wait(Batch::default()).is_ok() {
-            let state = self.rollouts.state(self.last, self.shared.now());
+            let state = self.state();
             if let Err(error) = journal.keep(&state, self.settings.retention) {
                 tracing::warn!(%error, "a snapshot was not written");
             }

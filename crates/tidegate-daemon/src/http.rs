@@ -2,6 +2,7 @@
 
 mod assignments;
 mod body;
+mod events;
 mod experiments;
 mod front;
 mod guard;
@@ -14,6 +15,7 @@ mod prompts;
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post, put};
@@ -40,6 +42,8 @@ pub(crate) struct Parts {
     /// Names this daemon may be called by, in small letters.
     pub(crate) hosts: Vec<String>,
     pub(crate) time: TimeSource,
+    /// How long a stream of events may be silent.
+    pub(crate) heartbeat: Duration,
     /// Begins every request id of this process.
     pub(crate) request_id_prefix: u64,
     pub(crate) request_count: std::sync::atomic::AtomicU64,
@@ -118,7 +122,8 @@ fn router(app: App) -> Router {
         .route("/v1/prompts/{name}/diff", get(prompts::difference))
         .route("/v1/prompts/{name}/export", get(prompts::export))
         .route("/v1/prompts/{name}/import", post(prompts::import))
-        .route("/v1/observations", post(observations::observe));
+        .route("/v1/observations", post(observations::observe))
+        .route("/v1/events", get(events::stream));
     if app.0.time == TimeSource::Driven {
         router = router.route("/v1/time", post(health::set_time));
     }

@@ -11,6 +11,7 @@ mod clock;
 pub mod config;
 mod describe;
 mod driver;
+mod feed;
 mod http;
 mod metrics;
 mod prompts;
@@ -20,6 +21,7 @@ mod refusal;
 mod rollouts;
 pub mod telemetry;
 pub mod tokens;
+mod webhooks;
 
 use std::io;
 use std::net::SocketAddr;
@@ -37,14 +39,17 @@ pub use config::Config;
 pub use http::TlsError;
 pub use metrics::MetricNames;
 pub use recovery::Verifier;
+pub use webhooks::{SecretError, Webhook};
 
 use config::{TimeSource, Unsafe};
 use driver::{Command, Driver, Settings, Shared, Standing};
+use feed::Feed;
 use http::{App, Front, Listening, Parts};
 use metrics::Metrics;
 use published::Published;
 use recovery::Recovery;
 use tokens::{TokenFileError, Tokens};
+use webhooks::{Prepared, Webhooks};
 
 /// Commands that may wait for the driver.
 const COMMANDS_MAX: usize = 1_024;
@@ -64,6 +69,14 @@ pub enum RunError {
     /// Its certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The secret of a webhook cannot be used.
+    #[error("webhook `{webhook}`: {source}")]
+    Webhook {
+        /// Which.
+        webhook: String,
+        /// Why.
+        source: SecretError,
+    },
     /// It cannot listen there.
     #[error("cannot listen on {listen}: {source}")]
     Listen {
@@ -126,6 +139,7 @@ pub async fn run(
     config.check()?;
     let tokens = config.tokens.as_deref().map(Tokens::read).transpose()?;
     let tls = config.tls.as_ref().map(http::tls).transpose()?;
+    let prepared = config.webhooks.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
     let local = listener.local_addr().map_err(RunError::System)?;
     let mut prefix = [0; 8];
     getrandom::fill(&mut prefix).map_err(|error| RunError::System(io::Error::other(error)))?;
@@ -133,6 +147,8 @@ pub async fn run(
     let (standing, standings) = watch::channel(Standing::Recovering);
     let shared = Arc::new(Shared {
         published: Published::new(),
+        feed: Feed::new(config.connections_max),
+        followers: prepared.iter().map(Prepared::follower).collect(),
         metrics: Metrics::new(config.metric_names),
         clock: Arc::new(clock),
         standing,
@@ -151,12 +167,14 @@ pub async fn run(
     let driving = thread::Builder::new().name("engine".to_owned());
     let driving = driving.spawn(move || driver.run(&queue)).map_err(RunError::System)?;
 
+    let webhooks = Webhooks::begin(prepared, &config, &shared).map_err(RunError::System)?;
     let app = App::new(Parts {
         shared: shared.clone(),
         commands: commands.clone(),
         tokens,
         hosts: hosts(&config, local),
         time: config.time,
+        heartbeat: config.heartbeat,
         request_id_prefix: u64::from_le_bytes(prefix),
         request_count: std::sync::atomic::AtomicU64::new(0),
     });
@@ -167,7 +185,7 @@ pub async fn run(
         tls,
         front: Front::new(app),
         connections_max: config.connections_max,
-        shared,
+        shared: shared.clone(),
     };
     let mut impossible = None;
     let ending = async {
@@ -176,15 +194,24 @@ pub async fn run(
             why = announce(standings) => impossible = Some(why),
         }
         tracing::info!("draining");
+        // Streams have no end of their own.
+        shared.feed.end();
         // Without a service manager there is nobody to tell.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     };
     listening.serve(ending).await;
+    // A thread that panicked has logged it.
+    let _ = tokio::task::spawn_blocking(move || webhooks.end()).await;
     end(commands, driving).await;
     match impossible {
         Some(why) => Err(RunError::Journal(why)),
         None => Ok(()),
     }
+}
+
+fn prepare(hook: &Webhook) -> Result<Prepared, RunError> {
+    let webhook = hook.name.clone();
+    Prepared::new(hook).map_err(|source| RunError::Webhook { webhook, source })
 }
 
 /// Lets the driver write all that it knows.

@@ -35,6 +35,11 @@ pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Health>)
 
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let shared = app.0.shared.clone();
+    shared.metrics.event_streams(shared.feed.open_streams());
+    for follower in &shared.followers {
+        let lag = shared.feed.behind(follower.after(), &follower.wanted);
+        shared.metrics.webhook_lag(&follower.name, lag);
+    }
     let standing = shared.standing.borrow().clone();
     let text = app.read(move |view| shared.metrics.text(&standing, view)).await?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -50,6 +50,12 @@ impl Problem {
         Self::invalid_fields(vec![fault])
     }
 
+    pub(super) fn too_many_streams() -> Self {
+        let detail = "as many streams of events are open as this daemon allows";
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail);
+        Self { retry_after_seconds: Some(15), ..problem }
+    }
+
     /// An import against which something stands, each thing with its pointer.
     pub(super) fn conflicts(faults: Vec<FieldFault>) -> Self {
         let detail = match &faults[..] {

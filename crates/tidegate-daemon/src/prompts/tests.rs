@@ -30,7 +30,8 @@ fn recall(prompts: &mut Prompts, entries: Vec<Entry>) -> Result<(), NotRecalled>
         Entry::Defined { .. }
         | Entry::Event { .. }
         | Entry::Decided { .. }
-        | Entry::LabelMoved { .. } => panic!("not of versions"),
+        | Entry::LabelMoved { .. }
+        | Entry::Noted { .. } => panic!("not of versions"),
     })
 }
 
