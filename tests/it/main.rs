@@ -15,6 +15,7 @@ mod frozen;
 mod hostile;
 mod kills;
 mod manual;
+mod openfeature;
 mod operating;
 mod readme;
 mod record;

@@ -7,6 +7,7 @@ mod guard;
 mod health;
 mod listener;
 mod observations;
+mod ofrep;
 mod patience;
 mod problem;
 
@@ -103,7 +104,10 @@ pub(crate) fn router(app: App) -> Router {
             "/v1/experiments/{key}/overrides/{camera_id}",
             put(experiments::set_override).delete(experiments::clear_override),
         )
-        .route("/v1/observations", post(observations::observe));
+        .route("/v1/observations", post(observations::observe))
+        .route("/ofrep/v1/evaluate/flags", post(ofrep::all))
+        // Clients do not escape a key's `/`.
+        .route("/ofrep/v1/evaluate/flags/{*key}", post(ofrep::one));
     if app.0.time == TimeSource::Driven {
         router = router.route("/v1/time", post(health::set_time));
     }

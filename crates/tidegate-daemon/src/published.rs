@@ -35,6 +35,36 @@ pub(crate) struct Picture {
     experiments: HashMap<String, Served>,
 }
 
+/// What an experiment serves one camera, borrowed from a picture.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Evaluated<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) variant: Variant,
+    pub(crate) prompt_version: &'a str,
+    pub(crate) ground: Ground,
+    pub(crate) phase: Phase,
+    pub(crate) run: u32,
+    /// Share of analyses that should run the treatment too.
+    pub(crate) shadow_sample: f64,
+    pub(crate) treatment: &'a str,
+}
+
+/// What decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    Rollout(ServeReason),
+    StoreUnavailable,
+}
+
+impl Ground {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rollout(reason) => reason.as_str(),
+            Self::StoreUnavailable => STORE_UNAVAILABLE,
+        }
+    }
+}
+
 /// What one experiment serves.
 #[derive(Debug)]
 struct Served {
@@ -98,7 +128,67 @@ impl Picture {
     }
 }
 
+impl Picture {
+    /// Whether every experiment that there is can be in it.
+    pub(crate) fn is_whole(&self) -> bool {
+        // One that was drawn before the journal was read has none.
+        self.trust == Trust::Full || !self.experiments.is_empty()
+    }
+
+    /// What `camera` is served by the experiment `key` at `at`, if the picture has it.
+    pub(crate) fn evaluate(
+        &self,
+        key: &str,
+        camera: &CameraId,
+        at: Timestamp,
+    ) -> Option<Evaluated<'_>> {
+        let (key, served) = self.experiments.get_key_value(key)?;
+        Some(served.evaluate(key, self.trust, camera, at))
+    }
+
+    /// What `camera` is served by every experiment at `at`, in no order.
+    pub(crate) fn evaluate_all<'a>(
+        &'a self,
+        camera: &'a CameraId,
+        at: Timestamp,
+    ) -> impl Iterator<Item = Evaluated<'a>> {
+        self.experiments
+            .iter()
+            .map(move |(key, served)| served.evaluate(key, self.trust, camera, at))
+    }
+}
+
 impl Served {
+    fn evaluate<'a>(
+        &'a self,
+        key: &'a str,
+        trust: Trust,
+        camera: &CameraId,
+        at: Timestamp,
+    ) -> Evaluated<'a> {
+        let (variant, ground, shadow_sample) = match trust {
+            Trust::Full => {
+                let assigned = self.serving.assign(camera, at);
+                (assigned.variant, Ground::Rollout(assigned.reason), self.shadow_sample)
+            }
+            Trust::ControlOnly => (Variant::Control, Ground::StoreUnavailable, 0.0),
+        };
+        let prompt_version = match variant {
+            Variant::Control => &self.control,
+            Variant::Treatment => &self.treatment,
+        };
+        Evaluated {
+            key,
+            variant,
+            prompt_version,
+            ground,
+            phase: self.phase,
+            run: self.run,
+            shadow_sample,
+            treatment: &self.treatment,
+        }
+    }
+
     fn of(run: &Run) -> Self {
         let experiment = run.rollout.definition().experiment();
         let state = run.rollout.lifecycle().state;

@@ -7,6 +7,7 @@ mod history;
 mod judgement;
 mod object;
 mod observation;
+pub mod ofrep;
 mod problem;
 mod status;
 
