@@ -211,12 +211,13 @@ fn fetched(name: &str, lists: &[&Path], fetch: impl FnOnce(&Path) -> Command) ->
 /// Whether pip, npm or cargo says that it cannot get through to its registry. A registry that answers,
 /// and has not what is asked for, is reached.
 fn is_unreachable(told: &str) -> bool {
-    const PHRASES: [&str; 16] = [
+    const PHRASES: [&str; 20] = [
         "Failed to establish a new connection",
         "NewConnectionError",
         "NameResolutionError",
         "ConnectTimeoutError",
         "Temporary failure in name resolution",
+        "Name or service not known",
         "Read timed out",
         "ProxyError",
         "ENOTFOUND",
@@ -224,10 +225,13 @@ fn is_unreachable(told: &str) -> bool {
         "ECONNREFUSED",
         "ECONNRESET",
         "ETIMEDOUT",
+        "ERR_SOCKET_TIMEOUT",
         "ENETUNREACH",
         "Could not resolve host",
+        "Could not resolve proxy",
         "Could not connect to server",
         "Connection refused",
+        "Timeout was reached",
     ];
     PHRASES.iter().any(|phrase| told.contains(phrase))
 }

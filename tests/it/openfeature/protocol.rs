@@ -1,7 +1,11 @@
 //! The protocol byte by byte: what is answered, refused, named and let in.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 use system_tests::raw::{Answer, Request};
+use tidegate_engine::assignment::ServeReason;
+use tidegate_spec::api::ofrep::Reason;
 
 use super::{ROLLED_BACK, STAGES, World};
 
@@ -207,4 +211,69 @@ fn all_flags_have_a_name_that_changes_with_any_of_them_and_with_the_context() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), 6);
+}
+
+/// The rows of the tables of the document, by the section that they stand in.
+fn rows(section: &str) -> Vec<Vec<String>> {
+    let document =
+        std::fs::read_to_string(system_tests::repository("docs/openfeature.md")).unwrap();
+    let text = document.split(&format!("## {section}\n")).nth(1).unwrap();
+    let text = text.split("\n## ").next().unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| row.split('|').skip(1).map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+fn quoted(text: &str) -> impl Iterator<Item = String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>().into_iter()
+}
+
+#[test]
+fn the_document_has_every_reason_and_its_word() {
+    let mut told = BTreeMap::new();
+    for row in rows("Reasons") {
+        for reason in quoted(&row[1]) {
+            let word = row[0].replace('`', "");
+            assert_eq!(told.insert(reason.clone(), word), None, "{reason} twice");
+        }
+    }
+    let mut known: BTreeMap<String, String> = [
+        ServeReason::Shadow,
+        ServeReason::Split,
+        ServeReason::Full,
+        ServeReason::Completed,
+        ServeReason::RolledBack,
+        ServeReason::Stopped,
+        ServeReason::Paused,
+        ServeReason::Expired,
+        ServeReason::NotStarted,
+        ServeReason::Override,
+    ]
+    .into_iter()
+    .map(|reason| {
+        let word = serde_json::to_value(Reason::of(reason)).unwrap();
+        (reason.as_str().to_owned(), word.as_str().unwrap().to_owned())
+    })
+    .collect();
+    known.insert("store_unavailable".to_owned(), "UNKNOWN".to_owned());
+    assert_eq!(told, known);
+}
+
+#[test]
+fn the_document_has_the_metadata_and_its_types() {
+    let world = World::new();
+    world.define("door");
+    world.act("door", "start");
+    let answer = evaluate(&world, &format!("{FLAGS}/door"), &context("camera-0")).json();
+    let kind = |value: &Value| match value {
+        Value::String(_) => "string",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::Null | Value::Array(_) | Value::Object(_) => "neither flat nor there",
+    };
+    let metadata = answer["metadata"].as_object().unwrap();
+    let sent: BTreeSet<(String, String)> =
+        metadata.iter().map(|(name, value)| (name.clone(), kind(value).to_owned())).collect();
+    let told: BTreeSet<(String, String)> =
+        rows("Metadata").into_iter().map(|row| (row[0].replace('`', ""), row[1].clone())).collect();
+    assert_eq!(told, sent);
 }
