@@ -9,6 +9,7 @@ mod client;
 mod command;
 mod demo;
 mod dockerfile;
+mod events;
 mod experiment;
 mod faults;
 mod frozen;

@@ -35,6 +35,7 @@ fn the_sample_uncommented_has_every_setting_with_its_default() {
         retention_hours,
         export_file,
         export_hours,
+        heartbeat_seconds,
         metric_names,
         log_level,
     } = ConfigFile::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -45,6 +46,7 @@ fn the_sample_uncommented_has_every_setting_with_its_default() {
     assert_eq!(retention_hours, Some(config::RETENTION_HOURS_DEFAULT));
     assert!(export_file.is_some());
     assert_eq!(export_hours, Some(config::EXPORT_HOURS_DEFAULT));
+    assert_eq!(heartbeat_seconds, Some(config::HEARTBEAT_SECONDS_DEFAULT));
     assert_eq!(metric_names, Some(MetricNames::Own));
     assert_eq!(log_level, Some(LogLevel::Info));
     let help = crate::command::run(&["serve", "--help"]).out;

@@ -5,6 +5,7 @@ pub mod fake_daemon;
 pub mod fault_shim;
 pub mod power_cut;
 pub mod raw;
+pub mod stream;
 
 use std::path::PathBuf;
 

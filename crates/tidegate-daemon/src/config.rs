@@ -73,6 +73,8 @@ pub struct Config {
     pub retention: Duration,
     /// Where and how often the journal is exported while it is in use.
     pub export: Option<Export>,
+    /// How long a stream of events may be silent before a sign of life is sent.
+    pub heartbeat: Duration,
     /// Which metrics there are.
     pub metric_names: MetricNames,
     /// How much is logged.
@@ -128,6 +130,8 @@ pub struct ConfigFile {
     pub export_file: Option<PathBuf>,
     /// See [`Export::every`].
     pub export_hours: Option<u64>,
+    /// See [`Config::heartbeat`].
+    pub heartbeat_seconds: Option<u64>,
     /// See [`Config::metric_names`].
     pub metric_names: Option<MetricNames>,
     /// See [`Config::log_level`].
@@ -156,6 +160,10 @@ pub const SNAPSHOT_EVERY: std::ops::RangeInclusive<u64> = 100..=10_000_000;
 pub const EXPORT_HOURS: std::ops::RangeInclusive<u64> = 1..=8_784;
 /// See [`EXPORT_HOURS`].
 pub const EXPORT_HOURS_DEFAULT: u64 = 24;
+/// Seconds between two signs of life of a stream of events, and the seconds unless told otherwise.
+pub const HEARTBEAT_SECONDS: std::ops::RangeInclusive<u64> = 1..=3_600;
+/// See [`HEARTBEAT_SECONDS`].
+pub const HEARTBEAT_SECONDS_DEFAULT: u64 = 15;
 /// Hours that entries are kept.
 pub const RETENTION_HOURS: std::ops::RangeInclusive<u64> = 1..=8_784;
 
@@ -184,6 +192,7 @@ impl ConfigFile {
                 retention_hours: fields.count("retention_hours", RETENTION_HOURS),
                 export_file: path(fields.text("export_file")),
                 export_hours: fields.count("export_hours", EXPORT_HOURS),
+                heartbeat_seconds: fields.count("heartbeat_seconds", HEARTBEAT_SECONDS),
                 metric_names: fields.choice("metric_names", &MetricNames::NAMES),
                 log_level: fields.choice("log_level", &LogLevel::NAMES),
             })

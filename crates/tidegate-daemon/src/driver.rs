@@ -14,7 +14,7 @@ use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_engine::phase::Phase;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
-use tidegate_journal::{Batch, Entry, Journal, WriteError};
+use tidegate_journal::{Batch, Entry, Journal, State, WriteError};
 use tidegate_spec::ExperimentFile;
 use tidegate_spec::api::{self, Answer, AnswerStatus, Answers, Done, ExperimentDetail, Reported};
 use tokio::sync::{oneshot, watch};
@@ -22,6 +22,7 @@ use tokio::sync::{oneshot, watch};
 use crate::clock::Clock;
 use crate::config::Export;
 use crate::describe;
+use crate::feed::{Feed, Told};
 use crate::metrics::Metrics;
 use crate::published::{Published, Trust};
 use crate::recovery::{self, NotRecovered, Recovered, Recovery};
@@ -124,6 +125,8 @@ impl Standing {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) published: Published,
+    /// What subscribers are told.
+    pub(crate) feed: Feed,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Arc<Clock>,
     pub(crate) standing: watch::Sender<Standing>,
@@ -321,7 +324,7 @@ impl Driver {
         event: Event,
         changed: &mut Changed,
     ) -> Answer {
-        let told = self.shared.metrics.told(&event);
+        let told = self.shared.metrics.to_count(&event);
         match self.rollouts.apply(key, now, event, changed) {
             None => rejected("unknown_experiment", format!("no experiment has the key `{key}`")),
             Some(Ok(())) => {
@@ -473,11 +476,18 @@ impl Driver {
         self.tell(key, &changed.decisions);
         let Some(journal) = self.journal.clone() else { return };
         let mut batch = Batch::default();
+        let mut told: Vec<Arc<Told>> = Vec::new();
         for unit in &changed.units {
+            let before = self.last + batch.entries();
             if let Err(error) = batch.push(unit) {
                 tracing::error!(experiment = %key, %error, "an entry cannot be kept");
+                continue;
             }
+            let numbered = (before + 1..).zip(unit);
+            let tellable = numbered.filter_map(|(number, entry)| self.rollouts.told(number, entry));
+            told.extend(tellable.map(Arc::new));
         }
+        self.shared.feed.add(&told);
         let defined = matches!(
             changed.units.first().and_then(|unit| unit.first()),
             Some(Entry::Defined { .. })
@@ -499,10 +509,12 @@ impl Driver {
         let wake = self.commands.clone();
         let appended = journal.append(batch, move |written: Result<u64, WriteError>| {
             match written {
-                Ok(_) => {
+                Ok(last) => {
                     if let Some(drawn) = &drawn {
                         shared.published.show(drawn);
                     }
+                    shared.metrics.told(&told);
+                    shared.feed.show(last, &told);
                     then(Ok(()));
                 }
                 Err(error) => {
@@ -541,7 +553,7 @@ impl Driver {
         }
         let Some(journal) = self.journal.clone() else { return };
         self.since_snapshot = 0;
-        let state = self.rollouts.state(self.last, self.shared.now());
+        let state = self.state();
         let retention = self.settings.retention;
         self.keep("snapshot", move || {
             if journal.append_and_wait(Batch::default()).is_ok()
@@ -571,6 +583,11 @@ impl Driver {
                 Err(error) => tracing::warn!(error, "an export was not written"),
             }
         });
+    }
+
+    /// All that is remembered, also by the feed.
+    fn state(&self) -> State {
+        self.rollouts.state(self.last, self.shared.now(), self.shared.feed.state())
     }
 
     fn is_keeping(&self) -> bool {
@@ -617,13 +634,14 @@ impl Driver {
 
     fn recovered(&mut self, result: Result<Recovered, NotRecovered>) {
         match result {
-            Ok(Recovered { journal, rollouts, last, seconds }) => {
+            Ok(Recovered { journal, rollouts, kept, last, seconds }) => {
                 let before = std::mem::replace(&mut self.rollouts, rollouts);
                 // Known from the first moment on; whether it suffices is asked at every observation.
                 let _ = self.check_disk(&journal);
                 self.journal = Some(Arc::new(journal));
                 self.was_ready = true;
                 (self.last, self.since_snapshot) = (last, 0);
+                self.shared.feed.replace(kept, last);
                 let latest = self.rollouts.latest().ms();
                 self.shared.floor_ms.fetch_max(latest, Ordering::Relaxed);
                 self.shared.metrics.recovered(seconds);
@@ -688,7 +706,7 @@ impl Driver {
         }
         let Some(journal) = self.journal.take() else { return };
         if self.since_snapshot > 0 && journal.append_and_wait(Batch::default()).is_ok() {
-            let state = self.rollouts.state(self.last, self.shared.now());
+            let state = self.state();
             if let Err(error) = journal.keep(&state, self.settings.retention) {
                 tracing::warn!(%error, "a snapshot was not written");
             }

@@ -2,6 +2,7 @@
 
 mod assignments;
 mod body;
+mod events;
 mod experiments;
 mod guard;
 mod health;
@@ -13,6 +14,7 @@ mod problem;
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post, put};
@@ -38,6 +40,8 @@ pub(crate) struct Parts {
     /// Names this daemon may be called by, in small letters.
     pub(crate) hosts: Vec<String>,
     pub(crate) time: TimeSource,
+    /// How long a stream of events may be silent.
+    pub(crate) heartbeat: Duration,
     /// Begins every request id of this process.
     pub(crate) request_id_prefix: u64,
     pub(crate) request_count: std::sync::atomic::AtomicU64,
@@ -105,6 +109,8 @@ pub(crate) fn router(app: App) -> Router {
             put(experiments::set_override).delete(experiments::clear_override),
         )
         .route("/v1/observations", post(observations::observe))
+        .route("/v1/observations", post(observations::observe))
+        .route("/v1/events", get(events::stream))
         .route("/ofrep/v1/evaluate/flags", post(ofrep::all))
         // Clients do not escape a key's `/`.
         .route("/ofrep/v1/evaluate/flags/{*key}", post(ofrep::one));

@@ -11,6 +11,7 @@ mod clock;
 pub mod config;
 mod describe;
 mod driver;
+mod feed;
 mod http;
 mod metrics;
 mod published;
@@ -39,6 +40,7 @@ pub use recovery::Verifier;
 
 use config::{TimeSource, Unsafe};
 use driver::{Command, Driver, Settings, Shared, Standing};
+use feed::Feed;
 use http::{App, Listening, Parts};
 use metrics::Metrics;
 use published::Published;
@@ -131,6 +133,7 @@ pub async fn run(
     let (standing, standings) = watch::channel(Standing::Recovering);
     let shared = Arc::new(Shared {
         published: Published::new(),
+        feed: Feed::new(config.connections_max),
         metrics: Metrics::new(config.metric_names),
         clock: Arc::new(clock),
         standing,
@@ -155,6 +158,7 @@ pub async fn run(
         tokens,
         hosts: hosts(&config, local),
         time: config.time,
+        heartbeat: config.heartbeat,
         request_id_prefix: u64::from_le_bytes(prefix),
         request_count: std::sync::atomic::AtomicU64::new(0),
     });
@@ -165,7 +169,7 @@ pub async fn run(
         tls,
         router: http::router(app),
         connections_max: config.connections_max,
-        shared,
+        shared: shared.clone(),
     };
     let mut impossible = None;
     let ending = async {
@@ -174,6 +178,8 @@ pub async fn run(
             why = announce(standings) => impossible = Some(why),
         }
         tracing::info!("draining");
+        // Streams have no end of their own.
+        shared.feed.end();
         // Without a service manager there is nobody to tell.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     };

@@ -4,6 +4,7 @@
 mod replaced;
 mod rollout;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::encoding::text::encode;
@@ -20,6 +21,7 @@ use tidegate_engine::phase::Phase;
 use tidegate_spec::api::Answers;
 
 use crate::driver::View;
+use crate::feed::Told;
 use replaced::Replaced;
 use rollout::RolloutGauges;
 
@@ -62,13 +64,15 @@ pub(crate) struct Metrics {
     clock_behind: Number,
     clock_is_behind: AtomicU64,
     clock_jumps: Counter,
+    events: Family<One, Counter>,
+    event_streams: Number,
     rollouts: RolloutGauges,
     replaced: Option<Replaced>,
 }
 
 /// What is to be counted of an event once it was taken in.
 #[derive(Debug)]
-pub(crate) enum Told {
+pub(crate) enum ToCount {
     Nothing,
     Event(Box<Event>),
 }
@@ -139,6 +143,13 @@ impl Metrics {
             "How often the machine's clock went back",
             Counter::default()
         );
+        let events = register!(
+            "events",
+            "Events that subscribers are told, by type",
+            Family::<One, Counter>::default()
+        );
+        let event_streams =
+            register!("event_streams", "Streams of events that are open", Number::default());
         let shown = match names {
             MetricNames::Own => EXPERIMENTS_SHOWN_MAX,
             MetricNames::OwnAndReplaced => EXPERIMENTS_SHOWN_MAX_WITH_REPLACED,
@@ -161,6 +172,8 @@ impl Metrics {
             clock_behind,
             clock_is_behind: AtomicU64::new(0),
             clock_jumps,
+            events,
+            event_streams,
             rollouts,
             replaced,
         }
@@ -195,15 +208,15 @@ impl Metrics {
     }
 
     /// Keeps an event to count, where it is counted.
-    pub(crate) fn told(&self, event: &Event) -> Told {
+    pub(crate) fn to_count(&self, event: &Event) -> ToCount {
         match self.replaced {
-            Some(_) => Told::Event(Box::new(event.clone())),
-            None => Told::Nothing,
+            Some(_) => ToCount::Event(Box::new(event.clone())),
+            None => ToCount::Nothing,
         }
     }
 
-    pub(crate) fn accepted(&self, told: &Told, experiment: &Experiment) {
-        if let (Told::Event(event), Some(replaced)) = (told, &self.replaced) {
+    pub(crate) fn accepted(&self, told: &ToCount, experiment: &Experiment) {
+        if let (ToCount::Event(event), Some(replaced)) = (told, &self.replaced) {
             replaced.accepted(event, experiment);
         }
     }
@@ -217,6 +230,16 @@ impl Metrics {
                 replaced.rolled_back(decision);
             }
         }
+    }
+
+    pub(crate) fn told(&self, events: &[Arc<Told>]) {
+        for event in events {
+            self.events.get_or_create(&[("type", event.kind.as_str().to_owned())]).inc();
+        }
+    }
+
+    pub(crate) fn event_streams(&self, open: usize) {
+        self.event_streams.set(open as f64);
     }
 
     pub(crate) fn requested(&self, method: &str, status: u16, seconds: f64) {

@@ -7,6 +7,7 @@ use std::process::Command;
 use tidegate_journal::{Journal, OpenError, verify};
 
 use crate::clock::Stopwatch;
+use crate::feed::Kept;
 use crate::rollouts::{NotRecalled, Rollouts};
 
 /// Where the journal is, and how it is checked first.
@@ -33,6 +34,8 @@ pub enum Verifier {
 pub(crate) struct Recovered {
     pub(crate) journal: Journal,
     pub(crate) rollouts: Rollouts,
+    /// What subscribers may still read.
+    pub(crate) kept: Kept,
     /// The last entry.
     pub(crate) last: u64,
     pub(crate) seconds: f64,
@@ -83,11 +86,19 @@ pub(crate) fn recover(recovery: &Recovery) -> Result<Recovered, NotRecovered> {
             folder.display()
         ))
     };
-    let after = opened.state.as_ref().map_or(0, |state| state.sequence);
-    let restored = opened.state.map_or(Ok(Rollouts::default()), Rollouts::restore);
-    let mut rollouts = restored.map_err(|error: NotRecalled| damaged(error.to_string()))?;
+    let (after, rollouts, kept) = match opened.state {
+        Some(state) => {
+            let kept = Kept::restore(state.feed).map_err(|error| error.to_string());
+            (state.sequence, Rollouts::restore(state.rollouts), kept)
+        }
+        None => (0, Ok(Rollouts::default()), Ok(Kept::default())),
+    };
+    let mut rollouts = rollouts.map_err(|error: NotRecalled| damaged(error.to_string()))?;
+    let mut kept = kept.map_err(damaged)?;
     journal
-        .replay(after, |_, entry| rollouts.recall(entry).map_err(|error| error.to_string()))
+        .replay(after, |sequence, entry| {
+            rollouts.recall(sequence, entry, &mut kept).map_err(|error| error.to_string())
+        })
         .map_err(|error| damaged(error.to_string()))?;
-    Ok(Recovered { journal, rollouts, last: opened.last, seconds: watch.seconds() })
+    Ok(Recovered { journal, rollouts, kept, last: opened.last, seconds: watch.seconds() })
 }

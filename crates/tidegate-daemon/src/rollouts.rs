@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 
 use tidegate_engine::decision::Decision;
 use tidegate_engine::event::{Event, Rejection};
-use tidegate_engine::experiment::Definition;
+use tidegate_engine::experiment::{Definition, Rule};
 use tidegate_engine::id::{ExperimentKey, Salt};
+use tidegate_engine::look::Check;
+use tidegate_engine::notice::{Notice, Noticed};
 use tidegate_engine::phase::Phase;
+use tidegate_engine::rollout::Looked;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::{Rollout, snapshot};
-use tidegate_journal::{Entry, RolloutId, RolloutState, State};
+use tidegate_journal::{Entry, FeedState, RolloutId, RolloutState, State};
 use tidegate_spec::ExperimentFile;
-use tidegate_spec::api::HistoryItem;
+use tidegate_spec::api::{HistoryItem, What, WhatIsNoted};
+
+use crate::feed::{Kept, Told};
 
 /// Experiments a daemon keeps.
 pub(crate) const EXPERIMENTS_MAX: usize = 1_000;
@@ -26,6 +31,8 @@ pub(crate) struct Run {
     /// The experiment file in TOML.
     pub(crate) text: String,
     pub(crate) rollout: Rollout,
+    /// What was told of it already.
+    noticed: Noticed,
     /// Every step of this and of former runs as JSON, oldest first.
     pub(crate) history: Vec<String>,
 }
@@ -66,7 +73,7 @@ pub(crate) struct Rollouts {
 /// What a change did.
 #[derive(Debug, Default)]
 pub(crate) struct Changed {
-    /// Entries in units: each an event and the decisions it led to.
+    /// Entries in units: each an event, what was noticed with it, and the decisions it led to.
     pub(crate) units: Vec<Vec<Entry>>,
     pub(crate) decisions: Vec<Decision>,
 }
@@ -145,7 +152,8 @@ impl Rollouts {
         self.last_id = self.last_id.max(id.0);
         let history = self.runs.remove(&key).map_or(Vec::new(), |run| run.history);
         let rollout = Rollout::new(definition);
-        let run = Run { id, key: key.clone(), number, text, rollout, history };
+        let noticed = Noticed::default();
+        let run = Run { id, key: key.clone(), number, text, rollout, noticed, history };
         self.runs.insert(key, run);
     }
 
@@ -180,8 +188,32 @@ impl Rollouts {
         Some(run.apply(at, event, changed))
     }
 
-    /// Takes in an entry of the journal.
-    pub(crate) fn recall(&mut self, entry: Entry) -> Result<(), NotRecalled> {
+    /// What subscribers are told of an entry that has this number, if anything.
+    pub(crate) fn told(&self, sequence: u64, entry: &Entry) -> Option<Told> {
+        let (rollout, at, what) = match entry {
+            Entry::Defined { .. } | Entry::Event { .. } => return None,
+            Entry::Decided { rollout, step, account } => {
+                let item: HistoryItem = serde_json::from_str(account).ok()?;
+                (*rollout, step.at, What::PhaseChanged(item.into()))
+            }
+            Entry::Noted { rollout, at, account, .. } => {
+                (*rollout, *at, serde_json::from_str(account).ok()?)
+            }
+        };
+        let run = self.runs.values().find(|run| run.id == rollout)?;
+        Some(Told::new(sequence, at, Some((&run.key, run.number)), what))
+    }
+
+    /// Takes in an entry of the journal, and keeps what subscribers are told of it.
+    pub(crate) fn recall(
+        &mut self,
+        sequence: u64,
+        entry: Entry,
+        kept: &mut Kept,
+    ) -> Result<(), NotRecalled> {
+        if let Some(told) = self.told(sequence, &entry) {
+            kept.push(told.into());
+        }
         match entry {
             Entry::Defined { rollout, key, run, part, parts, text, .. } => {
                 if part == 0 {
@@ -203,9 +235,14 @@ impl Rollouts {
             Entry::Decided { rollout, step, account } => {
                 let run = self.run_of(rollout)?;
                 run.history.push(account);
+                run.noticed.step(step.transition);
                 let recalled = run.rollout.recall_decision(step);
                 let number = step.number;
                 recalled.map_err(|_| NotRecalled::Step { key: run.key.clone(), number })
+            }
+            Entry::Noted { rollout, at, notice, .. } => {
+                self.run_of(rollout)?.noticed.note(at, &notice);
+                Ok(())
             }
         }
     }
@@ -216,7 +253,7 @@ impl Rollouts {
     }
 
     /// All that is remembered, after entry `sequence`.
-    pub(crate) fn state(&self, sequence: u64, at: Timestamp) -> State {
+    pub(crate) fn state(&self, sequence: u64, at: Timestamp, feed: FeedState) -> State {
         let mut rollouts: Vec<RolloutState> = self
             .iter()
             .map(|run| RolloutState {
@@ -225,23 +262,27 @@ impl Rollouts {
                 run: run.number,
                 definition: run.text.clone(),
                 accounts: run.history.clone(),
+                noticed: run.noticed.clone(),
                 rollout: run.rollout.snapshot(),
             })
             .collect();
         rollouts.sort_by_key(|rollout| rollout.id);
-        State { sequence, at, rollouts }
+        State { sequence, at, rollouts, feed }
     }
 
     /// Takes everything up again.
-    pub(crate) fn restore(state: State) -> Result<Self, NotRecalled> {
+    pub(crate) fn restore(states: Vec<RolloutState>) -> Result<Self, NotRecalled> {
         let mut rollouts = Self::default();
-        for kept in state.rollouts {
-            let RolloutState { id, key, run: number, definition: text, accounts, rollout } = kept;
+        for kept in states {
+            let RolloutState { id, key, run: number, definition, accounts, noticed, rollout } =
+                kept;
+            let text = definition;
             let definition = read_definition(&key, &text)?;
             let rollout = Rollout::restore(definition, rollout)
                 .map_err(|source| NotRecalled::Snapshot { key: key.clone(), source })?;
             rollouts.last_id = rollouts.last_id.max(id.0);
-            let run = Run { id, key: key.clone(), number, text, rollout, history: accounts };
+            let history = accounts;
+            let run = Run { id, key: key.clone(), number, text, rollout, noticed, history };
             rollouts.runs.insert(key, run);
         }
         Ok(rollouts)
@@ -273,10 +314,13 @@ impl Run {
         event: Event,
         changed: &mut Changed,
     ) -> Result<(), Rejection> {
+        let before = self.rollout.lifecycle().state.phase;
         let decisions = self.rollout.apply(at, event.clone())?;
         let rollout = self.id;
         let mut unit = vec![Entry::Event { rollout, at, event }];
+        self.notice((at, before), &decisions, &mut unit);
         for decision in &decisions {
+            self.noticed.step(decision.transition);
             let item = HistoryItem::new(self.number, decision);
             // A value with text keys only and finite numbers or none is always JSON.
             let account = serde_json::to_string(&item).unwrap_or_default();
@@ -286,6 +330,57 @@ impl Run {
         changed.units.push(unit);
         changed.decisions.extend(decisions);
         Ok(())
+    }
+
+    /// Adds what is worth telling of an event at a time, in the phase before it.
+    fn notice(
+        &mut self,
+        (at, before): (Timestamp, Phase),
+        decisions: &[Decision],
+        unit: &mut Vec<Entry>,
+    ) {
+        if !matches!(before, Phase::Shadow | Phase::Ab | Phase::Full) {
+            return;
+        }
+        let sequential = self.rollout.definition().experiment().guardrails.rule == Rule::Sequential;
+        if sequential && self.rollout.looked() == Looked::Yes {
+            // A decision rests on the look before it was carried out.
+            match decisions.first() {
+                Some(decision) => self.notice_look(at, &decision.evidence.check, unit),
+                None => self.notice_look(at, &self.rollout.check(), unit),
+            }
+        }
+        let (phase, pairs) = (self.rollout.lifecycle().state.phase, &self.rollout.sums().pairs);
+        if let Some(notice) = self.noticed.warnings(at, phase, pairs.latency_warnings) {
+            self.note(at, notice, None, unit);
+        }
+    }
+
+    fn notice_look(&mut self, at: Timestamp, check: &Check, unit: &mut Vec<Entry>) {
+        for notice in self.noticed.look(check) {
+            self.note(at, notice, Some(check), unit);
+        }
+    }
+
+    fn note(
+        &mut self,
+        at: Timestamp,
+        notice: Notice,
+        check: Option<&Check>,
+        unit: &mut Vec<Entry>,
+    ) {
+        let what = What::noted(
+            &notice,
+            WhatIsNoted {
+                check,
+                comparisons: self.rollout.sums().pairs.comparisons(),
+                threshold: self.rollout.definition().experiment().shadow.latency_warning_threshold,
+            },
+        );
+        self.noticed.note(at, &notice);
+        // As an account of a step: always JSON.
+        let account = serde_json::to_string(&what).unwrap_or_default();
+        unit.push(Entry::Noted { rollout: self.id, at, notice, account });
     }
 }
 

@@ -55,6 +55,7 @@ pub mod guardrail;
 pub mod id;
 pub mod limits;
 pub mod look;
+pub mod notice;
 pub mod number;
 pub mod observation;
 pub mod phase;

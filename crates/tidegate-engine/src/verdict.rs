@@ -21,6 +21,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Every verdict, the best first.
+    pub const ALL: [Self; 4] = [Self::Pass, Self::Inconclusive, Self::Alarm, Self::Fail];
+
     /// The name in files and answers.
     pub const fn as_str(self) -> &'static str {
         match self {

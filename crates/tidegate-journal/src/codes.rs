@@ -2,9 +2,11 @@
 
 use tidegate_engine::event::Command;
 use tidegate_engine::exposure::{Alerts, Window};
+use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::observation::Label;
 use tidegate_engine::phase::{Condition, Phase, State, Transition};
 use tidegate_engine::variant::Variant;
+use tidegate_engine::verdict::Verdict;
 
 const COMMANDS: [Command; 8] = [
     Command::Start,
@@ -48,6 +50,17 @@ const LABELS: [Label; 4] =
     [Label::FalsePositive, Label::Correct, Label::MissedThreat, Label::SeverityWrong];
 const WINDOWS: [Window; 3] = [Window::Shadow, Window::Ab, Window::Outside];
 const ALERTS: [Alerts; 3] = [Alerts::NotControl, Alerts::ControlOnly, Alerts::Both];
+const GUARDRAILS: [Guardrail; 7] = [
+    Guardrail::FpRate,
+    Guardrail::ErrorRate,
+    Guardrail::Latency,
+    Guardrail::SlowRate,
+    Guardrail::MissedThreatRate,
+    Guardrail::AlertDrop,
+    Guardrail::ThreatRetention,
+];
+const VERDICTS: [Verdict; 4] =
+    [Verdict::Pass, Verdict::Inconclusive, Verdict::Alarm, Verdict::Fail];
 
 /// A number that names nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +109,8 @@ coded! {
     Label, "label", LABELS;
     Window, "window", WINDOWS;
     Alerts, "kind of alerts", ALERTS;
+    Guardrail, "guardrail", GUARDRAILS;
+    Verdict, "verdict", VERDICTS;
 }
 
 /// Phase and condition as two numbers.
@@ -127,5 +142,7 @@ mod tests {
         round_trips(&Transition::ALL);
         round_trips(&Variant::ALL);
         round_trips(&Label::ALL);
+        round_trips(&Guardrail::ALL);
+        round_trips(&Verdict::ALL);
     }
 }

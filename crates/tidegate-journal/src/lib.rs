@@ -43,6 +43,6 @@ pub use journal::{Journal, OpenError, Opened};
 pub use record::{Entry, RolloutId};
 pub use repair::{RepairError, Repaired, repair};
 pub use retention::RETENTION_DEFAULT;
-pub use snapshot::{RolloutState, State};
+pub use snapshot::{FeedState, RolloutState, State};
 pub use verify::{Report, Verdict};
 pub use writer::WriteError;

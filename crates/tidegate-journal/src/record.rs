@@ -4,12 +4,15 @@ use bincode::Options as _;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::decision::Step;
 use tidegate_engine::event::{Action, Actor, Command, Event, InvalidText, Note};
+use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::{AnalysisId, CameraId, ExperimentKey, InvalidId};
+use tidegate_engine::notice::Notice;
 use tidegate_engine::number::{Latency, OutOfRange, RiskScore};
 use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
 use tidegate_engine::phase::Transition;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::{ByVariant, Variant};
+use tidegate_engine::verdict::Verdict;
 
 use crate::codes::{Coded, UnknownCode, state_codes, state_of_codes};
 
@@ -58,6 +61,17 @@ pub enum Entry {
         /// The step.
         step: Step,
         /// Why and on what, as JSON for people.
+        account: String,
+    },
+    /// Something worth telling that is no step.
+    Noted {
+        /// Which.
+        rollout: RolloutId,
+        /// When.
+        at: Timestamp,
+        /// What.
+        notice: Notice,
+        /// The same in full, as JSON for people.
         account: String,
     },
 }
@@ -144,6 +158,47 @@ pub(crate) enum Record<'a> {
         #[serde(borrow)]
         account: std::borrow::Cow<'a, str>,
     },
+    Noted {
+        rollout: u32,
+        at_ms: i64,
+        notice: KeptNotice,
+        #[serde(borrow)]
+        account: std::borrow::Cow<'a, str>,
+    },
+}
+
+/// A notice as it is kept. The order of the tags is the format.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum KeptNotice {
+    Verdict { guardrail: u8, from: u8, to: u8 },
+    LatencyWarnings { count: u64, total: u64 },
+}
+
+impl From<Notice> for KeptNotice {
+    fn from(notice: Notice) -> Self {
+        match notice {
+            Notice::Verdict { guardrail, from, to } => {
+                Self::Verdict { guardrail: guardrail.code(), from: from.code(), to: to.code() }
+            }
+            Notice::LatencyWarnings { count, total } => Self::LatencyWarnings { count, total },
+        }
+    }
+}
+
+impl TryFrom<KeptNotice> for Notice {
+    type Error = UnknownCode;
+
+    fn try_from(kept: KeptNotice) -> Result<Self, UnknownCode> {
+        Ok(match kept {
+            KeptNotice::Verdict { guardrail, from, to } => Self::Verdict {
+                guardrail: Guardrail::of_code(guardrail)?,
+                from: Verdict::of_code(from)?,
+                to: Verdict::of_code(to)?,
+            },
+            KeptNotice::LatencyWarnings { count, total } => Self::LatencyWarnings { count, total },
+        })
+    }
 }
 
 /// An outcome as it is kept.
@@ -210,6 +265,12 @@ impl<'a> Record<'a> {
                 transition: step.transition.code(),
                 from: state_codes(step.from),
                 to: state_codes(step.to),
+                account: account.into(),
+            },
+            Entry::Noted { rollout, at, notice, account } => Self::Noted {
+                rollout: rollout.0,
+                at_ms: at.ms(),
+                notice: (*notice).into(),
                 account: account.into(),
             },
         }
@@ -297,6 +358,12 @@ impl<'a> Record<'a> {
                 let account = account.into_owned();
                 Ok(Entry::Decided { rollout: RolloutId(rollout), step, account })
             }
+            Self::Noted { rollout, at_ms, notice, account } => Ok(Entry::Noted {
+                rollout: RolloutId(rollout),
+                at: Timestamp::from_ms(at_ms)?,
+                notice: notice.try_into()?,
+                account: account.into_owned(),
+            }),
         }
     }
 }
@@ -411,6 +478,22 @@ pub(crate) mod tests {
             })),
             event(Event::Feedback(Feedback { analysis: id, label: Label::MissedThreat })),
             Entry::Decided { rollout, step, account: "{\"reason\":\"a try\"}".to_owned() },
+            Entry::Noted {
+                rollout,
+                at,
+                notice: Notice::Verdict {
+                    guardrail: Guardrail::Latency,
+                    from: Verdict::Inconclusive,
+                    to: Verdict::Alarm,
+                },
+                account: "{\"sentence\":\"slower\"}".to_owned(),
+            },
+            Entry::Noted {
+                rollout,
+                at,
+                notice: Notice::LatencyWarnings { count: 3, total: 300 },
+                account: String::new(),
+            },
         ]);
         entries
     }

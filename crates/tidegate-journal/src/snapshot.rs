@@ -7,6 +7,7 @@ use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use tidegate_engine::id::ExperimentKey;
+use tidegate_engine::notice::Noticed;
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::time::Timestamp;
 
@@ -29,6 +30,24 @@ pub struct State {
     pub at: Timestamp,
     /// Every rollout, in order of their numbers.
     pub rollouts: Vec<RolloutState>,
+    /// The newest of what is told to subscribers.
+    pub feed: FeedState,
+}
+
+/// The newest events that are told to subscribers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FeedState {
+    /// Every event after this entry is here.
+    pub after: u64,
+    /// The numbers of the entries that they are, with what they say as JSON, ascending.
+    pub events: Vec<(u64, String)>,
+}
+
+impl FeedState {
+    /// No event, of the time up to an entry.
+    pub(crate) const fn nothing(after: u64) -> Self {
+        Self { after, events: Vec::new() }
+    }
 }
 
 /// One rollout after an entry.
@@ -44,6 +63,8 @@ pub struct RolloutState {
     pub definition: String,
     /// Why each of its steps was taken, as JSON for people, oldest first.
     pub accounts: Vec<String>,
+    /// What was told of it already.
+    pub noticed: Noticed,
     /// All that the engine remembers.
     pub rollout: Snapshot,
 }

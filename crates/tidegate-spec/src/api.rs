@@ -3,6 +3,7 @@
 //! What the daemon takes in is strict: unknown fields are errors. What it answers may gain fields, so a
 //! client ignores what it does not know. Times are ISO 8601 in UTC, shares and rates 0 to 1.
 
+mod event;
 mod history;
 mod judgement;
 mod object;
@@ -14,6 +15,9 @@ mod status;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::time::Timestamp;
 
+pub use event::{
+    Event, EventType, LatencyWarning, PhaseChanged, Reset, VerdictChanged, What, WhatIsNoted,
+};
 pub use history::{Evidence, History, HistoryItem};
 pub use judgement::{Counts, Judgement, SplitCheck, finding};
 pub use object::Object;

@@ -56,6 +56,9 @@ pub(crate) struct ServeArgs {
     /// Hours between two exports [default: 24]
     #[arg(long, env = "TIDEGATE_EXPORT_HOURS", value_name = "HOURS", value_parser = clap::value_parser!(u64).range(1..=8_784))]
     export_hours: Option<u64>,
+    /// Seconds between two signs of life of a stream of events [default: 15]
+    #[arg(long, env = "TIDEGATE_HEARTBEAT_SECONDS", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    heartbeat_seconds: Option<u64>,
     /// Which metrics there are: tidegate, or those of the replaced system too [default: tidegate]
     #[arg(long, env = "TIDEGATE_METRIC_NAMES", value_name = "NAMES", value_parser = choice(&MetricNames::NAMES))]
     metric_names: Option<MetricNames>,
@@ -101,6 +104,8 @@ fn config(args: ServeArgs, file: ConfigFile) -> Result<Config, Failure> {
     let export_hours = export_hours.unwrap_or(config::EXPORT_HOURS_DEFAULT);
     let export = args.export_file.or(file.export_file);
     let every = tidegate_engine::time::Duration::from_ms(export_hours * 3_600_000);
+    let heartbeat = args.heartbeat_seconds.or(file.heartbeat_seconds);
+    let heartbeat = heartbeat.unwrap_or(config::HEARTBEAT_SECONDS_DEFAULT);
     Ok(Config {
         data: args.data.or(file.data).unwrap_or_else(|| DATA_DEFAULT.into()),
         listen: args.listen.or(file.listen).unwrap_or(LISTEN_DEFAULT),
@@ -112,6 +117,7 @@ fn config(args: ServeArgs, file: ConfigFile) -> Result<Config, Failure> {
         snapshot_every: args.snapshot_every.or(file.snapshot_every).unwrap_or(200_000),
         retention: Duration::from_hours(retention_hours),
         export: export.map(|file| config::Export { file, every }),
+        heartbeat: Duration::from_secs(heartbeat),
         metric_names: args.metric_names.or(file.metric_names).unwrap_or(MetricNames::Own),
         log_level: args.log_level.or(file.log_level).unwrap_or(LogLevel::Info),
         time: args.time.unwrap_or(TimeSource::System),

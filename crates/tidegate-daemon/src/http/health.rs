@@ -36,6 +36,7 @@ pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Health>)
 
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let shared = app.0.shared.clone();
+    shared.metrics.event_streams(shared.feed.open_streams());
     let text = app.read(move |view| shared.metrics.text(view)).await?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response())

@@ -50,6 +50,12 @@ impl Problem {
         Self::invalid_fields(vec![fault])
     }
 
+    pub(super) fn too_many_streams() -> Self {
+        let detail = "as many streams of events are open as this daemon allows";
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail);
+        Self { retry_after_seconds: Some(15), ..problem }
+    }
+
     pub(super) const fn is_fault_of_ours(&self) -> bool {
         self.status.as_u16() == 500
     }

@@ -6,6 +6,8 @@ use tidegate_engine::experiment::Digest;
 use tidegate_engine::exposure::{Alerts, Exposure, Fingerprint, Window};
 use tidegate_engine::fast_path::{Excursion, FastPath};
 use tidegate_engine::fleet::{BlockSums, CameraSums, Latencies, Sums};
+use tidegate_engine::guardrail::Guardrail;
+use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::Label;
 use tidegate_engine::rollout::Lifecycle;
@@ -13,10 +15,11 @@ use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::tally::{Pairs, Tally};
 use tidegate_engine::time::{Block, Timestamp};
 use tidegate_engine::variant::{ByVariant, Variant};
+use tidegate_engine::verdict::Verdict;
 use tidegate_stats::cusum::Cusum;
 use tidegate_stats::quantile::QuantileSketch;
 
-use super::{RolloutState, State};
+use super::{FeedState, RolloutState, State};
 use crate::codes::{Coded, state_codes, state_of_codes};
 use crate::record::{PART_BYTES_MAX, RolloutId, Unreadable, bytes, latency_of_us};
 
@@ -27,20 +30,45 @@ const CAMERAS_IN_PART: usize = 48;
 const BLOCKS_IN_PART: usize = 256;
 const EXPOSURES_IN_PART: usize = 1_024;
 const BUCKETS_IN_PART: usize = 2_048;
+/// Bytes of events in a part, but for the last of them.
+const EVENT_BYTES_IN_PART: usize = 32 * 1024;
 
 /// A piece of a snapshot. The order of the tags is the format: they only grow at the end.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Part {
-    Head { sequence: u64, at_ms: i64 },
+    Head {
+        sequence: u64,
+        at_ms: i64,
+    },
     Rollout(Box<Head>),
-    Definition { text: String },
-    Account { text: String },
-    Latencies { of: u8, buckets: Vec<(u32, u64)> },
+    Definition {
+        text: String,
+    },
+    Account {
+        text: String,
+    },
+    Latencies {
+        of: u8,
+        buckets: Vec<(u32, u64)>,
+    },
     Cameras(Vec<Camera>),
     Blocks(Vec<KeptBlock>),
     Exposures(Vec<KeptExposure>),
-    End { parts: u64 },
+    End {
+        parts: u64,
+    },
+    /// What was told of a rollout already.
+    Noticed {
+        verdicts: Vec<(u8, u8)>,
+        warnings: u64,
+        warned_at_ms: Option<i64>,
+    },
+    /// Events that are told to subscribers.
+    Feed {
+        after: u64,
+        events: Vec<(u64, String)>,
+    },
 }
 
 /// A rollout without what there may be many of.
@@ -229,6 +257,7 @@ pub(crate) fn parts(state: &State) -> impl Iterator<Item = Part> {
     let mut number = 1;
     std::iter::once(head)
         .chain(state.rollouts.iter().flat_map(rollout_parts))
+        .chain(feed_parts(state))
         .map(Some)
         .chain(std::iter::once(None))
         .map(move |part| {
@@ -236,6 +265,40 @@ pub(crate) fn parts(state: &State) -> impl Iterator<Item = Part> {
             number += 1;
             part.unwrap_or(end)
         })
+}
+
+/// What is told in parts; none where there is no more to it than in a snapshot of a version that told
+/// nothing, so that such a one is written as it was read.
+fn feed_parts(state: &State) -> Vec<Part> {
+    let FeedState { after, events } = &state.feed;
+    let after = *after;
+    if events.is_empty() && after == state.sequence {
+        return Vec::new();
+    }
+    let mut parts = Vec::new();
+    let (mut some, mut bytes) = (Vec::new(), 0);
+    for (sequence, json) in events {
+        bytes += json.len();
+        some.push((*sequence, json.clone()));
+        if bytes >= EVENT_BYTES_IN_PART {
+            parts.push(Part::Feed { after, events: std::mem::take(&mut some) });
+            bytes = 0;
+        }
+    }
+    if !some.is_empty() || parts.is_empty() {
+        parts.push(Part::Feed { after, events: some });
+    }
+    parts
+}
+
+fn keep_noticed(noticed: &Noticed) -> Option<Part> {
+    let Noticed { verdicts, warnings, warned_at } = noticed;
+    let verdicts = verdicts.iter().map(|(guardrail, verdict)| (guardrail.code(), verdict.code()));
+    (*noticed != Noticed::default()).then(|| Part::Noticed {
+        verdicts: verdicts.collect(),
+        warnings: *warnings,
+        warned_at_ms: ms(*warned_at),
+    })
 }
 
 fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
@@ -266,6 +329,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
     std::iter::once(Part::Rollout(Box::new(keep_head(state))))
         .chain(texts(&state.definition).map(|text| Part::Definition { text: text.to_owned() }))
         .chain(state.accounts.iter().map(|text| Part::Account { text: text.clone() }))
+        .chain(keep_noticed(&state.noticed))
         .chain(latencies)
         .chain(cameras.map(|cameras| Part::Cameras(cameras.iter().map(keep_camera).collect())))
         .chain(blocks)
@@ -363,6 +427,7 @@ pub(crate) struct Assembly {
     head: Option<(u64, Timestamp)>,
     rollouts: Vec<RolloutState>,
     buckets: [Vec<(u32, u64)>; 3],
+    feed: Option<FeedState>,
     ended: bool,
 }
 
@@ -383,9 +448,14 @@ impl Assembly {
         match part {
             Part::Rollout(head) => self.rollouts.push(head.state()?),
             Part::End { .. } => self.ended = true,
+            Part::Feed { after, events } => {
+                let feed = self.feed.get_or_insert_with(|| FeedState::nothing(after));
+                feed.events.extend(events);
+            }
             Part::Head { .. }
             | Part::Definition { .. }
             | Part::Account { .. }
+            | Part::Noticed { .. }
             | Part::Latencies { .. }
             | Part::Cameras(_)
             | Part::Blocks(_)
@@ -409,7 +479,8 @@ impl Assembly {
     /// The whole state, once its end was added.
     pub(crate) fn state(self) -> Option<State> {
         let (sequence, at) = self.head.filter(|_| self.ended)?;
-        Some(State { sequence, at, rollouts: self.rollouts })
+        let feed = self.feed.unwrap_or_else(|| FeedState::nothing(sequence));
+        Some(State { sequence, at, rollouts: self.rollouts, feed })
     }
 }
 
@@ -421,6 +492,13 @@ fn add_to(
     match part {
         Part::Definition { text } => rollout.definition.push_str(&text),
         Part::Account { text } => rollout.accounts.push(text),
+        Part::Noticed { verdicts, warnings, warned_at_ms } => {
+            let verdicts = verdicts.into_iter().map(|(guardrail, verdict)| {
+                Ok((Guardrail::of_code(guardrail)?, Verdict::of_code(verdict)?))
+            });
+            let verdicts = verdicts.collect::<Result<_, Unreadable>>()?;
+            rollout.noticed = Noticed { verdicts, warnings, warned_at: time(warned_at_ms)? };
+        }
         Part::Latencies { of, buckets: more } => match buckets.get_mut(usize::from(of)) {
             Some(buckets) => buckets.extend(more),
             None => return Ok(None),
@@ -447,7 +525,9 @@ fn add_to(
                 rollout.rollout.exposures.push(kept.exposure()?);
             }
         }
-        Part::Head { .. } | Part::Rollout(_) | Part::End { .. } => return Ok(None),
+        Part::Head { .. } | Part::Rollout(_) | Part::End { .. } | Part::Feed { .. } => {
+            return Ok(None);
+        }
     }
     Ok(Some(()))
 }
@@ -488,6 +568,7 @@ impl Head {
             run: self.run,
             definition: String::new(),
             accounts: Vec::new(),
+            noticed: Noticed::default(),
             rollout,
         })
     }

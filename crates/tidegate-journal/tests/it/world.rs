@@ -5,12 +5,17 @@ use std::path::Path;
 use tidegate_engine::Rollout;
 use tidegate_engine::event::{Action, Actor, Command, Event, Note};
 use tidegate_engine::experiment::{Definition, Experiment};
+use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::{AnalysisId, CameraId};
+use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::{ByVariant, Variant};
-use tidegate_journal::{Batch, Entry, Journal, Opened, RolloutId, RolloutState, State, verify};
+use tidegate_engine::verdict::Verdict;
+use tidegate_journal::{
+    Batch, Entry, FeedState, Journal, Opened, RolloutId, RolloutState, State, verify,
+};
 
 pub(crate) const ID: RolloutId = RolloutId(1);
 const TOML: &str = "key = \"night\"\n";
@@ -106,9 +111,21 @@ pub(crate) fn state(rollout: &Rollout, sequence: u64, at: Timestamp) -> State {
         run: 1,
         definition: TOML.to_owned(),
         accounts: vec!["one".to_owned(), "two".to_owned()],
+        noticed: Noticed {
+            verdicts: vec![(Guardrail::Latency, Verdict::Alarm)],
+            warnings: 3,
+            warned_at: Some(at),
+        },
         rollout: rollout.snapshot(),
     };
-    State { sequence, at, rollouts: vec![state] }
+    // More than one part has room for.
+    let events = (1..=20).map(|number| (number, format!("{number:>5000}")));
+    State {
+        sequence,
+        at,
+        rollouts: vec![state],
+        feed: FeedState { after: 0, events: events.collect() },
+    }
 }
 
 /// Reads a rollout back: the snapshot, then what was written after it.
@@ -122,7 +139,7 @@ pub(crate) fn recall(journal: &Journal, opened: &Opened) -> Rollout {
     };
     journal
         .replay(after, |_, entry| match entry {
-            Entry::Defined { .. } => Ok(()),
+            Entry::Defined { .. } | Entry::Noted { .. } => Ok(()),
             Entry::Event { at, event, .. } => {
                 rollout.recall_event(at, &event).map_err(|error| error.to_string())
             }

@@ -1,0 +1,157 @@
+//! The stream of events, as server-sent events: whoever reads resumes after the last one it knows.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream::unfold;
+use serde::Deserialize;
+use tidegate_engine::id::ExperimentKey;
+use tidegate_spec::api::{self, EventType};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::App;
+use super::problem::Problem;
+use crate::feed::{Head, Next, Reader, Wanted};
+use crate::refusal::Refusal;
+
+/// How long a client is asked to wait before it comes again.
+const RETRY: Duration = Duration::from_secs(2);
+const LAST_EVENT_ID: &str = "last-event-id";
+/// Tells a proxy to hand on what comes as it comes.
+const UNBUFFERED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    experiment: Option<String>,
+    types: Option<String>,
+    last_event_id: Option<String>,
+}
+
+pub(super) async fn stream(
+    State(app): State<App>,
+    headers: HeaderMap,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(asked) = asked.map_err(|error| Problem::invalid_query(error.body_text()))?;
+    let wanted = wanted(&asked)?;
+    let known = last_known(&headers, &asked)?;
+    let shared = app.0.shared.clone();
+    let after = match (shared.feed.head(), known) {
+        (Head::At(_), Some(known)) => known,
+        (Head::At(last), None) => last,
+        (Head::Unread, _) => {
+            let refusal = shared.standing.borrow().refusal();
+            return Err(refusal.unwrap_or(Refusal::Recovering).into());
+        }
+        (Head::Ended, _) => return Err(Refusal::Draining.into()),
+    };
+    let permit = shared.feed.streams.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::too_many_streams())?;
+    let reader = Reader::new(shared, wanted, after);
+    let streaming =
+        Streaming { reader, heartbeat: app.0.heartbeat, said: Said::Nothing, _permit: permit };
+    let stream = unfold(streaming, |mut streaming| async {
+        let event = streaming.next().await?;
+        Some((Ok::<_, Infallible>(event), streaming))
+    });
+    let mut response = Sse::new(stream).into_response();
+    response.headers_mut().extend([UNBUFFERED]);
+    Ok(response)
+}
+
+fn wanted(asked: &Asked) -> Result<Wanted, Problem> {
+    let key = |text: &String| {
+        let key: Result<ExperimentKey, _> = text.parse();
+        key.map_err(|error| Problem::invalid_query(format!("experiment: {error}")))
+    };
+    let experiments = asked.experiment.as_ref().map(key).transpose()?.into_iter().collect();
+    let names = asked.types.iter().flat_map(|types| types.split(','));
+    let kinds = names.map(|name| {
+        let kind = EventType::asked_for().find(|(known, _)| *known == name);
+        kind.map(|(_, kind)| kind).ok_or_else(|| {
+            let allowed: Vec<&str> = EventType::asked_for().map(|(name, _)| name).collect();
+            let (shown, allowed) = (api::quoted(name), allowed.join(","));
+            Problem::invalid_query(format!("types: {shown} is not allowed, allowed: {allowed}"))
+        })
+    });
+    Ok(Wanted { experiments, kinds: kinds.collect::<Result<_, _>>()? })
+}
+
+/// The last event that the client knows. A browser that connects again keeps the query it began with, so the
+/// header counts before it.
+fn last_known(headers: &HeaderMap, asked: &Asked) -> Result<Option<u64>, Problem> {
+    let allowed = "allowed: the id of an event, a whole number";
+    if let Some(value) = headers.get(LAST_EVENT_ID) {
+        let one = headers.get_all(LAST_EVENT_ID).iter().count() == 1;
+        let id = value.to_str().ok().filter(|_| one).and_then(number);
+        return id.map(Some).ok_or_else(|| {
+            let detail = format!("Last-Event-ID is not valid, {allowed}");
+            Problem::new(StatusCode::BAD_REQUEST, "invalid_header", detail)
+        });
+    }
+    let id = asked.last_event_id.as_ref().map(|text| {
+        number(text).ok_or_else(|| {
+            let shown = api::quoted(text);
+            Problem::invalid_query(format!("last_event_id: {shown} is not valid, {allowed}"))
+        })
+    });
+    id.transpose()
+}
+
+/// A whole number in digits alone; Rust's own reading takes a sign too.
+fn number(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits)
+}
+
+/// What a stream has said so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    /// That whoever has it is at this place.
+    Place(u64),
+}
+
+/// One open stream.
+struct Streaming {
+    reader: Reader,
+    heartbeat: Duration,
+    said: Said,
+    /// Given back when the stream ends.
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Streaming {
+    async fn next(&mut self) -> Option<Event> {
+        if self.said == Said::Nothing {
+            // A client that is cut off before the first event resumes here all the same.
+            return Some(self.place().retry(RETRY));
+        }
+        match tokio::time::timeout(self.heartbeat, self.reader.next()).await {
+            Ok(Next::Event(event)) => {
+                self.said = Said::Place(event.id);
+                let sent = Event::default().id(event.id.to_string());
+                Some(sent.event(event.kind.as_str()).data(&event.json))
+            }
+            Ok(Next::Nothing | Next::Ended) => None,
+            // The place moves on while nothing comes that is wanted; an event without data is none to a client.
+            Err(_) if self.said == Said::Place(self.reader.place()) => {
+                Some(Event::default().comment(""))
+            }
+            Err(_) => Some(self.place().comment("")),
+        }
+    }
+
+    fn place(&mut self) -> Event {
+        let place = self.reader.place();
+        self.said = Said::Place(place);
+        Event::default().id(place.to_string())
+    }
+}

@@ -1,0 +1,248 @@
+//! What subscribers are told, by a stream or by webhooks.
+
+use serde::{Deserialize, Serialize};
+use tidegate_engine::look::Check;
+use tidegate_engine::notice::Notice;
+use tidegate_engine::number::Percent;
+use tidegate_engine::verdict::Verdict;
+
+use super::history::HistoryItem;
+
+/// One thing that happened. The data of `GET /v1/events`, and the body of a webhook.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its number, which grows and is never used again: `Last-Event-ID` takes it.
+    pub id: String,
+    /// When it happened.
+    pub at: String,
+    /// The experiment it is about; none where it is about none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<String>,
+    /// And its run, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<u32>,
+    /// What happened: its `type` and its `data`.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+pub enum What {
+    /// A rollout took a step.
+    PhaseChanged(PhaseChanged),
+    /// A guardrail says `pass` or `inconclusive`, and said something else at the look before.
+    VerdictChanged(VerdictChanged),
+    /// A guardrail says `alarm` or `fail`, and said something else at the look before.
+    Alarm(VerdictChanged),
+    /// In shadow the treatment took longer than the owner's warning threshold allows.
+    LatencyWarning(LatencyWarning),
+    /// Events between the last one the subscriber knows and the next are no longer kept, or never were.
+    Reset(Reset),
+}
+
+/// The kinds of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventType {
+    /// See [`What::PhaseChanged`].
+    PhaseChanged,
+    /// See [`What::VerdictChanged`].
+    VerdictChanged,
+    /// See [`What::Alarm`].
+    Alarm,
+    /// See [`What::LatencyWarning`].
+    LatencyWarning,
+    /// See [`What::Reset`].
+    Reset,
+}
+
+/// A step of a rollout, as its history has it, without the evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseChanged {
+    /// 1, 2, 3 … within a run.
+    pub number: u32,
+    /// From which phase and condition, such as `ab (held)`.
+    pub from: String,
+    /// To which.
+    pub to: String,
+    /// A stable name of the cause, such as `guardrail` or `operator`.
+    pub cause: String,
+    /// The action, where a person acted.
+    pub action: Option<String>,
+    /// Who acted.
+    pub actor: Option<String>,
+    /// Why, in a sentence.
+    pub reason: String,
+}
+
+/// A guardrail that says something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerdictChanged {
+    /// The metric, such as `fp_rate`.
+    pub guardrail: String,
+    /// What it said at the look before: `pass`, `inconclusive`, `alarm` or `fail`.
+    pub from: String,
+    /// What it says.
+    pub to: String,
+    /// The numbers in words.
+    pub sentence: String,
+}
+
+/// Comparisons in which the treatment was too slow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LatencyWarning {
+    /// How many since the last event of this type.
+    pub count: u64,
+    /// How many in all of this shadow.
+    pub total: u64,
+    /// By how many percent the treatment may take longer: more is a warning.
+    pub threshold_pct: f64,
+    /// Comparisons so far.
+    pub comparisons: u64,
+    /// That in words.
+    pub sentence: String,
+}
+
+/// From where on a subscriber has to read again: what it missed is in the status and the history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reset {
+    /// The last event that the subscriber knows.
+    pub last_event_id: String,
+    /// Whatever came after this one follows.
+    pub resumes_after: String,
+    /// What happened, and what to do.
+    pub sentence: String,
+}
+
+impl EventType {
+    /// Every type with its name.
+    pub const NAMES: [(&'static str, Self); 5] = [
+        ("phase_changed", Self::PhaseChanged),
+        ("verdict_changed", Self::VerdictChanged),
+        ("alarm", Self::Alarm),
+        ("latency_warning", Self::LatencyWarning),
+        ("reset", Self::Reset),
+    ];
+
+    /// The name in events and filters.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PhaseChanged => "phase_changed",
+            Self::VerdictChanged => "verdict_changed",
+            Self::Alarm => "alarm",
+            Self::LatencyWarning => "latency_warning",
+            Self::Reset => "reset",
+        }
+    }
+
+    /// Those that can be asked for; a reset is told to whomever it concerns.
+    pub fn asked_for() -> impl Iterator<Item = (&'static str, Self)> {
+        Self::NAMES.into_iter().filter(|(_, kind)| *kind != Self::Reset)
+    }
+}
+
+impl What {
+    /// Of which type it is.
+    pub const fn kind(&self) -> EventType {
+        match self {
+            Self::PhaseChanged(_) => EventType::PhaseChanged,
+            Self::VerdictChanged(_) => EventType::VerdictChanged,
+            Self::Alarm(_) => EventType::Alarm,
+            Self::LatencyWarning(_) => EventType::LatencyWarning,
+            Self::Reset(_) => EventType::Reset,
+        }
+    }
+}
+
+impl From<HistoryItem> for PhaseChanged {
+    fn from(item: HistoryItem) -> Self {
+        let HistoryItem { number, from, to, cause, action, actor, reason, .. } = item;
+        Self { number, from, to, cause, action, actor, reason }
+    }
+}
+
+/// What a notice rests on.
+#[derive(Debug, Clone, Copy)]
+pub struct WhatIsNoted<'a> {
+    /// The look it comes from; none for latency warnings.
+    pub check: Option<&'a Check>,
+    /// Comparisons of the shadow so far.
+    pub comparisons: u64,
+    /// By how much longer the treatment may take.
+    pub threshold: Percent,
+}
+
+impl What {
+    /// What a notice tells.
+    pub fn noted(notice: &Notice, of: WhatIsNoted<'_>) -> Self {
+        match *notice {
+            Notice::Verdict { guardrail, from, to } => {
+                let judgement = match of.check {
+                    Some(Check::Sequential(look)) => look.of(guardrail),
+                    Some(Check::Threshold(_)) | None => None,
+                };
+                let changed = VerdictChanged {
+                    guardrail: guardrail.as_str().to_owned(),
+                    from: from.as_str().to_owned(),
+                    to: to.as_str().to_owned(),
+                    sentence: judgement.map(ToString::to_string).unwrap_or_default(),
+                };
+                match to {
+                    Verdict::Pass | Verdict::Inconclusive => Self::VerdictChanged(changed),
+                    Verdict::Alarm | Verdict::Fail => Self::Alarm(changed),
+                }
+            }
+            Notice::LatencyWarnings { count, total } => {
+                let WhatIsNoted { comparisons, threshold, .. } = of;
+                let threshold_pct = threshold.value();
+                let sentence = format!(
+                    "In {total} of {comparisons} comparisons the treatment took over \
+                     {threshold_pct} % longer than the control; {count} of them are new"
+                );
+                Self::LatencyWarning(LatencyWarning {
+                    count,
+                    total,
+                    threshold_pct,
+                    comparisons,
+                    sentence,
+                })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_flat_with_its_type_beside_its_data() {
+        let event = Event {
+            id: "7".to_owned(),
+            at: "2026-03-02T08:00:00Z".to_owned(),
+            experiment: Some("night".to_owned()),
+            run: Some(1),
+            what: What::Alarm(VerdictChanged {
+                guardrail: "latency".to_owned(),
+                from: "pass".to_owned(),
+                to: "alarm".to_owned(),
+                sentence: "slower".to_owned(),
+            }),
+        };
+        let json = serde_json::to_string(&event).expect("JSON");
+        assert_eq!(
+            json,
+            r#"{"id":"7","at":"2026-03-02T08:00:00Z","experiment":"night","run":1,"type":"alarm","data":{"guardrail":"latency","from":"pass","to":"alarm","sentence":"slower"}}"#
+        );
+        assert_eq!(serde_json::from_str::<Event>(&json).expect("an event"), event);
+    }
+
+    #[test]
+    fn every_type_has_its_name() {
+        for (name, kind) in EventType::NAMES {
+            assert_eq!(kind.as_str(), name);
+        }
+        assert_eq!(EventType::asked_for().count(), EventType::NAMES.len() - 1);
+    }
+}
