@@ -3,6 +3,7 @@
 mod client;
 mod clients;
 mod protocol;
+mod refetch;
 mod schema;
 
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::command::run;
 
+const FLAGS: &str = "/ofrep/v1/evaluate/flags";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tidegate-under-test");
 
 /// A daemon with tokens, its time driven.

@@ -24,7 +24,7 @@ use crate::config::Export;
 use crate::describe;
 use crate::feed::{Feed, Told};
 use crate::metrics::Metrics;
-use crate::published::{Published, Trust};
+use crate::published::{Drawn, Published, Trust};
 use crate::recovery::{self, NotRecovered, Recovered, Recovery};
 use crate::refusal::Refusal;
 use crate::rollouts::{Change, Changed, Rollouts, SaltChoice};
@@ -492,8 +492,7 @@ impl Driver {
             changed.units.first().and_then(|unit| unit.first()),
             Some(Entry::Defined { .. })
         );
-        let drawn = (defined || !changed.decisions.is_empty())
-            .then(|| self.shared.published.draw(&self.rollouts, self.trust()));
+        let drawn = (defined || !changed.decisions.is_empty()).then(|| self.draw());
         if let Some(drawn) = &drawn
             && changed
                 .decisions
@@ -615,7 +614,11 @@ impl Driver {
 
     fn stand(&self, standing: Standing) {
         self.shared.standing.send_replace(standing);
-        self.shared.published.show(&self.shared.published.draw(&self.rollouts, self.trust()));
+        self.shared.published.show(&self.draw());
+    }
+
+    fn draw(&self) -> Drawn {
+        self.shared.published.draw(&self.rollouts, self.trust(), self.shared.now())
     }
 
     /// Opens the journal on a thread of its own.

@@ -11,6 +11,7 @@ mod observations;
 mod ofrep;
 mod patience;
 mod problem;
+mod refetch;
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -28,6 +29,7 @@ use crate::tokens::Tokens;
 pub use listener::TlsError;
 pub(crate) use listener::{Listening, tls};
 use problem::Problem;
+pub(crate) use refetch::Address;
 
 /// What every handler has.
 #[derive(Clone)]
@@ -42,6 +44,8 @@ pub(crate) struct Parts {
     pub(crate) time: TimeSource,
     /// How long a stream of events may be silent.
     pub(crate) heartbeat: Duration,
+    /// Where OpenFeature's clients are told to ask again.
+    pub(crate) refetch: Address,
     /// Begins every request id of this process.
     pub(crate) request_id_prefix: u64,
     pub(crate) request_count: std::sync::atomic::AtomicU64,
@@ -109,11 +113,11 @@ pub(crate) fn router(app: App) -> Router {
             put(experiments::set_override).delete(experiments::clear_override),
         )
         .route("/v1/observations", post(observations::observe))
-        .route("/v1/observations", post(observations::observe))
         .route("/v1/events", get(events::stream))
         .route("/ofrep/v1/evaluate/flags", post(ofrep::all))
         // Clients do not escape a key's `/`.
-        .route("/ofrep/v1/evaluate/flags/{*key}", post(ofrep::one));
+        .route("/ofrep/v1/evaluate/flags/{*key}", post(ofrep::one))
+        .route("/ofrep/v1/events", get(refetch::stream));
     if app.0.time == TimeSource::Driven {
         router = router.route("/v1/time", post(health::set_time));
     }

@@ -41,7 +41,7 @@ pub use recovery::Verifier;
 use config::{TimeSource, Unsafe};
 use driver::{Command, Driver, Settings, Shared, Standing};
 use feed::Feed;
-use http::{App, Listening, Parts};
+use http::{Address, App, Listening, Parts};
 use metrics::Metrics;
 use published::Published;
 use recovery::Recovery;
@@ -127,8 +127,11 @@ pub async fn run(
     let tokens = config.tokens.as_deref().map(Tokens::read).transpose()?;
     let tls = config.tls.as_ref().map(http::tls).transpose()?;
     let local = listener.local_addr().map_err(RunError::System)?;
-    let mut prefix = [0; 8];
-    getrandom::fill(&mut prefix).map_err(|error| RunError::System(io::Error::other(error)))?;
+    let (mut prefix, mut ticket) = ([0; 8], [0; 32]);
+    for random in [&mut prefix[..], &mut ticket] {
+        getrandom::fill(random).map_err(|error| RunError::System(io::Error::other(error)))?;
+    }
+    let refetch = Address::new(tokens.is_some().then_some(ticket));
 
     let (standing, standings) = watch::channel(Standing::Recovering);
     let shared = Arc::new(Shared {
@@ -159,6 +162,7 @@ pub async fn run(
         hosts: hosts(&config, local),
         time: config.time,
         heartbeat: config.heartbeat,
+        refetch,
         request_id_prefix: u64::from_le_bytes(prefix),
         request_count: std::sync::atomic::AtomicU64::new(0),
     });

@@ -13,6 +13,7 @@ use tidegate_engine::phase::Phase;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 use tidegate_spec::api::Assignment;
+use tokio::sync::watch;
 
 use crate::rollouts::{Rollouts, Run};
 
@@ -211,12 +212,20 @@ pub(crate) struct Published {
     picture: ArcSwap<Picture>,
     drawn: AtomicU64,
     newest: std::sync::Mutex<u64>,
+    shown: watch::Sender<Shown>,
+}
+
+/// Which picture is shown, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) number: u64,
+    pub(crate) at: Timestamp,
 }
 
 /// A picture that may not be shown before what it shows is on disk.
 #[derive(Debug)]
 pub(crate) struct Drawn {
-    number: u64,
+    shown: Shown,
     picture: Arc<Picture>,
 }
 
@@ -228,7 +237,13 @@ impl Published {
             picture: ArcSwap::from_pointee(picture),
             drawn: AtomicU64::new(0),
             newest: std::sync::Mutex::new(0),
+            shown: watch::Sender::new(Shown { number: 0, at: Timestamp::EPOCH }),
         }
+    }
+
+    /// Tells of every picture that is shown from now on.
+    pub(crate) fn watch(&self) -> watch::Receiver<Shown> {
+        self.shown.subscribe()
     }
 
     pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Picture>> {
@@ -236,17 +251,19 @@ impl Published {
     }
 
     /// Draws a picture, to be shown later.
-    pub(crate) fn draw(&self, rollouts: &Rollouts, trust: Trust) -> Drawn {
+    pub(crate) fn draw(&self, rollouts: &Rollouts, trust: Trust, at: Timestamp) -> Drawn {
         let number = self.drawn.fetch_add(1, Ordering::Relaxed) + 1;
-        Drawn { number, picture: Arc::new(Picture::new(rollouts, trust)) }
+        Drawn { shown: Shown { number, at }, picture: Arc::new(Picture::new(rollouts, trust)) }
     }
 
     /// Shows a picture, unless a newer one was shown already.
     pub(crate) fn show(&self, drawn: &Drawn) {
         let mut newest = self.newest.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if drawn.number > *newest {
-            *newest = drawn.number;
+        if drawn.shown.number > *newest {
+            *newest = drawn.shown.number;
             self.picture.store(drawn.picture.clone());
+            // Whoever is told of it finds it.
+            self.shown.send_replace(drawn.shown);
         }
     }
 }

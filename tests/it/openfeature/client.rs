@@ -1,10 +1,12 @@
 //! Real clients in processes of their own: fetched from their registries, started, told what to ask.
 
 use std::collections::hash_map::DefaultHasher;
+use std::ffi::OsStr;
 use std::hash::{Hash as _, Hasher as _};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 use std::{fs, thread};
@@ -39,10 +41,6 @@ impl Client {
     /// Starts a client and prints its versions.
     #[expect(clippy::print_stderr, reason = "the versions are worth knowing")]
     fn start(command: &mut Command) -> Self {
-        // The daemon is here, whatever else is behind a proxy.
-        for proxy in ["http_proxy", "https_proxy", "all_proxy"] {
-            command.env_remove(proxy).env_remove(proxy.to_uppercase());
-        }
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the client");
         let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
@@ -103,8 +101,14 @@ pub(super) fn schema() -> Option<Client> {
 }
 
 fn python_in(name: &str, arguments: &[&str]) -> Option<Client> {
-    let sources = sources().join(name);
-    let requirements = sources.join("requirements.txt");
+    let mut command = python_command(name)?;
+    command.arg(sources().join(name).join("client.py")).args(arguments);
+    Some(Client::start(&mut command))
+}
+
+/// Python with the packages of a client.
+pub(super) fn python_command(name: &str) -> Option<Command> {
+    let requirements = sources().join(name).join("requirements.txt");
     let packages = fetched(name, &[&requirements], |folder| {
         let mut command = Command::new("python3");
         command.args([
@@ -119,16 +123,39 @@ fn python_in(name: &str, arguments: &[&str]) -> Option<Client> {
         command.arg("--target").arg(folder).arg("--requirement").arg(&requirements);
         command
     })?;
-    let mut command = Command::new("python3");
-    command.arg(sources.join("client.py")).args(arguments).env("PYTHONPATH", packages);
-    Some(Client::start(&mut command))
+    let mut command = without_proxy("python3");
+    command.env("PYTHONPATH", packages);
+    Some(command)
 }
 
 /// A client in JavaScript, where its registry can be reached.
 pub(super) fn javascript(program: &str) -> Option<Client> {
+    let folder = javascript_packages()?;
+    // A module finds its packages beside itself.
+    for name in ["lines.mjs", program] {
+        place(&folder, name, &fs::read_to_string(sources().join("javascript").join(name)).unwrap());
+    }
+    Some(Client::start(without_proxy("node").arg(folder.join(program))))
+}
+
+/// Runs a module beside the packages of the clients, and gives what it printed.
+pub(super) fn run_javascript(name: &str, text: &str) -> Option<String> {
+    let folder = javascript_packages()?;
+    place(&folder, name, text);
+    Some(printed(without_proxy("node").arg(folder.join(name))))
+}
+
+/// What a program prints that ends well.
+pub(super) fn printed(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn javascript_packages() -> Option<PathBuf> {
     let sources = sources().join("javascript");
     let lists = ["package.json", "package-lock.json"].map(|name| sources.join(name));
-    let folder = fetched("javascript", &[&lists[0], &lists[1]], |folder| {
+    fetched("javascript", &[&lists[0], &lists[1]], |folder| {
         for list in &lists {
             fs::copy(list, folder.join(list.file_name().unwrap())).unwrap();
         }
@@ -136,14 +163,25 @@ pub(super) fn javascript(program: &str) -> Option<Client> {
         command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]);
         command.args(["--fetch-retries", "1", "--fetch-timeout", "20000"]).current_dir(folder);
         command
-    })?;
-    // A module finds its packages beside itself.
-    for name in ["lines.mjs", program] {
-        let unfinished = folder.join(format!("{program}.{name}"));
-        fs::copy(sources.join(name), &unfinished).unwrap();
-        fs::rename(unfinished, folder.join(name)).unwrap();
+    })
+}
+
+/// Puts a file in place whole, while others may read it.
+fn place(folder: &Path, name: &str, text: &str) {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let unfinished = folder.join(format!("{}-{number}.unfinished", std::process::id()));
+    fs::write(&unfinished, text).unwrap();
+    fs::rename(unfinished, folder.join(name)).unwrap();
+}
+
+/// A program that reaches the daemon as it is: the daemon is here, whatever else is behind a proxy.
+fn without_proxy(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for proxy in ["http_proxy", "https_proxy", "all_proxy"] {
+        command.env_remove(proxy).env_remove(proxy.to_uppercase());
     }
-    Some(Client::start(Command::new("node").arg(folder.join(program))))
+    command
 }
 
 /// The client in Rust, where its registry can be reached.
@@ -162,7 +200,7 @@ pub(super) fn rust() -> Option<Client> {
         eprintln!("skipped: the registry of crates cannot be reached: {told}");
         return None;
     }
-    Some(Client::start(&mut Command::new(target.join("debug/openfeature-client"))))
+    Some(Client::start(&mut without_proxy(target.join("debug/openfeature-client"))))
 }
 
 fn sources() -> PathBuf {

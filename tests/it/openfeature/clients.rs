@@ -28,6 +28,7 @@ fn provide(client: &mut Client, world: &World, headers: &Value) -> Value {
     let url = world.daemon.address();
     let what = json!({
         "do": "provider", "url": url, "headers": headers, "camera": "camera-0", "poll_ms": 50,
+        "hears": false,
     });
     client.tell(&what)
 }
@@ -182,7 +183,96 @@ fn javascript_in_a_page_sees_a_rollout() {
     assert_eq!(client.ask("door", Some("camera-0")).value, "v1");
     let what = json!({
         "do": "provider", "url": address, "headers": header, "camera": "camera-0", "poll_ms": 50,
+        "hears": false,
     });
     assert!(client.tell(&what)["failure"].is_string());
     falls_back(&client.ask("door", Some("camera-0")), "FLAG_NOT_FOUND");
+}
+
+/// With an `EventSource`, as every browser has one, a page needs no polling.
+#[test]
+fn javascript_in_a_page_hears_of_a_rollback() {
+    let Some(mut client) = client::javascript("web.mjs") else { return };
+    let world = World::new();
+    world.define("door");
+    let provided = client.tell(&json!({
+        "do": "provider", "url": world.daemon.address(), "headers": headers(&world, "x-api-key"),
+        "camera": "lab", "poll_ms": 0, "hears": true,
+    }));
+    assert_eq!(provided["failure"], Value::Null);
+    let until = |client: &mut Client, version: &str| {
+        client.tell(&json!({"do": "until", "flag": "door", "value": version}));
+    };
+    until(&mut client, "v1");
+    for (action, version) in
+        [("start", "v1"), ("advance", "v2"), ("pause", "v1"), ("resume", "v2"), ("roll_back", "v1")]
+    {
+        world.act("door", action);
+        until(&mut client, version);
+    }
+    world.daemon.kill();
+    client.tell(&json!({"do": "stale"}));
+}
+
+/// The blocks of a language in the document.
+fn documented(language: &str) -> Vec<String> {
+    let document =
+        std::fs::read_to_string(system_tests::repository("docs/openfeature.md")).unwrap();
+    let begin = format!("```{language}\n");
+    let blocks = document.split(&begin).skip(1);
+    blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// An experiment in its shadow, as the document asks for it.
+fn documented_world() -> World {
+    let world = World::new();
+    let toml = "key = \"door_v2\"\ncontrol = \"v1_original\"\ntreatment = \"v2_calibrated\"\n";
+    assert_eq!(world.daemon.define("door_v2", toml).status, 201);
+    world.act("door_v2", "start");
+    world.act("door_v2", "advance");
+    world.act("door_v2", "advance");
+    world
+}
+
+#[test]
+fn what_the_document_shows_in_python_runs() {
+    let Some(mut command) = client::python_command("python") else { return };
+    let world = documented_world();
+    let [program] = &documented("python")[..] else { panic!("one block") };
+    let program = program.replace("http://127.0.0.1:4780", world.daemon.address());
+    let program = format!("token = '{}'\n{program}\nprint(prompt_version, shadow)", world.reader);
+    assert_eq!(client::printed(command.args(["-c", &program])), "v2_calibrated False\n");
+}
+
+#[test]
+fn what_the_document_shows_in_javascript_runs() {
+    let world = documented_world();
+    let [server, page] = &documented("js")[..] else { panic!("two blocks") };
+    for (name, program) in [("documented-server.mjs", server), ("documented-page.mjs", page)] {
+        let program = program.replace("http://127.0.0.1:4780", world.daemon.address());
+        let before = format!(
+            "const token = '{}';\nconst location = {{ origin: '{}' }};\n",
+            world.reader,
+            world.daemon.address()
+        );
+        let program = format!("{before}{program}\nconsole.log(promptVersion);\nprocess.exit(0);\n");
+        let Some(printed) = client::run_javascript(name, &program) else { return };
+        assert_eq!(printed, "v2_calibrated\n", "{name}");
+    }
+}
+
+#[test]
+fn what_the_document_shows_in_rust_runs() {
+    let path = system_tests::repository("tests/openfeature/rust/src/main.rs");
+    let source = std::fs::read_to_string(path).unwrap().replace("\n    ", "\n");
+    let [program] = &documented("rust")[..] else { panic!("one block") };
+    assert!(
+        source.contains(&**program),
+        "the client in Rust does not do what is shown:\n{program}"
+    );
+    let Some(mut client) = client::rust() else { return };
+    let world = documented_world();
+    let headers = headers(&world, "authorization");
+    let what = json!({"do": "documented", "url": world.daemon.address(), "headers": headers});
+    assert_eq!(client.tell(&what), "v2_calibrated");
 }

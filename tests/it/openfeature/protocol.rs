@@ -7,9 +7,7 @@ use system_tests::raw::{Answer, Request};
 use tidegate_engine::assignment::ServeReason;
 use tidegate_spec::api::ofrep::Reason;
 
-use super::{ROLLED_BACK, STAGES, World};
-
-const FLAGS: &str = "/ofrep/v1/evaluate/flags";
+use super::{FLAGS, ROLLED_BACK, STAGES, World};
 
 fn context(camera: &str) -> Value {
     json!({"context": {"targetingKey": camera}})

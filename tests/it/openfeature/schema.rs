@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 use system_tests::raw::Request;
 
 use super::client::{self, Client};
-use super::{ROLLED_BACK, STAGES, World};
-
-const FLAGS: &str = "/ofrep/v1/evaluate/flags";
+use super::{FLAGS, ROLLED_BACK, STAGES, World};
 
 fn faults(client: &mut Client, reading: &str, schema: &str, body: &Value) -> Vec<String> {
     let what = json!({"do": "check", "reading": reading, "schema": schema, "body": body});

@@ -2,10 +2,12 @@
 
 import { OFREPWebProvider } from "@openfeature/ofrep-web-provider";
 import { OpenFeature, ProviderEvents } from "@openfeature/web-sdk";
+import { EventSource } from "eventsource";
 
 import { serve, shown, versions } from "./lines.mjs";
 
-// What is to be done at the next event of the provider.
+// How often the provider said that what it knows may be old, and what is to be done at its next event.
+let stale = 0;
 let next = () => {};
 
 function event() {
@@ -13,7 +15,10 @@ function event() {
 }
 
 for (const kind of [ProviderEvents.ConfigurationChanged, ProviderEvents.Stale]) {
-  OpenFeature.addHandler(kind, () => next(kind));
+  OpenFeature.addHandler(kind, () => {
+    if (kind === ProviderEvents.Stale) stale += 1;
+    next();
+  });
 }
 
 async function turnTo(camera, attributes) {
@@ -25,8 +30,10 @@ async function turnTo(camera, attributes) {
 }
 
 await serve({
-  versions: () => versions("@openfeature/ofrep-web-provider", "@openfeature/web-sdk"),
-  async provider({ url, headers, camera, poll_ms }) {
+  versions: () => versions("@openfeature/ofrep-web-provider", "@openfeature/web-sdk", "eventsource"),
+  async provider({ url, headers, camera, poll_ms, hears }) {
+    // Every browser has one, and the provider polls where there is none.
+    globalThis.EventSource = hears ? EventSource : undefined;
     const provider = new OFREPWebProvider({
       baseUrl: url,
       headers: Object.entries(headers),
@@ -56,7 +63,8 @@ await serve({
   },
   // Waits until the provider says that what it knows may be old.
   async stale() {
-    while ((await event()) !== ProviderEvents.Stale);
+    while (stale === 0) await event();
+    stale = 0;
     return {};
   },
 });

@@ -85,6 +85,9 @@ fn check(app: &App, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(
     let (Some(tokens), Some(scope)) = (&app.0.tokens, scope_of(method, uri.path())) else {
         return Ok(());
     };
+    if app.0.refetch.is(uri) {
+        return Ok(());
+    }
     let token = bearer(headers).or_else(|| ofrep::api_key(uri.path(), headers));
     let access = match token {
         Some(token) => tokens.access(token, scope),

@@ -17,7 +17,9 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_spec::api::Object;
-use tidegate_spec::api::ofrep::{ErrorCode, Failure, Flag, FlagMetadata, Flags, Reason};
+use tidegate_spec::api::ofrep::{
+    Endpoint, ErrorCode, EventStream, Failure, Flag, FlagMetadata, Flags, Reason,
+};
 
 use super::App;
 use super::body::{self, Json, Kind};
@@ -26,6 +28,7 @@ use crate::published::{Evaluated, Ground};
 use crate::refusal::Refusal;
 
 const PATH: &str = "/ofrep/v1/evaluate/flags";
+const ROOT: &str = "/ofrep/";
 const API_KEY: &str = "x-api-key";
 
 /// Whether `path` is answered in the shapes of the protocol, errors too.
@@ -35,7 +38,7 @@ pub(super) fn is_at(path: &str) -> bool {
 
 /// The token, where the protocol's other header has it.
 pub(super) fn api_key<'a>(path: &str, headers: &'a HeaderMap) -> Option<&'a str> {
-    headers.get(API_KEY).filter(|_| is_at(path))?.to_str().ok()
+    headers.get(API_KEY).filter(|_| path.starts_with(ROOT))?.to_str().ok()
 }
 
 /// Evaluates one flag.
@@ -96,7 +99,9 @@ async fn evaluate_all(app: &App, headers: &HeaderMap, body: Body) -> Result<Resp
         shared.metrics.assigned(reason, count);
     }
     let flags = evaluated.iter().map(flag).collect();
-    let bytes = serde_json::to_vec(&Flags { flags }).map_err(|error| {
+    let endpoint = Endpoint { request_uri: app.0.refetch.as_str() };
+    let event_streams = [EventStream { kind: "sse", endpoint }];
+    let bytes = serde_json::to_vec(&Flags { flags, event_streams }).map_err(|error| {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
     })?;
     let etag = etag(asked.context, &bytes);

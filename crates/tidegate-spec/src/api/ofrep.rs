@@ -42,9 +42,30 @@ pub struct FlagMetadata<'a> {
 
 /// Every flag, evaluated for one camera.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Flags<'a> {
     /// In order of their keys.
     pub flags: Vec<Flag<'a>>,
+    /// Where to hear of changes.
+    pub event_streams: [EventStream<'a>; 1],
+}
+
+/// A stream that tells when to ask for every flag again.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct EventStream<'a> {
+    /// `sse`: server-sent events.
+    #[serde(rename = "type")]
+    pub kind: &'a str,
+    /// Where it is.
+    pub endpoint: Endpoint<'a>,
+}
+
+/// The address of a stream at the origin that the client asks anyway.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint<'a> {
+    /// Path and query.
+    pub request_uri: &'a str,
 }
 
 /// Why a flag was not evaluated.

@@ -1,6 +1,8 @@
 //! The OpenFeature client in Rust, told what to ask line by line.
 
+use std::error::Error;
 use std::io::{BufRead as _, Write as _};
+use std::time::Duration;
 
 use open_feature::{Client, EvaluationContext, EvaluationErrorCode, OpenFeature};
 use open_feature_ofrep::{OfrepOptions, OfrepProvider};
@@ -14,6 +16,10 @@ async fn main() {
         let answer = match told["do"].as_str() {
             Some("versions") => versions(),
             Some("provider") => provider(&told).await,
+            Some("documented") => match documented(url(&told), headers(&told)).await {
+                Ok(prompt_version) => json!(prompt_version),
+                Err(error) => json!({"failure": error.to_string()}),
+            },
             _ => ask(&told).await,
         };
         let mut out = std::io::stdout().lock();
@@ -31,13 +37,33 @@ fn versions() -> Value {
     json!(["open-feature-ofrep", "open-feature"].map(of))
 }
 
-async fn provider(told: &Value) -> Value {
+fn url(told: &Value) -> String {
+    told["url"].as_str().expect("an address").to_owned()
+}
+
+fn headers(told: &Value) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in told["headers"].as_object().expect("headers") {
         let name: HeaderName = name.parse().expect("a name");
         headers.insert(name, value.as_str().expect("text").parse().expect("a value"));
     }
-    let base_url = told["url"].as_str().expect("an address").to_owned();
+    headers
+}
+
+/// What `docs/openfeature.md` shows, line by line.
+async fn documented(base_url: String, headers: HeaderMap) -> Result<String, Box<dyn Error>> {
+    let provider = OfrepProvider::new(OfrepOptions { base_url, headers, ..OfrepOptions::default() }).await?;
+    OpenFeature::singleton_mut().await.set_provider(provider).await;
+    let client = OpenFeature::singleton().await.create_client();
+    let context = EvaluationContext::default().with_targeting_key("site-1/door");
+    let asked = client.get_string_value("door_v2", Some(&context), None);
+    let prompt_version = tokio::time::timeout(Duration::from_secs(1), asked).await;
+    let prompt_version = prompt_version.ok().and_then(Result::ok).unwrap_or_else(|| "v1_original".to_owned());
+    Ok(prompt_version)
+}
+
+async fn provider(told: &Value) -> Value {
+    let (base_url, headers) = (url(told), headers(told));
     let options = OfrepOptions { base_url, headers, ..OfrepOptions::default() };
     let provider = OfrepProvider::new(options).await.expect("a provider");
     OpenFeature::singleton_mut().await.set_provider(provider).await;
