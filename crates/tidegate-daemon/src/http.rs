@@ -4,6 +4,7 @@ mod assignments;
 mod body;
 mod events;
 mod experiments;
+mod front;
 mod guard;
 mod health;
 mod listener;
@@ -26,6 +27,7 @@ use crate::driver::{Command, Reply, Shared, View};
 use crate::refusal::Refusal;
 use crate::tokens::Tokens;
 
+pub(crate) use front::Front;
 pub use listener::TlsError;
 pub(crate) use listener::{Listening, tls};
 use problem::Problem;
@@ -95,7 +97,7 @@ impl App {
 }
 
 /// Every path.
-pub(crate) fn router(app: App) -> Router {
+fn router(app: App) -> Router {
     let mut router = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

@@ -41,7 +41,7 @@ pub use recovery::Verifier;
 use config::{TimeSource, Unsafe};
 use driver::{Command, Driver, Settings, Shared, Standing};
 use feed::Feed;
-use http::{Address, App, Listening, Parts};
+use http::{Address, App, Front, Listening, Parts};
 use metrics::Metrics;
 use published::Published;
 use recovery::Recovery;
@@ -171,7 +171,7 @@ pub async fn run(
     let listening = Listening {
         listener,
         tls,
-        router: http::router(app),
+        front: Front::new(app),
         connections_max: config.connections_max,
         shared: shared.clone(),
     };

@@ -4,6 +4,7 @@
 mod replaced;
 mod rollout;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,6 +30,10 @@ use rollout::RolloutGauges;
 type One = [(&'static str, String); 1];
 /// Two labels.
 type Two = [(&'static str, String); 2];
+/// One label of few values, all known beforehand: it is counted on every request, and copies nothing.
+type Known = [(&'static str, Cow<'static, str>); 1];
+/// The method and the status of an answer, likewise.
+type Answered = ([(&'static str, &'static str); 1], [(&'static str, u16); 1]);
 type Number = Gauge<f64, AtomicU64>;
 
 /// Methods that have series of their own; a client may make up as many as it likes.
@@ -51,12 +56,12 @@ pub enum MetricNames {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
-    observations: Family<One, Counter>,
-    decisions: Family<One, Counter>,
-    rollbacks: Family<One, Counter>,
-    requests: Family<Two, Counter>,
+    observations: Family<Known, Counter>,
+    decisions: Family<Known, Counter>,
+    rollbacks: Family<Known, Counter>,
+    requests: Family<Answered, Counter>,
     request_seconds: Histogram,
-    assignments: Family<One, Counter>,
+    assignments: Family<Known, Counter>,
     refused_connections: Counter,
     journal_failures: Counter,
     recovery_seconds: Number,
@@ -92,16 +97,19 @@ impl Metrics {
         let observations = register!(
             "observations",
             "Observations by what became of them",
-            Family::<One, Counter>::default()
+            Family::<Known, Counter>::default()
         );
-        let decisions =
-            register!("decisions", "Steps of rollouts by cause", Family::<One, Counter>::default());
+        let decisions = register!(
+            "decisions",
+            "Steps of rollouts by cause",
+            Family::<Known, Counter>::default()
+        );
         let rollbacks =
-            register!("rollbacks", "Rollbacks by cause", Family::<One, Counter>::default());
+            register!("rollbacks", "Rollbacks by cause", Family::<Known, Counter>::default());
         let requests = register!(
             "http_requests",
             "HTTP requests by method and status",
-            Family::<Two, Counter>::default()
+            Family::<Answered, Counter>::default()
         );
         let request_seconds = register!(
             "http_request_duration_seconds",
@@ -111,7 +119,7 @@ impl Metrics {
         let assignments = register!(
             "assignments",
             "Assignments that were asked for, by reason",
-            Family::<One, Counter>::default()
+            Family::<Known, Counter>::default()
         );
         let refused_connections = register!(
             "http_connections_refused",
@@ -201,7 +209,7 @@ impl Metrics {
         ];
         for (status, count) in counts {
             if count > 0 {
-                let labels = [("status", status.to_owned())];
+                let labels = [("status", status.into())];
                 self.observations.get_or_create(&labels).inc_by(count);
             }
         }
@@ -222,7 +230,7 @@ impl Metrics {
     }
 
     pub(crate) fn decided(&self, _key: &ExperimentKey, decision: &Decision) {
-        let labels = [("cause", decision.cause.code().to_owned())];
+        let labels = [("cause", decision.cause.code().into())];
         self.decisions.get_or_create(&labels).inc();
         if decision.to.phase == Phase::RolledBack {
             self.rollbacks.get_or_create(&labels).inc();
@@ -244,13 +252,13 @@ impl Metrics {
 
     pub(crate) fn requested(&self, method: &str, status: u16, seconds: f64) {
         let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
-        let labels = [("method", method.to_owned()), ("status", status.to_string())];
+        let labels = ([("method", method)], [("status", status)]);
         self.requests.get_or_create(&labels).inc();
         self.request_seconds.observe(seconds);
     }
 
-    pub(crate) fn assigned(&self, reason: &str, count: u64) {
-        self.assignments.get_or_create(&[("reason", reason.to_owned())]).inc_by(count);
+    pub(crate) fn assigned(&self, reason: Cow<'static, str>) {
+        self.assignments.get_or_create(&[("reason", reason)]).inc();
     }
 
     pub(crate) fn connection_refused(&self) {

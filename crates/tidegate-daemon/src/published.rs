@@ -86,9 +86,13 @@ impl Picture {
     }
 
     /// What `camera` is served at `at`, and why. Whatever is not known is served control.
-    pub(crate) fn assign(&self, key: &str, camera: &CameraId, at: Timestamp) -> Assignment {
-        let camera_id = camera.as_str().to_owned();
-        let experiment = key.to_owned();
+    pub(crate) fn assign<'a>(
+        &'a self,
+        key: &'a str,
+        camera: &'a CameraId,
+        at: Timestamp,
+    ) -> Assignment<'a> {
+        let (camera_id, experiment) = (camera.as_str().into(), key.into());
         let Some(served) = self.experiments.get(key) else {
             let reason = match self.trust {
                 Trust::Full => ServeReason::UnknownExperiment.as_str(),
@@ -97,9 +101,9 @@ impl Picture {
             return Assignment {
                 camera_id,
                 experiment,
-                variant: Variant::Control.as_str().to_owned(),
+                variant: Variant::Control.as_str().into(),
                 prompt_version: None,
-                reason: reason.to_owned(),
+                reason: reason.into(),
                 phase: None,
                 run: 0,
                 shadow_sample: 0.0,
@@ -119,10 +123,10 @@ impl Picture {
         Assignment {
             camera_id,
             experiment,
-            variant: variant.as_str().to_owned(),
-            prompt_version: Some(prompt_version.clone()),
-            reason: reason.to_owned(),
-            phase: Some(served.phase.as_str().to_owned()),
+            variant: variant.as_str().into(),
+            prompt_version: Some(prompt_version.into()),
+            reason: reason.into(),
+            phase: Some(served.phase.as_str().into()),
             run: served.run,
             shadow_sample,
         }

@@ -12,6 +12,8 @@ pub mod ofrep;
 mod problem;
 mod status;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use tidegate_engine::time::Timestamp;
 
@@ -62,21 +64,21 @@ pub struct AssignmentsRequest {
     pub camera_ids: Vec<String>,
 }
 
-/// Which prompt version a camera gets, and why.
+/// Which prompt version a camera gets, and why. The daemon writes it without copying a text.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Assignment {
+pub struct Assignment<'a> {
     /// The camera.
-    pub camera_id: String,
+    pub camera_id: Cow<'a, str>,
     /// The experiment that was asked for.
-    pub experiment: String,
+    pub experiment: Cow<'a, str>,
     /// `control` or `treatment`.
-    pub variant: String,
+    pub variant: Cow<'static, str>,
     /// The key of the prompt version; nothing where the experiment is unknown.
-    pub prompt_version: Option<String>,
+    pub prompt_version: Option<Cow<'a, str>>,
     /// Why, such as `split`, `shadow` or `rolled_back`.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// The phase of the rollout; nothing where the experiment is unknown.
-    pub phase: Option<String>,
+    pub phase: Option<Cow<'static, str>>,
     /// The run of the experiment, from 1; 0 where it is unknown.
     pub run: u32,
     /// Share of analyses that should run the treatment too, for comparison only.
@@ -85,9 +87,9 @@ pub struct Assignment {
 
 /// Many assignments, in the order they were asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Assignments {
+pub struct Assignments<'a> {
     /// One a camera.
-    pub assignments: Vec<Assignment>,
+    pub assignments: Vec<Assignment<'a>>,
 }
 
 /// One experiment in a list.

@@ -348,6 +348,44 @@ fn an_id_with_a_slash_is_one_part_of_a_path() {
 }
 
 #[test]
+fn an_assignment_is_the_same_whichever_way_it_is_answered() {
+    let world = World::new(&[]);
+    world.running("door");
+    // A plain path is answered before the router; one with an escape, a query or a body goes through it.
+    let plain = "/v1/experiments/door/assignments/camera-1";
+    let ways = [
+        get(plain),
+        get("/v1/experiments/door/assignments/%63amera-1"),
+        get(&format!("{plain}?")),
+        Request::new("GET", plain).body(JSON, "{}"),
+    ];
+    let told = |request: &Request| {
+        let request = request.clone().header("x-request-id", "same");
+        let mut answer = request.send(world.address());
+        answer.headers.retain(|(name, _)| name != "date");
+        answer.headers.sort();
+        (answer.status, answer.headers.clone(), answer.json())
+    };
+    let first = told(&ways[0]);
+    assert_eq!((first.0, &first.2["camera_id"]), (200, &json!("camera-1")));
+    for way in &ways[1..] {
+        assert_eq!(told(way), first, "{way:?}");
+    }
+    let counted = get("/metrics").send(world.address());
+    let counted = String::from_utf8(counted.body).unwrap();
+    let reason = first.2["reason"].as_str().unwrap();
+    let line = format!("tidegate_assignments_total{{reason=\"{reason}\"}} 4\n");
+    assert!(counted.contains(&line), "{counted}");
+    // What is not plain in another way is told so by the router.
+    for (path, status) in
+        [(format!("{plain}/more"), 404), ("/v1/experiments//assignments/c".into(), 400)]
+    {
+        let answer = get(&path).send(world.address());
+        assert_eq!(answer.status, status, "{path}");
+    }
+}
+
+#[test]
 fn a_history_is_read_page_by_page() {
     let world = World::new(&[]);
     world.running("door");

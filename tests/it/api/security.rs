@@ -261,17 +261,16 @@ fn tls_is_trusted_by_its_authority_and_harmed_by_no_plain_request() {
     is_well();
 }
 
-#[test]
-fn only_its_own_names_and_pages_reach_the_daemon() {
-    let world = World::new(&["--allowed-hosts", "gate.internal,other.internal"]);
+fn no_cors(answer: &Answer) -> u16 {
+    let cors = answer.headers.iter().any(|(name, _)| name.starts_with("access-control-"));
+    assert!(!cors, "{answer:?}");
+    answer.status
+}
+
+fn only_its_own_names_and_pages_reach(world: &World, path: &str) {
     let port = world.address().rsplit_once(':').unwrap().1.to_owned();
-    let list = || Request::new("GET", "/v1/experiments");
-    let no_cors = |answer: &Answer| {
-        let cors = answer.headers.iter().any(|(name, _)| name.starts_with("access-control-"));
-        assert!(!cors, "{answer:?}");
-        answer.status
-    };
-    let at = |host: Option<&str>| no_cors(&list().host(host).send(world.address()));
+    let get = || Request::new("GET", path);
+    let at = |host: Option<&str>| no_cors(&get().host(host).send(world.address()));
     for host in ["localhost", "LOCALHOST", "127.0.0.1", "[::1]", "gate.internal", "Other.Internal"]
     {
         assert_eq!(at(Some(host)), 200, "{host}");
@@ -291,23 +290,23 @@ fn only_its_own_names_and_pages_reach_the_daemon() {
         assert_eq!(at(Some(host)), 421, "{host}");
     }
     assert_eq!(at(None), 421);
-    let refused = list().host(Some("evil.example")).send(world.address());
+    let refused = get().host(Some("evil.example")).send(world.address());
     assert_eq!(refused.problem(), (421, "unknown_host".to_owned()));
     // Of two, neither counts; in a whole address, that one does.
-    assert_eq!(no_cors(&list().header("host", "evil.example").send(world.address())), 421);
+    assert_eq!(no_cors(&get().header("host", "evil.example").send(world.address())), 421);
     assert_eq!(
         no_cors(
-            &list().host(Some("evil.example")).header("host", "localhost").send(world.address())
+            &get().host(Some("evil.example")).header("host", "localhost").send(world.address())
         ),
         421
     );
-    let whole = |host: &str| Request::new("GET", &format!("http://{host}/v1/experiments"));
+    let whole = |host: &str| Request::new("GET", &format!("http://{host}{path}"));
     assert_eq!(no_cors(&whole("evil.example").send(world.address())), 421);
     assert_eq!(no_cors(&whole("localhost").send(world.address())), 200);
 
     let own = format!("localhost:{port}");
     let from = |origin: &str| {
-        let request = list().host(Some(&own)).header("origin", origin);
+        let request = get().host(Some(&own)).header("origin", origin);
         no_cors(&request.send(world.address()))
     };
     assert_eq!(from(&format!("http://{own}")), 200);
@@ -324,6 +323,15 @@ fn only_its_own_names_and_pages_reach_the_daemon() {
         "\u{fc}",
     ] {
         assert_eq!(from(origin), 403, "{origin}");
+    }
+}
+
+#[test]
+fn only_its_own_names_and_pages_reach_the_daemon() {
+    let world = World::new(&["--allowed-hosts", "gate.internal,other.internal"]);
+    // The second is answered before the router.
+    for path in ["/v1/experiments", "/v1/experiments/door/assignments/c1"] {
+        only_its_own_names_and_pages_reach(&world, path);
     }
     // A browser that asks beforehand is given nothing.
     for method in ["POST", "PUT", "DELETE"] {

@@ -1,31 +1,72 @@
 //! Which variant a camera gets: answered from the published picture, waiting for nothing.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::response::{IntoResponse as _, Response as Routed};
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::{Body as _, Incoming};
 use tidegate_engine::id::CameraId;
 use tidegate_spec::api::{Assignment, Assignments, AssignmentsRequest};
 
 use super::App;
 use super::body::{self, Json};
 use super::experiments::{camera_id, experiment_key};
+use super::guard::{self, Answered};
 use super::problem::Problem;
+use crate::clock::Stopwatch;
 
 /// Cameras in one request.
 const CAMERAS_MAX: usize = 1_000;
+/// What stands before and between the ids of the path of one assignment.
+const EXPERIMENTS: &str = "/v1/experiments/";
+const ASSIGNMENTS: &str = "/assignments/";
 
 pub(super) async fn one(
     State(app): State<App>,
     path: Result<Path<(String, String)>, PathRejection>,
-) -> Result<Json<Assignment>, Problem> {
+) -> Result<Routed, Problem> {
     let Path((key, camera)) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
     let key = experiment_key(&key)?;
     let camera = camera_id(&camera)?;
     let shared = &app.0.shared;
-    let assignment = shared.published.load().assign(key.as_str(), &camera, shared.now());
-    shared.metrics.assigned(&assignment.reason, 1);
-    Ok(Json(assignment))
+    let picture = shared.published.load();
+    let assignment = picture.assign(key.as_str(), &camera, shared.now());
+    shared.metrics.assigned(assignment.reason.clone());
+    Ok(Json(assignment).into_response())
+}
+
+/// The same for a plain request, without the way through the router: a camera asks before every analysis.
+/// Nothing where the request is anything but plain; then the router says what is wrong with it.
+pub(super) fn at_once(app: &App, request: &Request<Incoming>) -> Option<Response<Full<Bytes>>> {
+    let watch = Stopwatch::start();
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    let path = uri.path();
+    let (key, camera) = path.strip_prefix(EXPERIMENTS)?.split_once(ASSIGNMENTS)?;
+    // An id is one part of a path; what is written in another way is for the router to read.
+    let plain = method == Method::GET
+        && uri.query().is_none()
+        && !key.contains(['%', '/'])
+        && !camera.contains(['%', '/']);
+    if !plain || !request.body().is_end_stream() {
+        return None;
+    }
+    guard::check(app, method, uri, headers).ok()?;
+    let key = experiment_key(key).ok()?;
+    let camera = camera_id(camera).ok()?;
+    let shared = &app.0.shared;
+    let picture = shared.published.load();
+    let assignment = picture.assign(key.as_str(), &camera, shared.now());
+    let body = serde_json::to_vec(&assignment).ok()?;
+    shared.metrics.assigned(assignment.reason);
+    let mut response = Response::new(Full::from(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, body::JSON);
+    let request_id = guard::request_id(app, headers);
+    let answered = Answered { request_id: &request_id, method, path, code: None };
+    answered.finish(app, watch, &mut response);
+    Some(response)
 }
 
 pub(super) async fn many(
@@ -33,7 +74,7 @@ pub(super) async fn many(
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Assignments>, Problem> {
+) -> Result<Routed, Problem> {
     let Path(key) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
     let key = experiment_key(&key)?;
     let request: AssignmentsRequest = body::json(&headers, body).await?;
@@ -55,10 +96,10 @@ pub(super) async fn many(
     let shared = &app.0.shared;
     // One picture for all of them.
     let (picture, now) = (shared.published.load(), shared.now());
-    let assignments: Vec<Assignment> =
+    let assignments: Vec<Assignment<'_>> =
         cameras.iter().map(|camera| picture.assign(key.as_str(), camera, now)).collect();
     for assignment in &assignments {
-        shared.metrics.assigned(&assignment.reason, 1);
+        shared.metrics.assigned(assignment.reason.clone());
     }
-    Ok(Json(Assignments { assignments }))
+    Ok(Json(Assignments { assignments }).into_response())
 }

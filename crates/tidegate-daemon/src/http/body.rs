@@ -20,6 +20,9 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 const DISCARDED_BYTES_MAX: usize = 8 * 1024 * 1024;
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 
+/// What a JSON answer is.
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// An answer in JSON.
 #[derive(Debug)]
 pub(super) struct Json<T>(pub(super) T);
@@ -27,10 +30,7 @@ pub(super) struct Json<T>(pub(super) T);
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
-            Ok(bytes) => {
-                let kind = HeaderValue::from_static("application/json");
-                ([(header::CONTENT_TYPE, kind)], bytes).into_response()
-            }
+            Ok(bytes) => ([(header::CONTENT_TYPE, JSON)], bytes).into_response(),
             Err(error) => {
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
                 Problem::new(status, "internal", error.to_string()).into_response()

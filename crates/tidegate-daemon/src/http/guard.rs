@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
@@ -19,7 +19,7 @@ const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
 const HEADERS_MAX: usize = 64;
 /// Bytes that the request line and the headers may have.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
-const REQUEST_ID: &str = "x-request-id";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_LEN_MAX: usize = 64;
 
 pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -51,20 +51,38 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
             response.headers_mut().insert(header::ALLOW, allow);
         }
     }
-    let (status, seconds) = (response.status().as_u16(), watch.seconds());
-    app.0.shared.metrics.requested(method.as_str(), status, seconds);
-    tracing::debug!(request_id, %method, path, status, code, seconds, "answered");
-    if let Ok(id) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let answered = Answered { request_id: &request_id, method: &method, path: &path, code };
+    answered.finish(&app, watch, &mut response);
     response
 }
 
+/// What is known of an answered request.
+pub(super) struct Answered<'a> {
+    pub(super) request_id: &'a str,
+    pub(super) method: &'a Method,
+    pub(super) path: &'a str,
+    /// The code of the problem, if it is one.
+    pub(super) code: Option<&'static str>,
+}
+
+impl Answered<'_> {
+    /// Counts and logs the answer, and gives it what every answer has.
+    pub(super) fn finish<B>(self, app: &App, watch: Stopwatch, response: &mut Response<B>) {
+        let Self { request_id, method, path, code } = self;
+        let (status, seconds) = (response.status().as_u16(), watch.seconds());
+        app.0.shared.metrics.requested(method.as_str(), status, seconds);
+        tracing::debug!(request_id, %method, path, status, code, seconds, "answered");
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    }
+}
+
 /// The id a client gave, if it is a plain one, or our own.
-fn request_id(app: &App, headers: &HeaderMap) -> String {
+pub(super) fn request_id(app: &App, headers: &HeaderMap) -> String {
     let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     match given {
@@ -78,7 +96,13 @@ fn request_id(app: &App, headers: &HeaderMap) -> String {
     }
 }
 
-fn check(app: &App, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+/// Whether a request may be answered at all.
+pub(super) fn check(
+    app: &App,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
     check_head(method, uri, headers)?;
     let host = check_host(app, uri, headers)?;
     check_origin(host, headers)?;

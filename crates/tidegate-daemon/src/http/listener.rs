@@ -5,11 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -18,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
+use super::front::Front;
 use super::patience::Patient;
 use crate::config::TlsFiles;
 use crate::driver::Shared;
@@ -73,7 +72,7 @@ pub(crate) fn tls(files: &TlsFiles) -> Result<Tls, TlsError> {
 pub(crate) struct Listening {
     pub(crate) listener: TcpListener,
     pub(crate) tls: Option<Tls>,
-    pub(crate) router: Router,
+    pub(crate) front: Front,
     pub(crate) connections_max: usize,
     pub(crate) shared: Arc<Shared>,
 }
@@ -103,7 +102,7 @@ impl Listening {
             };
             let connection = Connection {
                 tls: self.tls.clone(),
-                router: self.router.clone(),
+                front: self.front.clone(),
                 watcher: graceful.watcher(),
                 shared: self.shared.clone(),
             };
@@ -129,7 +128,7 @@ async fn pause_if_exhausted(error: &io::Error) {
 
 struct Connection {
     tls: Option<Tls>,
-    router: Router,
+    front: Front,
     watcher: Watcher,
     shared: Arc<Shared>,
 }
@@ -153,10 +152,7 @@ impl Connection {
             .header_read_timeout(HEAD_TIME_MAX)
             .max_headers(HEADERS_READ_MAX)
             .max_buf_size(HEAD_BYTES_READ_MAX)
-            .serve_connection(
-                TokioIo::new(Patient::new(stream)),
-                TowerToHyperService::new(self.router),
-            );
+            .serve_connection(TokioIo::new(Patient::new(stream)), self.front);
         if let Err(error) = self.watcher.watch(connection).await {
             self.shared.metrics.connection_refused();
             tracing::debug!(%error, "a connection ended early");

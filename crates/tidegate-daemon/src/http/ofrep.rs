@@ -5,7 +5,6 @@
 //! standard reason and flat metadata, and an error its code and details.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -70,7 +69,7 @@ async fn evaluate_one(
         // What is not read yet is not unknown.
         return Err(if picture.is_whole() { unknown(key) } else { unread(app) });
     };
-    shared.metrics.assigned(evaluated.ground.as_str(), 1);
+    shared.metrics.assigned(evaluated.ground.as_str().into());
     Ok(Json(flag(&evaluated)).into_response())
 }
 
@@ -91,12 +90,8 @@ async fn evaluate_all(app: &App, headers: &HeaderMap, body: Body) -> Result<Resp
     let mut evaluated: Vec<Evaluated<'_>> =
         picture.evaluate_all(&asked.camera, shared.now()).collect();
     evaluated.sort_unstable_by_key(|evaluated| evaluated.key);
-    let mut counts = BTreeMap::new();
     for evaluated in &evaluated {
-        *counts.entry(evaluated.ground.as_str()).or_insert(0) += 1;
-    }
-    for (reason, count) in counts {
-        shared.metrics.assigned(reason, count);
+        shared.metrics.assigned(evaluated.ground.as_str().into());
     }
     let flags = evaluated.iter().map(flag).collect();
     let endpoint = Endpoint { request_uri: app.0.refetch.as_str() };

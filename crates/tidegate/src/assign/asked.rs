@@ -40,9 +40,9 @@ impl Asked {
         }
         let request = AssignmentsRequest { camera_ids: std::mem::take(&mut self.waiting) };
         let path = ["v1", "experiments", self.key.as_str(), "assignments"];
-        let answer: Assignments = self.client.post(&path, Body::Json(&json(&request)?))?;
+        let answer: Assignments<'_> = self.client.post(&path, Body::Json(&json(&request)?))?;
         let asked = request.camera_ids.iter();
-        let same = asked.eq(answer.assignments.iter().map(|assignment| &assignment.camera_id));
+        let same = asked.eq(answer.assignments.iter().map(|assignment| &*assignment.camera_id));
         if !same {
             return Err(self.client.not_understood("other cameras than were asked for").into());
         }
@@ -53,7 +53,7 @@ impl Asked {
         Ok(())
     }
 
-    fn say(&self, assignment: &Assignment, out: &mut impl Write) -> Result<(), Failure> {
+    fn say(&self, assignment: &Assignment<'_>, out: &mut impl Write) -> Result<(), Failure> {
         match self.format {
             Format::Json => {
                 out.write_all(&json(assignment)?)?;

@@ -244,12 +244,12 @@ impl Tide {
     fn assignments(&self) -> Result<BTreeMap<String, Told>, Failure> {
         let body = client::json(&json!({ "camera_ids": self.fleet.cameras }))?;
         let path = ["v1", "experiments", &self.key, "assignments"];
-        let answer: Assignments = self.process.client.post(&path, Body::Json(&body))?;
+        let answer: Assignments<'_> = self.process.client.post(&path, Body::Json(&body))?;
         let told = answer.assignments.into_iter().map(|assigned| {
             let treated = assigned.variant == Variant::Treatment.as_str();
             let variant = if treated { Variant::Treatment } else { Variant::Control };
             let shadowed = if assigned.shadow_sample > 0.0 { Shadowed::Yes } else { Shadowed::No };
-            (assigned.camera_id, Told { variant, shadowed })
+            (assigned.camera_id.into_owned(), Told { variant, shadowed })
         });
         Ok(told.collect())
     }
