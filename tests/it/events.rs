@@ -2,6 +2,7 @@
 
 mod stream;
 mod survival;
+mod watch;
 
 use serde_json::{Value, json};
 use system_tests::daemon::{Daemon, Start};

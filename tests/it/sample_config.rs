@@ -15,8 +15,10 @@ fn the_sample_as_it_is_changes_nothing() {
 #[test]
 fn the_sample_uncommented_has_every_setting_with_its_default() {
     let is_setting = |line: &&str| {
+        let is_table = line.starts_with("[[") && line.ends_with("]]");
         let key = line.split(" = ").next().unwrap();
-        line.contains(" = ") && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        let plain = key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        is_table || (line.contains(" = ") && plain)
     };
     let sample = sample();
     let settings = sample.lines().filter_map(|line| line.strip_prefix("# ")).filter(is_setting);
@@ -36,6 +38,7 @@ fn the_sample_uncommented_has_every_setting_with_its_default() {
         export_file,
         export_hours,
         heartbeat_seconds,
+        webhooks,
         metric_names,
         log_level,
     } = ConfigFile::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -47,6 +50,9 @@ fn the_sample_uncommented_has_every_setting_with_its_default() {
     assert!(export_file.is_some());
     assert_eq!(export_hours, Some(config::EXPORT_HOURS_DEFAULT));
     assert_eq!(heartbeat_seconds, Some(config::HEARTBEAT_SECONDS_DEFAULT));
+    let webhooks = webhooks.unwrap();
+    assert!(webhooks.len() == 1 && !webhooks[0].events.is_empty());
+    assert!(!webhooks[0].experiments.is_empty());
     assert_eq!(metric_names, Some(MetricNames::Own));
     assert_eq!(log_level, Some(LogLevel::Info));
     let help = crate::command::run(&["serve", "--help"]).out;

@@ -5,4 +5,5 @@ mod agreement;
 mod evidence;
 mod generate;
 mod naive;
+mod prompts;
 mod properties;

@@ -31,6 +31,7 @@ pub struct Daemon {
 pub struct Start {
     program: PathBuf,
     data: PathBuf,
+    listen: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
 }
@@ -51,7 +52,15 @@ impl Start {
     pub fn new(program: impl Into<PathBuf>, data: &Path) -> Self {
         let arguments = ["--time", "driven", "--log-level", "debug"].map(str::to_owned);
         let arguments = arguments.to_vec();
-        Self { program: program.into(), data: data.to_owned(), arguments, environment: Vec::new() }
+        let (program, listen) = (program.into(), "127.0.0.1:0".to_owned());
+        Self { program, data: data.to_owned(), listen, arguments, environment: Vec::new() }
+    }
+
+    /// At an address such as that of one that is gone.
+    #[must_use]
+    pub fn at(mut self, address: &str) -> Self {
+        address.trim_start_matches("http://").clone_into(&mut self.listen);
+        self
     }
 
     /// With another argument; a later one of the same name does not replace an earlier one.
@@ -79,7 +88,7 @@ impl Start {
     /// The log.
     pub fn try_listening(&self) -> Result<Daemon, String> {
         let mut child = Command::new(&self.program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", &self.listen, "--data"])
             .arg(&self.data)
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))

@@ -85,12 +85,30 @@ impl FakeDaemon {
     /// # Panics
     /// Where loopback cannot be listened on.
     pub fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+        let beyond = Reply::problem(500, "internal", "the test foresaw no further request");
+        Self::at(SocketAddr::from(([127, 0, 0, 1], 0)), replies, beyond)
+    }
+
+    /// The same at an address of one that is gone, with all further requests answered by `beyond`.
+    ///
+    /// # Panics
+    /// Where it cannot be listened on.
+    pub fn at(
+        address: SocketAddr,
+        replies: impl IntoIterator<Item = Reply>,
+        beyond: Reply,
+    ) -> Self {
+        let listener = TcpListener::bind(address).expect("the port is free");
         let address = listener.local_addr().expect("it is bound");
         let replies: VecDeque<Reply> = replies.into_iter().collect();
         let (told, asked) = channel();
-        thread::spawn(move || serve(&listener, replies, &told));
+        thread::spawn(move || serve(&listener, (replies, beyond), &told));
         Self { address, asked }
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Where it listens, for `--server`.
@@ -106,22 +124,36 @@ impl FakeDaemon {
         self.asked.recv().expect("the daemon listens until the test ends")
     }
 
+    /// The next request, if it comes within this time.
+    pub fn next_within(&self, patience: std::time::Duration) -> Option<Asked> {
+        self.asked.recv_timeout(patience).ok()
+    }
+
     /// Every request since the last look, once whoever asked has ended.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.try_iter().collect()
     }
 }
 
-fn serve(listener: &TcpListener, mut replies: VecDeque<Reply>, told: &Sender<Asked>) {
+fn serve(
+    listener: &TcpListener,
+    (mut replies, beyond): (VecDeque<Reply>, Reply),
+    told: &Sender<Asked>,
+) {
     let mut kept_open = Vec::new();
     for stream in listener.incoming() {
         let Ok(mut stream) = stream else { continue };
         let Ok(asked) = read(&stream) else { continue };
+        if asked.line.starts_with("GET /v1/events") {
+            // As a daemon of before, which tells nothing.
+            let _ = stream
+                .write_all(b"HTTP/1.1 404 X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            continue;
+        }
         if told.send(asked).is_err() {
             return;
         }
-        let beyond = || Reply::problem(500, "internal", "the test foresaw no further request");
-        match replies.pop_front().unwrap_or_else(beyond) {
+        match replies.pop_front().unwrap_or_else(|| beyond.clone()) {
             Reply::HangUp => {}
             Reply::Cut(beginning) => {
                 let _ = stream.write_all(beginning.as_bytes());

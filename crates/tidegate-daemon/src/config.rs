@@ -9,6 +9,7 @@ use tidegate_spec::{ParseError, document};
 
 use crate::metrics::MetricNames;
 use crate::recovery::Verifier;
+use crate::webhooks::Webhook;
 
 /// Where the daemon listens unless told otherwise.
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4_780);
@@ -75,6 +76,8 @@ pub struct Config {
     pub export: Option<Export>,
     /// How long a stream of events may be silent before a sign of life is sent.
     pub heartbeat: Duration,
+    /// Whom events are brought.
+    pub webhooks: Vec<Webhook>,
     /// Which metrics there are.
     pub metric_names: MetricNames,
     /// How much is logged.
@@ -132,6 +135,8 @@ pub struct ConfigFile {
     pub export_hours: Option<u64>,
     /// See [`Config::heartbeat`].
     pub heartbeat_seconds: Option<u64>,
+    /// See [`Config::webhooks`].
+    pub webhooks: Option<Vec<Webhook>>,
     /// See [`Config::metric_names`].
     pub metric_names: Option<MetricNames>,
     /// See [`Config::log_level`].
@@ -193,6 +198,7 @@ impl ConfigFile {
                 export_file: path(fields.text("export_file")),
                 export_hours: fields.count("export_hours", EXPORT_HOURS),
                 heartbeat_seconds: fields.count("heartbeat_seconds", HEARTBEAT_SECONDS),
+                webhooks: Webhook::read_all(fields),
                 metric_names: fields.choice("metric_names", &MetricNames::NAMES),
                 log_level: fields.choice("log_level", &LogLevel::NAMES),
             })

@@ -15,6 +15,7 @@ use tidegate_spec::api::{
 };
 use tidegate_spec::experiment::rule_name;
 
+use crate::prompts::Prompts;
 use crate::published::STORE_UNAVAILABLE;
 use crate::published::Trust;
 use crate::rollouts::Run;
@@ -33,6 +34,7 @@ pub(crate) fn summary(run: &Run) -> ExperimentSummary {
         phase: lifecycle.state.phase.as_str().to_owned(),
         condition: lifecycle.state.condition.as_str().to_owned(),
         started_at: lifecycle.started_at.map(api::shown),
+        prompt: run.in_play.as_ref().map(|in_play| in_play.shown(None)),
     }
 }
 
@@ -45,7 +47,7 @@ pub(crate) fn detail(run: &Run) -> ExperimentDetail {
     }
 }
 
-pub(crate) fn status(run: &Run, at: Timestamp, trust: Trust) -> Status {
+pub(crate) fn status(run: &Run, prompts: &Prompts, (at, trust): (Timestamp, Trust)) -> Status {
     let rollout = &run.rollout;
     let experiment = rollout.definition().experiment();
     let lifecycle = rollout.lifecycle();
@@ -62,6 +64,10 @@ pub(crate) fn status(run: &Run, at: Timestamp, trust: Trust) -> Status {
         digest: rollout.definition().digest().to_string(),
         control: experiment.control.to_string(),
         treatment: experiment.treatment.to_string(),
+        prompt: run.in_play.as_ref().map(|in_play| {
+            let production = prompts.production(&in_play.prompt);
+            in_play.shown(production.map(|version| version.key.to_string()))
+        }),
         rule: rule_name(experiment.guardrails.rule).to_owned(),
         phase: status.state.phase.as_str().to_owned(),
         condition: status.state.condition.as_str().to_owned(),

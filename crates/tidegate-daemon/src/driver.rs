@@ -7,16 +7,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Duration;
 
-use tidegate_engine::decision::Decision;
 use tidegate_engine::event::{Action, Actor, Command as Verb, Event, Note, Rejection};
 use tidegate_engine::experiment::Definition;
-use tidegate_engine::id::{CameraId, ExperimentKey};
+use tidegate_engine::id::{CameraId, ExperimentKey, PromptName};
 use tidegate_engine::phase::Phase;
+use tidegate_engine::prompt::{self, Order, Prompt};
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 use tidegate_journal::{Batch, Entry, Journal, State, WriteError};
 use tidegate_spec::ExperimentFile;
-use tidegate_spec::api::{self, Answer, AnswerStatus, Answers, Done, ExperimentDetail, Reported};
+use tidegate_spec::api::{Answer, AnswerStatus, Answers, Done, ExperimentDetail, Reported};
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
@@ -24,10 +24,12 @@ use crate::config::Export;
 use crate::describe;
 use crate::feed::{Feed, Told};
 use crate::metrics::Metrics;
+use crate::prompts::{Followed, Outcome, TIDEGATE};
 use crate::published::{Drawn, Published, Trust};
 use crate::recovery::{self, NotRecovered, Recovered, Recovery};
 use crate::refusal::Refusal;
 use crate::rollouts::{Change, Changed, Rollouts, SaltChoice};
+use crate::webhooks::Follower;
 
 /// How often time is looked at where nothing else happens.
 const IDLE: Duration = Duration::from_millis(500);
@@ -58,9 +60,15 @@ pub(crate) enum Command {
         action: Action,
         reply: Reply<Done>,
     },
+    /// Carries out orders on one prompt, all of them or none.
+    Order {
+        prompt: PromptName,
+        orders: Vec<Order>,
+        reply: Reply<Ordered>,
+    },
     /// Looks at the rollouts at a time; nothing is changed.
     Read(Box<dyn FnOnce(View<'_>) + Send>),
-    Recovered(Result<Recovered, NotRecovered>),
+    Recovered(Box<Result<Recovered, NotRecovered>>),
     /// Answers once all that happened so far is on disk and shown.
     Settle {
         reply: Reply<()>,
@@ -69,6 +77,15 @@ pub(crate) enum Command {
     Wake,
     /// Writes all that is known and ends.
     Shutdown(oneshot::Sender<()>),
+}
+
+/// What became of orders.
+#[derive(Debug)]
+pub(crate) struct Ordered {
+    pub(crate) changes: Vec<prompt::Change>,
+    /// The prompt before, if it was there.
+    pub(crate) before: Option<Arc<Prompt>>,
+    pub(crate) after: Arc<Prompt>,
 }
 
 /// An override to set or to take away.
@@ -127,6 +144,8 @@ pub(crate) struct Shared {
     pub(crate) published: Published,
     /// What subscribers are told.
     pub(crate) feed: Feed,
+    /// Whom events are brought.
+    pub(crate) followers: Vec<Arc<Follower>>,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Arc<Clock>,
     pub(crate) standing: watch::Sender<Standing>,
@@ -232,11 +251,12 @@ impl Driver {
             }),
             Command::Override { key, to, reply } => self.set_override(&key, to, reply),
             Command::Act { key, action, reply } => self.act(&key, action, reply),
+            Command::Order { prompt, orders, reply } => self.order(&prompt, &orders, reply),
             Command::Read(read) => {
                 let now = self.shared.now();
                 read(View { rollouts: &self.rollouts, now, trust: self.trust() });
             }
-            Command::Recovered(result) => self.recovered(result),
+            Command::Recovered(result) => self.recovered(*result),
             Command::Settle { reply } => self.settle(reply),
             // Time passes before every command; a shutdown never comes here.
             Command::Wake | Command::Shutdown(_) => {}
@@ -366,7 +386,7 @@ impl Driver {
         };
         let Some(detail) = self.rollouts.get(&key).map(describe::detail) else { return };
         let units = entries.into_iter().map(|entry| vec![entry]).collect();
-        let changed = Changed { units, decisions: Vec::new() };
+        let changed = Changed { units, ..Changed::default() };
         self.commit(&key, &changed, move |written| then(written.map(|()| (change, detail))));
     }
 
@@ -444,12 +464,52 @@ impl Driver {
         let Some(run) = self.rollouts.get(key) else {
             return Err(Refusal::UnknownExperiment(key.clone()));
         };
-        let decisions = changed.decisions.iter();
-        let decisions = decisions.map(|decision| api::HistoryItem::new(run.number, decision));
-        let status = describe::status(run, now, self.trust());
-        let done = Done { decisions: decisions.collect(), status };
+        let status = describe::status(run, self.rollouts.prompts(), (now, self.trust()));
+        let done = Done { decisions: changed.items.clone(), status };
         tracing::info!(experiment = %key, action = command.as_str(), "acted");
         Ok((changed, done))
+    }
+
+    fn order(&mut self, name: &PromptName, orders: &[Order], reply: Reply<Ordered>) {
+        match self.ordered(name, orders) {
+            Err(refusal) => {
+                let _ = reply.send(Err(refusal));
+            }
+            Ok(ordered) => {
+                // What belongs together may be longer than a frame; it stands with its last part.
+                let entries = Entry::changes(&ordered.changes).into_iter();
+                let units: Vec<Vec<Entry>> = entries.map(|entry| vec![entry]).collect();
+                // Where nothing is to be done, what is repeated may still not be on disk yet.
+                self.write(&units, None, move |written| {
+                    let _ = reply.send(written.map(|()| ordered));
+                });
+            }
+        }
+    }
+
+    fn ordered(&mut self, name: &PromptName, orders: &[Order]) -> Result<Ordered, Refusal> {
+        self.writable().and_then(|journal| self.check_disk(&journal))?;
+        let now = self.now();
+        let prompts = self.rollouts.prompts_mut();
+        let before = prompts.catalog().get(name).cloned();
+        let changes = prompts
+            .apply(now, name, orders)
+            .map_err(|(_, rejection)| Refusal::Prompt(rejection))?;
+        let after = prompts.catalog().get(name).cloned();
+        let after = after.ok_or_else(|| Refusal::UnknownPrompt(name.clone()))?;
+        for change in &changes {
+            match change {
+                prompt::Change::Added { version, .. } => {
+                    let (number, digest) = (version.head.number, version.head.digest);
+                    tracing::info!(prompt = %name, number, %digest, "version added");
+                }
+                prompt::Change::Moved { label, step, .. } => {
+                    let (revision, from, to) = (step.revision, step.from, step.to);
+                    tracing::info!(prompt = %name, %label, revision, from, to, "label moved");
+                }
+            }
+        }
+        Ok(Ordered { changes, before, after })
     }
 
     fn settle(&self, reply: Reply<()>) {
@@ -473,21 +533,10 @@ impl Driver {
         changed: &Changed,
         then: impl FnOnce(Result<(), Refusal>) + Send + 'static,
     ) {
-        self.tell(key, &changed.decisions);
-        let Some(journal) = self.journal.clone() else { return };
-        let mut batch = Batch::default();
-        let mut told: Vec<Arc<Told>> = Vec::new();
-        for unit in &changed.units {
-            let before = self.last + batch.entries();
-            if let Err(error) = batch.push(unit) {
-                tracing::error!(experiment = %key, %error, "an entry cannot be kept");
-                continue;
-            }
-            let numbered = (before + 1..).zip(unit);
-            let tellable = numbered.filter_map(|(number, entry)| self.rollouts.told(number, entry));
-            told.extend(tellable.map(Arc::new));
+        self.tell(key, changed);
+        if self.journal.is_none() {
+            return;
         }
-        self.shared.feed.add(&told);
         let defined = matches!(
             changed.units.first().and_then(|unit| unit.first()),
             Some(Entry::Defined { .. })
@@ -501,6 +550,30 @@ impl Driver {
         {
             self.shared.published.show(drawn);
         }
+        self.write(&changed.units, drawn, then);
+    }
+
+    /// Writes entries, shows what may be shown once they are on disk, and then says so.
+    fn write(
+        &mut self,
+        units: &[Vec<Entry>],
+        drawn: Option<Drawn>,
+        then: impl FnOnce(Result<(), Refusal>) + Send + 'static,
+    ) {
+        let Some(journal) = self.journal.clone() else { return };
+        let mut batch = Batch::default();
+        let mut told: Vec<Arc<Told>> = Vec::new();
+        for unit in units {
+            let before = self.last + batch.entries();
+            if let Err(error) = batch.push(unit) {
+                tracing::error!(%error, "an entry cannot be kept");
+                continue;
+            }
+            let numbered = (before + 1..).zip(unit);
+            let tellable = numbered.filter_map(|(number, entry)| self.rollouts.told(number, entry));
+            told.extend(tellable.map(Arc::new));
+        }
+        self.shared.feed.add(&told);
         let entries = batch.entries();
         self.last += entries;
         self.since_snapshot += entries;
@@ -531,8 +604,18 @@ impl Driver {
         self.keep_if_due();
     }
 
-    fn tell(&self, key: &ExperimentKey, decisions: &[Decision]) {
-        for decision in decisions {
+    fn tell(&self, key: &ExperimentKey, changed: &Changed) {
+        for Followed { prompt, sentence, outcome } in &changed.followed {
+            match outcome {
+                Outcome::LeftAlone => {
+                    tracing::warn!(experiment = %key, %prompt, sentence, "production left alone");
+                }
+                Outcome::Moved(_) | Outcome::There => {
+                    tracing::info!(experiment = %key, %prompt, sentence, "production follows");
+                }
+            }
+        }
+        for decision in &changed.decisions {
             self.shared.metrics.decided(key, decision);
             let (from, to) = (decision.from.to_string(), decision.to.to_string());
             let cause = decision.cause.code();
@@ -628,7 +711,7 @@ impl Driver {
             thread::sleep(pause);
             let recovered = recovery::recover(&recovery);
             // Without a driver nothing is to be recovered.
-            let _ = commands.send(Command::Recovered(recovered));
+            let _ = commands.send(Command::Recovered(Box::new(recovered)));
         });
         if let Err(error) = recovering {
             self.stand(Standing::Unavailable(error.to_string()));
@@ -691,7 +774,7 @@ impl Driver {
             .map(|run| run.key.clone())
             .collect();
         for key in lost {
-            let actor = Actor::new("tidegate");
+            let actor = Actor::new(TIDEGATE);
             let note = Note::new("Rolled back before while the journal could not be written");
             let (Ok(actor), Ok(note)) = (actor, note) else { continue };
             let action = Action { command: Verb::RollBack, actor, note };

@@ -116,6 +116,12 @@ impl Kept {
         self.events.push_back(event);
     }
 
+    pub(crate) fn extend(&mut self, event: Option<Told>) {
+        if let Some(event) = event {
+            self.push(event.into());
+        }
+    }
+
     /// Takes up what a snapshot holds.
     pub(crate) fn restore(state: FeedState) -> Result<Self, NotKept> {
         let mut kept = Self { after: state.after, events: VecDeque::new() };
@@ -225,6 +231,12 @@ impl Feed {
         self.kept().state()
     }
 
+    /// How many events that are wanted come after a place.
+    pub(crate) fn behind(&self, after: u64, wanted: &Wanted) -> usize {
+        let Head::At(last) = self.head() else { return 0 };
+        self.kept().between(after, last).filter(|event| wanted.takes(event)).count()
+    }
+
     /// Streams that are open.
     pub(crate) fn open_streams(&self) -> usize {
         self.streams_max.saturating_sub(self.streams.available_permits())
@@ -281,6 +293,20 @@ impl Reader {
     /// The entry up to which everything wanted was read.
     pub(crate) const fn place(&self) -> u64 {
         self.after
+    }
+
+    /// Goes back, or on, to an entry.
+    pub(crate) const fn go_to(&mut self, after: u64) {
+        self.after = after;
+    }
+
+    /// Waits until the journal was read, and gives its last entry; nothing where the feed ended before.
+    pub(crate) async fn begun(&mut self) -> Option<u64> {
+        let read = self.head.wait_for(|head| *head != Head::Unread).await.ok()?;
+        match *read {
+            Head::At(last) => Some(last),
+            Head::Unread | Head::Ended => None,
+        }
     }
 
     /// The next event that is wanted, waited for.

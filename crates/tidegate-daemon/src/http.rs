@@ -12,6 +12,7 @@ mod observations;
 mod ofrep;
 mod patience;
 mod problem;
+mod prompts;
 mod refetch;
 
 use std::sync::Arc;
@@ -114,6 +115,18 @@ fn router(app: App) -> Router {
             "/v1/experiments/{key}/overrides/{camera_id}",
             put(experiments::set_override).delete(experiments::clear_override),
         )
+        .route("/v1/prompts", get(prompts::list).post(prompts::create))
+        .route("/v1/prompts/{name}", get(prompts::show))
+        .route("/v1/prompts/{name}/versions", get(prompts::versions).post(prompts::add_version))
+        .route("/v1/prompts/{name}/versions/{version}", get(prompts::version))
+        .route(
+            "/v1/prompts/{name}/labels/{label}",
+            put(prompts::move_label).delete(prompts::remove_label),
+        )
+        .route("/v1/prompts/{name}/labels/{label}/history", get(prompts::label_history))
+        .route("/v1/prompts/{name}/diff", get(prompts::difference))
+        .route("/v1/prompts/{name}/export", get(prompts::export))
+        .route("/v1/prompts/{name}/import", post(prompts::import))
         .route("/v1/observations", post(observations::observe))
         .route("/v1/events", get(events::stream))
         .route("/ofrep/v1/evaluate/flags", post(ofrep::all))

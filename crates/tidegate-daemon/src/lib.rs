@@ -14,12 +14,14 @@ mod driver;
 mod feed;
 mod http;
 mod metrics;
+mod prompts;
 mod published;
 mod recovery;
 mod refusal;
 mod rollouts;
 pub mod telemetry;
 pub mod tokens;
+mod webhooks;
 
 use std::io;
 use std::net::SocketAddr;
@@ -37,6 +39,7 @@ pub use config::Config;
 pub use http::TlsError;
 pub use metrics::MetricNames;
 pub use recovery::Verifier;
+pub use webhooks::{SecretError, Webhook};
 
 use config::{TimeSource, Unsafe};
 use driver::{Command, Driver, Settings, Shared, Standing};
@@ -46,6 +49,7 @@ use metrics::Metrics;
 use published::Published;
 use recovery::Recovery;
 use tokens::{TokenFileError, Tokens};
+use webhooks::{Prepared, Webhooks};
 
 /// Commands that may wait for the driver.
 const COMMANDS_MAX: usize = 1_024;
@@ -64,6 +68,14 @@ pub enum RunError {
     /// Its certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The secret of a webhook cannot be used.
+    #[error("webhook `{webhook}`: {source}")]
+    Webhook {
+        /// Which.
+        webhook: String,
+        /// Why.
+        source: SecretError,
+    },
     /// It cannot listen there.
     #[error("cannot listen on {listen}: {source}")]
     Listen {
@@ -126,17 +138,16 @@ pub async fn run(
     config.check()?;
     let tokens = config.tokens.as_deref().map(Tokens::read).transpose()?;
     let tls = config.tls.as_ref().map(http::tls).transpose()?;
+    let prepared = config.webhooks.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
     let local = listener.local_addr().map_err(RunError::System)?;
-    let (mut prefix, mut ticket) = ([0; 8], [0; 32]);
-    for random in [&mut prefix[..], &mut ticket] {
-        getrandom::fill(random).map_err(|error| RunError::System(io::Error::other(error)))?;
-    }
+    let (prefix, ticket) = (random()?, random()?);
     let refetch = Address::new(tokens.is_some().then_some(ticket));
 
     let (standing, standings) = watch::channel(Standing::Recovering);
     let shared = Arc::new(Shared {
         published: Published::new(),
         feed: Feed::new(config.connections_max),
+        followers: prepared.iter().map(Prepared::follower).collect(),
         metrics: Metrics::new(config.metric_names),
         clock: Arc::new(clock),
         standing,
@@ -155,6 +166,7 @@ pub async fn run(
     let driving = thread::Builder::new().name("engine".to_owned());
     let driving = driving.spawn(move || driver.run(&queue)).map_err(RunError::System)?;
 
+    let webhooks = Webhooks::begin(prepared, &config, &shared).map_err(RunError::System)?;
     let app = App::new(Parts {
         shared: shared.clone(),
         commands: commands.clone(),
@@ -188,11 +200,24 @@ pub async fn run(
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     };
     listening.serve(ending).await;
+    // A thread that panicked has logged it.
+    let _ = tokio::task::spawn_blocking(move || webhooks.end()).await;
     end(commands, driving).await;
     match impossible {
         Some(why) => Err(RunError::Journal(why)),
         None => Ok(()),
     }
+}
+
+fn prepare(hook: &Webhook) -> Result<Prepared, RunError> {
+    let webhook = hook.name.clone();
+    Prepared::new(hook).map_err(|source| RunError::Webhook { webhook, source })
+}
+
+fn random<const BYTES: usize>() -> Result<[u8; BYTES], RunError> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| RunError::System(io::Error::other(error)))?;
+    Ok(bytes)
 }
 
 /// Lets the driver write all that it knows.

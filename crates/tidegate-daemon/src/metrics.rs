@@ -71,6 +71,8 @@ pub(crate) struct Metrics {
     clock_jumps: Counter,
     events: Family<One, Counter>,
     event_streams: Number,
+    webhook_events: Family<Two, Counter>,
+    webhook_lag: Family<One, Number>,
     rollouts: RolloutGauges,
     replaced: Option<Replaced>,
 }
@@ -158,6 +160,16 @@ impl Metrics {
         );
         let event_streams =
             register!("event_streams", "Streams of events that are open", Number::default());
+        let webhook_events = register!(
+            "webhook_events",
+            "Events by webhook and what became of bringing them",
+            Family::<Two, Counter>::default()
+        );
+        let webhook_lag = register!(
+            "webhook_lag_events",
+            "Events that a webhook is still to be brought",
+            Family::<One, Number>::default()
+        );
         let shown = match names {
             MetricNames::Own => EXPERIMENTS_SHOWN_MAX,
             MetricNames::OwnAndReplaced => EXPERIMENTS_SHOWN_MAX_WITH_REPLACED,
@@ -182,6 +194,8 @@ impl Metrics {
             clock_jumps,
             events,
             event_streams,
+            webhook_events,
+            webhook_lag,
             rollouts,
             replaced,
         }
@@ -248,6 +262,15 @@ impl Metrics {
 
     pub(crate) fn event_streams(&self, open: usize) {
         self.event_streams.set(open as f64);
+    }
+
+    pub(crate) fn webhook(&self, name: &str, outcome: &'static str, events: u64) {
+        let labels = [("webhook", name.to_owned()), ("outcome", outcome.to_owned())];
+        self.webhook_events.get_or_create(&labels).inc_by(events);
+    }
+
+    pub(crate) fn webhook_lag(&self, name: &str, events: usize) {
+        self.webhook_lag.get_or_create(&[("webhook", name.to_owned())]).set(events as f64);
     }
 
     pub(crate) fn requested(&self, method: &str, status: u16, seconds: f64) {

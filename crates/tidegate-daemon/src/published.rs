@@ -10,11 +10,13 @@ use arc_swap::ArcSwap;
 use tidegate_engine::assignment::{ServeReason, Serving};
 use tidegate_engine::id::CameraId;
 use tidegate_engine::phase::Phase;
+use tidegate_engine::prompt::Version;
 use tidegate_engine::time::Timestamp;
-use tidegate_engine::variant::Variant;
+use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_spec::api::Assignment;
 use tokio::sync::watch;
 
+use crate::prompts::InPlay;
 use crate::rollouts::{Rollouts, Run};
 
 /// The reason for serving control while the journal cannot be relied on.
@@ -72,10 +74,25 @@ struct Served {
     serving: Serving,
     control: String,
     treatment: String,
+    prompt: Option<ServedPrompt>,
     phase: Phase,
     run: u32,
     /// Share of analyses that should run the treatment too.
     shadow_sample: f64,
+}
+
+/// Both versions of a prompt that is kept here, as answers show them.
+#[derive(Debug)]
+struct ServedPrompt {
+    name: String,
+    control: ServedVersion,
+    treatment: ServedVersion,
+}
+
+#[derive(Debug)]
+struct ServedVersion {
+    digest: String,
+    text: Arc<str>,
 }
 
 impl Picture {
@@ -83,6 +100,13 @@ impl Picture {
         let experiments =
             rollouts.iter().map(|run| (run.key.as_str().to_owned(), Served::of(run))).collect();
         Self { trust, experiments }
+    }
+
+    /// The text of a version that an experiment of this picture is about, where it is kept here.
+    pub(crate) fn text(&self, experiment: &str, digest: &str) -> Option<&str> {
+        let prompt = self.experiments.get(experiment)?.prompt.as_ref()?;
+        let mut versions = [&prompt.control, &prompt.treatment].into_iter();
+        versions.find(|version| version.digest == digest).map(|version| &*version.text)
     }
 
     /// What `camera` is served at `at`, and why. Whatever is not known is served control.
@@ -103,10 +127,13 @@ impl Picture {
                 experiment,
                 variant: Variant::Control.as_str().into(),
                 prompt_version: None,
+                prompt: None,
+                digest: None,
                 reason: reason.into(),
                 phase: None,
                 run: 0,
                 shadow_sample: 0.0,
+                prompt_text: None,
             };
         };
         let (variant, reason, shadow_sample) = match self.trust {
@@ -116,19 +143,23 @@ impl Picture {
             }
             Trust::ControlOnly => (Variant::Control, STORE_UNAVAILABLE, 0.0),
         };
-        let prompt_version = match variant {
-            Variant::Control => &served.control,
-            Variant::Treatment => &served.treatment,
+        let prompt = served.prompt.as_ref();
+        let (prompt_version, version) = match variant {
+            Variant::Control => (&served.control, prompt.map(|prompt| &prompt.control)),
+            Variant::Treatment => (&served.treatment, prompt.map(|prompt| &prompt.treatment)),
         };
         Assignment {
             camera_id,
             experiment,
             variant: variant.as_str().into(),
             prompt_version: Some(prompt_version.into()),
+            prompt: prompt.map(|prompt| (&prompt.name).into()),
+            digest: version.map(|version| (&version.digest).into()),
             reason: reason.into(),
             phase: Some(served.phase.as_str().into()),
             run: served.run,
             shadow_sample,
+            prompt_text: None,
         }
     }
 }
@@ -203,10 +234,23 @@ impl Served {
             serving: run.rollout.serving(),
             control: experiment.control.as_str().to_owned(),
             treatment: experiment.treatment.as_str().to_owned(),
+            prompt: run.in_play.as_ref().map(ServedPrompt::of),
             phase: state.phase,
             run: run.number,
             shadow_sample: if shadowing { experiment.shadow.sample.value() } else { 0.0 },
         }
+    }
+}
+
+impl ServedPrompt {
+    fn of(in_play: &InPlay) -> Self {
+        let ByVariant { control, treatment } = &in_play.versions;
+        let served = |version: &Version| ServedVersion {
+            digest: version.head.digest.to_string(),
+            text: version.text.clone(),
+        };
+        let (control, treatment) = (served(control), served(treatment));
+        Self { name: in_play.prompt.to_string(), control, treatment }
     }
 }
 

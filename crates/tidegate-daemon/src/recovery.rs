@@ -89,7 +89,7 @@ pub(crate) fn recover(recovery: &Recovery) -> Result<Recovered, NotRecovered> {
     let (after, rollouts, kept) = match opened.state {
         Some(state) => {
             let kept = Kept::restore(state.feed).map_err(|error| error.to_string());
-            (state.sequence, Rollouts::restore(state.rollouts), kept)
+            (state.sequence, Rollouts::restore(state.rollouts, state.prompts), kept)
         }
         None => (0, Ok(Rollouts::default()), Ok(Kept::default())),
     };

@@ -1,8 +1,10 @@
 //! Why the daemon does not do what it was asked.
 
 use tidegate_engine::event::Command;
-use tidegate_engine::id::{CameraId, ExperimentKey};
+use tidegate_engine::id::{CameraId, ExperimentKey, PromptName};
 use tidegate_engine::phase::State;
+use tidegate_engine::prompt::Rejection;
+use tidegate_spec::api::FieldFault;
 
 use crate::rollouts::{EXPERIMENTS_MAX, NotDefined};
 
@@ -39,6 +41,12 @@ pub(crate) enum Refusal {
     TooManyExperiments(usize),
     #[error("`{}` is not allowed in {state}", command.as_str())]
     ActionNotAllowed { command: Command, state: State },
+    #[error("no prompt has the name `{0}`")]
+    UnknownPrompt(PromptName),
+    #[error("{0}")]
+    Prompt(Rejection),
+    #[error("{} fields are not valid", .0.len())]
+    InvalidFields(Vec<FieldFault>),
     #[error("{0}")]
     Invalid(String),
 }
@@ -48,6 +56,7 @@ impl From<NotDefined> for Refusal {
         match why {
             NotDefined::Running { key } => Self::Running(key),
             NotDefined::TooMany { count } => Self::TooManyExperiments(count),
+            NotDefined::Versions(faults) => Self::InvalidFields(faults),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Every run of every experiment, and the entries that each change of them leaves in the journal.
+//! Every run of every experiment beside the prompts they are about, and the entries that each change of them leaves in the journal.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,16 @@ use tidegate_engine::id::{ExperimentKey, Salt};
 use tidegate_engine::look::Check;
 use tidegate_engine::notice::{Notice, Noticed};
 use tidegate_engine::phase::Phase;
+use tidegate_engine::prompt;
 use tidegate_engine::rollout::Looked;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::{Rollout, snapshot};
 use tidegate_journal::{Entry, FeedState, RolloutId, RolloutState, State};
 use tidegate_spec::ExperimentFile;
-use tidegate_spec::api::{HistoryItem, What, WhatIsNoted};
+use tidegate_spec::api::{FieldFault, HistoryItem, PromptLabelMoved, What, WhatIsNoted};
 
 use crate::feed::{Kept, Told};
+use crate::prompts::{self, Followed, InPlay, Outcome, Pending, Prompts};
 
 /// Experiments a daemon keeps.
 pub(crate) const EXPERIMENTS_MAX: usize = 1_000;
@@ -31,6 +33,8 @@ pub(crate) struct Run {
     /// The experiment file in TOML.
     pub(crate) text: String,
     pub(crate) rollout: Rollout,
+    /// The versions it is about, where it names a prompt that is kept here.
+    pub(crate) in_play: Option<InPlay>,
     /// What was told of it already.
     noticed: Noticed,
     /// Every step of this and of former runs as JSON, oldest first.
@@ -44,6 +48,8 @@ pub(crate) enum NotDefined {
     Running { key: ExperimentKey },
     #[error("{count} experiments are kept, allowed: {EXPERIMENTS_MAX}")]
     TooMany { count: usize },
+    #[error("{} names of versions are not known", .0.len())]
+    Versions(Vec<FieldFault>),
 }
 
 /// Why a journal does not give rollouts.
@@ -59,15 +65,20 @@ pub(crate) enum NotRecalled {
     Event { key: ExperimentKey, source: Rejection },
     #[error("step {number} of `{key}` does not follow")]
     Step { key: ExperimentKey, number: u32 },
+    #[error(transparent)]
+    Prompts(#[from] prompts::NotRecalled),
 }
 
-/// All experiments.
+/// All experiments, and all prompts.
 #[derive(Debug, Default)]
 pub(crate) struct Rollouts {
+    prompts: Prompts,
     runs: BTreeMap<ExperimentKey, Run>,
     last_id: u32,
     /// Of a definition in several parts, those that have come.
     parts: String,
+    /// Labels that moved by a change of which not all has come.
+    moved: Vec<(u64, Entry)>,
 }
 
 /// What a change did.
@@ -76,6 +87,10 @@ pub(crate) struct Changed {
     /// Entries in units: each an event, what was noticed with it, and the decisions it led to.
     pub(crate) units: Vec<Vec<Entry>>,
     pub(crate) decisions: Vec<Decision>,
+    /// Each decision as its history has it.
+    pub(crate) items: Vec<HistoryItem>,
+    /// What became of `production` on the way.
+    pub(crate) followed: Vec<Followed>,
 }
 
 impl Rollouts {
@@ -87,6 +102,14 @@ impl Rollouts {
         self.runs.values()
     }
 
+    pub(crate) const fn prompts(&self) -> &Prompts {
+        &self.prompts
+    }
+
+    pub(crate) const fn prompts_mut(&mut self) -> &mut Prompts {
+        &mut self.prompts
+    }
+
     /// When time does something next.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         self.iter().filter_map(|run| run.rollout.next_deadline()).map(|(at, _)| at).min()
@@ -95,7 +118,7 @@ impl Rollouts {
     /// The latest time that any rollout has seen.
     pub(crate) fn latest(&self) -> Timestamp {
         let times = self.iter().map(|run| run.rollout.lifecycle().now);
-        times.max().unwrap_or(Timestamp::EPOCH)
+        times.fold(self.prompts.catalog().latest(), Timestamp::max)
     }
 
     /// Defines a draft anew, or the next run of an experiment that has ended.
@@ -124,6 +147,8 @@ impl Rollouts {
             (Change::Replaced, Some(run)) => run.id,
             _ => RolloutId(self.last_id + 1),
         };
+        let in_play =
+            self.prompts.in_play(file.definition.experiment()).map_err(NotDefined::Versions)?;
         let mut file = file.clone();
         if number > 1
             && salt == SaltChoice::Default
@@ -138,7 +163,7 @@ impl Rollouts {
         }
         let text = file.to_toml();
         let entries = Entry::definition(id, at, (&key, number), &text);
-        self.place(id, (key, number), text, file.definition);
+        self.place(id, (key, number), text, (file.definition, in_play));
         Ok((change, entries))
     }
 
@@ -147,13 +172,13 @@ impl Rollouts {
         id: RolloutId,
         (key, number): (ExperimentKey, u32),
         text: String,
-        definition: Definition,
+        (definition, in_play): (Definition, Option<InPlay>),
     ) {
         self.last_id = self.last_id.max(id.0);
         let history = self.runs.remove(&key).map_or(Vec::new(), |run| run.history);
         let rollout = Rollout::new(definition);
         let noticed = Noticed::default();
-        let run = Run { id, key: key.clone(), number, text, rollout, noticed, history };
+        let run = Run { id, key: key.clone(), number, text, rollout, in_play, noticed, history };
         self.runs.insert(key, run);
     }
 
@@ -161,10 +186,11 @@ impl Rollouts {
     /// decides as one that was not.
     pub(crate) fn meet_deadlines(&mut self, key: &ExperimentKey, at: Timestamp) -> Changed {
         let mut changed = Changed::default();
+        let prompts = &mut self.prompts;
         let Some(run) = self.runs.get_mut(key) else { return changed };
         while let Some((deadline, _)) = run.rollout.next_deadline().filter(|(due, _)| *due <= at) {
             // A tick at a deadline is never refused; if it were, time would stand still and not loop.
-            if run.apply(deadline, Event::Tick, &mut changed).is_err() {
+            if run.apply(deadline, Event::Tick, prompts, &mut changed).is_err() {
                 break;
             }
         }
@@ -183,15 +209,22 @@ impl Rollouts {
             let met = self.meet_deadlines(key, at);
             changed.units.extend(met.units);
             changed.decisions.extend(met.decisions);
+            changed.items.extend(met.items);
+            changed.followed.extend(met.followed);
         }
         let run = self.runs.get_mut(key)?;
-        Some(run.apply(at, event, changed))
+        Some(run.apply(at, event, &mut self.prompts, changed))
     }
 
     /// What subscribers are told of an entry that has this number, if anything.
     pub(crate) fn told(&self, sequence: u64, entry: &Entry) -> Option<Told> {
         let (rollout, at, what) = match entry {
-            Entry::Defined { .. } | Entry::Event { .. } => return None,
+            Entry::Defined { .. } | Entry::Event { .. } | Entry::Version { .. } => return None,
+            Entry::LabelMoved { prompt, label, step, .. } => {
+                let kept = self.prompts.catalog().get(prompt)?;
+                let moved = PromptLabelMoved::new(prompt, kept, (label, step));
+                return Some(Told::new(sequence, step.at, None, What::PromptLabelMoved(moved)));
+            }
             Entry::Decided { rollout, step, account } => {
                 let item: HistoryItem = serde_json::from_str(account).ok()?;
                 (*rollout, step.at, What::PhaseChanged(item.into()))
@@ -211,10 +244,24 @@ impl Rollouts {
         entry: Entry,
         kept: &mut Kept,
     ) -> Result<(), NotRecalled> {
-        if let Some(told) = self.told(sequence, &entry) {
+        if matches!(entry, Entry::Decided { .. } | Entry::Noted { .. })
+            && let Some(told) = self.told(sequence, &entry)
+        {
             kept.push(told.into());
         }
         match entry {
+            Entry::Version { prompt, head, part, parts, text } => {
+                let pending = Pending::Version { prompt, head, text };
+                self.recall_change((part, parts), pending, kept)
+            }
+            Entry::LabelMoved { ref prompt, ref label, ref step, part, parts } => {
+                let (prompt, label, step) = (prompt.clone(), label.clone(), step.clone());
+                if part == 0 {
+                    self.moved.clear();
+                }
+                self.moved.push((sequence, entry));
+                self.recall_change((part, parts), Pending::Moved { prompt, label, step }, kept)
+            }
             Entry::Defined { rollout, key, run, part, parts, text, .. } => {
                 if part == 0 {
                     self.parts.clear();
@@ -222,7 +269,7 @@ impl Rollouts {
                 self.parts.push_str(&text);
                 if part + 1 == parts {
                     let text = std::mem::take(&mut self.parts);
-                    let definition = read_definition(&key, &text)?;
+                    let definition = read_definition(&self.prompts, &key, &text)?;
                     self.place(rollout, (key, run), text, definition);
                 }
                 Ok(())
@@ -247,6 +294,26 @@ impl Rollouts {
         }
     }
 
+    /// Takes in a part of what was changed together. What moved is told once the last part is in, as only
+    /// then it stands.
+    fn recall_change(
+        &mut self,
+        (part, parts): (u16, u16),
+        pending: Pending,
+        kept: &mut Kept,
+    ) -> Result<(), NotRecalled> {
+        if part == 0 && matches!(pending, Pending::Version { .. }) {
+            self.moved.clear();
+        }
+        self.prompts.recall((part, parts), pending)?;
+        if part + 1 == parts {
+            for (sequence, entry) in std::mem::take(&mut self.moved) {
+                kept.extend(self.told(sequence, &entry));
+            }
+        }
+        Ok(())
+    }
+
     fn run_of(&mut self, id: RolloutId) -> Result<&mut Run, NotRecalled> {
         let run = self.runs.values_mut().find(|run| run.id == id);
         run.ok_or(NotRecalled::UnknownRollout(id.0))
@@ -267,22 +334,27 @@ impl Rollouts {
             })
             .collect();
         rollouts.sort_by_key(|rollout| rollout.id);
-        State { sequence, at, rollouts, feed }
+        State { sequence, at, rollouts, prompts: self.prompts.catalog().snapshot(), feed }
     }
 
-    /// Takes everything up again.
-    pub(crate) fn restore(states: Vec<RolloutState>) -> Result<Self, NotRecalled> {
-        let mut rollouts = Self::default();
+    /// Takes up rollouts and prompts again.
+    pub(crate) fn restore(
+        states: Vec<RolloutState>,
+        prompts: Vec<prompt::Snapshot>,
+    ) -> Result<Self, NotRecalled> {
+        let prompts = Prompts::restore(prompts)?;
+        let mut rollouts = Self { prompts, ..Self::default() };
         for kept in states {
             let RolloutState { id, key, run: number, definition, accounts, noticed, rollout } =
                 kept;
             let text = definition;
-            let definition = read_definition(&key, &text)?;
+            let (definition, in_play) = read_definition(&rollouts.prompts, &key, &text)?;
             let rollout = Rollout::restore(definition, rollout)
                 .map_err(|source| NotRecalled::Snapshot { key: key.clone(), source })?;
             rollouts.last_id = rollouts.last_id.max(id.0);
             let history = accounts;
-            let run = Run { id, key: key.clone(), number, text, rollout, noticed, history };
+            let run =
+                Run { id, key: key.clone(), number, text, rollout, in_play, noticed, history };
             rollouts.runs.insert(key, run);
         }
         Ok(rollouts)
@@ -312,6 +384,7 @@ impl Run {
         &mut self,
         at: Timestamp,
         event: Event,
+        prompts: &mut Prompts,
         changed: &mut Changed,
     ) -> Result<(), Rejection> {
         let before = self.rollout.lifecycle().state.phase;
@@ -321,11 +394,24 @@ impl Run {
         self.notice((at, before), &decisions, &mut unit);
         for decision in &decisions {
             self.noticed.step(decision.transition);
-            let item = HistoryItem::new(self.number, decision);
+            let mut item = HistoryItem::new(self.number, decision);
+            let mut moved = Vec::new();
+            if let Some(in_play) = &self.in_play {
+                let followed = prompts.follow((&self.key, self.number), in_play, decision);
+                let sentence = followed.as_ref().map(|followed| followed.sentence.clone());
+                item.prompt = Some(in_play.shown(sentence));
+                if let Some(Followed { outcome: Outcome::Moved(changes), .. }) = &followed {
+                    moved = Entry::changes(changes);
+                }
+                changed.followed.extend(followed);
+            }
             // A value with text keys only and finite numbers or none is always JSON.
             let account = serde_json::to_string(&item).unwrap_or_default();
             self.history.push(account.clone());
             unit.push(Entry::Decided { rollout, step: decision.step(), account });
+            // In the same unit: a crash leaves the decision and where `production` went, or neither.
+            unit.extend(moved);
+            changed.items.push(item);
         }
         changed.units.push(unit);
         changed.decisions.extend(decisions);
@@ -384,8 +470,17 @@ impl Run {
     }
 }
 
-fn read_definition(key: &ExperimentKey, text: &str) -> Result<Definition, NotRecalled> {
-    ExperimentFile::parse(text)
-        .map(|file| file.definition)
-        .map_err(|error| NotRecalled::Definition { key: key.clone(), why: error.to_string() })
+fn read_definition(
+    prompts: &Prompts,
+    key: &ExperimentKey,
+    text: &str,
+) -> Result<(Definition, Option<InPlay>), NotRecalled> {
+    let not_recalled = |why: String| NotRecalled::Definition { key: key.clone(), why };
+    let file = ExperimentFile::parse(text).map_err(|error| not_recalled(error.to_string()))?;
+    // Versions never go, so what was known when it was defined is known for ever.
+    let in_play = prompts.in_play(file.definition.experiment()).map_err(|faults| {
+        let faults = faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail));
+        not_recalled(faults.collect::<Vec<_>>().join("; "))
+    })?;
+    Ok((file.definition, in_play))
 }

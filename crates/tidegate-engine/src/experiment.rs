@@ -8,7 +8,7 @@ use core::fmt;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::assignment::{Split, SplitMethod};
-use crate::id::{CameraId, ExperimentKey, PromptKey, Salt};
+use crate::id::{CameraId, ExperimentKey, PromptKey, PromptName, Salt};
 use crate::limits;
 use crate::number::{Alpha, Percent, PercentDrop, Points, RiskScore, Share};
 use crate::time::Duration;
@@ -24,6 +24,9 @@ pub struct Experiment {
     pub control: PromptKey,
     /// The prompt version being tried.
     pub treatment: PromptKey,
+    /// The prompt that both are versions of, where it is kept here. Without one the keys are names that
+    /// only the backend knows.
+    pub prompt: Option<PromptName>,
     /// The least score that alerts a person.
     pub alert_threshold: RiskScore,
     /// What makes this run's split independent of all others.
@@ -57,6 +60,7 @@ impl Experiment {
             key,
             control,
             treatment,
+            prompt: None,
             alert_threshold: RiskScore::new(60.0).expect(valid),
             shadow: Shadow {
                 duration: hours(24.0),
@@ -526,6 +530,7 @@ fn digest(experiment: &Experiment) -> Digest {
         key,
         control,
         treatment,
+        prompt,
         alert_threshold,
         salt,
         shadow,
@@ -579,6 +584,10 @@ fn digest(experiment: &Experiment) -> Digest {
     feed(&mut hash, *cameras_max as u64);
     feed(&mut hash, *open_analyses_max as u64);
     feed(&mut hash, attribution_window.ms());
+    // Fed last and only where there is one, so that every digest from before there were prompts stands.
+    if let Some(prompt) = prompt {
+        feed_text(&mut hash, prompt.as_str());
+    }
     Digest(hash.digest128())
 }
 

@@ -105,6 +105,14 @@ id! {
     PromptKey, "prompt version key"
 }
 id! {
+    /// What a prompt is called in all its versions.
+    PromptName, "prompt name"
+}
+id! {
+    /// A name that points to a version of a prompt and moves, such as `production`.
+    LabelName, "label"
+}
+id! {
     /// The unit that is assigned: one camera.
     CameraId, "camera id"
 }

@@ -61,6 +61,7 @@ pub mod observation;
 pub mod phase;
 pub mod preflight;
 pub mod promotion;
+pub mod prompt;
 pub mod rollout;
 mod sequential;
 pub mod snapshot;

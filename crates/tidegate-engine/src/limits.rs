@@ -40,3 +40,17 @@ pub const ATTRIBUTION_HOURS_DEFAULT: f64 = 168.0;
 pub const ACTOR_LEN_MAX: usize = 128;
 /// Longest reason an actor may give, in bytes.
 pub const REASON_LEN_MAX: usize = 1_000;
+/// Longest text of a prompt version, in bytes. The shortest is one byte.
+pub const PROMPT_TEXT_BYTES_MAX: usize = 256 * 1024;
+/// Most bytes the texts of all prompt versions may have together: every snapshot writes them.
+pub const PROMPT_TEXTS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Most prompts.
+pub const PROMPTS_MAX: usize = 200;
+/// Most versions of one prompt.
+pub const PROMPT_VERSIONS_MAX: usize = 1_000;
+/// Most labels of one prompt, those included that were removed; `production` comes on top.
+pub const PROMPT_LABELS_MAX: usize = 16;
+/// Moves of one label that are kept; the oldest is forgotten first.
+pub const LABEL_MOVES_MAX: usize = 100;
+/// Least hexadecimal digits that may stand for a whole digest.
+pub const DIGEST_PREFIX_LEN_MIN: usize = 8;

@@ -134,6 +134,12 @@ mod tests {
         Timestamp::from_ms(minutes * 60_000).unwrap()
     }
 
+    fn note_all(noticed: &mut Noticed, told: &[Notice]) {
+        for notice in told {
+            noticed.note(at(0), notice);
+        }
+    }
+
     fn change(guardrail: Guardrail, from: Verdict, to: Verdict) -> Notice {
         Notice::Verdict { guardrail, from, to }
     }
@@ -148,7 +154,7 @@ mod tests {
         let told = noticed.look(&check);
         let expected = [change(FpRate, Inconclusive, Alarm), change(ErrorRate, Inconclusive, Pass)];
         assert_eq!(told, expected);
-        told.iter().for_each(|notice| noticed.note(at(0), notice));
+        note_all(&mut noticed, &told);
         assert_eq!(noticed.look(&check), vec![]);
         // A guardrail that is not judged at a look has said nothing else.
         assert_eq!(noticed.look(&look(&[(ErrorRate, Pass)])), vec![]);
@@ -160,7 +166,8 @@ mod tests {
     fn the_test_is_another_comparison_than_the_shadow() {
         let mut noticed = Noticed::default();
         let check = look(&[(Guardrail::Latency, Verdict::Pass)]);
-        noticed.look(&check).iter().for_each(|notice| noticed.note(at(0), notice));
+        let told = noticed.look(&check);
+        note_all(&mut noticed, &told);
         noticed.step(Transition::Hold);
         assert_eq!(noticed.look(&check), vec![]);
         noticed.step(Transition::OpenAb);

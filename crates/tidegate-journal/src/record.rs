@@ -1,15 +1,20 @@
 //! Entries, and the bytes they are kept as.
 
+use std::borrow::Cow;
+
 use bincode::Options as _;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::decision::Step;
 use tidegate_engine::event::{Action, Actor, Command, Event, InvalidText, Note};
 use tidegate_engine::guardrail::Guardrail;
-use tidegate_engine::id::{AnalysisId, CameraId, ExperimentKey, InvalidId};
+use tidegate_engine::id::{
+    AnalysisId, CameraId, ExperimentKey, InvalidId, LabelName, PromptKey, PromptName,
+};
 use tidegate_engine::notice::Notice;
 use tidegate_engine::number::{Latency, OutOfRange, RiskScore};
 use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
 use tidegate_engine::phase::Transition;
+use tidegate_engine::prompt::{Change, InvalidDigest, Move, TextDigest, Version, VersionHead};
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_engine::verdict::Verdict;
@@ -63,6 +68,32 @@ pub enum Entry {
         /// Why and on what, as JSON for people.
         account: String,
     },
+    /// A version of a prompt, or a part of its text. What was changed together stands with its last part.
+    Version {
+        /// Of which prompt.
+        prompt: PromptName,
+        /// All but the text.
+        head: VersionHead,
+        /// This part of the whole change, from 0.
+        part: u16,
+        /// How many there are; consecutive parts of one version are one text.
+        parts: u16,
+        /// The text, or a part of it.
+        text: String,
+    },
+    /// A label that moved. What was changed together stands with its last part.
+    LabelMoved {
+        /// Of which prompt.
+        prompt: PromptName,
+        /// Which label.
+        label: LabelName,
+        /// The move.
+        step: Move,
+        /// This part of the whole change, from 0.
+        part: u16,
+        /// How many there are.
+        parts: u16,
+    },
     /// Something worth telling that is no step.
     Noted {
         /// Which.
@@ -91,6 +122,9 @@ pub enum Unreadable {
     /// A text that is no reason or actor.
     #[error(transparent)]
     Text(#[from] InvalidText),
+    /// A text that is no digest.
+    #[error(transparent)]
+    Digest(#[from] InvalidDigest),
     /// A number out of its range.
     #[error(transparent)]
     Number(#[from] OutOfRange),
@@ -111,7 +145,7 @@ pub(crate) enum Record<'a> {
         part: u16,
         parts: u16,
         #[serde(borrow)]
-        text: std::borrow::Cow<'a, str>,
+        text: Cow<'a, str>,
     },
     Tick {
         rollout: u32,
@@ -122,9 +156,9 @@ pub(crate) enum Record<'a> {
         at_ms: i64,
         command: u8,
         #[serde(borrow)]
-        actor: std::borrow::Cow<'a, str>,
+        actor: Cow<'a, str>,
         #[serde(borrow)]
-        reason: std::borrow::Cow<'a, str>,
+        reason: Cow<'a, str>,
     },
     Analysis {
         rollout: u32,
@@ -156,15 +190,135 @@ pub(crate) enum Record<'a> {
         from: (u8, u8),
         to: (u8, u8),
         #[serde(borrow)]
-        account: std::borrow::Cow<'a, str>,
+        account: Cow<'a, str>,
+    },
+    Version {
+        prompt: &'a str,
+        head: KeptVersion<'a>,
+        part: u16,
+        parts: u16,
+        #[serde(borrow)]
+        text: Cow<'a, str>,
+    },
+    LabelMoved {
+        prompt: &'a str,
+        label: &'a str,
+        step: KeptMove<'a>,
+        part: u16,
+        parts: u16,
     },
     Noted {
         rollout: u32,
         at_ms: i64,
         notice: KeptNotice,
         #[serde(borrow)]
-        account: std::borrow::Cow<'a, str>,
+        account: Cow<'a, str>,
     },
+}
+
+/// All of a version but its text, as it is kept; digests as people write them.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeptVersion<'a> {
+    number: u32,
+    key: Cow<'a, str>,
+    digest: Cow<'a, str>,
+    parent: Option<Cow<'a, str>>,
+    created_at_ms: i64,
+    actor: Cow<'a, str>,
+    note: Option<Cow<'a, str>>,
+}
+
+/// A move of a label as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeptMove<'a> {
+    revision: u32,
+    at_ms: i64,
+    actor: Cow<'a, str>,
+    reason: Cow<'a, str>,
+    from: Option<u32>,
+    to: Option<u32>,
+}
+
+impl<'a> From<&'a VersionHead> for KeptVersion<'a> {
+    fn from(head: &'a VersionHead) -> Self {
+        let VersionHead { number, key, digest, parent, created_at, actor, note } = head;
+        Self {
+            number: *number,
+            key: key.as_str().into(),
+            digest: digest.to_string().into(),
+            parent: parent.map(|parent| parent.to_string().into()),
+            created_at_ms: created_at.ms(),
+            actor: actor.as_str().into(),
+            note: note.as_ref().map(|note| note.as_str().into()),
+        }
+    }
+}
+
+impl KeptVersion<'_> {
+    pub(crate) fn head(self) -> Result<VersionHead, Unreadable> {
+        let key: PromptKey = self.key.parse()?;
+        let digest: TextDigest = self.digest.parse()?;
+        let parent = self.parent.map(|parent| parent.parse()).transpose()?;
+        Ok(VersionHead {
+            number: self.number,
+            key,
+            digest,
+            parent,
+            created_at: Timestamp::from_ms(self.created_at_ms)?,
+            actor: Actor::new(&self.actor)?,
+            note: self.note.map(|note| Note::new(&note)).transpose()?,
+        })
+    }
+
+    /// The same with texts of its own.
+    pub(crate) fn owned(self) -> KeptVersion<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        KeptVersion {
+            number: self.number,
+            key: owned(self.key),
+            digest: owned(self.digest),
+            parent: self.parent.map(owned),
+            created_at_ms: self.created_at_ms,
+            actor: owned(self.actor),
+            note: self.note.map(owned),
+        }
+    }
+}
+
+impl<'a> From<&'a Move> for KeptMove<'a> {
+    fn from(step: &'a Move) -> Self {
+        let Move { revision, at, actor, reason, from, to } = step;
+        Self {
+            revision: *revision,
+            at_ms: at.ms(),
+            actor: actor.as_str().into(),
+            reason: reason.as_str().into(),
+            from: *from,
+            to: *to,
+        }
+    }
+}
+
+impl KeptMove<'_> {
+    pub(crate) fn step(self) -> Result<Move, Unreadable> {
+        Ok(Move {
+            revision: self.revision,
+            at: Timestamp::from_ms(self.at_ms)?,
+            actor: Actor::new(&self.actor)?,
+            reason: Note::new(&self.reason)?,
+            from: self.from,
+            to: self.to,
+        })
+    }
+
+    /// The same with texts of its own.
+    pub(crate) fn owned(self) -> KeptMove<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let Self { revision, at_ms, actor, reason, from, to } = self;
+        KeptMove { revision, at_ms, actor: owned(actor), reason: owned(reason), from, to }
+    }
 }
 
 /// A notice as it is kept. The order of the tags is the format.
@@ -267,6 +421,20 @@ impl<'a> Record<'a> {
                 to: state_codes(step.to),
                 account: account.into(),
             },
+            Entry::Version { prompt, head, part, parts, text } => Self::Version {
+                prompt: prompt.as_str(),
+                head: head.into(),
+                part: *part,
+                parts: *parts,
+                text: text.into(),
+            },
+            Entry::LabelMoved { prompt, label, step, part, parts } => Self::LabelMoved {
+                prompt: prompt.as_str(),
+                label: label.as_str(),
+                step: step.into(),
+                part: *part,
+                parts: *parts,
+            },
             Entry::Noted { rollout, at, notice, account } => Self::Noted {
                 rollout: rollout.0,
                 at_ms: at.ms(),
@@ -358,6 +526,14 @@ impl<'a> Record<'a> {
                 let account = account.into_owned();
                 Ok(Entry::Decided { rollout: RolloutId(rollout), step, account })
             }
+            Self::Version { prompt, head, part, parts, text } => {
+                let (prompt, head, text) = (prompt.parse()?, head.head()?, text.into_owned());
+                Ok(Entry::Version { prompt, head, part, parts, text })
+            }
+            Self::LabelMoved { prompt, label, step, part, parts } => {
+                let (prompt, label, step) = (prompt.parse()?, label.parse()?, step.step()?);
+                Ok(Entry::LabelMoved { prompt, label, step, part, parts })
+            }
             Self::Noted { rollout, at_ms, notice, account } => Ok(Entry::Noted {
                 rollout: RolloutId(rollout),
                 at: Timestamp::from_ms(at_ms)?,
@@ -398,20 +574,7 @@ impl Entry {
         (key, run): (&ExperimentKey, u32),
         toml: &str,
     ) -> Vec<Self> {
-        let mut texts = Vec::new();
-        let mut rest = toml;
-        loop {
-            let mut end = rest.len().min(PART_BYTES_MAX);
-            while !rest.is_char_boundary(end) {
-                end -= 1;
-            }
-            let (text, after) = rest.split_at(end);
-            texts.push(text);
-            rest = after;
-            if rest.is_empty() {
-                break;
-            }
-        }
+        let texts = pieces(toml);
         let parts = u16::try_from(texts.len()).unwrap_or(u16::MAX);
         (0..parts)
             .zip(texts)
@@ -426,12 +589,84 @@ impl Entry {
             })
             .collect()
     }
+
+    /// The parts of changes of prompts that belong together. A crash leaves all of them or none, since they
+    /// stand with the last part.
+    pub fn changes(changes: &[Change]) -> Vec<Self> {
+        let mut entries: Vec<Self> = Vec::new();
+        for change in changes {
+            match change {
+                Change::Added { prompt, version: Version { head, text } } => {
+                    entries.extend(pieces(text).into_iter().map(|text| Self::Version {
+                        prompt: prompt.clone(),
+                        head: head.clone(),
+                        part: 0,
+                        parts: 0,
+                        text: text.to_owned(),
+                    }));
+                }
+                Change::Moved { prompt, label, step } => entries.push(Self::LabelMoved {
+                    prompt: prompt.clone(),
+                    label: label.clone(),
+                    step: step.clone(),
+                    part: 0,
+                    parts: 0,
+                }),
+            }
+        }
+        // A request has no room for as many as would not fit.
+        let count = u16::try_from(entries.len()).unwrap_or(u16::MAX);
+        for (number, entry) in (0..count).zip(&mut entries) {
+            if let Self::Version { part, parts, .. } | Self::LabelMoved { part, parts, .. } = entry
+            {
+                (*part, *parts) = (number, count);
+            }
+        }
+        entries
+    }
+}
+
+/// A text in pieces that fit an entry, at least one.
+fn pieces(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    loop {
+        let (piece, after) = rest.split_at(rest.floor_char_boundary(PART_BYTES_MAX));
+        pieces.push(piece);
+        rest = after;
+        if rest.is_empty() {
+            return pieces;
+        }
+    }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use tidegate_engine::phase::State;
+
+    /// A version of this text, and a label that moves to it.
+    fn changes(text: &str) -> Vec<Change> {
+        let prompt: PromptName = "door".parse().unwrap();
+        let (actor, at) = (Actor::new("ann").unwrap(), Timestamp::from_ms(7).unwrap());
+        let reason = Note::new("a \"first\" try").unwrap();
+        let head = VersionHead {
+            number: 1,
+            key: "v1_original".parse().unwrap(),
+            digest: TextDigest([0xa7; 32]),
+            parent: Some(TextDigest([0; 32])),
+            created_at: at,
+            actor: actor.clone(),
+            note: Some(reason.clone()),
+        };
+        let version = Version { head, text: text.into() };
+        let step = Move { revision: 1, at, actor, reason, from: None, to: Some(1) };
+        let label = "production".parse().unwrap();
+        vec![
+            Change::Added { prompt: prompt.clone(), version },
+            Change::Moved { prompt, label, step },
+        ]
+    }
 
     /// One entry of each kind.
     pub(crate) fn samples() -> Vec<Entry> {
@@ -495,6 +730,7 @@ pub(crate) mod tests {
                 account: String::new(),
             },
         ]);
+        entries.extend(Entry::changes(&changes("Say what\nyou \"see\": ü")));
         entries
     }
 
@@ -517,6 +753,26 @@ pub(crate) mod tests {
         for us in [0, 1, 999, 1_001, 123_457, 599_999_999, 600_000_000] {
             assert_eq!(latency_of_us(us).unwrap().us(), us);
         }
+    }
+
+    #[test]
+    fn changes_that_belong_together_are_numbered_through() {
+        let text = "ä\n".repeat(PART_BYTES_MAX / 2);
+        let entries = Entry::changes(&changes(&text));
+        let mut whole = String::new();
+        for (number, entry) in entries.iter().enumerate() {
+            let (Entry::Version { part, parts, .. } | Entry::LabelMoved { part, parts, .. }) =
+                entry
+            else {
+                panic!("another")
+            };
+            assert_eq!((usize::from(*part), *parts), (number, 3));
+            if let Entry::Version { text, .. } = entry {
+                assert!(text.len() <= PART_BYTES_MAX);
+                whole.push_str(text);
+            }
+        }
+        assert_eq!(whole, text);
     }
 
     #[test]

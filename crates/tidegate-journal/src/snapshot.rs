@@ -1,4 +1,4 @@
-//! The state of all rollouts after an entry, in one file of checked frames.
+//! The state of all rollouts and prompts after an entry, in one file of checked frames.
 
 mod part;
 
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::notice::Noticed;
+use tidegate_engine::prompt;
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::time::Timestamp;
 
@@ -21,7 +22,7 @@ pub(crate) use part::{Assembly, Part, parts};
 const ENDING: &str = "snapshot";
 const UNFINISHED: &str = "unfinished";
 
-/// All rollouts after an entry.
+/// All rollouts and prompts after an entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// The entry.
@@ -30,6 +31,8 @@ pub struct State {
     pub at: Timestamp,
     /// Every rollout, in order of their numbers.
     pub rollouts: Vec<RolloutState>,
+    /// Every prompt, in the order of their names.
+    pub prompts: Vec<prompt::Snapshot>,
     /// The newest of what is told to subscribers.
     pub feed: FeedState,
 }

@@ -10,17 +10,20 @@ mod object;
 mod observation;
 pub mod ofrep;
 mod problem;
+mod prompt;
 mod status;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::time::Timestamp;
 
 pub use event::{
-    Event, EventType, LatencyWarning, PhaseChanged, Reset, VerdictChanged, What, WhatIsNoted,
+    Event, EventType, LatencyWarning, PhaseChanged, PromptLabelMoved, Reset, VerdictChanged, What,
+    WhatIsNoted,
 };
-pub use history::{Evidence, History, HistoryItem};
+pub use history::{Evidence, History, HistoryItem, VersionsInPlay};
 pub use judgement::{Counts, Judgement, SplitCheck, finding};
 pub use object::Object;
 pub use observation::{
@@ -28,6 +31,11 @@ pub use observation::{
     quoted,
 };
 pub use problem::{FieldFault, Problem};
+pub use prompt::{
+    LabelHistory, LabelInfo, LabelMove, LabelRequest, PromptConflict, PromptDetail, PromptDiff,
+    PromptDocument, PromptDocumentLabel, PromptDocumentVersion, PromptImport, PromptImported,
+    PromptRequest, PromptSummary, Prompts, VersionDetail, VersionRequest, VersionSummary, Versions,
+};
 pub use status::{ByVariantMetrics, Labels, Next, Pairs, Status, Step, VariantMetrics, Warning};
 
 /// Writes a time as ISO 8601 in UTC, with milliseconds where there are any.
@@ -62,6 +70,9 @@ pub struct OverrideRequest {
 pub struct AssignmentsRequest {
     /// 1 to 1,000 camera ids.
     pub camera_ids: Vec<String>,
+    /// Whether the answer has the texts of the versions too.
+    #[serde(default)]
+    pub text: bool,
 }
 
 /// Which prompt version a camera gets, and why. The daemon writes it without copying a text.
@@ -75,6 +86,10 @@ pub struct Assignment<'a> {
     pub variant: Cow<'static, str>,
     /// The key of the prompt version; nothing where the experiment is unknown.
     pub prompt_version: Option<Cow<'a, str>>,
+    /// The prompt, where the experiment names one that is kept here.
+    pub prompt: Option<Cow<'a, str>>,
+    /// The digest of the version's text, where it is kept here.
+    pub digest: Option<Cow<'a, str>>,
     /// Why, such as `split`, `shadow` or `rolled_back`.
     pub reason: Cow<'static, str>,
     /// The phase of the rollout; nothing where the experiment is unknown.
@@ -83,6 +98,9 @@ pub struct Assignment<'a> {
     pub run: u32,
     /// Share of analyses that should run the treatment too, for comparison only.
     pub shadow_sample: f64,
+    /// The version's text, where it was asked for and is kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_text: Option<Cow<'a, str>>,
 }
 
 /// Many assignments, in the order they were asked for.
@@ -90,6 +108,9 @@ pub struct Assignment<'a> {
 pub struct Assignments<'a> {
     /// One a camera.
     pub assignments: Vec<Assignment<'a>>,
+    /// The text of each version in them by its digest, where they were asked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub texts: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
 }
 
 /// One experiment in a list.
@@ -109,6 +130,9 @@ pub struct ExperimentSummary {
     pub condition: String,
     /// When it left its draft.
     pub started_at: Option<String>,
+    /// The versions it is about, where it names a prompt that is kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<VersionsInPlay>,
 }
 
 /// `GET /v1/experiments`.

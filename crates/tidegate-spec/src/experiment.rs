@@ -119,6 +119,7 @@ pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Ev
     let control = control.unwrap_or_else(|| stand_in(Some(&treatment)));
     let key = key.unwrap_or_else(|| "missing".parse().expect("a stand-in is a valid name"));
     let mut experiment = Experiment::new(key, control, treatment);
+    experiment.prompt = fields.id("prompt");
     let threshold = fields.count("alert_threshold", 0..=u64::from(limits::RISK_SCORE_MAX));
     let threshold = threshold.and_then(|threshold| RiskScore::new(threshold as f64).ok());
     set(&mut experiment.alert_threshold, threshold);

@@ -47,6 +47,9 @@ fn write_head(text: &mut String, experiment: &Experiment) -> fmt::Result {
     line(text, "key", quoted(&experiment.key), "what is asked for")?;
     line(text, "control", quoted(&experiment.control), "the prompt version in use")?;
     line(text, "treatment", quoted(&experiment.treatment), "the prompt version being tried")?;
+    if let Some(prompt) = &experiment.prompt {
+        line(text, "prompt", quoted(prompt), "the prompt that both are versions of")?;
+    }
     line(text, "alert_threshold", experiment.alert_threshold, "least score that alerts, 0 to 100")?;
     line(
         text,

@@ -13,6 +13,7 @@ use crate::demo::DemoArgs;
 use crate::experiment::{defined, steps};
 use crate::journal::JournalArgs;
 use crate::manual::{CompletionsArgs, ManArgs};
+use crate::prompt::PromptArgs;
 use crate::record::RecordArgs;
 use crate::serve::ServeArgs;
 use crate::status::StatusArgs;
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Experiment(ExperimentArgs),
     /// Export, import, verify or repair a journal that no daemon has open
     Journal(JournalArgs),
+    /// Keep prompts in versions that never change, and move the labels that point to them
+    Prompt(PromptArgs),
     /// Serve rollouts over HTTP until told to end
     Serve(ServeArgs),
     /// Report observations, one JSON object a line, to the daemon

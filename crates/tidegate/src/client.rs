@@ -4,7 +4,7 @@ pub(crate) mod error;
 mod server;
 mod token;
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use error::{DaemonError, Refusal};
-use server::{Server, Way};
+use server::{Server, Way, escaped};
 use token::Token;
 
 /// How long a connection may take to come about.
@@ -116,10 +116,46 @@ impl Client {
         path: &[&str],
         after: &str,
     ) -> Result<T, DaemonError> {
-        // A place is escaped as a segment is.
-        let place = Server::default().url(&[after]);
-        let place = place.rsplit('/').next().unwrap_or_default();
-        self.ask(Method::GET, &format!("{}?after={place}", self.server.url(path)), None)
+        self.get_with(path, &[("after", after)])
+    }
+
+    /// Reads a resource as parameters want it.
+    pub(crate) fn get_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, DaemonError> {
+        self.ask(Method::GET, &self.url_with(path, query), None)
+    }
+
+    /// Asks for something to be done as parameters want it.
+    pub(crate) fn post_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Body<'_>,
+    ) -> Result<T, DaemonError> {
+        self.ask(Method::POST, &self.url_with(path, query), Some(body))
+    }
+
+    /// Takes a resource away as parameters want it.
+    pub(crate) fn delete_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, DaemonError> {
+        self.ask(Method::DELETE, &self.url_with(path, query), None)
+    }
+
+    fn url_with(&self, path: &[&str], query: &[(&str, &str)]) -> String {
+        let mut url = self.server.url(path);
+        for (index, (name, value)) in query.iter().enumerate() {
+            url.push(if index == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            url.push_str(&escaped(value));
+        }
+        url
     }
 
     /// Writes a resource.
@@ -143,6 +179,39 @@ impl Client {
     /// Takes a resource away.
     pub(crate) fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, DaemonError> {
         self.ask(Method::DELETE, &self.server.url(path), None)
+    }
+
+    /// Opens the stream of what happens to an experiment, after an event where one is known. It ends only
+    /// when the daemon does.
+    pub(crate) fn events(
+        &self,
+        experiment: &str,
+        after: Option<&str>,
+    ) -> Result<impl BufRead + use<>, DaemonError> {
+        let url = self.url_with(&["v1", "events"], &[("experiment", experiment)]);
+        let response = self.stream(&url, after).map_err(|error| self.unanswered(&error))?;
+        let status = response.status();
+        if !status.is_success() {
+            let retry_after = retry_after(&response);
+            let refusal = Refusal { status: status.as_u16(), problem: None, retry_after };
+            return Err(DaemonError::Refused(Box::new(refusal)));
+        }
+        let config = response.into_body().into_with_config().limit(u64::MAX);
+        Ok(BufReader::new(config.reader()))
+    }
+
+    fn stream(&self, url: &str, after: Option<&str>) -> Result<Response<ureq::Body>, ureq::Error> {
+        let uri: Uri = url.parse().map_err(|_| ureq::Error::BadUri(url.to_owned()))?;
+        let mut request = Request::builder().uri(uri).header("accept", "text/event-stream");
+        if let Some(token) = &self.token {
+            request = request.header("authorization", token.authorization());
+        }
+        if let Some(after) = after {
+            request = request.header("last-event-id", after);
+        }
+        let request = self.agent.configure_request(request.body(())?);
+        let request = request.timeout_global(None).timeout_recv_response(Some(REQUEST_TIMEOUT));
+        self.agent.run(request.build())
     }
 
     /// An error for an answer that makes no sense.

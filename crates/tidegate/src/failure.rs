@@ -105,9 +105,12 @@ impl Failure {
             | Self::BadInput(_)
             | Self::Import(ImportError::NotEmpty(_) | ImportError::Line { .. })
             | Self::Repair(RepairError::Sound(_))
-            | Self::Serve(RunError::Unsafe(_) | RunError::Tokens(_) | RunError::Tls(_)) => {
-                EXIT_BAD_INPUT
-            }
+            | Self::Serve(
+                RunError::Unsafe(_)
+                | RunError::Tokens(_)
+                | RunError::Tls(_)
+                | RunError::Webhook { .. },
+            ) => EXIT_BAD_INPUT,
             Self::Serve(_)
             | Self::Program(_)
             | Self::Journal(_)

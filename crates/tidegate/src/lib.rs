@@ -17,6 +17,7 @@ mod lines;
 mod manual;
 mod preflight;
 mod printable;
+mod prompt;
 mod record;
 mod replace_file;
 mod replay;
@@ -56,6 +57,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Experiment(args) => experiment::run(&args, &mut out),
         Command::Journal(args) => journal::run(&args, &mut out),
         Command::Man(args) => manual::pages(&args, Cli::command()),
+        Command::Prompt(args) => prompt::run(&args, &mut out),
         Command::Record(args) => record::run(&args, &mut out),
         Command::Replay(args) => replay::run(&args, &mut out),
         Command::Serve(args) => serve::run(args),

@@ -118,6 +118,7 @@ fn config(args: ServeArgs, file: ConfigFile) -> Result<Config, Failure> {
         retention: Duration::from_hours(retention_hours),
         export: export.map(|file| config::Export { file, every }),
         heartbeat: Duration::from_secs(heartbeat),
+        webhooks: file.webhooks.unwrap_or_default(),
         metric_names: args.metric_names.or(file.metric_names).unwrap_or(MetricNames::Own),
         log_level: args.log_level.or(file.log_level).unwrap_or(LogLevel::Info),
         time: args.time.unwrap_or(TimeSource::System),

@@ -1,6 +1,7 @@
 //! `tidegate status`: a rollout at a glance.
 
 mod bar;
+mod following;
 pub(crate) mod page;
 pub(crate) mod paint;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use crate::experiment::defined::say_list;
 use crate::failure::Failure;
 use crate::printable::printable;
 use crate::replay::time::parse_length;
+use following::Following;
 use paint::Paint;
 
 /// Show where a rollout stands, what its guardrails say and what happens next
@@ -35,7 +37,7 @@ pub(crate) struct StatusArgs {
     /// Go on until the rollout ends; where no person reads, say only what changes
     #[arg(long)]
     watch: bool,
-    /// How often to look
+    /// How often to look at the numbers; steps and verdicts are seen at once
     #[arg(long, value_name = "LENGTH", default_value = "2s", requires = "watch", value_parser = parse_every)]
     every: Duration,
     #[command(flatten)]
@@ -80,7 +82,8 @@ pub(crate) fn run(args: &StatusArgs, out: &mut impl Write) -> Result<(), Failure
             (Format::Text, Reader::Pipe) => watch::Style::Lines,
             (Format::Text, Reader::Terminal) => watch::Style::Screen(paint),
         };
-        return watch::run(watch, look, || std::thread::sleep(every), out);
+        let following = Following::begin(&client, &key);
+        return watch::run(watch, look, || following.rest(every), out);
     }
     let status = look()?;
     match args.format {

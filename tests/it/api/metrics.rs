@@ -1,9 +1,12 @@
 //! What the daemon counts: as `OpenMetrics` has it, within bounds, and as `docs/metrics.md` says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
+use system_tests::fake_daemon::{FakeDaemon, Reply};
 use system_tests::raw::Request;
+use tempfile::TempDir;
 
 use super::{World, experiment};
 
@@ -234,6 +237,24 @@ fn let_all_happen(world: &World) {
     assert_eq!(world.daemon.act("door", "roll_back").status, 200);
 }
 
+/// A receiver of events, and the path of a configuration with as many webhooks to it.
+fn hooked(folder: &TempDir, number: usize) -> (FakeDaemon, String) {
+    let receiver = FakeDaemon::at(([127, 0, 0, 1], 0).into(), [], Reply::ok(""));
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let hook = |number| {
+        format!(
+            "[[webhooks]]\nname = \"hook-{number}\"\nurl = \"{}\"\nsecret_file = \"{}\"\n",
+            receiver.url(),
+            secret.display(),
+        )
+    };
+    let config = folder.path().join("config.toml");
+    std::fs::write(&config, (0..number).map(hook).collect::<String>()).unwrap();
+    (receiver, config.to_str().unwrap().to_owned())
+}
+
 /// Type and labels of each metric, as its samples have them.
 fn printed(families: &Families) -> BTreeMap<String, (String, BTreeSet<String>)> {
     let named = families.iter().map(|(name, family)| {
@@ -247,8 +268,13 @@ fn printed(families: &Families) -> BTreeMap<String, (String, BTreeSet<String>)> 
 
 #[test]
 fn the_document_names_every_metric_there_is_and_no_other() {
-    let world = World::new(&["--metric-names", "tidegate_and_hsi"]);
+    let folder = tempfile::tempdir().unwrap();
+    let (receiver, config) = hooked(&folder, 1);
+    let world = World::new(&["--metric-names", "tidegate_and_hsi", "--config", &config]);
     let_all_happen(&world);
+    // The first is known to be taken once the second comes.
+    receiver.next();
+    receiver.next();
     let text = std::fs::read_to_string(system_tests::repository("docs/metrics.md")).unwrap();
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
     let documented: BTreeMap<String, (String, BTreeSet<String>)> = rows
@@ -262,8 +288,11 @@ fn the_document_names_every_metric_there_is_and_no_other() {
         .collect();
     assert_eq!(printed(&scrape(&world)), documented);
     // Without the switch there are only our own.
-    let own = World::new(&[]);
+    let (receiver, config) = hooked(&folder, 1);
+    let own = World::new(&["--config", &config]);
     let_all_happen(&own);
+    receiver.next();
+    receiver.next();
     let documented: BTreeSet<_> =
         documented.into_keys().filter(|name| name.starts_with("tidegate_")).collect();
     assert_eq!(printed(&scrape(&own)).into_keys().collect::<BTreeSet<_>>(), documented);
@@ -411,7 +440,9 @@ fn crowd(world: &World) -> Families {
 #[test]
 fn a_fleet_of_any_size_has_fewer_than_500_series_and_no_camera() {
     for names in ["tidegate", "tidegate_and_hsi"] {
-        let world = World::new(&["--metric-names", names]);
+        let folder = tempfile::tempdir().unwrap();
+        let (_receiver, config) = hooked(&folder, 8);
+        let world = World::new(&["--metric-names", names, "--config", &config]);
         let families = crowd(&world);
         let count = series(&families);
         assert!((200..500).contains(&count), "{names}: {count}");

@@ -98,7 +98,10 @@ fn a_query_or_a_header_that_is_none_is_refused() {
     let world = World::new(&[]);
     let daemon = world.ready();
     for (query, told) in [
-        ("types=alarms", "allowed: phase_changed,verdict_changed,alarm,latency_warning"),
+        (
+            "types=alarms",
+            "allowed: phase_changed,verdict_changed,alarm,latency_warning,prompt_label_moved",
+        ),
         ("types=", "types: `` is not allowed"),
         ("types=alarm,,alarm", "types: `` is not allowed"),
         ("types=reset", "`reset` is not allowed"),

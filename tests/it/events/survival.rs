@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -30,17 +31,21 @@ fn reading(address: &str, after: u64) -> std::thread::JoinHandle<(Vec<Sent>, u64
     })
 }
 
-/// Comparisons and actions, some of which lead to events.
-fn act(daemon: &Daemon, random: &mut ChaCha8Rng, next: &mut usize) {
-    for _ in 0..random.random_range(2..8) {
-        match random.random_range(0..6) {
-            0 => drop(daemon.try_post("/v1/experiments/night/actions", &action("hold"))),
-            1 => drop(daemon.try_post("/v1/experiments/night/actions", &action("resume"))),
+/// Comparisons and actions, some of which lead to events, until the daemon is gone.
+fn act(daemon: &Daemon, random: &mut ChaCha8Rng, (next, answers): (&mut usize, &AtomicU64)) {
+    loop {
+        let answered = match random.random_range(0..8) {
+            0 => daemon.try_post("/v1/experiments/night/actions", &action("hold")),
+            1 => daemon.try_post("/v1/experiments/night/actions", &action("resume")),
             _ => {
                 let items: Vec<Value> = (0..20).map(|_| comparison(random, next)).collect();
-                drop(daemon.try_post("/v1/observations", &Value::from(items)));
+                daemon.try_post("/v1/observations", &Value::from(items))
             }
+        };
+        if answered.is_err() {
+            return;
         }
+        answers.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -83,7 +88,9 @@ fn audit(folder: &Path) -> (Vec<u64>, Vec<Notice>, Vec<Notice>) {
                     let before = rollout.lifecycle().state.phase;
                     let decisions = rollout.apply(at, event).unwrap();
                     if before != Phase::Shadow {
-                        decisions.iter().for_each(|decision| noticed.step(decision.transition));
+                        for decision in &decisions {
+                            noticed.step(decision.transition);
+                        }
                         return Ok(());
                     }
                     let mut found = Vec::new();
@@ -96,11 +103,16 @@ fn audit(folder: &Path) -> (Vec<u64>, Vec<Notice>, Vec<Notice>) {
                     let phase = rollout.lifecycle().state.phase;
                     let warnings = rollout.sums().pairs.latency_warnings;
                     found.extend(noticed.warnings(at, phase, warnings));
-                    found.iter().for_each(|notice| noticed.note(at, notice));
-                    decisions.iter().for_each(|decision| noticed.step(decision.transition));
+                    for notice in &found {
+                        noticed.note(at, notice);
+                    }
+                    for decision in &decisions {
+                        noticed.step(decision.transition);
+                    }
                     expected.extend(found);
                 }
-                Entry::Decided { .. } => ids.push(number),
+                Entry::Version { .. } => {}
+                Entry::Decided { .. } | Entry::LabelMoved { .. } => ids.push(number),
                 Entry::Noted { notice, .. } => {
                     ids.push(number);
                     kept.push(notice);
@@ -127,14 +139,16 @@ fn a_reader_that_comes_back_after_each_kill_gets_every_event_once() {
         daemon.set_time(BEGAN_MS + life * 20 * MINUTE_MS);
         let reader = reading(daemon.address(), place);
         let id = daemon.id().to_string();
-        // Killed while requests are under way.
-        let pause = random.random_range(1..60);
-        let killer = std::thread::spawn(move || {
-            std::thread::sleep(std::time::Duration::from_millis(pause));
-            std::process::Command::new("kill").args(["-9", &id]).status().unwrap();
+        let (until, answers) = (random.random_range(1..12), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            scope.spawn(|| act(&daemon, &mut random, (&mut next, &answers)));
+            while answers.load(Ordering::Relaxed) < until {
+                std::thread::yield_now();
+            }
+            // While a request is under way, and perhaps an event on its way.
+            let killed = std::process::Command::new("kill").args(["-9", &id]).status().unwrap();
+            assert!(killed.success());
         });
-        act(&daemon, &mut random, &mut next);
-        killer.join().unwrap();
         let (events, last) = reader.join().unwrap();
         got.extend(events);
         place = last;
@@ -156,9 +170,12 @@ fn a_reader_that_comes_back_after_each_kill_gets_every_event_once() {
     assert_eq!(kept, expected, "an engine that was never interrupted notices otherwise");
     assert_eq!(got.iter().map(|event| event.id).collect::<Vec<_>>(), ids);
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    got.iter().for_each(|event| *kinds.entry(&event.kind).or_default() += 1);
+    for event in &got {
+        *kinds.entry(&event.kind).or_default() += 1;
+    }
     println!("{kills} kills, {next} comparisons sent, events: {kinds:?}, 0 lost, 0 double");
-    assert!(kinds["verdict_changed"] > 3 && kinds["latency_warning"] > 3, "{kinds:?}");
+    let verdicts = kinds["verdict_changed"] + kinds["alarm"];
+    assert!(verdicts > 1 && kinds["latency_warning"] > 3, "{kinds:?}");
 }
 
 #[test]
@@ -192,4 +209,54 @@ fn a_journal_from_before_there_were_events_says_where_they_begin() {
     assert!(reset.id > 1);
     let sentence = reset.data["data"]["sentence"].as_str().unwrap();
     assert!(sentence.contains("no longer kept"), "{sentence}");
+}
+
+#[test]
+fn a_label_that_moves_is_told_by_hand_and_by_a_rollout_and_after_a_kill() {
+    let world = World::new(&[]);
+    let daemon = world.ready();
+    // Longer than one entry has room for, with the label in one change.
+    let text = "Say what you see.\n".repeat(6_000);
+    let first = json!({"name": "door", "text": text, "key": "v1", "actor": "ann",
+                       "label": "production", "note": "as it was"});
+    assert_eq!(daemon.post("/v1/prompts", &first).status, 201);
+    let second = json!({"text": "Say less.\n", "key": "v2", "actor": "ann"});
+    let second = daemon.post("/v1/prompts/door/versions", &second);
+    assert_eq!(second.status, 201);
+    let by_hand = json!({"version": "v2", "actor": "ann", "reason": "a try"});
+    let moved = daemon.try_put("/v1/prompts/door/labels/candidate", &by_hand).unwrap();
+    assert_eq!(moved.status, 200, "{}", moved.text);
+    running(&daemon, "night", "prompt = \"door\"\n");
+    for action in ["advance", "advance", "roll_back"] {
+        assert_eq!(daemon.act("night", action).status, 200);
+    }
+    let all = Stream::after(daemon.address(), "/v1/events", 0).events(8);
+    let moves: Vec<_> = all.iter().filter(|event| event.kind == "prompt_label_moved").collect();
+    let told: Vec<[&Value; 4]> = moves
+        .iter()
+        .map(|event| {
+            assert!(event.data.get("experiment").is_none());
+            let data = &event.data["data"];
+            [&data["label"], &data["from"], &data["to"], &data["actor"]]
+        })
+        .collect();
+    let (production, candidate) = (json!("production"), json!("candidate"));
+    let (none, one, two) = (Value::Null, json!("v1"), json!("v2"));
+    let (ann, tidegate) = (json!("ann"), json!("tidegate"));
+    assert_eq!(
+        told,
+        [
+            [&production, &none, &one, &ann],
+            [&candidate, &none, &two, &ann],
+            [&production, &one, &two, &tidegate],
+            [&production, &two, &one, &tidegate],
+        ]
+    );
+    assert_eq!(moves[1].data["data"]["digest"], second.body["digest"]);
+    daemon.kill();
+    let daemon = world.ready();
+    assert_eq!(Stream::after(daemon.address(), "/v1/events", 0).events(8), all);
+    assert!(daemon.terminate().0);
+    let daemon = world.ready();
+    assert_eq!(Stream::after(daemon.address(), "/v1/events", 0).events(8), all);
 }

@@ -1,13 +1,16 @@
 //! Which variant a camera gets: answered from the published picture, waiting for nothing.
 
+use std::collections::BTreeMap;
+
 use axum::body::{Body, Bytes};
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response as Routed};
 use http_body_util::Full;
 use hyper::Response;
 use hyper::body::{Body as _, Incoming};
+use serde::Deserialize;
 use tidegate_engine::id::CameraId;
 use tidegate_spec::api::{Assignment, Assignments, AssignmentsRequest};
 
@@ -24,16 +27,31 @@ const CAMERAS_MAX: usize = 1_000;
 const EXPERIMENTS: &str = "/v1/experiments/";
 const ASSIGNMENTS: &str = "/assignments/";
 
+/// Whether the text is to be in the answer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    text: bool,
+}
+
 pub(super) async fn one(
     State(app): State<App>,
     path: Result<Path<(String, String)>, PathRejection>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Routed, Problem> {
     let Path((key, camera)) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
     let key = experiment_key(&key)?;
     let camera = camera_id(&camera)?;
+    let Query(wanted) = wanted.map_err(|error| Problem::invalid_query(error.body_text()))?;
     let shared = &app.0.shared;
     let picture = shared.published.load();
-    let assignment = picture.assign(key.as_str(), &camera, shared.now());
+    let mut assignment = picture.assign(key.as_str(), &camera, shared.now());
+    if wanted.text {
+        let digest = assignment.digest.as_deref();
+        assignment.prompt_text =
+            digest.and_then(|digest| picture.text(key.as_str(), digest)).map(Into::into);
+    }
     shared.metrics.assigned(assignment.reason.clone());
     Ok(Json(assignment).into_response())
 }
@@ -101,5 +119,14 @@ pub(super) async fn many(
     for assignment in &assignments {
         shared.metrics.assigned(assignment.reason.clone());
     }
-    Ok(Json(Assignments { assignments }).into_response())
+    let mut texts = BTreeMap::new();
+    for digest in assignments.iter().filter(|_| request.text).filter_map(|one| one.digest.as_ref())
+    {
+        if !texts.contains_key(digest)
+            && let Some(text) = picture.text(key.as_str(), digest)
+        {
+            texts.insert(digest.clone(), text.into());
+        }
+    }
+    Ok(Json(Assignments { assignments, texts }).into_response())
 }

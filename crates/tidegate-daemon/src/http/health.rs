@@ -6,13 +6,12 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
-use tidegate_engine::time::Timestamp;
 use tidegate_spec::api::{self, Health};
 
 use super::App;
 use super::body::{self, Json};
 use super::problem::Problem;
-use crate::clock::Clock;
+use crate::clock::{Clock, moment};
 use crate::driver::{Command, Standing};
 
 pub(super) async fn healthz() -> Json<Health> {
@@ -37,6 +36,10 @@ pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Health>)
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let shared = app.0.shared.clone();
     shared.metrics.event_streams(shared.feed.open_streams());
+    for follower in &shared.followers {
+        let lag = shared.feed.behind(follower.after(), &follower.wanted);
+        shared.metrics.webhook_lag(&follower.name, lag);
+    }
     let text = app.read(move |view| shared.metrics.text(view)).await?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response())
@@ -56,14 +59,7 @@ pub(super) async fn set_time(
     body: Body,
 ) -> Result<Json<Told>, Problem> {
     let told: Told = body::json(&headers, body).await?;
-    let moment: Result<jiff::Timestamp, _> = told.now.parse();
-    let time = moment
-        .map_err(|error| error.to_string())
-        .and_then(|at| Timestamp::from_ms(at.as_millisecond()).map_err(|error| error.to_string()))
-        .map_err(|why| {
-            let detail = format!("is no time: {why}, allowed: such as 2026-03-01T12:00:00Z");
-            Problem::invalid_field("/now", detail)
-        })?;
+    let time = moment(&told.now).map_err(|detail| Problem::invalid_field("/now", detail))?;
     if let Clock::Driven(ms) = &*app.0.shared.clock {
         ms.store(time.ms(), Ordering::Release);
     }

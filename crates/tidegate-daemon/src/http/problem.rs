@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use tidegate_engine::prompt::Rejection;
 use tidegate_spec::api::ofrep::{ErrorCode, Failure};
 use tidegate_spec::api::{self, FieldFault};
 use tidegate_spec::{Faults, ParseError};
@@ -54,6 +55,15 @@ impl Problem {
         let detail = "as many streams of events are open as this daemon allows";
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail);
         Self { retry_after_seconds: Some(15), ..problem }
+    }
+
+    /// An import against which something stands, each thing with its pointer.
+    pub(super) fn conflicts(faults: Vec<FieldFault>) -> Self {
+        let detail = match &faults[..] {
+            [fault] => format!("{} {}", fault.pointer, fault.detail),
+            faults => format!("{} things stand against it; nothing was taken in", faults.len()),
+        };
+        Self { faults, ..Self::new(StatusCode::CONFLICT, "import_conflict", detail) }
     }
 
     pub(super) const fn is_fault_of_ours(&self) -> bool {
@@ -116,6 +126,43 @@ impl IntoResponse for Problem {
     }
 }
 
+/// What an order of a prompt is refused with.
+pub(super) const fn of_rejection(rejection: &Rejection) -> (StatusCode, &'static str) {
+    match rejection {
+        Rejection::UnknownPrompt(_) => (StatusCode::NOT_FOUND, "unknown_prompt"),
+        Rejection::UnknownLabel { .. } => (StatusCode::NOT_FOUND, "unknown_label"),
+        Rejection::PromptExists(_) => (StatusCode::CONFLICT, "prompt_exists"),
+        Rejection::NameTaken { .. } => (StatusCode::CONFLICT, "name_taken"),
+        Rejection::Revision { .. } => (StatusCode::CONFLICT, "revision_conflict"),
+        Rejection::TooMany { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_prompts"),
+        Rejection::UnknownVersion(_)
+        | Rejection::UnknownParent(_)
+        | Rejection::KeyReserved(_)
+        | Rejection::TextLength(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_field"),
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let detail = rejection.to_string();
+        match rejection {
+            Rejection::UnknownVersion(_) => Self::invalid_field("/version", detail),
+            Rejection::UnknownParent(_) => Self::invalid_field("/parent", detail),
+            Rejection::KeyReserved(_) => Self::invalid_field("/key", detail),
+            Rejection::TextLength(_) => Self::invalid_field("/text", detail),
+            Rejection::UnknownPrompt(_)
+            | Rejection::UnknownLabel { .. }
+            | Rejection::PromptExists(_)
+            | Rejection::NameTaken { .. }
+            | Rejection::Revision { .. }
+            | Rejection::TooMany { .. } => {
+                let (status, code) = of_rejection(&rejection);
+                Self::new(status, code, detail)
+            }
+        }
+    }
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
@@ -134,6 +181,9 @@ impl From<Refusal> for Problem {
                 (StatusCode::UNPROCESSABLE_ENTITY, "too_many_experiments", None)
             }
             Refusal::ActionNotAllowed { .. } => (StatusCode::CONFLICT, "action_not_allowed", None),
+            Refusal::UnknownPrompt(_) => (StatusCode::NOT_FOUND, "unknown_prompt", None),
+            Refusal::InvalidFields(faults) => return Self::invalid_fields(faults),
+            Refusal::Prompt(rejection) => return rejection.into(),
             Refusal::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", None),
         };
         Self { retry_after_seconds, ..Self::new(status, code, refusal.to_string()) }

@@ -7,9 +7,11 @@ use tidegate_engine::exposure::{Alerts, Exposure, Fingerprint, Window};
 use tidegate_engine::fast_path::{Excursion, FastPath};
 use tidegate_engine::fleet::{BlockSums, CameraSums, Latencies, Sums};
 use tidegate_engine::guardrail::Guardrail;
+use tidegate_engine::id::LabelName;
 use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::Label;
+use tidegate_engine::prompt::{self, Version};
 use tidegate_engine::rollout::Lifecycle;
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::tally::{Pairs, Tally};
@@ -21,7 +23,9 @@ use tidegate_stats::quantile::QuantileSketch;
 
 use super::{FeedState, RolloutState, State};
 use crate::codes::{Coded, state_codes, state_of_codes};
-use crate::record::{PART_BYTES_MAX, RolloutId, Unreadable, bytes, latency_of_us};
+use crate::record::{
+    KeptMove, KeptVersion, PART_BYTES_MAX, RolloutId, Unreadable, bytes, latency_of_us,
+};
 
 /// The tag of [`Part::End`].
 const END_TAG: u8 = 8;
@@ -57,6 +61,17 @@ pub(crate) enum Part {
     Exposures(Vec<KeptExposure>),
     End {
         parts: u64,
+    },
+    Prompt {
+        name: String,
+    },
+    Version(KeptVersion<'static>),
+    Text {
+        text: String,
+    },
+    LabelMoved {
+        label: String,
+        step: KeptMove<'static>,
     },
     /// What was told of a rollout already.
     Noticed {
@@ -257,6 +272,7 @@ pub(crate) fn parts(state: &State) -> impl Iterator<Item = Part> {
     let mut number = 1;
     std::iter::once(head)
         .chain(state.rollouts.iter().flat_map(rollout_parts))
+        .chain(state.prompts.iter().flat_map(prompt_parts))
         .chain(feed_parts(state))
         .map(Some)
         .chain(std::iter::once(None))
@@ -334,6 +350,22 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(cameras.map(|cameras| Part::Cameras(cameras.iter().map(keep_camera).collect())))
         .chain(blocks)
         .chain(exposures.map(|some| Part::Exposures(some.iter().map(keep_exposure).collect())))
+}
+
+fn prompt_parts(prompt: &prompt::Snapshot) -> impl Iterator<Item = Part> {
+    let versions = prompt.versions.iter().flat_map(|version| {
+        let head = Part::Version(KeptVersion::from(&version.head).owned());
+        let texts = texts(&version.text).map(|text| Part::Text { text: text.to_owned() });
+        std::iter::once(head).chain(texts)
+    });
+    let moves = prompt.labels.iter().flat_map(|(label, moves)| {
+        moves.iter().map(|step| Part::LabelMoved {
+            label: label.as_str().to_owned(),
+            step: KeptMove::from(step).owned(),
+        })
+    });
+    let name = prompt.name.as_str().to_owned();
+    std::iter::once(Part::Prompt { name }).chain(versions).chain(moves)
 }
 
 /// A text in pieces that fit a part.
@@ -426,6 +458,9 @@ fn keep_exposure(exposure: &Exposure) -> KeptExposure {
 pub(crate) struct Assembly {
     head: Option<(u64, Timestamp)>,
     rollouts: Vec<RolloutState>,
+    prompts: Vec<prompt::Snapshot>,
+    /// Of the text of the newest version, what has come.
+    text: String,
     buckets: [Vec<(u32, u64)>; 3],
     feed: Option<FeedState>,
     ended: bool,
@@ -441,13 +476,26 @@ impl Assembly {
             self.head = Some((sequence, Timestamp::from_ms(at_ms)?));
             return Ok(Some(()));
         }
-        if matches!(part, Part::Rollout(_) | Part::End { .. }) && self.finish_latencies().is_none()
-        {
+        let finishes = matches!(part, Part::Rollout(_) | Part::Prompt { .. } | Part::End { .. });
+        if finishes && self.prompts.is_empty() && self.finish_latencies().is_none() {
             return Ok(None);
         }
         match part {
-            Part::Rollout(head) => self.rollouts.push(head.state()?),
-            Part::End { .. } => self.ended = true,
+            // Prompts come after all rollouts.
+            Part::Rollout(head) if self.prompts.is_empty() => self.rollouts.push(head.state()?),
+            Part::Rollout(_) => return Ok(None),
+            Part::End { .. } => {
+                self.finish_text();
+                self.ended = true;
+            }
+            Part::Prompt { name } => {
+                self.finish_text();
+                let (versions, labels) = (Vec::new(), Vec::new());
+                self.prompts.push(prompt::Snapshot { name: name.parse()?, versions, labels });
+            }
+            Part::Version(_) | Part::Text { .. } | Part::LabelMoved { .. } => {
+                return self.add_to_prompt(part);
+            }
             Part::Feed { after, events } => {
                 let feed = self.feed.get_or_insert_with(|| FeedState::nothing(after));
                 feed.events.extend(events);
@@ -461,10 +509,59 @@ impl Assembly {
             | Part::Blocks(_)
             | Part::Exposures(_) => {
                 let Some(rollout) = self.rollouts.last_mut() else { return Ok(None) };
+                if !self.prompts.is_empty() {
+                    return Ok(None);
+                }
                 return add_to(rollout, &mut self.buckets, part);
             }
         }
         Ok(Some(()))
+    }
+
+    fn add_to_prompt(&mut self, part: Part) -> Result<Option<()>, Unreadable> {
+        if !matches!(part, Part::Text { .. }) {
+            self.finish_text();
+        }
+        let Some(prompt) = self.prompts.last_mut() else { return Ok(None) };
+        match part {
+            Part::Version(head) => {
+                let version = Version { head: head.head()?, text: "".into() };
+                prompt.versions.push(version);
+            }
+            Part::Text { .. } if prompt.versions.is_empty() || !prompt.labels.is_empty() => {
+                return Ok(None);
+            }
+            Part::Text { text } => self.text.push_str(&text),
+            Part::LabelMoved { label, step } => {
+                let (label, step): (LabelName, _) = (label.parse()?, step.step()?);
+                match prompt.labels.last_mut() {
+                    Some((last, moves)) if *last == label => moves.push(step),
+                    _ => prompt.labels.push((label, vec![step])),
+                }
+            }
+            Part::Head { .. }
+            | Part::Rollout(_)
+            | Part::Definition { .. }
+            | Part::Account { .. }
+            | Part::Latencies { .. }
+            | Part::Cameras(_)
+            | Part::Blocks(_)
+            | Part::Exposures(_)
+            | Part::End { .. }
+            | Part::Prompt { .. }
+            | Part::Noticed { .. }
+            | Part::Feed { .. } => return Ok(None),
+        }
+        Ok(Some(()))
+    }
+
+    /// Gives the newest version the text that has come.
+    fn finish_text(&mut self) {
+        let text = std::mem::take(&mut self.text);
+        let prompt = self.prompts.last_mut().filter(|_| !text.is_empty());
+        if let Some(version) = prompt.and_then(|prompt| prompt.versions.last_mut()) {
+            version.text = text.into();
+        }
     }
 
     fn finish_latencies(&mut self) -> Option<()> {
@@ -480,7 +577,7 @@ impl Assembly {
     pub(crate) fn state(self) -> Option<State> {
         let (sequence, at) = self.head.filter(|_| self.ended)?;
         let feed = self.feed.unwrap_or_else(|| FeedState::nothing(sequence));
-        Some(State { sequence, at, rollouts: self.rollouts, feed })
+        Some(State { sequence, at, rollouts: self.rollouts, prompts: self.prompts, feed })
     }
 }
 
@@ -525,9 +622,14 @@ fn add_to(
                 rollout.rollout.exposures.push(kept.exposure()?);
             }
         }
-        Part::Head { .. } | Part::Rollout(_) | Part::End { .. } | Part::Feed { .. } => {
-            return Ok(None);
-        }
+        Part::Head { .. }
+        | Part::Rollout(_)
+        | Part::End { .. }
+        | Part::Prompt { .. }
+        | Part::Version(_)
+        | Part::Text { .. }
+        | Part::LabelMoved { .. }
+        | Part::Feed { .. } => return Ok(None),
     }
     Ok(Some(()))
 }

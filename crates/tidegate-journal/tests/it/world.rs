@@ -124,8 +124,47 @@ pub(crate) fn state(rollout: &Rollout, sequence: u64, at: Timestamp) -> State {
         sequence,
         at,
         rollouts: vec![state],
+        prompts: prompts(),
         feed: FeedState { after: 0, events: events.collect() },
     }
+}
+
+/// Two versions of a prompt, the second in several parts, and a label that moved twice.
+fn prompts() -> Vec<tidegate_engine::prompt::Snapshot> {
+    use tidegate_engine::prompt::{Move, Snapshot, TextDigest, Version, VersionHead};
+    let version = |number: u32, text: &str| Version {
+        head: VersionHead {
+            number,
+            key: format!("v{number}").parse().unwrap(),
+            digest: TextDigest([u8::try_from(number).unwrap(); 32]),
+            parent: (number > 1).then_some(TextDigest([1; 32])),
+            created_at: at(i64::from(number)),
+            actor: Actor::new("ann").unwrap(),
+            note: (number > 1).then(|| Note::new("calmer at night").unwrap()),
+        },
+        text: text.into(),
+    };
+    let step = |revision: u32, from, to| Move {
+        revision,
+        at: at(i64::from(revision)),
+        actor: Actor::new("ann").unwrap(),
+        reason: Note::new("a try").unwrap(),
+        from,
+        to,
+    };
+    let long = "Say what you see: ü\n".repeat(10_000);
+    let snapshot = |name: &str| Snapshot {
+        name: name.parse().unwrap(),
+        versions: vec![version(1, "Say what you see"), version(2, &long)],
+        labels: vec![
+            ("candidate".parse().unwrap(), vec![step(1, None, Some(2))]),
+            (
+                "production".parse().unwrap(),
+                vec![step(1, None, Some(1)), step(2, Some(1), Some(2))],
+            ),
+        ],
+    };
+    vec![snapshot("door"), snapshot("yard")]
 }
 
 /// Reads a rollout back: the snapshot, then what was written after it.
@@ -139,7 +178,10 @@ pub(crate) fn recall(journal: &Journal, opened: &Opened) -> Rollout {
     };
     journal
         .replay(after, |_, entry| match entry {
-            Entry::Defined { .. } | Entry::Noted { .. } => Ok(()),
+            Entry::Defined { .. }
+            | Entry::Version { .. }
+            | Entry::LabelMoved { .. }
+            | Entry::Noted { .. } => Ok(()),
             Entry::Event { at, event, .. } => {
                 rollout.recall_event(at, &event).map_err(|error| error.to_string())
             }

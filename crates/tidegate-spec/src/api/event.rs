@@ -1,9 +1,11 @@
 //! What subscribers are told, by a stream or by webhooks.
 
 use serde::{Deserialize, Serialize};
+use tidegate_engine::id::{LabelName, PromptName};
 use tidegate_engine::look::Check;
 use tidegate_engine::notice::Notice;
 use tidegate_engine::number::Percent;
+use tidegate_engine::prompt::{Move, Prompt};
 use tidegate_engine::verdict::Verdict;
 
 use super::history::HistoryItem;
@@ -38,6 +40,8 @@ pub enum What {
     Alarm(VerdictChanged),
     /// In shadow the treatment took longer than the owner's warning threshold allows.
     LatencyWarning(LatencyWarning),
+    /// A label of a prompt points to another version.
+    PromptLabelMoved(PromptLabelMoved),
     /// Events between the last one the subscriber knows and the next are no longer kept, or never were.
     Reset(Reset),
 }
@@ -53,6 +57,8 @@ pub enum EventType {
     Alarm,
     /// See [`What::LatencyWarning`].
     LatencyWarning,
+    /// See [`What::PromptLabelMoved`].
+    PromptLabelMoved,
     /// See [`What::Reset`].
     Reset,
 }
@@ -104,6 +110,27 @@ pub struct LatencyWarning {
     pub sentence: String,
 }
 
+/// A label of a prompt that moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptLabelMoved {
+    /// The prompt.
+    pub prompt: String,
+    /// The label, such as `production`.
+    pub label: String,
+    /// How often the label moved.
+    pub revision: u32,
+    /// The key of the version it pointed to before, if any.
+    pub from: Option<String>,
+    /// The key of the version it points to since; none where it was removed.
+    pub to: Option<String>,
+    /// The digest of that version.
+    pub digest: Option<String>,
+    /// Who moved it.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// From where on a subscriber has to read again: what it missed is in the status and the history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reset {
@@ -117,11 +144,12 @@ pub struct Reset {
 
 impl EventType {
     /// Every type with its name.
-    pub const NAMES: [(&'static str, Self); 5] = [
+    pub const NAMES: [(&'static str, Self); 6] = [
         ("phase_changed", Self::PhaseChanged),
         ("verdict_changed", Self::VerdictChanged),
         ("alarm", Self::Alarm),
         ("latency_warning", Self::LatencyWarning),
+        ("prompt_label_moved", Self::PromptLabelMoved),
         ("reset", Self::Reset),
     ];
 
@@ -132,6 +160,7 @@ impl EventType {
             Self::VerdictChanged => "verdict_changed",
             Self::Alarm => "alarm",
             Self::LatencyWarning => "latency_warning",
+            Self::PromptLabelMoved => "prompt_label_moved",
             Self::Reset => "reset",
         }
     }
@@ -150,6 +179,7 @@ impl What {
             Self::VerdictChanged(_) => EventType::VerdictChanged,
             Self::Alarm(_) => EventType::Alarm,
             Self::LatencyWarning(_) => EventType::LatencyWarning,
+            Self::PromptLabelMoved(_) => EventType::PromptLabelMoved,
             Self::Reset(_) => EventType::Reset,
         }
     }
@@ -159,6 +189,24 @@ impl From<HistoryItem> for PhaseChanged {
     fn from(item: HistoryItem) -> Self {
         let HistoryItem { number, from, to, cause, action, actor, reason, .. } = item;
         Self { number, from, to, cause, action, actor, reason }
+    }
+}
+
+impl PromptLabelMoved {
+    /// A move of a label of a prompt that has the versions it names.
+    pub fn new(name: &PromptName, prompt: &Prompt, (label, step): (&LabelName, &Move)) -> Self {
+        let head = |number: Option<u32>| Some(&prompt.numbered(number?)?.head);
+        let key = |number| head(number).map(|head| head.key.to_string());
+        Self {
+            prompt: name.to_string(),
+            label: label.to_string(),
+            revision: step.revision,
+            from: key(step.from),
+            to: key(step.to),
+            digest: head(step.to).map(|head| head.digest.to_string()),
+            actor: step.actor.to_string(),
+            reason: step.reason.as_str().to_owned(),
+        }
     }
 }
 

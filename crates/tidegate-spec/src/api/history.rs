@@ -40,6 +40,24 @@ pub struct HistoryItem {
     pub reason: String,
     /// On what.
     pub evidence: Evidence,
+    /// The versions it was about, and what became of `production`, where the experiment names a prompt that
+    /// is kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<VersionsInPlay>,
+}
+
+/// The versions of a prompt that an experiment is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionsInPlay {
+    /// The prompt.
+    pub name: String,
+    /// The digest of the control's text.
+    pub control: String,
+    /// The digest of the treatment's text.
+    pub treatment: String,
+    /// In a step, what became of the label `production`, in a sentence; else where it points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub production: Option<String>,
 }
 
 /// The numbers a step rests on.
@@ -87,6 +105,7 @@ impl HistoryItem {
                 guardrails: Judgement::all(&evidence.check),
                 split: SplitCheck::of(&evidence.check),
             },
+            prompt: None,
         }
     }
 }

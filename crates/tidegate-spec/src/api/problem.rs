@@ -25,7 +25,7 @@ pub struct Problem {
 }
 
 /// One fault of a body.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldFault {
     /// The field as a JSON pointer (RFC 6901).
     pub pointer: String,

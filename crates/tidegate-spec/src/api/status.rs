@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::observation::Label;
 use tidegate_engine::tally::{self, Tally};
 
+use super::history::VersionsInPlay;
 use super::judgement::{Judgement, SplitCheck};
 
 /// `GET /v1/experiments/{key}/status`.
@@ -19,6 +20,9 @@ pub struct Status {
     pub control: String,
     /// The prompt version being tried.
     pub treatment: String,
+    /// Both versions' digests, where the experiment names a prompt that is kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<VersionsInPlay>,
     /// `sequential` or `threshold`.
     pub rule: String,
     /// Where it stands: `draft`, `shadow`, `ab`, `full`, `completed`, `rolled_back` or `stopped`.

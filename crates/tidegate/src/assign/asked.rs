@@ -38,7 +38,8 @@ impl Asked {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let request = AssignmentsRequest { camera_ids: std::mem::take(&mut self.waiting) };
+        let request =
+            AssignmentsRequest { camera_ids: std::mem::take(&mut self.waiting), text: false };
         let path = ["v1", "experiments", self.key.as_str(), "assignments"];
         let answer: Assignments<'_> = self.client.post(&path, Body::Json(&json(&request)?))?;
         let asked = request.camera_ids.iter();

@@ -100,6 +100,11 @@ impl Refusal {
         }
     }
 
+    /// Whether the daemon gave this code.
+    pub(crate) fn has_code(&self, code: &str) -> bool {
+        self.problem.as_ref().is_some_and(|problem| problem.code == code)
+    }
+
     /// The stable name of the error and its sentence.
     pub(crate) fn code_and_detail(&self) -> (String, String) {
         match &self.problem {

@@ -38,17 +38,7 @@ impl Server {
         let mut url = self.base.clone();
         for segment in segments {
             url.push('/');
-            for byte in segment.bytes() {
-                match byte {
-                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b':' | b'-' => {
-                        url.push(char::from(byte));
-                    }
-                    _ => {
-                        // Writing into a text does not fail.
-                        let _ = write!(url, "%{byte:02X}");
-                    }
-                }
-            }
+            url.push_str(&escaped(segment));
         }
         url
     }
@@ -94,6 +84,23 @@ impl FromStr for Server {
         let path = uri.path().trim_end_matches('/');
         Ok(Self { base: format!("{scheme}://{authority}{path}"), way })
     }
+}
+
+/// A text as one segment, or as the value of a query.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b':' | b'-' => {
+                escaped.push(char::from(byte));
+            }
+            _ => {
+                // Writing into a text does not fail.
+                let _ = write!(escaped, "%{byte:02X}");
+            }
+        }
+    }
+    escaped
 }
 
 fn is_loopback(host: &str) -> bool {

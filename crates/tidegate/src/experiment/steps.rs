@@ -61,13 +61,8 @@ pub(crate) fn act(
     args: &ActionArgs,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    let invalid = |fault: &dyn std::fmt::Display| Failure::BadInput(fault.to_string());
-    Note::new(&args.reason).map_err(|fault| invalid(&fault))?;
-    let actor = match &args.actor {
-        Some(actor) => actor.clone(),
-        None => user(&Process)?,
-    };
-    Actor::new(&actor).map_err(|fault| invalid(&fault))?;
+    Note::new(&args.reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
+    let actor = actor(args.actor.as_deref())?;
     let client = Client::new(&args.server, &Process)?;
     let action = command.as_str().to_owned();
     let request = ActionRequest { action, reason: args.reason.clone(), actor };
@@ -126,6 +121,16 @@ pub(crate) fn history(args: &HistoryArgs, out: &mut impl Write) -> Result<(), Fa
     }
 }
 
+/// The name of who acts: the one that was given, or else the user's.
+pub(crate) fn actor(given: Option<&str>) -> Result<String, Failure> {
+    let actor = match given {
+        Some(actor) => actor.to_owned(),
+        None => user(&Process)?,
+    };
+    Actor::new(&actor).map_err(|fault| Failure::BadInput(fault.to_string()))?;
+    Ok(actor)
+}
+
 /// The name of who is at the terminal.
 fn user(environment: &impl Environment) -> Result<String, Failure> {
     for name in environment::USER {
@@ -155,6 +160,9 @@ fn say(item: &HistoryItem, detail: Detail, out: &mut impl Write) -> io::Result<(
         printable(&who),
         printable(&item.reason),
     )?;
+    if let Some(sentence) = item.prompt.as_ref().and_then(|prompt| prompt.production.as_ref()) {
+        writeln!(out, "     {}", printable(sentence))?;
+    }
     if detail == Detail::Evidence {
         let sides = &item.evidence.variants;
         writeln!(
@@ -164,6 +172,10 @@ fn say(item: &HistoryItem, detail: Detail, out: &mut impl Write) -> io::Result<(
             sides.treatment.analyses,
             printable(&item.evidence.window),
         )?;
+        if let Some(prompt) = &item.prompt {
+            let line = format!("control {}, treatment {}", prompt.control, prompt.treatment);
+            writeln!(out, "     {}", printable(&line))?;
+        }
         for judgement in &item.evidence.guardrails {
             let (verdict, text) = (printable(&judgement.verdict), printable(&judgement.sentence));
             writeln!(out, "     {verdict:<12}  {text}")?;

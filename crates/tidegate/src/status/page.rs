@@ -29,6 +29,12 @@ fn write_page(page: &mut String, status: &Status, paint: Paint) -> std::fmt::Res
         name(&status.treatment),
         name(&status.rule),
     )?;
+    if let Some(prompt) = &status.prompt {
+        let production = prompt.production.as_deref().unwrap_or("nothing");
+        writeln!(page, "  prompt   {}, in production: {}", name(&prompt.name), name(production))?;
+        writeln!(page, "           {} (control)", name(&prompt.control))?;
+        writeln!(page, "           {} (treatment)", name(&prompt.treatment))?;
+    }
     writeln!(page, "  phase    {}", stand(status, paint))?;
     writeln!(
         page,

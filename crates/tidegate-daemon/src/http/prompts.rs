@@ -1,0 +1,451 @@
+//! Prompts: their versions, which never change, and their labels, which move.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::id::{LabelName, PromptKey, PromptName};
+use tidegate_engine::prompt::{
+    LabelOrder, NotFound, Order, Prompt, Version, VersionOrder, Whereto, Whether,
+};
+use tidegate_spec::api::{
+    FieldFault, LabelHistory, LabelInfo, LabelRequest, PromptConflict, PromptDetail, PromptDiff,
+    PromptDocument, PromptImport, PromptImported, PromptRequest, Prompts, VersionDetail,
+    VersionRequest, Versions,
+};
+
+use super::App;
+use super::body::{self, Json};
+use super::problem::{self, Problem};
+use crate::driver::{Command, Ordered};
+use crate::prompts::describe;
+use crate::prompts::document::{self, Faults};
+use crate::prompts::{diff, text_digest};
+use crate::refusal::Refusal;
+
+/// Versions in one page.
+const PAGE_MAX: usize = 500;
+const PAGE_DEFAULT: usize = 100;
+
+type NamePath = Result<Path<String>, PathRejection>;
+type PartPath = Result<Path<(String, String)>, PathRejection>;
+
+fn prompt_name(text: &str) -> Result<PromptName, Problem> {
+    text.parse().map_err(|error| Problem::invalid_path(format!("{error}")))
+}
+
+fn name_of(path: NamePath) -> Result<PromptName, Problem> {
+    let Path(name) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
+    prompt_name(&name)
+}
+
+fn part_of(path: PartPath) -> Result<(PromptName, String), Problem> {
+    let Path((name, part)) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
+    Ok((prompt_name(&name)?, part))
+}
+
+fn label_of(path: PartPath) -> Result<(PromptName, LabelName), Problem> {
+    let (name, label) = part_of(path)?;
+    let label = label.parse().map_err(|error| Problem::invalid_path(format!("{error}")))?;
+    Ok((name, label))
+}
+
+fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    let Query(query) = query.map_err(|error| Problem::invalid_query(error.body_text()))?;
+    Ok(query)
+}
+
+/// A prompt as it is now.
+async fn prompt(app: &App, name: &PromptName) -> Result<Arc<Prompt>, Problem> {
+    let asked = name.clone();
+    let found = app.read(move |view| view.rollouts.prompts().catalog().get(&asked).cloned());
+    let unknown = || match app.0.shared.standing.borrow().refusal() {
+        // What is not read yet is not unknown.
+        Some(refusal) => refusal.into(),
+        None => Problem::from(Refusal::UnknownPrompt(name.clone())),
+    };
+    found.await?.ok_or_else(unknown)
+}
+
+/// A prompt is made with its first version.
+fn no_version() -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "a prompt without versions")
+}
+
+fn not_found(error: &NotFound) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "unknown_version", error.to_string())
+}
+
+fn unknown_label(name: &PromptName, label: &LabelName) -> Problem {
+    let detail = format!("prompt `{name}` has no label `{label}`");
+    Problem::new(StatusCode::NOT_FOUND, "unknown_label", detail)
+}
+
+pub(super) async fn list(State(app): State<App>) -> Result<Json<Prompts>, Problem> {
+    let prompts = app
+        .read(|view| {
+            let prompts = view.rollouts.prompts().catalog().iter();
+            prompts.filter_map(|(name, prompt)| describe::summary(name, prompt)).collect()
+        })
+        .await?;
+    Ok(Json(Prompts { prompts }))
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    path: NamePath,
+) -> Result<Json<PromptDetail>, Problem> {
+    let name = name_of(path)?;
+    let prompt = prompt(&app, &name).await?;
+    describe::detail(&name, &prompt).map(Json).ok_or_else(no_version)
+}
+
+pub(super) async fn create(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<VersionDetail>), Problem> {
+    let request: PromptRequest = body::json(&headers, body).await?;
+    let PromptRequest { name, text, key, note, actor, label } = request;
+    let mut faults = Faults::default();
+    let name = faults.take("/name", name.parse::<PromptName>());
+    let request = VersionRequest { text, key, note, actor, parent: None, label };
+    let orders = add_orders(request, Whether::New, &mut faults);
+    match (name, orders) {
+        (Some(name), Some(orders)) => add(&app, name, orders).await,
+        _ => Err(Problem::invalid_fields(faults.0)),
+    }
+}
+
+pub(super) async fn add_version(
+    State(app): State<App>,
+    path: NamePath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<VersionDetail>), Problem> {
+    let name = name_of(path)?;
+    let request: VersionRequest = body::json(&headers, body).await?;
+    let mut faults = Faults::default();
+    match add_orders(request, Whether::Known, &mut faults) {
+        Some(orders) => add(&app, name, orders).await,
+        None => Err(Problem::invalid_fields(faults.0)),
+    }
+}
+
+/// What adding a version asks for; none where there are faults.
+fn add_orders(
+    request: VersionRequest,
+    prompt_is: Whether,
+    faults: &mut Faults,
+) -> Option<Vec<Order>> {
+    let VersionRequest { text, key, note, actor, parent, label } = request;
+    let key = key.map(|key| faults.take("/key", key.parse::<PromptKey>()));
+    let note = note.map(|note| faults.take("/note", Note::new(&note)));
+    let actor = faults.take("/actor", Actor::new(&actor));
+    let label = label.map(|label| faults.take("/label", label.parse::<LabelName>()));
+    if !faults.0.is_empty() {
+        return None;
+    }
+    let (note, actor) = (note.flatten(), actor?);
+    let digest = text_digest(&text);
+    let mut orders = vec![Order::Add(VersionOrder {
+        prompt_is,
+        key: key.flatten(),
+        digest,
+        text: text.into(),
+        parent,
+        created_at: None,
+        actor: actor.clone(),
+        note: note.clone(),
+    })];
+    if let Some(label) = label.flatten() {
+        // A constant of a few words is a reason.
+        let reason = note.or_else(|| Note::new("with the version").ok())?;
+        let to = Whereto::Text(digest);
+        orders.push(Order::Point(LabelOrder { label, to, revision: None, actor, reason }));
+    }
+    Some(orders)
+}
+
+async fn add(
+    app: &App,
+    name: PromptName,
+    orders: Vec<Order>,
+) -> Result<(StatusCode, Json<VersionDetail>), Problem> {
+    let digest = match orders.first() {
+        Some(Order::Add(order)) => order.digest,
+        Some(Order::Point(_)) | None => return Err(no_version()),
+    };
+    let ordered = order(app, name.clone(), orders).await?;
+    let version = ordered.after.digested(&digest).ok_or_else(no_version)?;
+    let is_new = ordered.before.as_ref().is_none_or(|before| before.digested(&digest).is_none());
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(describe::whole_version(&name, &ordered.after, version))))
+}
+
+async fn order(app: &App, prompt: PromptName, orders: Vec<Order>) -> Result<Ordered, Problem> {
+    app.ask(|reply| Command::Order { prompt, orders, reply }).await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    after: Option<usize>,
+    limit: Option<usize>,
+}
+
+impl Page {
+    fn bounds(&self) -> Result<(usize, usize), Problem> {
+        let limit = self.limit.unwrap_or(PAGE_DEFAULT);
+        if (1..=PAGE_MAX).contains(&limit) {
+            return Ok((self.after.unwrap_or(0), limit));
+        }
+        let detail = format!("limit {limit} is out of range, allowed: 1 to {PAGE_MAX}");
+        Err(Problem::invalid_query(detail))
+    }
+}
+
+pub(super) async fn versions(
+    State(app): State<App>,
+    path: NamePath,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<Versions>, Problem> {
+    let name = name_of(path)?;
+    let (after, limit) = query(page)?.bounds()?;
+    let prompt = prompt(&app, &name).await?;
+    let all = prompt.versions();
+    let page = all.iter().skip(after).take(limit);
+    let versions: Vec<_> = page.map(|version| describe::version(&prompt, version)).collect();
+    let end = after.saturating_add(versions.len());
+    let next = (end < all.len()).then(|| end.to_string());
+    Ok(Json(Versions { versions, next }))
+}
+
+pub(super) async fn version(
+    State(app): State<App>,
+    path: PartPath,
+) -> Result<Json<VersionDetail>, Problem> {
+    let (name, reference) = part_of(path)?;
+    let prompt = prompt(&app, &name).await?;
+    let version = prompt.find(&name, &reference).map_err(|error| not_found(&error))?;
+    Ok(Json(describe::whole_version(&name, &prompt, version)))
+}
+
+pub(super) async fn move_label(
+    State(app): State<App>,
+    path: PartPath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (name, label) = label_of(path)?;
+    let expected = if_match(&headers)?;
+    let request: LabelRequest = body::json(&headers, body).await?;
+    let mut faults = Faults::default();
+    let actor = faults.take("/actor", Actor::new(&request.actor));
+    let reason = faults.take("/reason", Note::new(&request.reason));
+    if let (Some(header), Some(own)) = (expected, request.revision)
+        && header != own
+    {
+        faults.add("/revision", format!("is {own}, but If-Match says {header}"));
+    }
+    let (Some(actor), Some(reason), []) = (actor, reason, &faults.0[..]) else {
+        return Err(Problem::invalid_fields(faults.0));
+    };
+    let (to, revision) = (Whereto::Version(request.version), expected.or(request.revision));
+    point(&app, name, LabelOrder { label, to, revision, actor, reason }).await
+}
+
+/// Who removes a label, and why.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Removal {
+    actor: String,
+    reason: String,
+    revision: Option<u32>,
+}
+
+pub(super) async fn remove_label(
+    State(app): State<App>,
+    path: PartPath,
+    headers: HeaderMap,
+    removal: Result<Query<Removal>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let (name, label) = label_of(path)?;
+    let removal = query(removal)?;
+    let invalid = |error: &dyn std::fmt::Display| Problem::invalid_query(error.to_string());
+    let actor = Actor::new(&removal.actor).map_err(|error| invalid(&error))?;
+    let reason = Note::new(&removal.reason).map_err(|error| invalid(&error))?;
+    let revision = if_match(&headers)?.or(removal.revision);
+    let to = Whereto::Nowhere;
+    point(&app, name, LabelOrder { label, to, revision, actor, reason }).await
+}
+
+/// Moves a label, and answers with where it is now and its revision as `ETag`.
+async fn point(app: &App, name: PromptName, of: LabelOrder) -> Result<Response, Problem> {
+    let label = of.label.clone();
+    let ordered = order(app, name.clone(), vec![Order::Point(of)]).await?;
+    let kept = ordered.after.label(&label).ok_or_else(|| unknown_label(&name, &label))?;
+    let info: LabelInfo = describe::label_info(&ordered.after, &label, kept)
+        .ok_or_else(|| unknown_label(&name, &label))?;
+    let tag = HeaderValue::from_str(&format!("\"{}\"", info.revision));
+    let mut response = Json(info).into_response();
+    if let Ok(tag) = tag {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// The revision that a label must have, by the header `If-Match`.
+fn if_match(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let read = value.to_str().ok().and_then(|text| {
+        let digits = text.trim().strip_prefix('"')?.strip_suffix('"')?;
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    });
+    let detail = "If-Match is no revision, allowed: one in quotes, such as \"3\"";
+    let invalid = || Problem::new(StatusCode::BAD_REQUEST, "invalid_if_match", detail);
+    read.map(Some).ok_or_else(invalid)
+}
+
+pub(super) async fn label_history(
+    State(app): State<App>,
+    path: PartPath,
+) -> Result<Json<LabelHistory>, Problem> {
+    let (name, label) = label_of(path)?;
+    let prompt = prompt(&app, &name).await?;
+    let kept = prompt.label(&label).ok_or_else(|| unknown_label(&name, &label))?;
+    Ok(Json(describe::label_history(&prompt, &label, kept)))
+}
+
+/// Which versions are compared.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ends {
+    from: String,
+    to: String,
+}
+
+pub(super) async fn difference(
+    State(app): State<App>,
+    path: NamePath,
+    ends: Result<Query<Ends>, QueryRejection>,
+) -> Result<Json<PromptDiff>, Problem> {
+    let name = name_of(path)?;
+    let ends = query(ends)?;
+    let prompt = prompt(&app, &name).await?;
+    let find =
+        |reference: &str| prompt.find(&name, reference).map_err(|error| not_found(&error)).cloned();
+    let (from, to) = (find(&ends.from)?, find(&ends.to)?);
+    let (old, new) = (from.clone(), to.clone());
+    // Long texts that have nothing in common take a while, and others share this thread.
+    let found = tokio::task::spawn_blocking(move || {
+        let named = |version: &Version| version.head.key.to_string();
+        diff::of((&named(&old), &old.text), (&named(&new), &new.text))
+    });
+    let diff::Difference { added, removed, hunks, unified } = found.await.map_err(|error| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
+    })?;
+    let (from, to) = (describe::version(&prompt, &from), describe::version(&prompt, &to));
+    Ok(Json(PromptDiff { prompt: name.to_string(), from, to, added, removed, hunks, unified }))
+}
+
+pub(super) async fn export(
+    State(app): State<App>,
+    path: NamePath,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<PromptDocument>, Problem> {
+    let name = name_of(path)?;
+    let bounds = query(page)?.bounds()?;
+    let prompt = prompt(&app, &name).await?;
+    Ok(Json(document::written(&name, &prompt, bounds)))
+}
+
+/// Whether an import is only looked at.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Preview {
+    #[serde(default)]
+    preview: bool,
+}
+
+pub(super) async fn import(
+    State(app): State<App>,
+    path: NamePath,
+    preview: Result<Query<Preview>, QueryRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<PromptImported>, Problem> {
+    let name = name_of(path)?;
+    let Preview { preview } = query(preview)?;
+    let request: PromptImport = body::json(&headers, body).await?;
+    let orders = document::orders(&name, &request).map_err(Problem::invalid_fields)?;
+    let (pointers, orders): (Vec<String>, Vec<Order>) = orders.into_iter().unzip();
+    let weighed = weigh(&app, &name, orders.clone(), &pointers).await?;
+    if preview {
+        return Ok(Json(weighed));
+    }
+    if !weighed.conflicts.is_empty() {
+        let conflicts = weighed.conflicts.into_iter();
+        let faults = conflicts
+            .map(|PromptConflict { pointer, detail, .. }| FieldFault { pointer, detail })
+            .collect();
+        return Err(Problem::conflicts(faults));
+    }
+    let ordered = order(&app, name, orders).await?;
+    let (added, moved) = match &ordered.before {
+        Some(before) => describe::changes(before, &ordered.changes),
+        None => describe::changes(&Prompt::default(), &ordered.changes),
+    };
+    Ok(Json(PromptImported { preview: false, added, moved, ..weighed }))
+}
+
+/// What orders would do now.
+async fn weigh(
+    app: &App,
+    name: &PromptName,
+    orders: Vec<Order>,
+    pointers: &[String],
+) -> Result<PromptImported, Problem> {
+    let asked = name.clone();
+    let (weighed, digests, before) = app
+        .read(move |view| {
+            let catalog = view.rollouts.prompts().catalog();
+            let weighed = catalog.weigh(view.now, &asked, &orders);
+            let digests: Vec<_> = orders
+                .iter()
+                .map(|order| match order {
+                    Order::Add(order) => Some(order.digest),
+                    Order::Point(_) => None,
+                })
+                .collect();
+            (weighed, digests, catalog.get(&asked).cloned().unwrap_or_default())
+        })
+        .await?;
+    if let Some(refusal) = app.0.shared.standing.borrow().refusal() {
+        return Err(refusal.into());
+    }
+    let (mut changes, mut present, mut conflicts) = (Vec::new(), Vec::new(), Vec::new());
+    for ((outcome, digest), pointer) in weighed.into_iter().zip(digests).zip(pointers) {
+        match outcome {
+            Ok(Some(change)) => changes.push(change),
+            Ok(None) => {
+                let there = digest.and_then(|digest| before.digested(&digest));
+                present.extend(there.map(|there| there.head.key.to_string()));
+            }
+            Err(rejection) => {
+                let detail = rejection.to_string();
+                let (_, code) = problem::of_rejection(&rejection);
+                let (pointer, code) = (pointer.clone(), code.to_owned());
+                conflicts.push(PromptConflict { pointer, code, detail });
+            }
+        }
+    }
+    let (added, moved) = describe::changes(&before, &changes);
+    let prompt = name.to_string();
+    Ok(PromptImported { prompt, preview: true, added, present, moved, conflicts })
+}

@@ -1,0 +1,311 @@
+//! The prompts beside the rollouts: read back, looked up for an experiment, and moved by its steps.
+
+pub(crate) mod describe;
+pub(crate) mod diff;
+pub(crate) mod document;
+
+use sha2::{Digest as _, Sha256};
+use tidegate_engine::decision::{Decision, Step};
+use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::experiment::Experiment;
+use tidegate_engine::id::{ExperimentKey, LabelName, PromptName};
+use tidegate_engine::phase::Phase;
+use tidegate_engine::prompt::{
+    self, Catalog, Change, LabelOrder, Move, Order, PRODUCTION, Production, Prompt, Rejection,
+    RestoreError, TextDigest, Version, VersionHead, Whereto, at_step,
+};
+use tidegate_engine::time::Timestamp;
+use tidegate_engine::variant::{ByVariant, Variant};
+use tidegate_spec::api::{FieldFault, VersionsInPlay};
+
+/// Who moves a label because of a rollout.
+pub(crate) const TIDEGATE: &str = "tidegate";
+
+/// The digest of a text.
+pub(crate) fn text_digest(text: &str) -> TextDigest {
+    TextDigest(Sha256::digest(text.as_bytes()).into())
+}
+
+/// Why a journal does not give prompts.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotRecalled {
+    #[error(transparent)]
+    NotFollowing(#[from] prompt::NotFollowing),
+    #[error(transparent)]
+    Snapshot(#[from] RestoreError),
+    #[error("a part of a change of prompt `{0}` is not where it should be")]
+    Part(PromptName),
+    #[error("the text of version {number} of prompt `{prompt}` has another digest than it says")]
+    Digest { prompt: PromptName, number: u32 },
+}
+
+/// Both versions that an experiment is about.
+#[derive(Debug, Clone)]
+pub(crate) struct InPlay {
+    pub(crate) prompt: PromptName,
+    pub(crate) versions: ByVariant<Version>,
+}
+
+impl InPlay {
+    fn digests(&self) -> ByVariant<TextDigest> {
+        let ByVariant { control, treatment } = &self.versions;
+        ByVariant { control: control.head.digest, treatment: treatment.head.digest }
+    }
+
+    fn version(&self, variant: Variant) -> &VersionHead {
+        match variant {
+            Variant::Control => &self.versions.control.head,
+            Variant::Treatment => &self.versions.treatment.head,
+        }
+    }
+
+    /// As answers show it.
+    pub(crate) fn shown(&self, production: Option<String>) -> VersionsInPlay {
+        let ByVariant { control, treatment } = self.digests();
+        VersionsInPlay {
+            name: self.prompt.to_string(),
+            control: control.to_string(),
+            treatment: treatment.to_string(),
+            production,
+        }
+    }
+}
+
+/// What a step of a rollout did to `production`.
+#[derive(Debug, Clone)]
+pub(crate) struct Followed {
+    pub(crate) prompt: PromptName,
+    /// In a sentence.
+    pub(crate) sentence: String,
+    pub(crate) outcome: Outcome,
+}
+
+/// Whether `production` went where the step wanted it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It did now.
+    Moved(Vec<Change>),
+    /// It was there.
+    There,
+    /// Somebody pointed it elsewhere, or it cannot be moved.
+    LeftAlone,
+}
+
+/// All prompts.
+#[derive(Debug, Default)]
+pub(crate) struct Prompts {
+    catalog: Catalog,
+    /// Of a change in several parts, those that have come.
+    pending: Vec<Pending>,
+    parts_come: u16,
+}
+
+/// A part of a change that stands with its last part.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    Version { prompt: PromptName, head: VersionHead, text: String },
+    Moved { prompt: PromptName, label: LabelName, step: Move },
+}
+
+impl Prompts {
+    pub(crate) const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Carries out orders on one prompt, all of them or none.
+    pub(crate) fn apply(
+        &mut self,
+        at: Timestamp,
+        name: &PromptName,
+        orders: &[Order],
+    ) -> Result<Vec<Change>, (usize, Rejection)> {
+        self.catalog.apply(at, name, orders)
+    }
+
+    /// Takes in a part of a change from the journal.
+    pub(crate) fn recall(
+        &mut self,
+        (part, parts): (u16, u16),
+        pending: Pending,
+    ) -> Result<(), NotRecalled> {
+        if part == 0 {
+            // What came before it was never whole: its last part is not on disk.
+            self.pending.clear();
+            self.parts_come = 0;
+        }
+        if part != self.parts_come || part >= parts {
+            return Err(NotRecalled::Part(pending.prompt().clone()));
+        }
+        self.parts_come += 1;
+        match (pending, self.pending.last_mut()) {
+            (
+                Pending::Version { prompt, head, text },
+                Some(Pending::Version { prompt: of, head: known, text: begun }),
+            ) if prompt == *of && head == *known => begun.push_str(&text),
+            (pending, _) => self.pending.push(pending),
+        }
+        if part + 1 < parts {
+            return Ok(());
+        }
+        for pending in std::mem::take(&mut self.pending) {
+            let change = match pending {
+                Pending::Moved { prompt, label, step } => Change::Moved { prompt, label, step },
+                Pending::Version { prompt, head, text } => {
+                    if text_digest(&text) != head.digest {
+                        return Err(NotRecalled::Digest { prompt, number: head.number });
+                    }
+                    let version = Version { head, text: text.into() };
+                    Change::Added { prompt, version }
+                }
+            };
+            self.catalog.recall(&change)?;
+        }
+        Ok(())
+    }
+
+    /// Takes everything up again.
+    pub(crate) fn restore(snapshots: Vec<prompt::Snapshot>) -> Result<Self, NotRecalled> {
+        for kept in &snapshots {
+            let wrong =
+                kept.versions.iter().find(|kept| text_digest(&kept.text) != kept.head.digest);
+            if let Some(Version { head, .. }) = wrong {
+                let (prompt, number) = (kept.name.clone(), head.number);
+                return Err(NotRecalled::Digest { prompt, number });
+            }
+        }
+        Ok(Self { catalog: Catalog::restore(snapshots)?, ..Self::default() })
+    }
+
+    /// The versions that an experiment is about, if it names a prompt; else each fault of what it names.
+    pub(crate) fn in_play(
+        &self,
+        experiment: &Experiment,
+    ) -> Result<Option<InPlay>, Vec<FieldFault>> {
+        let Some(name) = &experiment.prompt else { return Ok(None) };
+        let fault = |pointer: &str, detail| FieldFault { pointer: pointer.to_owned(), detail };
+        let Some(prompt) = self.catalog.get(name) else {
+            let detail =
+                format!("is `{name}`, allowed: a prompt that is kept here, {}", self.names());
+            return Err(vec![fault("/prompt", detail)]);
+        };
+        let mut faults = Vec::new();
+        let mut find = |pointer: &str, key: &str| {
+            let found = prompt.keyed(key);
+            if found.is_none() {
+                let keys: Vec<String> =
+                    prompt.newest_keys().iter().map(|key| format!("`{key}`")).collect();
+                let detail = format!(
+                    "is `{key}`, allowed: the key of a version of prompt `{name}`, the newest are {}",
+                    keys.join(", ")
+                );
+                faults.push(fault(pointer, detail));
+            }
+            found.cloned()
+        };
+        let control = find("/control", experiment.control.as_str());
+        let treatment = find("/treatment", experiment.treatment.as_str());
+        match (control, treatment) {
+            (Some(control), Some(treatment)) => {
+                let versions = ByVariant { control, treatment };
+                Ok(Some(InPlay { prompt: name.clone(), versions }))
+            }
+            _ => Err(faults),
+        }
+    }
+
+    /// The first names, for messages.
+    fn names(&self) -> String {
+        let names: Vec<String> =
+            self.catalog.iter().take(5).map(|(name, _)| format!("`{name}`")).collect();
+        match self.catalog.iter().count() {
+            0 => "and there are none yet".to_owned(),
+            count if count > names.len() => format!("such as {}", names.join(", ")),
+            _ => format!("which are {}", names.join(", ")),
+        }
+    }
+
+    /// Where `production` points, if anywhere.
+    pub(crate) fn production(&self, name: &PromptName) -> Option<&VersionHead> {
+        let prompt = self.catalog.get(name)?;
+        production_of(prompt)
+    }
+
+    /// Lets `production` follow a decision of a rollout; none where the decision says nothing of it.
+    pub(crate) fn follow(
+        &mut self,
+        (experiment, run): (&ExperimentKey, u32),
+        in_play: &InPlay,
+        decision: &Decision,
+    ) -> Option<Followed> {
+        let name = &in_play.prompt;
+        let now = self.production(name).cloned();
+        let step = decision.step();
+        let digest = now.as_ref().map(|now| now.digest);
+        let followed =
+            |sentence: String, outcome| Some(Followed { prompt: name.clone(), sentence, outcome });
+        let before = now.as_ref().map_or("nowhere", |now| now.key.as_str());
+        match at_step(step, digest, in_play.digests()) {
+            Production::Untouched => None,
+            Production::There(variant) => {
+                let key = &in_play.version(variant).key;
+                followed(format!("`production` points to `{key}` already"), Outcome::There)
+            }
+            Production::LeftAlone(variant) => {
+                let key = &in_play.version(variant).key;
+                let sentence = format!(
+                    "`production` was left at `{before}`, where somebody pointed it; this step would move it to `{key}`"
+                );
+                followed(sentence, Outcome::LeftAlone)
+            }
+            Production::Move(variant) => {
+                let to = in_play.version(variant);
+                let order = production_order(to.digest, &reason(experiment, run, step))?;
+                match self.catalog.apply(step.at, name, &[order]) {
+                    Ok(changes) => {
+                        let sentence =
+                            format!("`production` moved from `{before}` to `{}`", to.key);
+                        followed(sentence, Outcome::Moved(changes))
+                    }
+                    // Nothing that can be asked from outside leads here.
+                    Err((_, rejection)) => followed(
+                        format!("`production` was not moved: {rejection}"),
+                        Outcome::LeftAlone,
+                    ),
+                }
+            }
+        }
+    }
+}
+
+fn production_of(prompt: &Prompt) -> Option<&VersionHead> {
+    let (_, label) = prompt.labels().find(|(label, _)| label.as_str() == PRODUCTION)?;
+    Some(&prompt.numbered(label.target()?)?.head)
+}
+
+fn reason(experiment: &ExperimentKey, run: u32, step: Step) -> String {
+    let what = match step.to.phase {
+        Phase::Full => "every camera gets the treatment",
+        Phase::RolledBack => "rolled back to the control",
+        Phase::Stopped | Phase::Draft | Phase::Shadow | Phase::Ab | Phase::Completed => {
+            "stopped, and every camera gets the control"
+        }
+    };
+    format!("experiment {experiment}, run {run}: {what}")
+}
+
+fn production_order(to: TextDigest, reason: &str) -> Option<Order> {
+    let label: LabelName = PRODUCTION.parse().ok()?;
+    let (actor, reason) = (Actor::new(TIDEGATE).ok()?, Note::new(reason).ok()?);
+    Some(Order::Point(LabelOrder { label, to: Whereto::Text(to), revision: None, actor, reason }))
+}
+
+impl Pending {
+    const fn prompt(&self) -> &PromptName {
+        match self {
+            Self::Version { prompt, .. } | Self::Moved { prompt, .. } => prompt,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,300 @@
+//! Prompts, their versions and labels.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// `POST /v1/prompts`: a prompt with its first version.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptRequest {
+    /// Its name: 1 to 128 of `A-Z a-z 0-9 . _ : / -`.
+    pub name: String,
+    /// The text of the first version, 1 to 262,144 bytes.
+    pub text: String,
+    /// Its key; `v1` where there is none.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// What is to be known of it.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// Who adds it.
+    pub actor: String,
+    /// A label that is to point to it.
+    #[serde(default)]
+    pub label: Option<String>,
+}
+
+/// `POST /v1/prompts/{name}/versions`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VersionRequest {
+    /// The text, 1 to 262,144 bytes.
+    pub text: String,
+    /// Its key, once within the prompt; `v` and its number where there is none.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// What is new in it.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// Who adds it.
+    pub actor: String,
+    /// The version it was made of: a key, a digest or a label.
+    #[serde(default)]
+    pub parent: Option<String>,
+    /// A label that is to point to it.
+    #[serde(default)]
+    pub label: Option<String>,
+}
+
+/// `PUT /v1/prompts/{name}/labels/{label}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelRequest {
+    /// Where it is to point: a key, a digest, the beginning of one, or another label.
+    pub version: String,
+    /// Who moves it.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// The revision it must have, 0 for a label that never was; the header `If-Match` says the same.
+    #[serde(default)]
+    pub revision: Option<u32>,
+}
+
+/// All of a version but its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionSummary {
+    /// 1, 2, 3 … within the prompt.
+    pub number: u32,
+    /// Its name within the prompt.
+    pub key: String,
+    /// `sha256:` and 64 hexadecimal digits: the SHA-256 of its text.
+    pub digest: String,
+    /// The length of its text.
+    pub bytes: u64,
+    /// The version it was made of, if its author said.
+    pub parent: Option<String>,
+    /// When it was made.
+    pub created_at: String,
+    /// Who made it.
+    pub actor: String,
+    /// What is new in it.
+    pub note: Option<String>,
+    /// The labels that point to it.
+    pub labels: Vec<String>,
+}
+
+/// A version with its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionDetail {
+    /// The prompt.
+    pub prompt: String,
+    /// All but the text.
+    #[serde(flatten)]
+    pub summary: VersionSummary,
+    /// The text.
+    pub text: String,
+}
+
+/// `GET /v1/prompts/{name}/versions`: oldest first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Versions {
+    /// One page.
+    pub versions: Vec<VersionSummary>,
+    /// Give it as `?after=` for the next page; none at the end.
+    pub next: Option<String>,
+}
+
+/// One prompt in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptSummary {
+    /// Its name.
+    pub name: String,
+    /// How many versions it has.
+    pub versions: u32,
+    /// The key of the newest.
+    pub newest: String,
+    /// Each label with the key of the version it points to.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// `GET /v1/prompts`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Prompts {
+    /// In the order of their names.
+    pub prompts: Vec<PromptSummary>,
+}
+
+/// `GET /v1/prompts/{name}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptDetail {
+    /// Its name.
+    pub name: String,
+    /// How many versions it has.
+    pub versions: u32,
+    /// The newest.
+    pub newest: VersionSummary,
+    /// Every label, those included that were removed.
+    pub labels: Vec<LabelInfo>,
+}
+
+/// Where a label points.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelInfo {
+    /// Its name.
+    pub label: String,
+    /// How often it was moved; `If-Match` and `revision` of a move are held against it.
+    pub revision: u32,
+    /// The key of the version it points to; none where it was removed.
+    pub version: Option<String>,
+    /// The digest of that version.
+    pub digest: Option<String>,
+    /// When it was moved last.
+    pub moved_at: String,
+    /// Who moved it.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// `GET /v1/prompts/{name}/labels/{label}/history`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LabelHistory {
+    /// The label.
+    pub label: String,
+    /// How often it was moved.
+    pub revision: u32,
+    /// The newest moves, at most 100, oldest first.
+    pub moves: Vec<LabelMove>,
+}
+
+/// One move of a label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelMove {
+    /// 1, 2, 3 …
+    pub revision: u32,
+    /// When.
+    pub at: String,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// The key of the version it pointed to before, if any.
+    pub from: Option<String>,
+    /// The key of the version it points to since; none where it was removed.
+    pub to: Option<String>,
+}
+
+/// `GET /v1/prompts/{name}/diff`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptDiff {
+    /// The prompt.
+    pub prompt: String,
+    /// The version it is compared from.
+    pub from: VersionSummary,
+    /// The version it is compared to.
+    pub to: VersionSummary,
+    /// Lines that only `to` has.
+    pub added: u64,
+    /// Lines that only `from` has.
+    pub removed: u64,
+    /// Places that differ.
+    pub hunks: u64,
+    /// The lines that differ, with three around each place: a unified diff.
+    pub unified: String,
+}
+
+/// `GET /v1/prompts/{name}/export`, and what an import takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptDocument {
+    /// The version of this format: 1.
+    pub tidegate_prompt: u32,
+    /// The prompt.
+    pub name: String,
+    /// Versions, oldest first.
+    pub versions: Vec<PromptDocumentVersion>,
+    /// Where the labels point.
+    #[serde(default)]
+    pub labels: Vec<PromptDocumentLabel>,
+    /// In an export, what to give as `?after=` for the rest; none at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// A version in a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptDocumentVersion {
+    /// Its key; left out in an import, it is given one.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The digest of the text; where it is there, it is checked.
+    #[serde(default)]
+    pub digest: Option<String>,
+    /// The text.
+    pub text: String,
+    /// The digest of the version it was made of.
+    #[serde(default)]
+    pub parent: Option<String>,
+    /// When it was made; left out, at the time of the import.
+    #[serde(default)]
+    pub created_at: Option<String>,
+    /// Who made it; left out, who imports it.
+    #[serde(default)]
+    pub actor: Option<String>,
+    /// What is new in it.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// A label in a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptDocumentLabel {
+    /// Its name.
+    pub label: String,
+    /// The key or digest of the version it points to.
+    pub version: String,
+}
+
+/// `POST /v1/prompts/{name}/import`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptImport {
+    /// What is to be taken in; its name is the prompt's, as in the path.
+    pub document: PromptDocument,
+    /// Who imports it.
+    pub actor: String,
+    /// Why; the labels' histories have it.
+    pub reason: String,
+}
+
+/// What an import did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptImported {
+    /// The prompt.
+    pub prompt: String,
+    /// Whether this is what would be done, and nothing was.
+    pub preview: bool,
+    /// Versions that are new.
+    pub added: Vec<VersionSummary>,
+    /// The keys, as they are here, of the versions that are there already.
+    pub present: Vec<String>,
+    /// Labels that move.
+    pub moved: Vec<LabelInfo>,
+    /// What stands against it; with any of these nothing is taken in.
+    pub conflicts: Vec<PromptConflict>,
+}
+
+/// One thing that stands against an import.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptConflict {
+    /// What, as a JSON pointer into the request.
+    pub pointer: String,
+    /// The code that it would be refused with.
+    pub code: String,
+    /// Why.
+    pub detail: String,
+}

@@ -1,0 +1,199 @@
+//! What a rollout serves of a prompt, and where `production` goes.
+
+use serde_json::{Value, json};
+
+use super::{BEGAN_MS, NEW, OLD, World, digest};
+
+const EXPERIMENT: &str = "key = \"door_v2\"\nprompt = \"door\"\ncontrol = \"v1_original\"\n\
+                          treatment = \"v2_calibrated\"\n[ab]\ntreatment_percentage = 0.5\n\
+                          [guardrails]\nmin_samples = 20\n";
+const HOUR_MS: i64 = 3_600_000;
+
+impl World {
+    fn define(&self) {
+        let reply = self.daemon.define("door_v2", EXPERIMENT);
+        assert_eq!(reply.status, 201, "{}", reply.text);
+    }
+
+    fn act(&self, action: &str) -> Value {
+        let reply = self.daemon.act("door_v2", action);
+        assert_eq!(reply.status, 200, "{action}: {}", reply.text);
+        reply.body
+    }
+
+    fn to_full(&self) -> Value {
+        self.define();
+        self.act("start");
+        self.act("advance");
+        self.act("advance")
+    }
+
+    fn assigned(&self, camera: usize) -> Value {
+        self.get(&format!("/v1/experiments/door_v2/assignments/camera-{camera}?text=true"))
+    }
+
+    /// What the last step's history says of `production`.
+    fn said(&self) -> Option<String> {
+        let history = self.get("/v1/experiments/door_v2/history");
+        let last = history["items"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["prompt"]["control"], digest(OLD));
+        assert_eq!(last["prompt"]["treatment"], digest(NEW));
+        last["prompt"]["production"].as_str().map(str::to_owned)
+    }
+}
+
+#[test]
+fn production_moves_when_every_camera_gets_the_treatment_and_not_before() {
+    let world = World::with_door(&[]);
+    world.define();
+    for (action, phase) in [("start", "shadow"), ("advance", "ab")] {
+        assert_eq!(world.act(action)["status"]["phase"], phase);
+        assert_eq!(world.production(), ("v1_original".to_owned(), 1), "{phase}");
+        assert_eq!(world.said(), None);
+    }
+    // In the test each camera is told what it gets, by digest and in full.
+    let mut seen = [0, 0];
+    for camera in 0..40 {
+        let assigned = world.assigned(camera);
+        let (variant, text) = match assigned["variant"].as_str() {
+            Some("control") => (0, OLD),
+            _ => (1, NEW),
+        };
+        seen[variant] += 1;
+        assert_eq!(assigned["prompt"], "door");
+        assert_eq!(
+            (&assigned["digest"], &assigned["prompt_text"]),
+            (&json!(digest(text)), &json!(text))
+        );
+    }
+    assert!(seen.iter().all(|count| *count > 5), "{seen:?}");
+    let many = json!({"camera_ids": (0..40).map(|n| format!("camera-{n}")).collect::<Vec<_>>(), "text": true});
+    let many = world.daemon.post("/v1/experiments/door_v2/assignments", &many).body;
+    let texts = json!({digest(OLD): OLD, digest(NEW): NEW});
+    assert_eq!(many["texts"], texts, "each once");
+    assert!(many["assignments"][0].get("prompt_text").is_none());
+
+    let done = world.act("advance");
+    assert_eq!(done["status"]["phase"], "full");
+    assert_eq!(done["status"]["prompt"]["production"], "v2_calibrated");
+    assert_eq!(world.production(), ("v2_calibrated".to_owned(), 2));
+    assert_eq!(
+        world.said().as_deref(),
+        Some("`production` moved from `v1_original` to `v2_calibrated`")
+    );
+    let history = world.get("/v1/prompts/door/labels/production/history");
+    let step = &history["moves"][1];
+    assert_eq!((&step["actor"], &step["to"]), (&json!("tidegate"), &json!("v2_calibrated")));
+    assert_eq!(step["reason"], "experiment door_v2, run 1: every camera gets the treatment");
+    world.act("complete");
+    let world = world.again(|daemon| drop(daemon.kill()));
+    assert_eq!(world.production(), ("v2_calibrated".to_owned(), 2));
+    assert_eq!(world.assigned(1)["digest"], digest(NEW));
+    assert_eq!(world.get("/v1/experiments/door_v2")["prompt"]["control"], digest(OLD));
+}
+
+#[test]
+fn a_rollback_of_a_full_release_brings_production_back() {
+    for action in ["roll_back", "stop"] {
+        let world = World::with_door(&[]);
+        world.to_full();
+        // The decision and where the label went are one: a kill leaves both.
+        let world = world.again(|daemon| drop(daemon.kill()));
+        assert_eq!(world.production(), ("v2_calibrated".to_owned(), 2));
+        world.act(action);
+        assert_eq!(world.production(), ("v1_original".to_owned(), 3));
+        assert_eq!(world.assigned(1)["digest"], digest(OLD));
+        let world = world.again(|daemon| drop(daemon.kill()));
+        assert_eq!(world.production(), ("v1_original".to_owned(), 3));
+        assert_eq!(
+            world.said().as_deref(),
+            Some("`production` moved from `v2_calibrated` to `v1_original`")
+        );
+    }
+}
+
+#[test]
+fn harm_rolls_back_and_production_stays() {
+    let world = World::with_door(&[]);
+    world.define();
+    world.act("start");
+    world.act("advance");
+    let mut phase = Value::Null;
+    for number in 0..600 {
+        world.daemon.set_time(BEGAN_MS + HOUR_MS + number * 60_000);
+        let camera = format!("camera-{}", number % 40);
+        let assigned = world.get(&format!("/v1/experiments/door_v2/assignments/{camera}"));
+        let mut report = json!({"type": "analysis", "experiment": "door_v2", "id": format!("event-{number}"),
+                                "camera_id": camera, "variant": assigned["variant"]});
+        if assigned["variant"] == "treatment" {
+            report["error"] = true.into();
+        } else {
+            report["latency_ms"] = 900.into();
+        }
+        let reply = world.daemon.post("/v1/observations", &json!([report]));
+        assert_eq!(reply.body["accepted"], 1, "{}", reply.text);
+        phase = world.get("/v1/experiments/door_v2/status")["phase"].clone();
+        if phase == "rolled_back" {
+            break;
+        }
+    }
+    assert_eq!(phase, "rolled_back");
+    assert_eq!(world.production(), ("v1_original".to_owned(), 1));
+    assert_eq!(world.said().as_deref(), Some("`production` points to `v1_original` already"));
+}
+
+#[test]
+fn what_somebody_pointed_elsewhere_is_left_alone_and_said() {
+    let world = World::with_door(&[]);
+    world.define();
+    world.act("start");
+    world.act("advance");
+    assert_eq!(world.point("production", "v3_other").status, 200);
+    world.act("advance");
+    assert_eq!(world.production(), ("v3_other".to_owned(), 2));
+    let logged = world.daemon.await_log("production left alone");
+    assert_eq!((&logged["level"], &logged["prompt"]), (&json!("WARN"), &json!("door")));
+    let said = world.said().unwrap();
+    assert!(said.starts_with("`production` was left at `v3_other`"), "{said}");
+    world.act("roll_back");
+    assert_eq!(world.production(), ("v3_other".to_owned(), 2));
+}
+
+#[test]
+fn an_experiment_names_versions_that_there_are() {
+    let world = World::with_door(&[]);
+    let faults = |toml: &str| {
+        let reply = world.daemon.define("door_v2", toml);
+        assert_eq!(
+            (reply.status, &reply.body["code"]),
+            (422, &json!("invalid_field")),
+            "{}",
+            reply.text
+        );
+        reply.body["faults"].clone()
+    };
+    let unknown = faults(&EXPERIMENT.replace("\"door\"", "\"yard\""));
+    assert_eq!(unknown[0]["pointer"], "/prompt");
+    assert!(unknown[0]["detail"].as_str().unwrap().contains("which are `door`"), "{unknown}");
+    // A label moves, so it is no name of a version; and both faults are told at once.
+    let both = EXPERIMENT.replace("v1_original", "production").replace("v2_calibrated", "v9");
+    let both = faults(&both);
+    assert_eq!(
+        (&both[0]["pointer"], &both[1]["pointer"]),
+        (&json!("/control"), &json!("/treatment"))
+    );
+    let detail = both[1]["detail"].as_str().unwrap();
+    assert!(detail.contains("`v3_other`, `v2_calibrated`, `v1_original`"), "{detail}");
+    assert_eq!(world.daemon.get("/v1/experiments/door_v2").status, 404);
+    // Without a prompt the keys are the backend's own, as ever.
+    let plain = "key = \"plain\"\ncontrol = \"a\"\ntreatment = \"b\"\n";
+    assert_eq!(world.daemon.define("plain", plain).status, 201);
+    let assigned = world.get("/v1/experiments/plain/assignments/camera-1?text=true");
+    assert_eq!((&assigned["prompt"], &assigned["digest"]), (&Value::Null, &Value::Null));
+    assert_eq!(assigned["prompt_version"], "a");
+    // An override of a draft keeps its prompt.
+    world.define();
+    let path = "/v1/experiments/door_v2/overrides/lab";
+    let set = world.daemon.try_put(path, &json!({"variant": "treatment"})).unwrap();
+    assert!(set.text.contains("prompt = \\\"door\\\""), "{}", set.text);
+}
