@@ -13,7 +13,7 @@ use tidegate_engine::phase::Phase;
 use tidegate_engine::prompt::Version;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::{ByVariant, Variant};
-use tidegate_spec::api::Assignment;
+use tidegate_spec::api::{Assignment, ShadowVersion};
 use tokio::sync::watch;
 
 use crate::prompts::InPlay;
@@ -44,12 +44,24 @@ pub(crate) struct Evaluated<'a> {
     pub(crate) key: &'a str,
     pub(crate) variant: Variant,
     pub(crate) prompt_version: &'a str,
+    /// The prompt, where it is kept here.
+    pub(crate) prompt: Option<&'a str>,
+    /// What is served of it.
+    pub(crate) kept: Option<&'a ServedVersion>,
     pub(crate) ground: Ground,
     pub(crate) phase: Phase,
     pub(crate) run: u32,
     /// Share of analyses that should run the treatment too.
     pub(crate) shadow_sample: f64,
-    pub(crate) treatment: &'a str,
+    /// What they should run, where there are any.
+    pub(crate) shadow: Option<Shadow<'a>>,
+}
+
+/// The version to run for comparison only.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shadow<'a> {
+    pub(crate) prompt_version: &'a str,
+    pub(crate) kept: Option<&'a ServedVersion>,
 }
 
 /// What decided.
@@ -89,10 +101,11 @@ struct ServedPrompt {
     treatment: ServedVersion,
 }
 
+/// One of them.
 #[derive(Debug)]
-struct ServedVersion {
-    digest: String,
-    text: Arc<str>,
+pub(crate) struct ServedVersion {
+    pub(crate) digest: String,
+    pub(crate) text: Arc<str>,
 }
 
 impl Picture {
@@ -117,7 +130,7 @@ impl Picture {
         at: Timestamp,
     ) -> Assignment<'a> {
         let (camera_id, experiment) = (camera.as_str().into(), key.into());
-        let Some(served) = self.experiments.get(key) else {
+        let Some(evaluated) = self.evaluate(key, camera, at) else {
             let reason = match self.trust {
                 Trust::Full => ServeReason::UnknownExperiment.as_str(),
                 Trust::ControlOnly => STORE_UNAVAILABLE,
@@ -134,37 +147,32 @@ impl Picture {
                 run: 0,
                 shadow_sample: 0.0,
                 prompt_text: None,
+                shadow: None,
             };
         };
-        let (variant, reason, shadow_sample) = match self.trust {
-            Trust::Full => {
-                let assigned = served.serving.assign(camera, at);
-                (assigned.variant, assigned.reason.as_str(), served.shadow_sample)
-            }
-            Trust::ControlOnly => (Variant::Control, STORE_UNAVAILABLE, 0.0),
-        };
-        let prompt = served.prompt.as_ref();
-        let (prompt_version, version) = match variant {
-            Variant::Control => (&served.control, prompt.map(|prompt| &prompt.control)),
-            Variant::Treatment => (&served.treatment, prompt.map(|prompt| &prompt.treatment)),
-        };
+        let shadow = evaluated.shadow.and_then(|shadow| {
+            Some(ShadowVersion {
+                prompt_version: shadow.prompt_version.into(),
+                digest: (&shadow.kept?.digest).into(),
+                prompt_text: None,
+            })
+        });
         Assignment {
             camera_id,
             experiment,
-            variant: variant.as_str().into(),
-            prompt_version: Some(prompt_version.into()),
-            prompt: prompt.map(|prompt| (&prompt.name).into()),
-            digest: version.map(|version| (&version.digest).into()),
-            reason: reason.into(),
-            phase: Some(served.phase.as_str().into()),
-            run: served.run,
-            shadow_sample,
+            variant: evaluated.variant.as_str().into(),
+            prompt_version: Some(evaluated.prompt_version.into()),
+            prompt: evaluated.prompt.map(Into::into),
+            digest: evaluated.kept.map(|version| (&version.digest).into()),
+            reason: evaluated.ground.as_str().into(),
+            phase: Some(evaluated.phase.as_str().into()),
+            run: evaluated.run,
+            shadow_sample: evaluated.shadow_sample,
             prompt_text: None,
+            shadow,
         }
     }
-}
 
-impl Picture {
     /// Whether every experiment that there is can be in it.
     pub(crate) fn is_whole(&self) -> bool {
         // One that was drawn before the journal was read has none.
@@ -209,19 +217,24 @@ impl Served {
             }
             Trust::ControlOnly => (Variant::Control, Ground::StoreUnavailable, 0.0),
         };
-        let prompt_version = match variant {
-            Variant::Control => &self.control,
-            Variant::Treatment => &self.treatment,
+        let prompt = self.prompt.as_ref();
+        let treatment = prompt.map(|prompt| &prompt.treatment);
+        let (prompt_version, kept) = match variant {
+            Variant::Control => (&self.control, prompt.map(|prompt| &prompt.control)),
+            Variant::Treatment => (&self.treatment, treatment),
         };
+        let shadow = Shadow { prompt_version: &self.treatment, kept: treatment };
         Evaluated {
             key,
             variant,
             prompt_version,
+            prompt: prompt.map(|prompt| &*prompt.name),
+            kept,
             ground,
             phase: self.phase,
             run: self.run,
             shadow_sample,
-            treatment: &self.treatment,
+            shadow: (shadow_sample > 0.0).then_some(shadow),
         }
     }
 

@@ -756,6 +756,27 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_tag_never_changes_its_meaning() {
+        // As docs/journal-format.md has them.
+        for entry in samples() {
+            let mut bytes = Vec::new();
+            entry.write(&mut bytes).unwrap();
+            let tag = match entry {
+                Entry::Defined { .. } => 0,
+                Entry::Event { event: Event::Tick, .. } => 1,
+                Entry::Event { event: Event::Action(_), .. } => 2,
+                Entry::Event { event: Event::Analysis(_), .. } => 3,
+                Entry::Event { event: Event::Comparison(_), .. } => 4,
+                Entry::Event { event: Event::Feedback(_), .. } => 5,
+                Entry::Decided { .. } => 6,
+                Entry::Version { .. } => 7,
+                Entry::LabelMoved { .. } => 8,
+            };
+            assert_eq!(bytes[0], tag, "{entry:?}");
+        }
+    }
+
+    #[test]
     fn changes_that_belong_together_are_numbered_through() {
         let text = "ä\n".repeat(PART_BYTES_MAX / 2);
         let entries = Entry::changes(&changes(&text));

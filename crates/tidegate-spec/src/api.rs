@@ -101,6 +101,21 @@ pub struct Assignment<'a> {
     /// The version's text, where it was asked for and is kept here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt_text: Option<Cow<'a, str>>,
+    /// The version to run beside it for comparison, in shadow, where it is kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<ShadowVersion<'a>>,
+}
+
+/// The version that runs in shadow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowVersion<'a> {
+    /// Its key.
+    pub prompt_version: Cow<'a, str>,
+    /// The digest of its text.
+    pub digest: Cow<'a, str>,
+    /// Its text, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_text: Option<Cow<'a, str>>,
 }
 
 /// Many assignments, in the order they were asked for.

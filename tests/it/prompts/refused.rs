@@ -220,3 +220,51 @@ fn there_is_room_for_so_many_and_the_rest_is_told() {
     );
     assert!(full.text.contains("16 labels of this prompt are kept, allowed: 16"), "{}", full.text);
 }
+
+#[test]
+fn looking_needs_read_and_whatever_changes_something_needs_admin() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens.toml");
+    let tokens = tokens.to_str().unwrap();
+    let [reader, admin] = ["read", "admin"].map(|scope| {
+        let make = ["token", "create", "--name", scope, "--scopes", scope, "--tokens", tokens];
+        crate::command::run(&make).out.trim().to_owned()
+    });
+    let data = folder.path().join("data");
+    let daemon =
+        system_tests::daemon::Start::new(super::PROGRAM, &data).with(&["--tokens", tokens]).ready();
+    let status = |request: &Request, token: &str| {
+        let bearer = format!("Bearer {token}");
+        request.clone().header("authorization", &bearer).send(daemon.address()).status
+    };
+    let first =
+        post("/v1/prompts", r#"{"name":"door","text":"t","actor":"a","label":"candidate"}"#);
+    let import = r#"{"actor":"a","reason":"r","document":{"tidegate_prompt":1,"name":"door","versions":[{"text":"u"}]}}"#;
+    let label = "/v1/prompts/door/labels/candidate";
+    let changing = [
+        first,
+        post("/v1/prompts/door/versions", r#"{"text":"t","actor":"a"}"#),
+        put(label, r#"{"version":"v1","actor":"a","reason":"r"}"#),
+        post("/v1/prompts/door/import?preview=true", import),
+        post("/v1/prompts/door/import", import),
+        Request::new("DELETE", &format!("{label}?actor=a&reason=r")),
+    ];
+    for request in &changing {
+        assert_eq!(status(request, &reader), 403, "{request:?}");
+        assert_eq!(status(request, "tg_0000"), 401, "{request:?}");
+    }
+    for request in &changing {
+        assert!(status(request, &admin) < 300, "{request:?}");
+    }
+    for path in [
+        "",
+        "/door",
+        "/door/versions",
+        "/door/versions/v1",
+        "/door/export",
+        "/door/diff?from=v1&to=v2",
+    ] {
+        let request = Request::new("GET", &format!("/v1/prompts{path}"));
+        assert_eq!(status(&request, &reader), 200, "{path}");
+    }
+}

@@ -50,6 +50,11 @@ fn production_moves_when_every_camera_gets_the_treatment_and_not_before() {
         assert_eq!(world.act(action)["status"]["phase"], phase);
         assert_eq!(world.production(), ("v1_original".to_owned(), 1), "{phase}");
         assert_eq!(world.said(), None);
+        // In shadow the backend runs the other version too, and needs it.
+        let shadow = world.assigned(1)["shadow"].clone();
+        let both =
+            json!({"prompt_version": "v2_calibrated", "digest": digest(NEW), "prompt_text": NEW});
+        assert_eq!(shadow, if phase == "shadow" { both } else { Value::Null });
     }
     // In the test each camera is told what it gets, by digest and in full.
     let mut seen = [0, 0];

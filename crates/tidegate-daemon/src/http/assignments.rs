@@ -48,9 +48,11 @@ pub(super) async fn one(
     let picture = shared.published.load();
     let mut assignment = picture.assign(key.as_str(), &camera, shared.now());
     if wanted.text {
-        let digest = assignment.digest.as_deref();
-        assignment.prompt_text =
-            digest.and_then(|digest| picture.text(key.as_str(), digest)).map(Into::into);
+        let text = |digest: &str| picture.text(key.as_str(), digest).map(Into::into);
+        assignment.prompt_text = assignment.digest.as_deref().and_then(text);
+        if let Some(shadow) = &mut assignment.shadow {
+            shadow.prompt_text = text(&shadow.digest);
+        }
     }
     shared.metrics.assigned(assignment.reason.clone());
     Ok(Json(assignment).into_response())
@@ -120,12 +122,14 @@ pub(super) async fn many(
         shared.metrics.assigned(assignment.reason.clone());
     }
     let mut texts = BTreeMap::new();
-    for digest in assignments.iter().filter(|_| request.text).filter_map(|one| one.digest.as_ref())
-    {
-        if !texts.contains_key(digest)
-            && let Some(text) = picture.text(key.as_str(), digest)
-        {
-            texts.insert(digest.clone(), text.into());
+    for assignment in assignments.iter().filter(|_| request.text) {
+        let shadow = assignment.shadow.iter().map(|shadow| &shadow.digest);
+        for digest in assignment.digest.iter().chain(shadow) {
+            if !texts.contains_key(digest)
+                && let Some(text) = picture.text(key.as_str(), digest)
+            {
+                texts.insert(digest.clone(), text.into());
+            }
         }
     }
     Ok(Json(Assignments { assignments, texts }).into_response())

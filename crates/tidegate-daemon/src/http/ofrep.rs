@@ -23,7 +23,7 @@ use tidegate_spec::api::ofrep::{
 use super::App;
 use super::body::{self, Json, Kind};
 use super::problem::Problem;
-use crate::published::{Evaluated, Ground};
+use crate::published::{Evaluated, Ground, ServedVersion};
 use crate::refusal::Refusal;
 
 const PATH: &str = "/ofrep/v1/evaluate/flags";
@@ -70,7 +70,7 @@ async fn evaluate_one(
         return Err(if picture.is_whole() { unknown(key) } else { unread(app) });
     };
     shared.metrics.assigned(evaluated.ground.as_str().into());
-    Ok(Json(flag(&evaluated)).into_response())
+    Ok(Json(flag(&evaluated, asked.text)).into_response())
 }
 
 /// Evaluates every flag.
@@ -93,7 +93,8 @@ async fn evaluate_all(app: &App, headers: &HeaderMap, body: Body) -> Result<Resp
     for evaluated in &evaluated {
         shared.metrics.assigned(evaluated.ground.as_str().into());
     }
-    let flags = evaluated.iter().map(flag).collect();
+    // A thousand texts are no answer; whoever runs one asks for its flag.
+    let flags = evaluated.iter().map(|evaluated| flag(evaluated, Text::Unwanted)).collect();
     let endpoint = Endpoint { request_uri: app.0.refetch.as_str() };
     let event_streams = [EventStream { kind: "sse", endpoint }];
     let bytes = serde_json::to_vec(&Flags { flags, event_streams }).map_err(|error| {
@@ -112,8 +113,13 @@ async fn evaluate_all(app: &App, headers: &HeaderMap, body: Body) -> Result<Resp
     Ok(response)
 }
 
-fn flag<'a>(evaluated: &Evaluated<'a>) -> Flag<'a> {
-    let shadow = evaluated.shadow_sample > 0.0;
+fn flag<'a>(evaluated: &Evaluated<'a>, text: Text) -> Flag<'a> {
+    let in_shadow = evaluated.shadow.and_then(|shadow| shadow.kept);
+    let digest = |version: Option<&'a ServedVersion>| version.map(|version| &*version.digest);
+    let text = |version: Option<&'a ServedVersion>| match text {
+        Text::Wanted => version.map(|version| &*version.text),
+        Text::Unwanted => None,
+    };
     Flag {
         key: evaluated.key,
         value: evaluated.prompt_version,
@@ -127,9 +133,14 @@ fn flag<'a>(evaluated: &Evaluated<'a>) -> Flag<'a> {
             run: evaluated.run,
             phase: evaluated.phase.as_str(),
             reason: evaluated.ground.as_str(),
-            shadow,
+            shadow: evaluated.shadow.is_some(),
             shadow_sample: evaluated.shadow_sample,
-            shadow_prompt_version: shadow.then_some(evaluated.treatment),
+            shadow_prompt_version: evaluated.shadow.map(|shadow| shadow.prompt_version),
+            prompt: evaluated.prompt,
+            digest: digest(evaluated.kept),
+            prompt_text: text(evaluated.kept),
+            shadow_digest: digest(in_shadow),
+            shadow_prompt_text: text(in_shadow),
         },
     }
 }
@@ -172,8 +183,16 @@ fn is_known(headers: &HeaderMap, etag: &str) -> bool {
 #[derive(Debug)]
 struct Asked<'a> {
     camera: CameraId,
+    text: Text,
     /// The evaluation context as it was written.
     context: &'a str,
+}
+
+/// Whether the text of the prompt version is to be in the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Text {
+    Wanted,
+    Unwanted,
 }
 
 /// A request; the protocol may add to it.
@@ -189,6 +208,9 @@ struct Request<'a> {
 struct Context<'a> {
     #[serde(borrow, default)]
     targeting_key: Option<Cow<'a, str>>,
+    /// Asked for by `true`; anything else under this name is the caller's.
+    #[serde(borrow, default, rename = "prompt_text")]
+    text: Option<&'a RawValue>,
 }
 
 impl<'a> Asked<'a> {
@@ -216,7 +238,9 @@ impl<'a> Asked<'a> {
             return Err(Fault::Told(ErrorCode::TargetingKeyMissing, details.to_owned()));
         };
         let camera = camera.parse().map_err(|error| invalid(format!("`targetingKey`: {error}")))?;
-        Ok(Self { camera, context })
+        let wanted = read.text.is_some_and(|text| text.get() == "true");
+        let text = if wanted { Text::Wanted } else { Text::Unwanted };
+        Ok(Self { camera, text, context })
     }
 }
 
@@ -278,12 +302,19 @@ mod tests {
         let text =
             r#"{"context": {"targetingKey": "gate", "site": {"level": [1, null]}}, "more": 1}"#;
         let asked = Asked::read(text).unwrap();
-        assert_eq!(asked.camera.as_str(), "gate");
+        assert_eq!((asked.camera.as_str(), asked.text), ("gate", Text::Unwanted));
         assert_eq!(asked.context, r#"{"targetingKey": "gate", "site": {"level": [1, null]}}"#);
         assert_eq!(
             Asked::read(r#"{"context":{"targetingKey":"\u0067ate"}}"#).unwrap().camera.as_str(),
             "gate"
         );
+        for (value, wanted) in
+            [("true", Text::Wanted), ("false", Text::Unwanted), ("{}", Text::Unwanted)]
+        {
+            let text =
+                format!(r#"{{"context": {{"targetingKey": "gate", "prompt_text": {value}}}}}"#);
+            assert_eq!(Asked::read(&text).unwrap().text, wanted, "{value}");
+        }
         for (text, code) in [
             (r#"{"context": {}}"#, ErrorCode::TargetingKeyMissing),
             (r#"{"context": {"targetingKey": null}}"#, ErrorCode::TargetingKeyMissing),

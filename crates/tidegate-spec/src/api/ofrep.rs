@@ -38,6 +38,21 @@ pub struct FlagMetadata<'a> {
     /// The prompt version that they should run too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_prompt_version: Option<&'a str>,
+    /// The prompt, where the experiment names one that is kept here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<&'a str>,
+    /// The digest of the version's text, where it is kept here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<&'a str>,
+    /// The version's text, where it was asked for and is kept here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_text: Option<&'a str>,
+    /// The digest of the version in shadow, where it is kept here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow_digest: Option<&'a str>,
+    /// And its text, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow_prompt_text: Option<&'a str>,
 }
 
 /// Every flag, evaluated for one camera.
