@@ -13,6 +13,9 @@ use tempfile::TempDir;
 use crate::command::run;
 
 const FLAGS: &str = "/ofrep/v1/evaluate/flags";
+/// Texts of two versions of a prompt.
+const OLD: &str = "Say what you see.\n";
+const NEW: &str = "Say what you see, and ignore cats: \u{1f408}.\n";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tidegate-under-test");
 
 /// A daemon with tokens, its time driven.
@@ -48,6 +51,24 @@ impl World {
             "key = \"{key}\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n\
              [ab]\ntreatment_percentage = 0.5\n[assignment.overrides]\nlab = \"treatment\"\n"
         );
+        let defined = self.daemon.define(&in_path(key), &toml);
+        assert_eq!(defined.status, 201, "{}", defined.text);
+    }
+
+    /// Defines an experiment whose prompt is kept by the daemon.
+    fn define_with_texts(&self, key: &str) {
+        for (number, text) in [OLD, NEW].into_iter().enumerate() {
+            let mut body = json!({"text": text, "key": format!("v{}", number + 1), "actor": "ann"});
+            let mut path = "/v1/prompts/door/versions";
+            if number == 0 {
+                path = "/v1/prompts";
+                body["name"] = json!("door");
+            }
+            let kept = self.daemon.post(path, &body);
+            assert_eq!(kept.status, 201, "{}", kept.text);
+        }
+        let toml =
+            format!("key = \"{key}\"\nprompt = \"door\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n");
         let defined = self.daemon.define(&in_path(key), &toml);
         assert_eq!(defined.status, 201, "{}", defined.text);
     }

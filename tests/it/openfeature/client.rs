@@ -66,7 +66,8 @@ impl Client {
 
     /// Asks for the prompt version of a camera, or of none.
     pub(super) fn ask(&mut self, flag: &str, camera: Option<&str>) -> Told {
-        let attributes = json!({"site": {"level": 2, "tags": ["indoor", null]}, "armed": true});
+        let attributes =
+            json!({"site": {"level": 2, "tags": ["indoor", null]}, "prompt_text": true});
         let answer = self.tell(&json!({
             "do": "ask", "flag": flag, "camera": camera, "default": DEFAULT,
             "attributes": attributes,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{self, Client, DEFAULT, Told};
-use super::{ROLLED_BACK, STAGES, Stage, World};
+use super::{NEW, OLD, ROLLED_BACK, STAGES, Stage, World};
 
 /// Cameras of a fleet: so many that both variants are among them.
 const FLEET: usize = 40;
@@ -104,6 +104,16 @@ fn a_rollout_is_seen(mut client: Client, header: &str, passes: Passes) {
     }
     world.act(key, ROLLED_BACK.action);
     compare(&mut client, &world, key, ROLLED_BACK, passes);
+
+    world.define_with_texts("yard");
+    world.act("yard", "start");
+    let told = client.ask("yard", Some("camera-0"));
+    assert_eq!(told.value, "v1");
+    if passes == Passes::Everything {
+        assert_eq!(told.metadata["prompt_text"], OLD);
+        assert_eq!(told.metadata["shadow_prompt_text"], NEW);
+        assert!(told.metadata["digest"].as_str().unwrap().starts_with("sha256:"));
+    }
 
     falls_back(&client.ask("garage", Some("camera-0")), "FLAG_NOT_FOUND");
     falls_back(&client.ask(key, None), no_camera);

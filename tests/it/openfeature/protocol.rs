@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use system_tests::raw::{Answer, Request};
 use tidegate_engine::assignment::ServeReason;
 use tidegate_spec::api::ofrep::Reason;
 
-use super::{FLAGS, ROLLED_BACK, STAGES, World};
+use super::{FLAGS, NEW, OLD, ROLLED_BACK, STAGES, World};
 
 fn context(camera: &str) -> Value {
     json!({"context": {"targetingKey": camera}})
@@ -58,6 +59,43 @@ fn a_flag_is_told_with_everything_a_client_needs() {
                 "shadow": true, "shadow_sample": 1.0, "shadow_prompt_version": "v2",
             },
         })
+    );
+}
+
+#[test]
+fn a_flag_has_the_digests_of_what_is_kept_and_on_request_the_texts() {
+    let world = World::new();
+    world.define_with_texts("door");
+    world.act("door", "start");
+    let digest = |text: &str| {
+        let bytes = Sha256::digest(text);
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        json!(format!("sha256:{hex}"))
+    };
+    let path = format!("{FLAGS}/door");
+    let mut wanted = context("camera-0");
+    wanted["context"]["prompt_text"] = json!(true);
+    let metadata = |path: &str, body: &Value| {
+        let answer = evaluate(&world, path, body).json();
+        answer.get("flags").map_or(&answer, |flags| &flags[0])["metadata"].clone()
+    };
+    let names = ["prompt", "digest", "prompt_text", "shadow_digest", "shadow_prompt_text"];
+    let told = |metadata: &Value| names.map(|name| metadata[name].clone());
+    let kept = [json!("door"), digest(OLD), Value::Null, digest(NEW), Value::Null];
+    for body in [&context("camera-0"), &json!({"context": {"targetingKey": "a", "prompt_text": 1}})]
+    {
+        assert_eq!(told(&metadata(&path, body)), kept);
+    }
+    assert_eq!(
+        told(&metadata(&path, &wanted)),
+        [json!("door"), digest(OLD), json!(OLD), digest(NEW), json!(NEW)]
+    );
+    assert_eq!(told(&metadata(FLAGS, &wanted)), kept);
+    world.act("door", "advance");
+    world.act("door", "advance");
+    assert_eq!(
+        told(&metadata(&path, &wanted)),
+        [json!("door"), digest(NEW), json!(NEW), Value::Null, Value::Null]
     );
 }
 
@@ -259,9 +297,11 @@ fn the_document_has_every_reason_and_its_word() {
 #[test]
 fn the_document_has_the_metadata_and_its_types() {
     let world = World::new();
-    world.define("door");
+    world.define_with_texts("door");
     world.act("door", "start");
-    let answer = evaluate(&world, &format!("{FLAGS}/door"), &context("camera-0")).json();
+    let mut wanted = context("camera-0");
+    wanted["context"]["prompt_text"] = json!(true);
+    let answer = evaluate(&world, &format!("{FLAGS}/door"), &wanted).json();
     let kind = |value: &Value| match value {
         Value::String(_) => "string",
         Value::Bool(_) => "boolean",
