@@ -25,3 +25,7 @@ deny:
 
 ci:
     .ci/run
+
+# The book as HTML, in target/book; `cargo install mdbook` brings the program.
+book:
+    mdbook build docs

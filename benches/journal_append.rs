@@ -1,5 +1,6 @@
-//! What an acknowledged observation costs at the journal, by the number of threads that wait for their own,
-//! beside one `fdatasync` for each.
+//! What an acknowledged observation costs at the journal, by the number of writers that each wait for their
+//! own, beside one `fdatasync` for each. Writers are tasks, as the daemon's requests are, or threads, each of
+//! which the kernel has to wake.
 //!
 //! `benches/sqlite_wal.py` does the same with `SQLite`. The folder is `TIDEGATE_BENCH_FOLDER`, or `target`.
 #![allow(missing_docs, reason = "criterion's macros write public items without documentation")]
@@ -7,6 +8,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -16,6 +18,7 @@ use tidegate_engine::observation::{Analysis, Outcome};
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 use tidegate_journal::{Batch, Entry, Journal, RolloutId, verify};
+use tokio::sync::oneshot;
 
 fn folder() -> tempfile::TempDir {
     let base = std::env::var_os("TIDEGATE_BENCH_FOLDER").map_or_else(
@@ -57,14 +60,52 @@ fn append(journal: &Journal, writers: u64, count: u64) -> Duration {
     began.elapsed()
 }
 
+/// The same with `writers` tasks.
+#[expect(clippy::disallowed_methods, reason = "a bench times")]
+fn append_by_tasks(
+    runtime: &tokio::runtime::Runtime,
+    journal: &Arc<Journal>,
+    writers: u64,
+    count: u64,
+) -> Duration {
+    let began = Instant::now();
+    let tasks: Vec<_> = (0..writers)
+        .map(|writer| {
+            let journal = journal.clone();
+            runtime.spawn(async move {
+                for number in (writer..count).step_by(usize::try_from(writers).unwrap_or(1)) {
+                    let (told, written) = oneshot::channel();
+                    let tell = move |result| {
+                        let _ = told.send(result);
+                    };
+                    journal.append(observation(number), tell).expect("room in the queue");
+                    written.await.expect("an answer").expect("on disk");
+                }
+            })
+        })
+        .collect();
+    runtime.block_on(async {
+        for task in tasks {
+            task.await.expect("a writer");
+        }
+    });
+    began.elapsed()
+}
+
 fn journal_append(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("journal_append");
     group.sample_size(10).throughput(Throughput::Elements(1));
     let testing = !std::env::args().any(|argument| argument == "--bench");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
+    let runtime = runtime.expect("a runtime");
     for writers in if testing { vec![4] } else { vec![1, 16, 64, 512] } {
         let folder = folder();
         let (journal, _) = Journal::open(folder.path(), verify::in_process).expect("a journal");
-        group.bench_function(BenchmarkId::new("acknowledged", writers), |bencher| {
+        let journal = Arc::new(journal);
+        group.bench_function(BenchmarkId::new("acknowledged_to_tasks", writers), |bencher| {
+            bencher.iter_custom(|count| append_by_tasks(&runtime, &journal, writers, count));
+        });
+        group.bench_function(BenchmarkId::new("acknowledged_to_threads", writers), |bencher| {
             bencher.iter_custom(|count| append(&journal, writers, count));
         });
     }

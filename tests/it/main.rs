@@ -5,11 +5,14 @@
 mod actions;
 mod api;
 mod assign;
+mod book;
 mod client;
 mod command;
 mod demo;
 mod dockerfile;
+mod evaluate;
 mod events;
+mod examples;
 mod experiment;
 mod faults;
 mod frozen;

@@ -1,235 +1,19 @@
-//! `docs/operating.md` says what is so, and its commands work against a real daemon.
+//! `docs/operating.md` says what is so; its commands are run by the book's test.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use system_tests::daemon::Start;
 use tidegate_daemon::config::ConfigFile;
 
+use crate::book::blocks;
+use crate::book::machine::{Machine, PROGRAM, there_is};
 use crate::command::{Ran, run, tidegate};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_tidegate-under-test");
 
 fn document() -> String {
     fs::read_to_string(system_tests::repository("docs/operating.md")).unwrap()
-}
-
-/// What a block of commands needs, as the comment before it says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Needs {
-    /// Folders.
-    Files,
-    /// A daemon with a draft.
-    Daemon,
-    /// The same, and a few observations in place of many.
-    Sizing,
-    /// And that draft started.
-    Rollout,
-    /// A journal that no daemon has open.
-    Stopped,
-    /// A backup in place of the daemon's journal.
-    Restore,
-    /// A daemon that found its journal damaged.
-    Damaged,
-}
-
-/// Every block of commands with what it needs; those that are not run say why.
-fn blocks(document: &str) -> Vec<(Needs, String)> {
-    let mut blocks = Vec::new();
-    let mut before = "";
-    let mut lines = document.lines();
-    while let Some(line) = lines.next() {
-        if line == "```sh" {
-            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            let needs = match before {
-                "<!-- run: files -->" => Needs::Files,
-                // With fewer observations.
-                "<!-- run: sizing -->" => Needs::Sizing,
-                "<!-- run: daemon -->" => Needs::Daemon,
-                "<!-- run: rollout -->" => Needs::Rollout,
-                "<!-- run: stopped -->" => Needs::Stopped,
-                "<!-- run: restore -->" => Needs::Restore,
-                "<!-- run: damaged -->" => Needs::Damaged,
-                other => {
-                    assert!(other.starts_with("<!-- not run: "), "{other}\n{}", block.join("\n"));
-                    continue;
-                }
-            };
-            blocks.push((needs, block.join("\n")));
-        }
-        before = line;
-    }
-    blocks
-}
-
-/// A machine in a folder, with a service manager of a few lines.
-struct Machine {
-    folder: tempfile::TempDir,
-    address: String,
-    token: String,
-}
-
-impl Machine {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
-        let root = folder.path().to_str().unwrap().to_owned();
-        for name in ["bin", "etc", "lib", "backups"] {
-            fs::create_dir(folder.path().join(name)).unwrap();
-        }
-        std::os::unix::fs::symlink(PROGRAM, folder.path().join("bin/tidegate")).unwrap();
-        let tokens = format!("{root}/service.tokens");
-        let token =
-            run(&["token", "create", "--name", "t", "--scopes", "admin", "--tokens", &tokens]);
-        let token = token.out.trim().to_owned();
-        let machine = Self { folder, address, token };
-        machine.put("runuser", "shift 3\nexec \"$@\"");
-        machine.put("chown", "exit 0");
-        machine.put(
-            "systemctl",
-            &format!(
-                "cd {root}\n\
-                 case $1 in\n\
-                 start)\n\
-                   tidegate serve --data lib/tidegate --listen {} --tokens {tokens} >log 2>&1 &\n\
-                   echo $! >pid\n\
-                   until grep -q -e '\"message\":\"ready\"' -e 'is damaged; control' log; do\n\
-                     kill -0 $(cat pid); sleep 0.02\n\
-                   done ;;\n\
-                 stop)\n\
-                   if [ -f pid ]; then\n\
-                     kill $(cat pid); rm pid\n\
-                     until grep -q '\"message\":\"ended\"' log; do sleep 0.02; done\n\
-                   fi ;;\n\
-                 show) cat pid ;;\n\
-                 *) exit 1 ;;\n\
-                 esac",
-                machine.address
-            ),
-        );
-        machine
-    }
-
-    /// A machine as a block of commands needs it.
-    fn with(needs: Needs) -> Self {
-        let machine = Self::new();
-        if needs == Needs::Files {
-            return machine;
-        }
-        let night = machine.path("night.toml");
-        let toml =
-            "key = \"night\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n[shadow]\nduration_hours = 0\n";
-        fs::write(night, toml).unwrap();
-        machine.done("systemctl start tidegate\ntidegate experiment create night.toml");
-        match needs {
-            Needs::Files | Needs::Daemon | Needs::Sizing => {}
-            Needs::Rollout => {
-                machine.done("tidegate experiment start night --reason now --actor owner");
-            }
-            Needs::Stopped => {
-                machine.done("systemctl stop tidegate");
-            }
-            Needs::Restore | Needs::Damaged => {
-                machine.done(
-                    "systemctl stop tidegate\n\
-                     tidegate journal export /var/backups/tidegate.jsonl --data /var/lib/tidegate",
-                );
-                if needs == Needs::Restore {
-                    machine.done("rm -r /var/lib/tidegate\nmkdir /var/lib/tidegate");
-                } else {
-                    machine.done("rm /var/lib/tidegate/mark\nsystemctl start tidegate");
-                }
-            }
-        }
-        machine
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn put(&self, name: &str, script: &str) {
-        let path = self.path("bin").join(name);
-        fs::write(&path, format!("#!/bin/sh\nset -e\n{script}\n")).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    /// Runs commands as the document has them.
-    fn run(&self, script: &str) -> Ran {
-        let root = self.folder.path().to_str().unwrap();
-        let script = script
-            .replace("/etc/tidegate", &format!("{root}/etc"))
-            .replace("/var/lib/", &format!("{root}/lib/"))
-            .replace("/var/backups", &format!("{root}/backups"))
-            .replace("127.0.0.1:4780", &self.address);
-        let path = format!("{root}/bin:{}", std::env::var("PATH").unwrap());
-        let mut shell = Command::new("sh");
-        shell.args(["-eu", "-c", &script]).current_dir(root).stdin(Stdio::null());
-        shell.env("PATH", path).env("TIDEGATE_TOKEN", &self.token);
-        shell.env("TIDEGATE_SERVER", format!("http://{}", self.address));
-        shell.output().unwrap().into()
-    }
-
-    fn done(&self, script: &str) -> String {
-        let ran = self.run(script);
-        assert_eq!(ran.code, 0, "{script}\n{}\n{}", ran.out, ran.err);
-        ran.out
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        if let Ok(id) = fs::read_to_string(self.path("pid")) {
-            // It may be gone already.
-            let _ = Command::new("kill").args(["-KILL", id.trim()]).status();
-        }
-    }
-}
-
-/// Whether a program that a block uses is on this machine.
-#[expect(clippy::print_stderr, reason = "a test that skips says so")]
-fn there_is(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").output().is_ok();
-    if !found {
-        eprintln!("skipped: no {program} on this machine");
-    }
-    found
-}
-
-#[test]
-fn every_command_works() {
-    let mut count = 0;
-    for (needs, block) in blocks(&document()) {
-        if ["curl", "openssl"].iter().any(|name| block.contains(name) && !there_is(name)) {
-            continue;
-        }
-        let machine = Machine::with(needs);
-        machine.done(&block.replace("seq 200000", "seq 2000"));
-        match needs {
-            Needs::Rollout => {
-                let status = machine.done("tidegate status night");
-                assert!(status.contains("rolled_back"), "{block}\n{status}");
-            }
-            Needs::Files => {}
-            Needs::Sizing => {
-                let status = machine.done("tidegate status size");
-                assert!(status.contains("50 cameras, 2000 observations"), "{status}");
-            }
-            Needs::Daemon | Needs::Stopped | Needs::Restore | Needs::Damaged => {
-                if block.contains("systemctl start") || needs == Needs::Daemon {
-                    let list = machine.done("tidegate experiment list");
-                    assert!(list.contains("night"), "{block}\n{list}");
-                }
-            }
-        }
-        count += 1;
-    }
-    assert!(count >= 9, "{count} blocks were run");
 }
 
 #[test]
@@ -239,8 +23,8 @@ fn the_certificate_is_taken_by_daemon_and_client() {
     }
     let machine = Machine::new();
     let document = document();
-    let all = blocks(&document);
-    machine.done(&all.iter().find(|(_, block)| block.starts_with("openssl")).unwrap().1);
+    let blocks = blocks(&document);
+    machine.done(&blocks.iter().find(|block| block.text.starts_with("openssl")).unwrap().text);
     let tokens = machine.path("service.tokens");
     let path = |name: &str| machine.path(name).to_str().unwrap().to_owned();
     let daemon = Start::new(PROGRAM, &machine.path("lib/tidegate"))

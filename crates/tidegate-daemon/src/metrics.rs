@@ -21,7 +21,7 @@ use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::phase::Phase;
 use tidegate_spec::api::Answers;
 
-use crate::driver::View;
+use crate::driver::{Standing, View};
 use crate::feed::Told;
 use replaced::Replaced;
 use rollout::RolloutGauges;
@@ -64,6 +64,7 @@ pub(crate) struct Metrics {
     assignments: Family<Known, Counter>,
     refused_connections: Counter,
     journal_failures: Counter,
+    ready: Number,
     recovery_seconds: Number,
     disk_free: Number,
     clock_behind: Number,
@@ -133,6 +134,11 @@ impl Metrics {
             "How often the journal could not be written and was opened anew",
             Counter::default()
         );
+        let ready = register!(
+            "ready",
+            "1 when observations are taken in and actions done, as /readyz says; 0 when control is served to all",
+            Number::default()
+        );
         let recovery_seconds = register!(
             "recovery_seconds",
             "How long it took to read the journal at the last start",
@@ -187,6 +193,7 @@ impl Metrics {
             assignments,
             refused_connections,
             journal_failures,
+            ready,
             recovery_seconds,
             disk_free,
             clock_behind,
@@ -201,8 +208,9 @@ impl Metrics {
         }
     }
 
-    /// All metrics as text, with the rollouts as they stand.
-    pub(crate) fn text(&self, view: View<'_>) -> String {
+    /// All metrics as text, with the daemon and the rollouts as they stand.
+    pub(crate) fn text(&self, standing: &Standing, view: View<'_>) -> String {
+        self.ready.set(if *standing == Standing::Ready { 1.0 } else { 0.0 });
         self.rollouts.set(view);
         if let Some(replaced) = &self.replaced {
             replaced.set(view);

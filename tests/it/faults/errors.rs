@@ -91,6 +91,7 @@ impl Sufferer {
         assert_eq!(daemon.get(&format!("/v1/experiments/{}/status", fleet::KEY)).status, 200);
         let failures = metric(daemon, "tidegate_journal_failures_total");
         assert!(failures > self.failures, "{failures}");
+        assert!(daemon.get("/metrics").text.contains("\ntidegate_ready 0.0\n"));
         self.failures = failures;
     }
 
@@ -99,6 +100,7 @@ impl Sufferer {
         await_ready(self.daemon());
         assert!(!serves_control_only(self.daemon()));
         assert_eq!(self.report().status, 200);
+        assert!(self.daemon().get("/metrics").text.contains("\ntidegate_ready 1.0\n"));
     }
 
     /// Everything acknowledged is there once and in order, and the daemon ended as it was told to.

@@ -40,7 +40,8 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
         let lag = shared.feed.behind(follower.after(), &follower.wanted);
         shared.metrics.webhook_lag(&follower.name, lag);
     }
-    let text = app.read(move |view| shared.metrics.text(view)).await?;
+    let standing = shared.standing.borrow().clone();
+    let text = app.read(move |view| shared.metrics.text(&standing, view)).await?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response())
 }
