@@ -142,6 +142,12 @@ fn ingest(first: u64, count: u64) -> Request {
     Request::new("POST", "/v1/observations", "application/json", &observations(first, count))
 }
 
+/// As the client in Python sends it.
+fn evaluation(number: u64) -> Request {
+    let context = format!(r#"{{"context": {{"targetingKey": "camera-{:04}"}}}}"#, number % 200);
+    Request::new("POST", "/ofrep/v1/evaluate/flags/bench", "application/json", &context)
+}
+
 fn run(size: &Size, folder: &Path) {
     let bare = Server::start(&["--bare"], "ready");
     bare.measure("bare hyper, constant answer", size.requests, &|_| Request::get("/"));
@@ -155,6 +161,7 @@ fn run(size: &Size, folder: &Path) {
         Request::get(&format!("/v1/experiments/bench/assignments/camera-{:04}", number % 200))
     };
     daemon.measure("assignment of one camera", size.requests, &cameras);
+    daemon.measure("OpenFeature evaluation of one flag", size.requests, &evaluation);
     daemon.measure("one observation, acknowledged on disk", size.requests / 6, &|number| {
         ingest(number, 1)
     });

@@ -541,8 +541,7 @@ impl Driver {
             changed.units.first().and_then(|unit| unit.first()),
             Some(Entry::Defined { .. })
         );
-        let drawn = (defined || !changed.decisions.is_empty())
-            .then(|| self.shared.published.draw(&self.rollouts, self.trust()));
+        let drawn = (defined || !changed.decisions.is_empty()).then(|| self.draw());
         if let Some(drawn) = &drawn
             && changed
                 .decisions
@@ -698,7 +697,11 @@ impl Driver {
 
     fn stand(&self, standing: Standing) {
         self.shared.standing.send_replace(standing);
-        self.shared.published.show(&self.shared.published.draw(&self.rollouts, self.trust()));
+        self.shared.published.show(&self.draw());
+    }
+
+    fn draw(&self) -> Drawn {
+        self.shared.published.draw(&self.rollouts, self.trust(), self.shared.now())
     }
 
     /// Opens the journal on a thread of its own.

@@ -215,6 +215,13 @@ impl Feed {
         self.head.send_replace(Head::Ended);
     }
 
+    /// Waits until nothing more comes.
+    pub(crate) async fn ended(&self) {
+        let mut head = self.head.subscribe();
+        // The sender is here, so it cannot be gone.
+        let _ = head.wait_for(|head| *head == Head::Ended).await;
+    }
+
     /// How far it may be read.
     pub(crate) fn head(&self) -> Head {
         *self.head.borrow()

@@ -9,9 +9,11 @@ mod guard;
 mod health;
 mod listener;
 mod observations;
+mod ofrep;
 mod patience;
 mod problem;
 mod prompts;
+mod refetch;
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -30,6 +32,7 @@ pub(crate) use front::Front;
 pub use listener::TlsError;
 pub(crate) use listener::{Listening, tls};
 use problem::Problem;
+pub(crate) use refetch::Address;
 
 /// What every handler has.
 #[derive(Clone)]
@@ -44,6 +47,8 @@ pub(crate) struct Parts {
     pub(crate) time: TimeSource,
     /// How long a stream of events may be silent.
     pub(crate) heartbeat: Duration,
+    /// Where OpenFeature's clients are told to ask again.
+    pub(crate) refetch: Address,
     /// Begins every request id of this process.
     pub(crate) request_id_prefix: u64,
     pub(crate) request_count: std::sync::atomic::AtomicU64,
@@ -123,7 +128,11 @@ fn router(app: App) -> Router {
         .route("/v1/prompts/{name}/export", get(prompts::export))
         .route("/v1/prompts/{name}/import", post(prompts::import))
         .route("/v1/observations", post(observations::observe))
-        .route("/v1/events", get(events::stream));
+        .route("/v1/events", get(events::stream))
+        .route("/ofrep/v1/evaluate/flags", post(ofrep::all))
+        // Clients do not escape a key's `/`.
+        .route("/ofrep/v1/evaluate/flags/{*key}", post(ofrep::one))
+        .route("/ofrep/v1/events", get(refetch::stream));
     if app.0.time == TimeSource::Driven {
         router = router.route("/v1/time", post(health::set_time));
     }

@@ -44,7 +44,7 @@ pub use webhooks::{SecretError, Webhook};
 use config::{TimeSource, Unsafe};
 use driver::{Command, Driver, Settings, Shared, Standing};
 use feed::Feed;
-use http::{App, Front, Listening, Parts};
+use http::{Address, App, Front, Listening, Parts};
 use metrics::Metrics;
 use published::Published;
 use recovery::Recovery;
@@ -141,8 +141,8 @@ pub async fn run(
     let tls = config.tls.as_ref().map(http::tls).transpose()?;
     let prepared = config.webhooks.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
     let local = listener.local_addr().map_err(RunError::System)?;
-    let mut prefix = [0; 8];
-    getrandom::fill(&mut prefix).map_err(|error| RunError::System(io::Error::other(error)))?;
+    let (prefix, ticket) = (random()?, random()?);
+    let refetch = Address::new(tokens.is_some().then_some(ticket));
 
     let (standing, standings) = watch::channel(Standing::Recovering);
     let shared = Arc::new(Shared {
@@ -175,6 +175,7 @@ pub async fn run(
         hosts: hosts(&config, local),
         time: config.time,
         heartbeat: config.heartbeat,
+        refetch,
         request_id_prefix: u64::from_le_bytes(prefix),
         request_count: std::sync::atomic::AtomicU64::new(0),
     });
@@ -212,6 +213,12 @@ pub async fn run(
 fn prepare(hook: &Webhook) -> Result<Prepared, RunError> {
     let webhook = hook.name.clone();
     Prepared::new(hook).map_err(|source| RunError::Webhook { webhook, source })
+}
+
+fn random<const BYTES: usize>() -> Result<[u8; BYTES], RunError> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| RunError::System(io::Error::other(error)))?;
+    Ok(bytes)
 }
 
 /// Lets the driver write all that it knows.

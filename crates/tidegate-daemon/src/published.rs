@@ -14,6 +14,7 @@ use tidegate_engine::prompt::Version;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_spec::api::{Assignment, ShadowVersion};
+use tokio::sync::watch;
 
 use crate::prompts::InPlay;
 use crate::rollouts::{Rollouts, Run};
@@ -37,6 +38,48 @@ pub(crate) struct Picture {
     experiments: HashMap<String, Served>,
 }
 
+/// What an experiment serves one camera, borrowed from a picture.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Evaluated<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) variant: Variant,
+    pub(crate) prompt_version: &'a str,
+    /// The prompt, where it is kept here.
+    pub(crate) prompt: Option<&'a str>,
+    /// What is served of it.
+    pub(crate) kept: Option<&'a ServedVersion>,
+    pub(crate) ground: Ground,
+    pub(crate) phase: Phase,
+    pub(crate) run: u32,
+    /// Share of analyses that should run the treatment too.
+    pub(crate) shadow_sample: f64,
+    /// What they should run, where there are any.
+    pub(crate) shadow: Option<Shadow<'a>>,
+}
+
+/// The version to run for comparison only.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shadow<'a> {
+    pub(crate) prompt_version: &'a str,
+    pub(crate) kept: Option<&'a ServedVersion>,
+}
+
+/// What decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    Rollout(ServeReason),
+    StoreUnavailable,
+}
+
+impl Ground {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rollout(reason) => reason.as_str(),
+            Self::StoreUnavailable => STORE_UNAVAILABLE,
+        }
+    }
+}
+
 /// What one experiment serves.
 #[derive(Debug)]
 struct Served {
@@ -58,10 +101,11 @@ struct ServedPrompt {
     treatment: ServedVersion,
 }
 
+/// One of them.
 #[derive(Debug)]
-struct ServedVersion {
-    digest: String,
-    text: Arc<str>,
+pub(crate) struct ServedVersion {
+    pub(crate) digest: String,
+    pub(crate) text: Arc<str>,
 }
 
 impl Picture {
@@ -86,7 +130,7 @@ impl Picture {
         at: Timestamp,
     ) -> Assignment<'a> {
         let (camera_id, experiment) = (camera.as_str().into(), key.into());
-        let Some(served) = self.experiments.get(key) else {
+        let Some(evaluated) = self.evaluate(key, camera, at) else {
             let reason = match self.trust {
                 Trust::Full => ServeReason::UnknownExperiment.as_str(),
                 Trust::ControlOnly => STORE_UNAVAILABLE,
@@ -106,40 +150,94 @@ impl Picture {
                 shadow: None,
             };
         };
-        let (variant, reason, shadow_sample) = match self.trust {
-            Trust::Full => {
-                let assigned = served.serving.assign(camera, at);
-                (assigned.variant, assigned.reason.as_str(), served.shadow_sample)
-            }
-            Trust::ControlOnly => (Variant::Control, STORE_UNAVAILABLE, 0.0),
-        };
-        let prompt = served.prompt.as_ref();
-        let (prompt_version, version) = match variant {
-            Variant::Control => (&served.control, prompt.map(|prompt| &prompt.control)),
-            Variant::Treatment => (&served.treatment, prompt.map(|prompt| &prompt.treatment)),
-        };
+        let shadow = evaluated.shadow.and_then(|shadow| {
+            Some(ShadowVersion {
+                prompt_version: shadow.prompt_version.into(),
+                digest: (&shadow.kept?.digest).into(),
+                prompt_text: None,
+            })
+        });
         Assignment {
             camera_id,
             experiment,
-            variant: variant.as_str().into(),
-            prompt_version: Some(prompt_version.into()),
-            prompt: prompt.map(|prompt| (&prompt.name).into()),
-            digest: version.map(|version| (&version.digest).into()),
-            reason: reason.into(),
-            phase: Some(served.phase.as_str().into()),
-            run: served.run,
-            shadow_sample,
+            variant: evaluated.variant.as_str().into(),
+            prompt_version: Some(evaluated.prompt_version.into()),
+            prompt: evaluated.prompt.map(Into::into),
+            digest: evaluated.kept.map(|version| (&version.digest).into()),
+            reason: evaluated.ground.as_str().into(),
+            phase: Some(evaluated.phase.as_str().into()),
+            run: evaluated.run,
+            shadow_sample: evaluated.shadow_sample,
             prompt_text: None,
-            shadow: prompt.filter(|_| shadow_sample > 0.0).map(|prompt| ShadowVersion {
-                prompt_version: (&served.treatment).into(),
-                digest: (&prompt.treatment.digest).into(),
-                prompt_text: None,
-            }),
+            shadow,
         }
+    }
+
+    /// Whether every experiment that there is can be in it.
+    pub(crate) fn is_whole(&self) -> bool {
+        // One that was drawn before the journal was read has none.
+        self.trust == Trust::Full || !self.experiments.is_empty()
+    }
+
+    /// What `camera` is served by the experiment `key` at `at`, if the picture has it.
+    pub(crate) fn evaluate(
+        &self,
+        key: &str,
+        camera: &CameraId,
+        at: Timestamp,
+    ) -> Option<Evaluated<'_>> {
+        let (key, served) = self.experiments.get_key_value(key)?;
+        Some(served.evaluate(key, self.trust, camera, at))
+    }
+
+    /// What `camera` is served by every experiment at `at`, in no order.
+    pub(crate) fn evaluate_all<'a>(
+        &'a self,
+        camera: &'a CameraId,
+        at: Timestamp,
+    ) -> impl Iterator<Item = Evaluated<'a>> {
+        self.experiments
+            .iter()
+            .map(move |(key, served)| served.evaluate(key, self.trust, camera, at))
     }
 }
 
 impl Served {
+    fn evaluate<'a>(
+        &'a self,
+        key: &'a str,
+        trust: Trust,
+        camera: &CameraId,
+        at: Timestamp,
+    ) -> Evaluated<'a> {
+        let (variant, ground, shadow_sample) = match trust {
+            Trust::Full => {
+                let assigned = self.serving.assign(camera, at);
+                (assigned.variant, Ground::Rollout(assigned.reason), self.shadow_sample)
+            }
+            Trust::ControlOnly => (Variant::Control, Ground::StoreUnavailable, 0.0),
+        };
+        let prompt = self.prompt.as_ref();
+        let treatment = prompt.map(|prompt| &prompt.treatment);
+        let (prompt_version, kept) = match variant {
+            Variant::Control => (&self.control, prompt.map(|prompt| &prompt.control)),
+            Variant::Treatment => (&self.treatment, treatment),
+        };
+        let shadow = Shadow { prompt_version: &self.treatment, kept: treatment };
+        Evaluated {
+            key,
+            variant,
+            prompt_version,
+            prompt: prompt.map(|prompt| &*prompt.name),
+            kept,
+            ground,
+            phase: self.phase,
+            run: self.run,
+            shadow_sample,
+            shadow: (shadow_sample > 0.0).then_some(shadow),
+        }
+    }
+
     fn of(run: &Run) -> Self {
         let experiment = run.rollout.definition().experiment();
         let state = run.rollout.lifecycle().state;
@@ -175,12 +273,20 @@ pub(crate) struct Published {
     picture: ArcSwap<Picture>,
     drawn: AtomicU64,
     newest: std::sync::Mutex<u64>,
+    shown: watch::Sender<Shown>,
+}
+
+/// Which picture is shown, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) number: u64,
+    pub(crate) at: Timestamp,
 }
 
 /// A picture that may not be shown before what it shows is on disk.
 #[derive(Debug)]
 pub(crate) struct Drawn {
-    number: u64,
+    shown: Shown,
     picture: Arc<Picture>,
 }
 
@@ -192,7 +298,13 @@ impl Published {
             picture: ArcSwap::from_pointee(picture),
             drawn: AtomicU64::new(0),
             newest: std::sync::Mutex::new(0),
+            shown: watch::Sender::new(Shown { number: 0, at: Timestamp::EPOCH }),
         }
+    }
+
+    /// Tells of every picture that is shown from now on.
+    pub(crate) fn watch(&self) -> watch::Receiver<Shown> {
+        self.shown.subscribe()
     }
 
     pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Picture>> {
@@ -200,17 +312,19 @@ impl Published {
     }
 
     /// Draws a picture, to be shown later.
-    pub(crate) fn draw(&self, rollouts: &Rollouts, trust: Trust) -> Drawn {
+    pub(crate) fn draw(&self, rollouts: &Rollouts, trust: Trust, at: Timestamp) -> Drawn {
         let number = self.drawn.fetch_add(1, Ordering::Relaxed) + 1;
-        Drawn { number, picture: Arc::new(Picture::new(rollouts, trust)) }
+        Drawn { shown: Shown { number, at }, picture: Arc::new(Picture::new(rollouts, trust)) }
     }
 
     /// Shows a picture, unless a newer one was shown already.
     pub(crate) fn show(&self, drawn: &Drawn) {
         let mut newest = self.newest.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if drawn.number > *newest {
-            *newest = drawn.number;
+        if drawn.shown.number > *newest {
+            *newest = drawn.shown.number;
             self.picture.store(drawn.picture.clone());
+            // Whoever is told of it finds it.
+            self.shown.send_replace(drawn.shown);
         }
     }
 }

@@ -8,6 +8,7 @@ mod history;
 mod judgement;
 mod object;
 mod observation;
+pub mod ofrep;
 mod problem;
 mod prompt;
 mod status;

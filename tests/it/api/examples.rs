@@ -274,7 +274,8 @@ fn endpoints() -> Vec<(String, String)> {
     let text = std::fs::read_to_string(path).unwrap();
     let mut endpoints = Vec::new();
     for route in text.split(".route(").skip(1) {
-        let path = route.split('"').nth(1).unwrap();
+        // A key may have a `/`, which is no matter of a document.
+        let path = &route.split('"').nth(1).unwrap().replace("{*", "{");
         // The next route begins with what this one's text ends before.
         let methods = route.split(".fallback").next().unwrap();
         for method in ["get", "put", "post", "delete"] {

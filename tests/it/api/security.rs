@@ -49,6 +49,8 @@ fn of_each_scope() -> Vec<(&'static str, Request, u16)> {
         ("read", get("/v1/experiments/door/assignments/c1"), 200),
         ("read", post("/v1/experiments/door/assignments"), 422),
         ("read", post("/v1/experiments/door/check"), 404),
+        ("read", post("/ofrep/v1/evaluate/flags"), 400),
+        ("read", post("/ofrep/v1/evaluate/flags/door"), 400),
         ("read", get("/v1/nothing"), 404),
         ("record", post("/v1/observations"), 400),
         ("record", get("/v1/observations"), 405),

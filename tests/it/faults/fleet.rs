@@ -112,9 +112,25 @@ pub(crate) fn await_not_ready(daemon: &Daemon, status: &str) -> String {
 
 /// Whether control is served for every camera, with the journal as the reason.
 pub(crate) fn serves_control_only(daemon: &Daemon) -> bool {
-    assignments(daemon).iter().all(|assignment| {
+    let assigned = assignments(daemon).iter().all(|assignment| {
         assignment["variant"] == "control" && assignment["reason"] == "store_unavailable"
-    })
+    });
+    assigned && evaluates_control_only(daemon)
+}
+
+/// The same by the other interface, which has no value for what was never read: an experiment that is
+/// not known yet is not one that there is not.
+fn evaluates_control_only(daemon: &Daemon) -> bool {
+    let context = json!({"context": {"targetingKey": "camera-0"}});
+    let reply = daemon.post(&format!("/ofrep/v1/evaluate/flags/{KEY}"), &context);
+    let body = &reply.body;
+    if reply.status == 200 {
+        return body["variant"] == "control" && body["reason"] == "UNKNOWN";
+    }
+    assert_eq!(reply.status, 503, "{}", reply.text);
+    assert_eq!((&body["errorCode"], body.get("value")), (&json!("GENERAL"), None), "{body}");
+    assert_eq!(daemon.post("/ofrep/v1/evaluate/flags", &context).status, 503);
+    true
 }
 
 pub(crate) fn assignments(daemon: &Daemon) -> Vec<Value> {

@@ -20,10 +20,10 @@ use crate::feed::{Head, Next, Reader, Wanted};
 use crate::refusal::Refusal;
 
 /// How long a client is asked to wait before it comes again.
-const RETRY: Duration = Duration::from_secs(2);
-const LAST_EVENT_ID: &str = "last-event-id";
+pub(super) const RETRY: Duration = Duration::from_secs(2);
+pub(super) const LAST_EVENT_ID: &str = "last-event-id";
 /// Tells a proxy to hand on what comes as it comes.
-const UNBUFFERED: (HeaderName, HeaderValue) =
+pub(super) const UNBUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
 #[derive(Debug, Deserialize)]

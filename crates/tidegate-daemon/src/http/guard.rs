@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, he
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use super::App;
 use super::problem::Problem;
+use super::{App, ofrep};
 use crate::clock::Stopwatch;
 use crate::tokens::{Access, Scope};
 
@@ -42,7 +42,11 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
             tracing::error!(request_id, %method, path, ?problem, "a fault of the daemon");
         }
         let allow = response.headers_mut().remove(header::ALLOW);
-        response = problem.response(&request_id);
+        response = if ofrep::is_at(&path) {
+            problem.ofrep_response(None)
+        } else {
+            problem.response(&request_id)
+        };
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);
         }
@@ -105,7 +109,11 @@ pub(super) fn check(
     let (Some(tokens), Some(scope)) = (&app.0.tokens, scope_of(method, uri.path())) else {
         return Ok(());
     };
-    let access = match bearer(headers) {
+    if app.0.refetch.is(uri) {
+        return Ok(());
+    }
+    let token = bearer(headers).or_else(|| ofrep::api_key(uri.path(), headers));
+    let access = match token {
         Some(token) => tokens.access(token, scope),
         None => Access::Unknown,
     };
@@ -186,7 +194,9 @@ fn scope_of(method: &Method, path: &str) -> Option<Scope> {
         "/v1/observations" => Some(Scope::Record),
         _ if method == Method::GET || method == Method::HEAD => Some(Scope::Read),
         _ if method == Method::POST
-            && (path.ends_with("/check") || path.ends_with("/assignments")) =>
+            && (path.ends_with("/check")
+                || path.ends_with("/assignments")
+                || ofrep::is_at(path)) =>
         {
             Some(Scope::Read)
         }
@@ -204,6 +214,8 @@ mod tests {
         assert_eq!(scope_of(&Method::GET, "/v1/experiments"), Some(Scope::Read));
         assert_eq!(scope_of(&Method::POST, "/v1/observations"), Some(Scope::Record));
         assert_eq!(scope_of(&Method::POST, "/v1/experiments/e/check"), Some(Scope::Read));
+        assert_eq!(scope_of(&Method::POST, "/ofrep/v1/evaluate/flags"), Some(Scope::Read));
+        assert_eq!(scope_of(&Method::POST, "/ofrep/v1/evaluate/flags/e"), Some(Scope::Read));
         assert_eq!(scope_of(&Method::POST, "/v1/experiments/e/actions"), Some(Scope::Admin));
         assert_eq!(scope_of(&Method::PUT, "/v1/experiments/check"), Some(Scope::Admin));
         assert_eq!(scope_of(&Method::POST, "/v1/time"), Some(Scope::Admin));

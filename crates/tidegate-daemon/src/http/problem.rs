@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tidegate_engine::prompt::Rejection;
+use tidegate_spec::api::ofrep::{ErrorCode, Failure};
 use tidegate_spec::api::{self, FieldFault};
 use tidegate_spec::{Faults, ParseError};
 
@@ -86,17 +87,34 @@ impl Problem {
             faults: self.faults,
         };
         let mut response = (self.status, super::body::Json(body)).into_response();
-        let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
-        headers.insert(header::CONTENT_TYPE, kind);
-        if let Some(seconds) = self.retry_after_seconds {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        told_when_to_return(response, self.retry_after_seconds)
     }
+
+    /// The answer in the shape of OFREP; `key` is the flag that was asked for, if it was one.
+    pub(super) fn ofrep_response(self, key: Option<&str>) -> Response {
+        let error_code = match self.code {
+            "malformed_body" => ErrorCode::ParseError,
+            "unknown_experiment" => ErrorCode::FlagNotFound,
+            _ => ErrorCode::General,
+        };
+        let body = Failure { key, error_code, error_details: &self.detail };
+        let response = (self.status, super::body::Json(body)).into_response();
+        told_when_to_return(response, self.retry_after_seconds)
+    }
+}
+
+fn told_when_to_return(mut response: Response, retry_after_seconds: Option<u32>) -> Response {
+    let status = response.status();
+    let headers = response.headers_mut();
+    if let Some(seconds) = retry_after_seconds {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
 }
 
 impl IntoResponse for Problem {

@@ -1,0 +1,364 @@
+//! The OpenFeature Remote Evaluation Protocol (OFREP) 0.3.0: a flag is an experiment, its value the key of
+//! the prompt version to run. Answered from the published picture, as assignments are.
+//!
+//! Real clients break on less than the protocol asks for, so an answer always has a value, a variant, a
+//! standard reason and flat metadata, and an error its code and details.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+use tidegate_engine::id::{CameraId, ExperimentKey};
+use tidegate_spec::api::Object;
+use tidegate_spec::api::ofrep::{
+    Endpoint, ErrorCode, EventStream, Failure, Flag, FlagMetadata, Flags, Reason,
+};
+
+use super::App;
+use super::body::{self, Json, Kind};
+use super::problem::Problem;
+use crate::published::{Evaluated, Ground, ServedVersion};
+use crate::refusal::Refusal;
+
+const PATH: &str = "/ofrep/v1/evaluate/flags";
+const ROOT: &str = "/ofrep/";
+const API_KEY: &str = "x-api-key";
+
+/// Whether `path` is answered in the shapes of the protocol, errors too.
+pub(super) fn is_at(path: &str) -> bool {
+    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The token, where the protocol's other header has it.
+pub(super) fn api_key<'a>(path: &str, headers: &'a HeaderMap) -> Option<&'a str> {
+    headers.get(API_KEY).filter(|_| path.starts_with(ROOT))?.to_str().ok()
+}
+
+/// Evaluates one flag.
+pub(super) async fn one(
+    State(app): State<App>,
+    path: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Ok(Path(key)) = path else {
+        let details = "the key in the path is not UTF-8".to_owned();
+        return Fault::Told(ErrorCode::FlagNotFound, details).response(Some(""));
+    };
+    let evaluated = evaluate_one(&app, &key, &headers, body).await;
+    evaluated.unwrap_or_else(|fault| fault.response(Some(&key)))
+}
+
+async fn evaluate_one(
+    app: &App,
+    key: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Fault> {
+    let text = text(headers, body).await?;
+    let asked = Asked::read(&text)?;
+    let shared = &app.0.shared;
+    let picture = shared.published.load();
+    let Some(evaluated) = picture.evaluate(key, &asked.camera, shared.now()) else {
+        // What is not read yet is not unknown.
+        return Err(if picture.is_whole() { unknown(key) } else { unread(app) });
+    };
+    shared.metrics.assigned(evaluated.ground.as_str().into());
+    Ok(Json(flag(&evaluated, asked.text)).into_response())
+}
+
+/// Evaluates every flag.
+pub(super) async fn all(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
+    let evaluated = evaluate_all(&app, &headers, body).await;
+    evaluated.unwrap_or_else(|fault| fault.response(None))
+}
+
+async fn evaluate_all(app: &App, headers: &HeaderMap, body: Body) -> Result<Response, Fault> {
+    let text = text(headers, body).await?;
+    let asked = Asked::read(&text)?;
+    let shared = &app.0.shared;
+    let picture = shared.published.load();
+    if !picture.is_whole() {
+        return Err(unread(app));
+    }
+    let mut evaluated: Vec<Evaluated<'_>> =
+        picture.evaluate_all(&asked.camera, shared.now()).collect();
+    evaluated.sort_unstable_by_key(|evaluated| evaluated.key);
+    for evaluated in &evaluated {
+        shared.metrics.assigned(evaluated.ground.as_str().into());
+    }
+    // A thousand texts are no answer; whoever runs one asks for its flag.
+    let flags = evaluated.iter().map(|evaluated| flag(evaluated, Text::Unwanted)).collect();
+    let endpoint = Endpoint { request_uri: app.0.refetch.as_str() };
+    let event_streams = [EventStream { kind: "sse", endpoint }];
+    let bytes = serde_json::to_vec(&Flags { flags, event_streams }).map_err(|error| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
+    })?;
+    let etag = etag(asked.context, &bytes);
+    let mut response = if is_known(headers, &etag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let kind = HeaderValue::from_static("application/json");
+        ([(header::CONTENT_TYPE, kind)], bytes).into_response()
+    };
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
+    Ok(response)
+}
+
+fn flag<'a>(evaluated: &Evaluated<'a>, text: Text) -> Flag<'a> {
+    let in_shadow = evaluated.shadow.and_then(|shadow| shadow.kept);
+    let digest = |version: Option<&'a ServedVersion>| version.map(|version| &*version.digest);
+    let text = |version: Option<&'a ServedVersion>| match text {
+        Text::Wanted => version.map(|version| &*version.text),
+        Text::Unwanted => None,
+    };
+    Flag {
+        key: evaluated.key,
+        value: evaluated.prompt_version,
+        variant: evaluated.variant.as_str(),
+        reason: match evaluated.ground {
+            Ground::Rollout(reason) => Reason::of(reason),
+            Ground::StoreUnavailable => Reason::Unknown,
+        },
+        metadata: FlagMetadata {
+            experiment: evaluated.key,
+            run: evaluated.run,
+            phase: evaluated.phase.as_str(),
+            reason: evaluated.ground.as_str(),
+            shadow: evaluated.shadow.is_some(),
+            shadow_sample: evaluated.shadow_sample,
+            shadow_prompt_version: evaluated.shadow.map(|shadow| shadow.prompt_version),
+            prompt: evaluated.prompt,
+            digest: digest(evaluated.kept),
+            prompt_text: text(evaluated.kept),
+            shadow_digest: digest(in_shadow),
+            shadow_prompt_text: text(in_shadow),
+        },
+    }
+}
+
+fn unknown(key: &str) -> Fault {
+    match key.parse::<ExperimentKey>() {
+        Ok(key) => Refusal::UnknownExperiment(key).into(),
+        Err(error) => Fault::Told(ErrorCode::FlagNotFound, error.to_string()),
+    }
+}
+
+/// Why the picture has no experiments yet.
+fn unread(app: &App) -> Fault {
+    app.0.shared.standing.borrow().refusal().unwrap_or(Refusal::Recovering).into()
+}
+
+/// Names an answer to a context: 128 bits of a SHA-256, so that nobody can make two that share one.
+fn etag(context: &str, bytes: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    hash.update((context.len() as u64).to_le_bytes());
+    hash.update(context);
+    hash.update(bytes);
+    let digest = hash.finalize();
+    let (short, _) = digest.split_at(16);
+    let number = short.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    format!("\"{number:032x}\"")
+}
+
+/// Whether the client says that it has the answer of this name.
+fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH).iter();
+    let mut names = values.filter_map(|value| value.to_str().ok()).flat_map(|all| all.split(','));
+    names.any(|name| {
+        let name = name.trim();
+        name == "*" || name.strip_prefix("W/").unwrap_or(name) == etag
+    })
+}
+
+/// What a request asks.
+#[derive(Debug)]
+struct Asked<'a> {
+    camera: CameraId,
+    text: Text,
+    /// The evaluation context as it was written.
+    context: &'a str,
+}
+
+/// Whether the text of the prompt version is to be in the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Text {
+    Wanted,
+    Unwanted,
+}
+
+/// A request; the protocol may add to it.
+#[derive(Deserialize)]
+struct Request<'a> {
+    #[serde(borrow, default)]
+    context: Option<&'a RawValue>,
+}
+
+/// An evaluation context; all else in it is the caller's.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Context<'a> {
+    #[serde(borrow, default)]
+    targeting_key: Option<Cow<'a, str>>,
+    /// Asked for by `true`; anything else under this name is the caller's.
+    #[serde(borrow, default, rename = "prompt_text")]
+    text: Option<&'a RawValue>,
+}
+
+impl<'a> Asked<'a> {
+    fn read(text: &'a str) -> Result<Self, Fault> {
+        let invalid = |details: String| Fault::Told(ErrorCode::InvalidContext, details);
+        let request: Result<Object<Request<'a>>, _> = serde_json::from_str(text);
+        let Object(request) = request.map_err(|error| {
+            if error.is_data() {
+                return invalid(format!("the body is no object with a `context`: {error}"));
+            }
+            Problem::malformed(format!("the body is not JSON: {error}")).into()
+        })?;
+        let Some(context) = request.context.map(RawValue::get) else {
+            return Err(invalid("`context` is missing, allowed: an object".to_owned()));
+        };
+        let read: Result<Object<Context<'_>>, _> = serde_json::from_str(context);
+        let Object(read) = read.map_err(|error| {
+            invalid(format!(
+                "`context` is not allowed, allowed: an object with the camera in `targetingKey`: {error}"
+            ))
+        })?;
+        let camera = read.targeting_key.filter(|camera| !camera.is_empty());
+        let Some(camera) = camera else {
+            let details = "`targetingKey` is missing from the context, allowed: a camera id";
+            return Err(Fault::Told(ErrorCode::TargetingKeyMissing, details.to_owned()));
+        };
+        let camera = camera.parse().map_err(|error| invalid(format!("`targetingKey`: {error}")))?;
+        let wanted = read.text.is_some_and(|text| text.get() == "true");
+        let text = if wanted { Text::Wanted } else { Text::Unwanted };
+        Ok(Self { camera, text, context })
+    }
+}
+
+async fn text(headers: &HeaderMap, body: Body) -> Result<String, Problem> {
+    Kind::of(headers, &[Kind::Json])?;
+    body::text(body).await
+}
+
+/// Why a flag is not evaluated.
+#[derive(Debug)]
+enum Fault {
+    /// Something that the protocol has a word for.
+    Told(ErrorCode, String),
+    Problem(Problem),
+}
+
+impl Fault {
+    /// The answer; `key` is the flag that was asked for, if it was one.
+    fn response(self, key: Option<&str>) -> Response {
+        let (error_code, details) = match self {
+            Self::Told(code, details) => (code, details),
+            Self::Problem(problem) => return problem.ofrep_response(key),
+        };
+        let status = if error_code == ErrorCode::FlagNotFound {
+            StatusCode::NOT_FOUND
+        } else {
+            StatusCode::BAD_REQUEST
+        };
+        let body = Failure { key, error_code, error_details: &details };
+        (status, Json(body)).into_response()
+    }
+}
+
+impl From<Problem> for Fault {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Problem(refusal.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> (ErrorCode, String) {
+        match Asked::read(text).unwrap_err() {
+            Fault::Told(code, details) => (code, details),
+            Fault::Problem(problem) => (ErrorCode::ParseError, problem.code().to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_context_may_hold_more_and_must_hold_a_camera() {
+        let text =
+            r#"{"context": {"targetingKey": "gate", "site": {"level": [1, null]}}, "more": 1}"#;
+        let asked = Asked::read(text).unwrap();
+        assert_eq!((asked.camera.as_str(), asked.text), ("gate", Text::Unwanted));
+        assert_eq!(asked.context, r#"{"targetingKey": "gate", "site": {"level": [1, null]}}"#);
+        assert_eq!(
+            Asked::read(r#"{"context":{"targetingKey":"\u0067ate"}}"#).unwrap().camera.as_str(),
+            "gate"
+        );
+        for (value, wanted) in
+            [("true", Text::Wanted), ("false", Text::Unwanted), ("{}", Text::Unwanted)]
+        {
+            let text =
+                format!(r#"{{"context": {{"targetingKey": "gate", "prompt_text": {value}}}}}"#);
+            assert_eq!(Asked::read(&text).unwrap().text, wanted, "{value}");
+        }
+        for (text, code) in [
+            (r#"{"context": {}}"#, ErrorCode::TargetingKeyMissing),
+            (r#"{"context": {"targetingKey": null}}"#, ErrorCode::TargetingKeyMissing),
+            (r#"{"context": {"targetingKey": ""}}"#, ErrorCode::TargetingKeyMissing),
+            (r#"{"context": {"targetingKey": 7}}"#, ErrorCode::InvalidContext),
+            (r#"{"context": {"targetingKey": "two words"}}"#, ErrorCode::InvalidContext),
+            (r#"{"context": ["gate"]}"#, ErrorCode::InvalidContext),
+            (r#"{"context": null}"#, ErrorCode::InvalidContext),
+            ("{}", ErrorCode::InvalidContext),
+            ("[]", ErrorCode::InvalidContext),
+            ("{", ErrorCode::ParseError),
+            ("", ErrorCode::ParseError),
+        ] {
+            assert_eq!(told(text).0, code, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_known_by_its_name_and_belongs_to_one_context() {
+        let name = etag("{}", b"flags");
+        assert_ne!(name, etag("{} ", b"flags"));
+        assert_ne!(name, etag("{}f", b"lags"));
+        let headers = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_NONE_MATCH, HeaderValue::from_str(value).unwrap());
+            headers
+        };
+        assert!(is_known(&headers(&name), &name));
+        assert!(is_known(&headers(&format!("\"other\", W/{name}")), &name));
+        assert!(is_known(&headers("*"), &name));
+        assert!(!is_known(&headers("\"other\""), &name));
+        assert!(!is_known(&HeaderMap::new(), &name));
+    }
+
+    #[test]
+    fn a_daemon_at_its_limit_says_in_whole_seconds_when_to_come_again() {
+        let response = Fault::from(Refusal::Busy).response(Some("gate"));
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+    }
+
+    #[test]
+    fn only_paths_of_the_protocol_are_answered_in_its_shapes() {
+        assert!(is_at("/ofrep/v1/evaluate/flags") && is_at("/ofrep/v1/evaluate/flags/a/b"));
+        assert!(!is_at("/ofrep/v1/evaluate/flagship") && !is_at("/v1/experiments"));
+    }
+}

@@ -1,0 +1,298 @@
+//! Real clients in processes of their own: fetched from their registries, started, told what to ask.
+
+use std::collections::hash_map::DefaultHasher;
+use std::ffi::OsStr;
+use std::hash::{Hash as _, Hasher as _};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, PoisonError};
+use std::{fs, thread};
+
+use serde_json::{Value, json};
+use system_tests::daemon::PATIENCE;
+
+/// Fetching is once for all tests.
+static FETCHING: Mutex<()> = Mutex::new(());
+
+/// A running client, which answers each line with one.
+pub(super) struct Client {
+    child: Child,
+    stdin: ChildStdin,
+    answers: Receiver<String>,
+}
+
+/// What a client says of a flag.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) value: String,
+    pub(super) variant: Option<String>,
+    pub(super) reason: String,
+    pub(super) error: Option<String>,
+    pub(super) metadata: Value,
+}
+
+/// What the caller falls back upon; no prompt version is called so.
+pub(super) const DEFAULT: &str = "the caller's own";
+
+impl Client {
+    /// Starts a client and prints its versions.
+    #[expect(clippy::print_stderr, reason = "the versions are worth knowing")]
+    fn start(command: &mut Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the client");
+        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let (lines, answers) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if lines.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut client = Self { child, stdin, answers };
+        eprintln!("{}", client.tell(&json!({"do": "versions"})));
+        client
+    }
+
+    /// Tells it what to do and gives its answer.
+    pub(super) fn tell(&mut self, what: &Value) -> Value {
+        writeln!(self.stdin, "{what}").expect("the client runs");
+        let line = self.answers.recv_timeout(PATIENCE);
+        serde_json::from_str(&line.unwrap_or_else(|_| panic!("no answer to {what}"))).unwrap()
+    }
+
+    /// Asks for the prompt version of a camera, or of none.
+    pub(super) fn ask(&mut self, flag: &str, camera: Option<&str>) -> Told {
+        let attributes =
+            json!({"site": {"level": 2, "tags": ["indoor", null]}, "prompt_text": true});
+        let answer = self.tell(&json!({
+            "do": "ask", "flag": flag, "camera": camera, "default": DEFAULT,
+            "attributes": attributes,
+        }));
+        let text = |name: &str| answer[name].as_str().map(str::to_owned);
+        Told {
+            value: text("value").expect("a value"),
+            variant: text("variant"),
+            reason: text("reason").unwrap_or_default(),
+            error: text("error"),
+            metadata: answer["metadata"].clone(),
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The client in Python, where its registry can be reached.
+pub(super) fn python() -> Option<Client> {
+    python_in("python", &[])
+}
+
+/// The protocol's own schemas, compared by a validator in Python.
+pub(super) fn schema() -> Option<Client> {
+    let protocol = sources().join("schema/openapi.yaml");
+    python_in("schema", &[protocol.to_str().unwrap()])
+}
+
+fn python_in(name: &str, arguments: &[&str]) -> Option<Client> {
+    let mut command = python_command(name)?;
+    command.arg(sources().join(name).join("client.py")).args(arguments);
+    Some(Client::start(&mut command))
+}
+
+/// Python with the packages of a client.
+pub(super) fn python_command(name: &str) -> Option<Command> {
+    let requirements = sources().join(name).join("requirements.txt");
+    let packages = fetched(name, &[&requirements], |folder| {
+        let mut command = Command::new("python3");
+        command.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-input",
+        ]);
+        command.args(["--no-deps", "--only-binary", ":all:", "--retries", "1", "--timeout", "20"]);
+        command.arg("--target").arg(folder).arg("--requirement").arg(&requirements);
+        command
+    })?;
+    let mut command = without_proxy("python3");
+    command.env("PYTHONPATH", packages);
+    Some(command)
+}
+
+/// A client in JavaScript, where its registry can be reached.
+pub(super) fn javascript(program: &str) -> Option<Client> {
+    let folder = javascript_packages()?;
+    // A module finds its packages beside itself.
+    for name in ["lines.mjs", program] {
+        place(&folder, name, &fs::read_to_string(sources().join("javascript").join(name)).unwrap());
+    }
+    Some(Client::start(without_proxy("node").arg(folder.join(program))))
+}
+
+/// Runs a module beside the packages of the clients, and gives what it printed.
+pub(super) fn run_javascript(name: &str, text: &str) -> Option<String> {
+    let folder = javascript_packages()?;
+    place(&folder, name, text);
+    Some(printed(without_proxy("node").arg(folder.join(name))))
+}
+
+/// What a program prints that ends well.
+pub(super) fn printed(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn javascript_packages() -> Option<PathBuf> {
+    let sources = sources().join("javascript");
+    let lists = ["package.json", "package-lock.json"].map(|name| sources.join(name));
+    fetched("javascript", &[&lists[0], &lists[1]], |folder| {
+        for list in &lists {
+            fs::copy(list, folder.join(list.file_name().unwrap())).unwrap();
+        }
+        let mut command = Command::new("npm");
+        command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]);
+        command.args(["--fetch-retries", "1", "--fetch-timeout", "20000"]).current_dir(folder);
+        command
+    })
+}
+
+/// Puts a file in place whole, while others may read it.
+fn place(folder: &Path, name: &str, text: &str) {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let unfinished = folder.join(format!("{}-{number}.unfinished", std::process::id()));
+    fs::write(&unfinished, text).unwrap();
+    fs::rename(unfinished, folder.join(name)).unwrap();
+}
+
+/// A program that reaches the daemon as it is: the daemon is here, whatever else is behind a proxy.
+fn without_proxy(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for proxy in ["http_proxy", "https_proxy", "all_proxy"] {
+        command.env_remove(proxy).env_remove(proxy.to_uppercase());
+    }
+    command
+}
+
+/// The client in Rust, where its registry can be reached.
+#[expect(clippy::print_stderr, reason = "a skipped test says that it is")]
+pub(super) fn rust() -> Option<Client> {
+    let _fetching = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
+    let target = kept().join("rust");
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["build", "--quiet", "--locked", "--manifest-path"]);
+    command.arg(sources().join("rust/Cargo.toml")).arg("--target-dir").arg(&target);
+    command.env("CARGO_NET_RETRY", "1");
+    let built = command.output().expect("cargo");
+    if !built.status.success() {
+        let told = String::from_utf8_lossy(&built.stderr);
+        assert!(is_unreachable(&told), "{told}");
+        eprintln!("skipped: the registry of crates cannot be reached: {told}");
+        return None;
+    }
+    Some(Client::start(&mut without_proxy(target.join("debug/openfeature-client"))))
+}
+
+fn sources() -> PathBuf {
+    system_tests::repository("tests/openfeature")
+}
+
+/// Where what was fetched is kept from run to run.
+fn kept() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("openfeature")
+}
+
+/// A folder with the packages that these lists name, fetched unless it is there already. Says so and
+/// gives `None` where the registry cannot be reached, and fails where anything else is wrong.
+#[expect(clippy::print_stderr, reason = "a skipped test says that it is")]
+fn fetched(name: &str, lists: &[&Path], fetch: impl FnOnce(&Path) -> Command) -> Option<PathBuf> {
+    let _fetching = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut hash = DefaultHasher::new();
+    for list in lists {
+        fs::read(list).unwrap().hash(&mut hash);
+    }
+    let folder = kept().join(format!("{name}-{:016x}", hash.finish()));
+    let whole = folder.join("whole");
+    if whole.exists() {
+        return Some(folder);
+    }
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let output = match fetch(&folder).output() {
+        Ok(output) => output,
+        Err(error) => {
+            eprintln!("skipped: {name} is not on this machine: {error}");
+            return None;
+        }
+    };
+    let told = [&output.stdout[..], &output.stderr[..]].concat();
+    let told = String::from_utf8_lossy(&told);
+    if !output.status.success() {
+        assert!(is_unreachable(&told), "{name} cannot be fetched:\n{told}");
+        eprintln!("skipped: the registry of {name} cannot be reached:\n{told}");
+        return None;
+    }
+    fs::write(whole, "").unwrap();
+    Some(folder)
+}
+
+/// Whether pip, npm or cargo says that it cannot get through to its registry. A registry that answers,
+/// and has not what is asked for, is reached.
+fn is_unreachable(told: &str) -> bool {
+    const PHRASES: [&str; 20] = [
+        "Failed to establish a new connection",
+        "NewConnectionError",
+        "NameResolutionError",
+        "ConnectTimeoutError",
+        "Temporary failure in name resolution",
+        "Name or service not known",
+        "Read timed out",
+        "ProxyError",
+        "ENOTFOUND",
+        "EAI_AGAIN",
+        "ECONNREFUSED",
+        "ECONNRESET",
+        "ETIMEDOUT",
+        "ERR_SOCKET_TIMEOUT",
+        "ENETUNREACH",
+        "Could not resolve host",
+        "Could not resolve proxy",
+        "Could not connect to server",
+        "Connection refused",
+        "Timeout was reached",
+    ];
+    PHRASES.iter().any(|phrase| told.contains(phrase))
+}
+
+#[test]
+fn an_unreachable_registry_is_told_from_a_missing_package() {
+    // As pip 23, npm 10 and cargo 1.95 say it where nothing listens.
+    for told in [
+        "WARNING: Retrying (Retry(total=0, …)) after connection broken by 'NewConnectionError(…)': \
+         /simple/idna/\nERROR: No matching distribution found for idna==3.20",
+        "npm error code ECONNREFUSED\nnpm error syscall connect",
+        "error: failed to download from `…`\nCaused by: [7] Could not connect to server",
+    ] {
+        assert!(is_unreachable(told), "{told}");
+    }
+    for told in [
+        "ERROR: Could not find a version that satisfies the requirement idna==0.0.0.1\n\
+         ERROR: No matching distribution found for idna==0.0.0.1",
+        "npm error code ETARGET\nnpm error notarget No matching version found for tslib@99.0.0.",
+        "error: failed to select a version for the requirement `serde = \"^99\"`",
+        "error[E0425]: cannot find value `x` in this scope",
+    ] {
+        assert!(!is_unreachable(told), "{told}");
+    }
+}
