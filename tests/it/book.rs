@@ -16,7 +16,7 @@ const LINES_MAX: usize = 1_600;
 /// Pages whose commands are run by a test of their own.
 const RUN_ELSEWHERE: [(&str, &str); 2] = [
     ("api.md", "api::examples, against three daemons, with every answer compared"),
-    ("prompts.md", "prompts::guide, one after the other against one daemon"),
+    ("evaluate.md", "evaluate::guide, with every table compared"),
 ];
 
 /// Why a block of commands may stay unrun; whoever adds a reason shows that there is no other way.

@@ -10,6 +10,7 @@ mod client;
 mod command;
 mod demo;
 mod dockerfile;
+mod evaluate;
 mod events;
 mod examples;
 mod experiment;

@@ -2,7 +2,6 @@
 
 mod command;
 mod documents;
-mod guide;
 mod refused;
 mod rollouts;
 

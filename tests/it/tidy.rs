@@ -70,10 +70,13 @@ fn engine_and_spec_hold_no_clock_no_io_and_no_randomness() {
     let forbidden =
         ["tokio", "axum", "sled", "tracing-subscriber", "rand", "getrandom", "chrono", "jiff"];
     // The calendar writes times; that its clock is never read is a lint (clippy.toml).
-    let calendar = ["tidegate-spec", "tidegate-sim"];
-    for package in ["tidegate-stats", "tidegate-engine", "tidegate-spec", "tidegate-sim"] {
-        // The simulator draws from a seed; nothing may ask the operating system.
-        let seeded = ["rand"].iter().filter(|_| package == "tidegate-sim");
+    let calendar = ["tidegate-spec", "tidegate-sim", "tidegate-evaluate"];
+    // These draw from a seed; nothing may ask the operating system.
+    let drawing = ["tidegate-sim", "tidegate-evaluate"];
+    for package in
+        ["tidegate-stats", "tidegate-engine", "tidegate-spec", "tidegate-sim", "tidegate-evaluate"]
+    {
+        let seeded = ["rand"].iter().filter(|_| drawing.contains(&package));
         let dated = ["jiff"].iter().filter(|_| calendar.contains(&package));
         let allowed: Vec<&str> = seeded.chain(dated).copied().collect();
         let tree = tree(package);
@@ -83,7 +86,8 @@ fn engine_and_spec_hold_no_clock_no_io_and_no_randomness() {
             assert!(fine, "{package} may not depend on {name}");
         }
     }
-    let sources = ["crates/tidegate-spec/src", "crates/tidegate-sim/src"];
+    let sources =
+        ["crates/tidegate-spec/src", "crates/tidegate-sim/src", "crates/tidegate-evaluate/src"];
     let mut folders: Vec<_> = sources.into_iter().map(system_tests::repository).collect();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {

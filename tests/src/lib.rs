@@ -4,6 +4,7 @@ pub mod daemon;
 pub mod fake_daemon;
 pub mod fault_shim;
 pub mod power_cut;
+pub mod python;
 pub mod raw;
 pub mod stream;
 

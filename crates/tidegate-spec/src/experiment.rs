@@ -29,11 +29,15 @@ pub(crate) const SPLITS: [(&str, SplitMethod); 3] = [
     ("switchback", SplitMethod::Switchback),
 ];
 pub(crate) const METRICS: [(&str, EvaluationMetric); 4] = [
-    ("json_parse_success_rate", EvaluationMetric::JsonParseSuccessRate),
-    ("score_in_range_accuracy", EvaluationMetric::ScoreInRangeAccuracy),
-    ("level_match_accuracy", EvaluationMetric::LevelMatchAccuracy),
-    ("response_latency_ms", EvaluationMetric::ResponseLatencyMs),
+    named(EvaluationMetric::JsonParseSuccessRate),
+    named(EvaluationMetric::ScoreInRangeAccuracy),
+    named(EvaluationMetric::LevelMatchAccuracy),
+    named(EvaluationMetric::ResponseLatencyMs),
 ];
+
+const fn named(metric: EvaluationMetric) -> (&'static str, EvaluationMetric) {
+    (metric.as_str(), metric)
+}
 
 /// The name of a rule in files and answers.
 #[expect(clippy::missing_panics_doc, reason = "every rule has its name in the list")]
@@ -61,7 +65,7 @@ pub struct Evaluation {
 }
 
 /// A metric of an offline comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EvaluationMetric {
     /// Answers that are valid JSON.
     JsonParseSuccessRate,
@@ -71,6 +75,26 @@ pub enum EvaluationMetric {
     LevelMatchAccuracy,
     /// Time to the answer.
     ResponseLatencyMs,
+}
+
+impl EvaluationMetric {
+    /// Every metric, in the order of their reporting.
+    pub const ALL: [Self; 4] = [
+        Self::JsonParseSuccessRate,
+        Self::ScoreInRangeAccuracy,
+        Self::LevelMatchAccuracy,
+        Self::ResponseLatencyMs,
+    ];
+
+    /// Its name in files and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::JsonParseSuccessRate => "json_parse_success_rate",
+            Self::ScoreInRangeAccuracy => "score_in_range_accuracy",
+            Self::LevelMatchAccuracy => "level_match_accuracy",
+            Self::ResponseLatencyMs => "response_latency_ms",
+        }
+    }
 }
 
 impl ExperimentFile {

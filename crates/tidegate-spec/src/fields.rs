@@ -76,6 +76,11 @@ impl<'a> Fields<'a> {
         self.faults.0.push(Fault { path, problem: problem.into() });
     }
 
+    /// Notes a fault of this table as a whole.
+    pub fn here(&mut self, problem: impl Into<String>) {
+        self.faults.0.push(Fault { path: self.path.clone(), problem: problem.into() });
+    }
+
     /// Notes settings that do not agree; each problem begins with the path of one of them.
     ///
     /// Where one of them has a fault already, a default stands for what its owner meant, and a
@@ -248,6 +253,24 @@ impl<'a> Fields<'a> {
             let path = format!("{key}[{i}]");
             match value.as_table() {
                 Some(table) => items.push(self.nested(&path, table, &mut read)),
+                None => self.not_allowed(&path, value, "a table"),
+            }
+        }
+        Some(items)
+    }
+
+    /// A table whose keys are free and whose values are tables: `read` takes the keys of each.
+    pub fn named_tables<T>(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(&mut Fields<'_>) -> T,
+    ) -> Option<Vec<(&'a str, T)>> {
+        let entries = self.entries(key)?;
+        let mut items = Vec::new();
+        for (name, value) in entries {
+            let path = format!("{key}.{name}");
+            match value.as_table() {
+                Some(table) => items.push((name.as_str(), self.nested(&path, table, &mut read))),
                 None => self.not_allowed(&path, value, "a table"),
             }
         }

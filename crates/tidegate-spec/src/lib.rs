@@ -1,4 +1,5 @@
-//! What comes from outside: experiment and scenario files in TOML or JSON, turned into the engine's types.
+//! What comes from outside: experiment and scenario files in TOML or JSON, turned into the engine's types, and the
+//! cases of a data set.
 //!
 //! [`api`] has the bodies of the HTTP interface.
 //!
@@ -6,6 +7,7 @@
 //! what is allowed there. Unknown keys are faults.
 
 pub mod api;
+pub mod case;
 pub mod document;
 pub mod experiment;
 pub mod fields;
@@ -13,8 +15,9 @@ pub mod preset;
 mod printed;
 pub mod scenario;
 
+pub use case::Case;
 pub use document::{ParseError, Syntax};
-pub use experiment::{Evaluation, ExperimentFile};
+pub use experiment::{Evaluation, EvaluationMetric, ExperimentFile};
 pub use fields::{Fault, Faults};
 pub use preset::Preset;
 pub use scenario::ScenarioFile;

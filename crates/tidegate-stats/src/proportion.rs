@@ -134,7 +134,7 @@ impl Proportion {
 }
 
 /// The normal deviate with `alpha / 2` above it.
-fn two_sided_deviate(alpha: f64) -> Result<f64, OutOfRange> {
+pub(crate) fn two_sided_deviate(alpha: f64) -> Result<f64, OutOfRange> {
     let alpha = within("alpha", alpha, &CHANCE)?;
     Ok(-Normal::standard().inverse_cdf(alpha / 2.0))
 }

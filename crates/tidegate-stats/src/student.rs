@@ -167,6 +167,16 @@ impl Estimate {
         Ok(Self { value, variance, degrees })
     }
 
+    /// The value in units of its standard error; 0 for a value of 0.
+    pub fn statistic(&self) -> f64 {
+        if self.value == 0.0 { 0.0 } else { self.value / sqrt(self.variance) }
+    }
+
+    /// The chance of a statistic at least as far from 0 were the true value 0.
+    pub fn p_two_sided(&self) -> f64 {
+        2.0 * self.degrees.survival(fabs(self.statistic()))
+    }
+
     /// The bound the true value is below with `confidence`: `value + t * sqrt(variance)`.
     ///
     /// # Errors

@@ -1,7 +1,5 @@
 //! The difference of two means whose variances differ: Welch's t test.
 
-use libm::{fabs, sqrt};
-
 use crate::moments::Moments;
 use crate::range::{OutOfRange, within};
 use crate::student::{DegreesOfFreedom, Estimate};
@@ -69,16 +67,12 @@ impl Welch {
 
     /// The difference in units of its standard error; 0 for no difference at all.
     pub fn statistic(&self) -> f64 {
-        if self.difference.value == 0.0 {
-            0.0
-        } else {
-            self.difference.value / sqrt(self.difference.variance)
-        }
+        self.difference.statistic()
     }
 
     /// The chance of a statistic at least as far from 0 were the means equal.
     pub fn p_two_sided(&self) -> f64 {
-        2.0 * self.difference.degrees.survival(fabs(self.statistic()))
+        self.difference.p_two_sided()
     }
 
     /// The chance of a statistic at least as large were the treatment's mean not the larger.

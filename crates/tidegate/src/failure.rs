@@ -11,7 +11,7 @@ use tidegate_spec::ParseError;
 pub use crate::client::error::{DaemonError, Refusal, Remedy};
 
 /// Something unforeseen, such as a full disk; an expectation of a scenario that failed; an observation
-/// that was rejected.
+/// that was rejected; an evaluation that found what `--fail-on` names.
 pub const EXIT_FAILURE: u8 = 1;
 /// The arguments or the input are not valid, as seen here or by the daemon (status 400 or 422).
 pub const EXIT_BAD_INPUT: u8 = 2;
@@ -42,7 +42,7 @@ pub enum Failure {
     /// The arguments or the input are not valid.
     #[error("{0}")]
     BadInput(String),
-    /// A simulated scenario did not come to what was expected of it.
+    /// A simulated scenario did not come to what was expected of it, or an evaluation to what `--fail-on` names.
     #[error("{0}")]
     Unmet(String),
     /// The daemon gave no answer, or refused.

@@ -9,6 +9,7 @@ mod clock;
 mod demo;
 mod digest;
 mod environment;
+mod evaluate;
 mod experiment;
 pub mod failure;
 mod journal;
@@ -54,6 +55,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Assign(args) => assign::run(&args, &mut out),
         Command::Completions(args) => manual::completions(&args, Cli::command(), &mut out),
         Command::Demo(args) => demo::run(&args, &mut out),
+        Command::Evaluate(args) => evaluate::run(&args, &mut out),
         Command::Experiment(args) => experiment::run(&args, &mut out),
         Command::Journal(args) => journal::run(&args, &mut out),
         Command::Man(args) => manual::pages(&args, Cli::command()),

@@ -1,0 +1,149 @@
+//! What can be used of an answer.
+
+use serde_json::Value;
+use tidegate_spec::EvaluationMetric;
+use tidegate_spec::case::{Answer, Expected, Level, SCORES, Said};
+
+/// An answer as the alerting that depends on it would take it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Reading {
+    /// This prompt was not asked.
+    Absent,
+    /// It was asked, and nothing came back.
+    Failed(String),
+    /// What came back cannot be used, for this reason.
+    Unparsed(String),
+    /// A score and a level.
+    Parsed {
+        /// 0 to 100.
+        score: f64,
+        level: Level,
+    },
+}
+
+/// What one metric says of one answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Measure {
+    /// Nothing: there is no answer to measure.
+    None,
+    /// Right or not.
+    Right(bool),
+    /// A time in milliseconds.
+    Milliseconds(f64),
+}
+
+/// A prompt's answer to one case.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Read<'a> {
+    pub(crate) reading: Reading,
+    pub(crate) answer: Option<&'a Answer>,
+}
+
+impl<'a> Read<'a> {
+    pub(crate) fn new(answer: Option<&'a Answer>) -> Self {
+        let reading = match answer.map(|answer| &answer.said) {
+            None => Reading::Absent,
+            Some(Said::Failed(why)) => Reading::Failed(why.clone()),
+            Some(Said::Judged { score, level }) => Reading::Parsed { score: *score, level: *level },
+            Some(Said::Text(text)) => match parse(text) {
+                Ok((score, level)) => Reading::Parsed { score, level },
+                Err(why) => Reading::Unparsed(why),
+            },
+        };
+        Self { reading, answer }
+    }
+
+    /// What a metric says of the answer.
+    ///
+    /// A failure is no answer: it counts against the parse rate alone, so that one fault is not counted three times.
+    pub(crate) fn measure(&self, metric: EvaluationMetric, expected: &Expected) -> Measure {
+        match (metric, &self.reading) {
+            (EvaluationMetric::JsonParseSuccessRate, Reading::Parsed { .. }) => {
+                Measure::Right(true)
+            }
+            (EvaluationMetric::JsonParseSuccessRate, Reading::Failed(_) | Reading::Unparsed(_)) => {
+                Measure::Right(false)
+            }
+            (EvaluationMetric::ScoreInRangeAccuracy, Reading::Parsed { score, .. }) => {
+                Measure::Right(expected.score.contains(score))
+            }
+            (EvaluationMetric::LevelMatchAccuracy, Reading::Parsed { level, .. }) => {
+                Measure::Right(expected.level == *level)
+            }
+            (
+                EvaluationMetric::ResponseLatencyMs,
+                Reading::Unparsed(_) | Reading::Parsed { .. },
+            ) => {
+                let latency = self.answer.and_then(|answer| answer.latency_ms);
+                latency.map_or(Measure::None, Measure::Milliseconds)
+            }
+            (_, Reading::Absent | Reading::Failed(_) | Reading::Unparsed(_)) => Measure::None,
+        }
+    }
+}
+
+/// The score and the level of an answer: a JSON object, whole and alone, with both fields in their ranges.
+fn parse(text: &str) -> Result<(f64, Level), String> {
+    let value: Value =
+        serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
+    let object = value.as_object().ok_or("is JSON, but no object")?;
+    let score = object.get("risk_score").ok_or("has no risk_score")?;
+    let level = object.get("risk_level").ok_or("has no risk_level")?;
+    let score = score.as_f64().filter(|score| SCORES.contains(score)).ok_or_else(|| {
+        let (min, max) = (SCORES.start(), SCORES.end());
+        format!("has the risk_score {}, allowed: a number from {min} to {max}", shown(score))
+    })?;
+    let level = level.as_str().and_then(Level::named).ok_or_else(|| {
+        let allowed = "low | medium | high | critical";
+        format!("has the risk_level {}, allowed: {allowed}", shown(level))
+    })?;
+    Ok((score, level))
+}
+
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_with_both_fields_is_parsed_whatever_else_it_holds() {
+        let text = " {\"risk_level\": \"high\", \"summary\": \"x\", \"risk_score\": 71.5}\n";
+        assert_eq!(parse(text), Ok((71.5, Level::High)));
+        for score in ["0", "100", "1e2", "-0.0"] {
+            let text = format!("{{\"risk_score\": {score}, \"risk_level\": \"low\"}}");
+            assert!(parse(&text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_a_parse_failure_with_its_reason() {
+        for (text, why) in [
+            ("", "is no JSON"),
+            ("```json\n{\"risk_score\": 1, \"risk_level\": \"low\"}\n```", "is no JSON"),
+            ("{\"risk_score\": 1, \"risk_level\": \"low\"} I hope this helps", "is no JSON"),
+            ("{\"risk_score\": 1, \"risk_level\": \"low\"", "is no JSON"),
+            ("[1, \"low\"]", "is JSON, but no object"),
+            ("{\"risk_level\": \"low\"}", "has no risk_score"),
+            ("{\"risk_score\": 5}", "has no risk_level"),
+            ("{\"risk_score\": 101, \"risk_level\": \"low\"}", "has the risk_score 101"),
+            ("{\"risk_score\": \"5\", \"risk_level\": \"low\"}", "has the risk_score \"5\""),
+            ("{\"risk_score\": 1e999, \"risk_level\": \"low\"}", "is no JSON: number out of range"),
+            ("{\"risk_score\": null, \"risk_level\": \"low\"}", "has the risk_score null"),
+            ("{\"risk_score\": 5, \"risk_level\": \"Low\"}", "has the risk_level \"Low\""),
+        ] {
+            let found = parse(text).unwrap_err();
+            assert!(found.starts_with(why), "{text}: {found}");
+        }
+        let deep = "[".repeat(60_000);
+        assert!(parse(&deep).is_err());
+        let long = format!("{{\"risk_score\": 5, \"risk_level\": \"{}\"}}", "é".repeat(9_000));
+        assert!(parse(&long).unwrap_err().len() < 300);
+    }
+}
