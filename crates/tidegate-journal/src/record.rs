@@ -771,6 +771,7 @@ pub(crate) mod tests {
                 Entry::Decided { .. } => 6,
                 Entry::Version { .. } => 7,
                 Entry::LabelMoved { .. } => 8,
+                Entry::Noted { .. } => 9,
             };
             assert_eq!(bytes[0], tag, "{entry:?}");
         }

@@ -231,8 +231,8 @@ fn a_label_that_moves_is_told_by_hand_and_by_a_rollout_and_after_a_kill() {
         assert_eq!(daemon.act("night", action).status, 200);
     }
     let all = Stream::after(daemon.address(), "/v1/events", 0).events(8);
-    let moves: Vec<_> = all.iter().filter(|event| event.kind == "prompt_label_moved").collect();
-    let told: Vec<[&Value; 4]> = moves
+    let told: Vec<_> = all.iter().filter(|event| event.kind == "prompt_label_moved").collect();
+    let changes: Vec<[&Value; 4]> = told
         .iter()
         .map(|event| {
             assert!(event.data.get("experiment").is_none());
@@ -244,7 +244,7 @@ fn a_label_that_moves_is_told_by_hand_and_by_a_rollout_and_after_a_kill() {
     let (none, one, two) = (Value::Null, json!("v1"), json!("v2"));
     let (ann, tidegate) = (json!("ann"), json!("tidegate"));
     assert_eq!(
-        told,
+        changes,
         [
             [&production, &none, &one, &ann],
             [&candidate, &none, &two, &ann],
@@ -252,7 +252,7 @@ fn a_label_that_moves_is_told_by_hand_and_by_a_rollout_and_after_a_kill() {
             [&production, &two, &one, &tidegate],
         ]
     );
-    assert_eq!(moves[1].data["data"]["digest"], second.body["digest"]);
+    assert_eq!(told[1].data["data"]["digest"], second.body["digest"]);
     daemon.kill();
     let daemon = world.ready();
     assert_eq!(Stream::after(daemon.address(), "/v1/events", 0).events(8), all);
