@@ -1,7 +1,7 @@
 //! The HTTP interface, as real clients meet it: what `docs/api.md` shows, and what hostile ones try.
 
 mod behaviour;
-mod examples;
+pub(crate) mod examples;
 mod hostile;
 mod metrics;
 mod security;

@@ -19,6 +19,7 @@ mod frozen;
 mod hostile;
 mod kills;
 mod manual;
+mod openapi;
 mod openfeature;
 mod operating;
 mod prompts;

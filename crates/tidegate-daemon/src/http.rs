@@ -10,6 +10,7 @@ mod health;
 mod listener;
 mod observations;
 mod ofrep;
+mod openapi;
 mod patience;
 mod problem;
 mod prompts;
@@ -31,6 +32,8 @@ use crate::tokens::Tokens;
 pub(crate) use front::Front;
 pub use listener::TlsError;
 pub(crate) use listener::{Listening, tls};
+#[cfg(feature = "openapi")]
+pub use openapi::document as openapi_document;
 use problem::Problem;
 pub(crate) use refetch::Address;
 
@@ -103,6 +106,7 @@ fn router(app: App) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::serve))
         .route("/v1/experiments", get(experiments::list))
         .route("/v1/experiments/{key}", get(experiments::show).put(experiments::define))
         .route("/v1/experiments/{key}/actions", post(experiments::act))

@@ -37,6 +37,8 @@ use tokio::sync::{oneshot, watch};
 pub use clock::Clock;
 pub use config::Config;
 pub use http::TlsError;
+#[cfg(feature = "openapi")]
+pub use http::openapi_document;
 pub use metrics::MetricNames;
 pub use recovery::Verifier;
 pub use webhooks::{SecretError, Webhook};

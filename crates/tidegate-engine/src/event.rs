@@ -84,20 +84,24 @@ impl Command {
     }
 }
 
-/// A text that is empty, too long or has control characters.
+/// A text that is blank, too long or has control characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{what} of {bytes} bytes is not allowed: 1 to {bytes_max} bytes without control characters"
+    "{what} of {bytes} bytes{of} is not allowed: 1 to {bytes_max} bytes without control characters"
 )]
 pub struct InvalidText {
     what: &'static str,
     bytes: usize,
+    /// Tells a blank text from one that is empty.
+    of: &'static str,
     bytes_max: usize,
 }
 
 fn check_text(what: &'static str, text: &str, bytes_max: usize) -> Result<Box<str>, InvalidText> {
-    if text.trim().is_empty() || text.len() > bytes_max || text.chars().any(char::is_control) {
-        Err(InvalidText { what, bytes: text.len(), bytes_max })
+    let is_blank = text.trim().is_empty();
+    if is_blank || text.len() > bytes_max || text.chars().any(char::is_control) {
+        let of = if is_blank && !text.is_empty() { " of white space" } else { "" };
+        Err(InvalidText { what, bytes: text.len(), of, bytes_max })
     } else {
         Ok(text.into())
     }

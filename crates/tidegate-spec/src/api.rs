@@ -11,6 +11,8 @@ mod observation;
 pub mod ofrep;
 mod problem;
 mod prompt;
+#[cfg(feature = "openapi")]
+pub mod schema;
 mod status;
 
 use std::borrow::Cow;
@@ -46,29 +48,37 @@ pub fn shown(at: Timestamp) -> String {
 
 /// `POST /v1/experiments/{key}/actions`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ActionRequest {
     /// `start`, `pause`, `resume`, `hold`, `advance`, `complete`, `roll_back` or `stop`.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Action))]
     pub action: String,
     /// Why: 1 to 1,000 bytes without control characters.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Reason))]
     pub reason: String,
     /// Who: 1 to 128 bytes without control characters.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Actor))]
     pub actor: String,
 }
 
 /// `PUT …/overrides/{camera_id}`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OverrideRequest {
     /// `control` or `treatment`.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Variant))]
     pub variant: String,
 }
 
 /// `POST …/assignments`: many cameras at once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AssignmentsRequest {
     /// 1 to 1,000 camera ids.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<schema::Id>, min_items = 1, max_items = 1000))]
     pub camera_ids: Vec<String>,
     /// Whether the answer has the texts of the versions too.
     #[serde(default)]
@@ -77,26 +87,36 @@ pub struct AssignmentsRequest {
 
 /// Which prompt version a camera gets, and why. The daemon writes it without copying a text.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Assignment<'a> {
     /// The camera.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub camera_id: Cow<'a, str>,
     /// The experiment that was asked for.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub experiment: Cow<'a, str>,
     /// `control` or `treatment`.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Variant))]
     pub variant: Cow<'static, str>,
     /// The key of the prompt version; nothing where the experiment is unknown.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Id>))]
     pub prompt_version: Option<Cow<'a, str>>,
     /// The prompt, where the experiment names one that is kept here.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Id>))]
     pub prompt: Option<Cow<'a, str>>,
     /// The digest of the version's text, where it is kept here.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::TextDigest>))]
     pub digest: Option<Cow<'a, str>>,
     /// Why, such as `split`, `shadow` or `rolled_back`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub reason: Cow<'static, str>,
     /// The phase of the rollout; nothing where the experiment is unknown.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Phase>))]
     pub phase: Option<Cow<'static, str>>,
     /// The run of the experiment, from 1; 0 where it is unknown.
     pub run: u32,
     /// Share of analyses that should run the treatment too, for comparison only.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
     pub shadow_sample: f64,
     /// The version's text, where it was asked for and is kept here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,42 +128,55 @@ pub struct Assignment<'a> {
 
 /// The version that runs in shadow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ShadowVersion<'a> {
     /// Its key.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub prompt_version: Cow<'a, str>,
     /// The digest of its text.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::TextDigest))]
     pub digest: Cow<'a, str>,
     /// Its text, where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub prompt_text: Option<Cow<'a, str>>,
 }
 
 /// Many assignments, in the order they were asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Assignments<'a> {
     /// One a camera.
     pub assignments: Vec<Assignment<'a>>,
     /// The text of each version in them by its digest, where they were asked for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, String>))]
     pub texts: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
 }
 
 /// One experiment in a list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExperimentSummary {
     /// Its key.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub key: String,
     /// The present run, from 1.
     pub run: u32,
     /// The prompt version in use.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub control: String,
     /// The prompt version being tried.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub treatment: String,
     /// Where it stands.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Phase))]
     pub phase: String,
     /// And in which condition: `clear`, `held`, `paused`, `grace`, `expired`.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Condition))]
     pub condition: String,
     /// When it left its draft.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Time>))]
     pub started_at: Option<String>,
     /// The versions it is about, where it names a prompt that is kept here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -152,6 +185,7 @@ pub struct ExperimentSummary {
 
 /// `GET /v1/experiments`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Experiments {
     /// In order of their keys.
     pub experiments: Vec<ExperimentSummary>,
@@ -159,11 +193,13 @@ pub struct Experiments {
 
 /// `GET` and `PUT /v1/experiments/{key}`: an experiment with its definition.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExperimentDetail {
     /// What the list shows of it.
     #[serde(flatten)]
     pub summary: ExperimentSummary,
     /// The digest of the definition.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Digest))]
     pub digest: String,
     /// Every setting, as an experiment file in TOML.
     pub definition_toml: String,
@@ -173,6 +209,7 @@ pub struct ExperimentDetail {
 
 /// The answer to an action or an override.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Done {
     /// What the rollout did, one entry a step.
     pub decisions: Vec<HistoryItem>,
@@ -182,6 +219,7 @@ pub struct Done {
 
 /// `POST …/check`: what the guardrails say now, with no effect.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckReport {
     /// Whether a rollback would follow now.
     pub should_roll_back: bool,
@@ -190,11 +228,13 @@ pub struct CheckReport {
     /// Each guardrail; none under the threshold rule.
     pub guardrails: Vec<Judgement>,
     /// The split of the cameras, where it was looked at.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub split: Option<SplitCheck>,
 }
 
 /// `GET /healthz` and `GET /readyz`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Health {
     /// `ok`, or what is wrong in one word: `recovering`, `draining`, `store_unavailable`, `damaged`.
     pub status: String,

@@ -1,5 +1,8 @@
 //! The experiment file.
 
+#[cfg(feature = "openapi")]
+pub(crate) mod schema;
+
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::{
     Ab, AssignmentRules, Bounds, Definition, Experiment, Gate, Guardrails, OnExpiry, Promotion,

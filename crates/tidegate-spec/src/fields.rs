@@ -150,10 +150,11 @@ impl<'a> Fields<'a> {
         Some(numbers)
     }
 
-    /// A whole number within `range`.
+    /// A whole number within `range`; `2.0` is one.
     pub fn count(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
         let value = self.value(key)?;
-        let count = value.as_integer().and_then(|count| u64::try_from(count).ok());
+        let whole = value.as_integer().or_else(|| value.as_float().and_then(whole));
+        let count = whole.and_then(|count| u64::try_from(count).ok());
         let count = count.filter(|count| range.contains(count));
         if count.is_none() {
             let allowed = format!("a whole number from {} to {}", range.start(), range.end());
@@ -343,6 +344,14 @@ impl<'a> Fields<'a> {
         }
         chosen.map(|(_, choice)| *choice)
     }
+}
+
+/// A whole number that was written with a point, as some writers of JSON do.
+fn whole(number: f64) -> Option<i64> {
+    /// Up to here every whole number has a float of its own.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and within the exact ones")]
+    (number.fract() == 0.0 && number.abs() <= EXACT_MAX).then_some(number as i64)
 }
 
 fn join(path: &str, key: &str) -> String {

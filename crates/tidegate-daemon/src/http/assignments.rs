@@ -30,12 +30,23 @@ const ASSIGNMENTS: &str = "/assignments/";
 
 /// Whether the text is to be in the answer.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
+    /// Whether the prompt's text is to be in the answer.
     #[serde(default)]
     text: bool,
 }
 
+/// Tells which prompt version a camera gets.
+///
+/// Whoever asks for an experiment that there is not is served control, and told so.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/experiments/{key}/assignments/{camera_id}", operation_id = "assign", tag = "assignments",
+    params(Wanted),
+    responses((status = 200, body = Assignment)),
+))]
 pub(super) async fn one(
     State(app): State<App>,
     path: Result<Path<(String, String)>, PathRejection>,
@@ -90,6 +101,13 @@ pub(super) fn at_once(app: &App, request: &Request<Incoming>) -> Option<Response
     Some(response)
 }
 
+/// Tells which prompt version each of many cameras gets.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/v1/experiments/{key}/assignments", operation_id = "assign_many", tag = "assignments",
+    request_body = AssignmentsRequest,
+    responses((status = 200, body = Assignments)),
+    extensions(("x-problems" = json!(["too_many_items"]))),
+))]
 pub(super) async fn many(
     State(app): State<App>,
     path: Result<Path<String>, PathRejection>,

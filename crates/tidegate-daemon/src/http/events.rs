@@ -14,6 +14,9 @@ use tidegate_engine::id::ExperimentKey;
 use tidegate_spec::api::{self, EventType};
 use tokio::sync::OwnedSemaphorePermit;
 
+#[cfg(feature = "openapi")]
+use tidegate_spec::api::schema;
+
 use super::App;
 use super::problem::Problem;
 use crate::feed::{Head, Next, Reader, Wanted};
@@ -27,13 +30,31 @@ pub(super) const UNBUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
+    /// Only events of this experiment.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<schema::Id>))]
     experiment: Option<String>,
+    /// Only events of these types.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<schema::EventTypes>))]
     types: Option<String>,
+    /// The last event that is known; the header counts before it.
+    #[cfg_attr(feature = "openapi", param(pattern = "^[0-9]{1,19}$"))]
     last_event_id: Option<String>,
 }
 
+/// Streams events: from now on, or after the one that is known.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/events", operation_id = "stream_events", tag = "events",
+    params(
+        Asked,
+        ("Last-Event-ID" = Option<String>, Header, pattern = "^[0-9]{1,19}$", description = "The last event that is known."),
+    ),
+    responses((status = 200, body = ref("#/components/schemas/StreamedEvent"), content_type = "text/event-stream", description = "Server-sent events; the data of each is an `Event`, its name the event's type.")),
+    extensions(("x-problems" = json!(["standing", "too_many_streams", "invalid_header"]))),
+))]
 pub(super) async fn stream(
     State(app): State<App>,
     headers: HeaderMap,
@@ -88,6 +109,13 @@ fn wanted(asked: &Asked) -> Result<Wanted, Problem> {
 /// header counts before it.
 fn last_known(headers: &HeaderMap, asked: &Asked) -> Result<Option<u64>, Problem> {
     let allowed = "allowed: the id of an event, a whole number";
+    let asked = asked.last_event_id.as_ref().map(|text| {
+        number(text).ok_or_else(|| {
+            let shown = api::quoted(text);
+            Problem::invalid_query(format!("last_event_id: {shown} is not valid, {allowed}"))
+        })
+    });
+    let asked = asked.transpose()?;
     if let Some(value) = headers.get(LAST_EVENT_ID) {
         let one = headers.get_all(LAST_EVENT_ID).iter().count() == 1;
         let id = value.to_str().ok().filter(|_| one).and_then(number);
@@ -96,13 +124,7 @@ fn last_known(headers: &HeaderMap, asked: &Asked) -> Result<Option<u64>, Problem
             Problem::new(StatusCode::BAD_REQUEST, "invalid_header", detail)
         });
     }
-    let id = asked.last_event_id.as_ref().map(|text| {
-        number(text).ok_or_else(|| {
-            let shown = api::quoted(text);
-            Problem::invalid_query(format!("last_event_id: {shown} is not valid, {allowed}"))
-        })
-    });
-    id.transpose()
+    Ok(asked)
 }
 
 /// A whole number in digits alone; Rust's own reading takes a sign too.

@@ -67,11 +67,23 @@ async fn look<T: Send + 'static>(
     })
 }
 
+/// Lists the experiments, in order of their keys.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/experiments", operation_id = "list_experiments", tag = "experiments",
+    responses((status = 200, body = Experiments)),
+    extensions(("x-problems" = json!(["asks"]))),
+))]
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Experiments>, Problem> {
     let list = app.read(|view| view.rollouts.iter().map(describe::summary).collect());
     Ok(Json(Experiments { experiments: list.await? }))
 }
 
+/// Shows an experiment with its definition.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/experiments/{key}", operation_id = "show_experiment", tag = "experiments",
+    responses((status = 200, body = ExperimentDetail)),
+    extensions(("x-problems" = json!(["asks", "unknown_experiment"]))),
+))]
 pub(super) async fn show(
     State(app): State<App>,
     path: KeyPath,
@@ -79,6 +91,12 @@ pub(super) async fn show(
     Ok(Json(look(&app, key_of(path)?, |run, _| describe::detail(run)).await?))
 }
 
+/// Shows where a rollout stands.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/experiments/{key}/status", operation_id = "show_status", tag = "experiments",
+    responses((status = 200, body = Status)),
+    extensions(("x-problems" = json!(["asks", "unknown_experiment"]))),
+))]
 pub(super) async fn status(State(app): State<App>, path: KeyPath) -> Result<Json<Status>, Problem> {
     let status = |run: &Run, view: View<'_>| {
         describe::status(run, view.rollouts.prompts(), (view.now, view.trust))
@@ -86,6 +104,12 @@ pub(super) async fn status(State(app): State<App>, path: KeyPath) -> Result<Json
     Ok(Json(look(&app, key_of(path)?, status).await?))
 }
 
+/// Tells what the guardrails say now, with no effect.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/v1/experiments/{key}/check", operation_id = "check_experiment", tag = "experiments",
+    responses((status = 200, body = CheckReport)),
+    extensions(("x-problems" = json!(["asks", "unknown_experiment"]))),
+))]
 pub(super) async fn check(
     State(app): State<App>,
     path: KeyPath,
@@ -93,6 +117,19 @@ pub(super) async fn check(
     Ok(Json(look(&app, key_of(path)?, |run, _| describe::check(run)).await?))
 }
 
+/// Defines an experiment, or replaces a draft; after an ended run, begins the next one.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    put, path = "/v1/experiments/{key}", operation_id = "define_experiment", tag = "experiments",
+    request_body(content(
+        (ref("#/components/schemas/Experiment") = "application/json"),
+        (String = "application/toml"),
+    )),
+    responses(
+        (status = 200, body = ExperimentDetail, description = "Replaced."),
+        (status = 201, body = ExperimentDetail, description = "Created."),
+    ),
+    extensions(("x-problems" = json!(["writes", "experiment_running", "too_many_experiments"]))),
+))]
 pub(super) async fn define(
     State(app): State<App>,
     path: KeyPath,
@@ -124,6 +161,13 @@ pub(super) async fn define(
     Ok((status, Json(detail)))
 }
 
+/// Acts on a rollout.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/v1/experiments/{key}/actions", operation_id = "act", tag = "experiments",
+    request_body = ActionRequest,
+    responses((status = 200, body = Done)),
+    extensions(("x-problems" = json!(["writes", "unknown_experiment", "action_not_allowed"]))),
+))]
 pub(super) async fn act(
     State(app): State<App>,
     path: KeyPath,
@@ -155,6 +199,13 @@ fn action(request: &ActionRequest) -> Result<Action, Problem> {
     }
 }
 
+/// Chooses the variant of a camera; only while the experiment is a draft.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    put, path = "/v1/experiments/{key}/overrides/{camera_id}", operation_id = "set_override", tag = "experiments",
+    request_body = OverrideRequest,
+    responses((status = 200, body = ExperimentDetail)),
+    extensions(("x-problems" = json!(["writes", "unknown_experiment", "experiment_running"]))),
+))]
 pub(super) async fn set_override(
     State(app): State<App>,
     path: CameraPath,
@@ -172,6 +223,12 @@ pub(super) async fn set_override(
     Ok(Json(app.ask(|reply| Command::Override { key, to, reply }).await?))
 }
 
+/// Leaves a camera to the split again; only while the experiment is a draft.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    delete, path = "/v1/experiments/{key}/overrides/{camera_id}", operation_id = "clear_override", tag = "experiments",
+    responses((status = 200, body = ExperimentDetail)),
+    extensions(("x-problems" = json!(["writes", "unknown_experiment", "unknown_override", "experiment_running"]))),
+))]
 pub(super) async fn clear_override(
     State(app): State<App>,
     path: CameraPath,
@@ -182,9 +239,14 @@ pub(super) async fn clear_override(
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
+    /// The `next` of the page before.
     after: Option<usize>,
+    /// How many at most, 100 unless told otherwise.
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 500))]
     limit: Option<usize>,
 }
 
@@ -195,6 +257,13 @@ pub(super) struct HistoryPage {
     next: Option<String>,
 }
 
+/// Lists what happened to a rollout, oldest first.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/experiments/{key}/history", operation_id = "list_history", tag = "experiments",
+    params(Page),
+    responses((status = 200, body = api::History)),
+    extensions(("x-problems" = json!(["asks", "unknown_experiment"]))),
+))]
 pub(super) async fn history(
     State(app): State<App>,
     path: KeyPath,

@@ -188,7 +188,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// What a request needs to be allowed; nothing for the two that say whether the daemon lives.
-fn scope_of(method: &Method, path: &str) -> Option<Scope> {
+pub(super) fn scope_of(method: &Method, path: &str) -> Option<Scope> {
     match path {
         "/healthz" | "/readyz" => None,
         "/v1/observations" => Some(Scope::Record),

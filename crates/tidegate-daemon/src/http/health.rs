@@ -14,10 +14,23 @@ use super::problem::Problem;
 use crate::clock::{Clock, moment};
 use crate::driver::{Command, Standing};
 
+/// Tells that the process serves.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/healthz", operation_id = "show_health", tag = "health",
+    responses((status = 200, body = Health)),
+))]
 pub(super) async fn healthz() -> Json<Health> {
     Json(Health { status: "ok".to_owned(), detail: None })
 }
 
+/// Tells whether the journal is read and can be written.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/readyz", operation_id = "show_readiness", tag = "health",
+    responses(
+        (status = 200, body = Health),
+        (status = 503, body = Health, description = "Not ready."),
+    ),
+))]
 pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Health>) {
     let standing = app.0.shared.standing.borrow().clone();
     let status = match standing {
@@ -33,6 +46,12 @@ pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Health>)
     (code, Json(Health { status: status.to_owned(), detail }))
 }
 
+/// Shows what is counted, as text for Prometheus.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/metrics", operation_id = "show_metrics", tag = "health",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text")),
+    extensions(("x-problems" = json!(["asks"]))),
+))]
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let shared = app.0.shared.clone();
     shared.metrics.event_streams(shared.feed.open_streams());
@@ -48,12 +67,22 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
 
 /// The time, told.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Told {
+    #[cfg_attr(feature = "openapi", schema(value_type = api::schema::TimeToTell))]
     now: String,
 }
 
 /// Tells a driven daemon the time, and answers once every deadline up to it was met and written.
+///
+/// Only with `--time driven`, for demonstrations and tests.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/v1/time", operation_id = "set_time", tag = "time",
+    request_body = Told,
+    responses((status = 200, body = Told)),
+    extensions(("x-problems" = json!(["asks"]))),
+))]
 pub(super) async fn set_time(
     State(app): State<App>,
     headers: HeaderMap,

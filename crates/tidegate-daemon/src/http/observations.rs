@@ -11,6 +11,19 @@ use super::body::{self, Json, Kind};
 use super::problem::{self, Problem};
 use crate::driver::{Command, Item};
 
+/// Takes in what is reported about detection events.
+///
+/// Each is judged by itself: a bad one is no reason to refuse the others. An accepted one is on disk; one whose
+/// id is known is a `duplicate` and changes nothing.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/v1/observations", operation_id = "observe", tag = "observations",
+    request_body(content(
+        (ref("#/components/schemas/Observations") = "application/json"),
+        (String = "application/x-ndjson"),
+    )),
+    responses((status = 200, body = Answers)),
+    extensions(("x-problems" = json!(["writes", "too_many_items"]))),
+))]
 pub(super) async fn observe(
     State(app): State<App>,
     headers: HeaderMap,

@@ -40,7 +40,13 @@ pub(super) fn api_key<'a>(path: &str, headers: &'a HeaderMap) -> Option<&'a str>
     headers.get(API_KEY).filter(|_| path.starts_with(ROOT))?.to_str().ok()
 }
 
-/// Evaluates one flag.
+/// Evaluates one flag for a camera.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/ofrep/v1/evaluate/flags/{key}", operation_id = "evaluate_flag", tag = "openfeature",
+    request_body = ref("#/components/schemas/FlagRequest"),
+    responses((status = 200, body = Flag)),
+    extensions(("x-problems" = json!(["standing", "unknown_experiment"]))),
+))]
 pub(super) async fn one(
     State(app): State<App>,
     path: Result<Path<String>, PathRejection>,
@@ -73,7 +79,17 @@ async fn evaluate_one(
     Ok(Json(flag(&evaluated, asked.text)).into_response())
 }
 
-/// Evaluates every flag.
+/// Evaluates every flag for a camera.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/ofrep/v1/evaluate/flags", operation_id = "evaluate_flags", tag = "openfeature",
+    params(("If-None-Match" = Option<String>, Header, description = "Answers that the client has.")),
+    request_body = ref("#/components/schemas/FlagRequest"),
+    responses(
+        (status = 200, body = Flags, headers(("ETag" = String, description = "Names this answer."))),
+        (status = 304, description = "The client has this answer.", headers(("ETag" = String, description = "Names the answer."))),
+    ),
+    extensions(("x-problems" = json!(["standing"]))),
+))]
 pub(super) async fn all(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
     let evaluated = evaluate_all(&app, &headers, body).await;
     evaluated.unwrap_or_else(|fault| fault.response(None))

@@ -19,6 +19,9 @@ use tidegate_spec::api::{
     VersionRequest, Versions,
 };
 
+#[cfg(feature = "openapi")]
+use tidegate_spec::api::schema;
+
 use super::App;
 use super::body::{self, Json};
 use super::problem::{self, Problem};
@@ -86,6 +89,12 @@ fn unknown_label(name: &PromptName, label: &LabelName) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "unknown_label", detail)
 }
 
+/// Lists the prompts, in the order of their names.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/prompts", operation_id = "list_prompts", tag = "prompts",
+    responses((status = 200, body = Prompts)),
+    extensions(("x-problems" = json!(["asks"]))),
+))]
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Prompts>, Problem> {
     let prompts = app
         .read(|view| {
@@ -96,6 +105,12 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Prompts>, Proble
     Ok(Json(Prompts { prompts }))
 }
 
+/// Shows a prompt: its newest version, and where its labels point.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/prompts/{name}", operation_id = "show_prompt", tag = "prompts",
+    responses((status = 200, body = PromptDetail)),
+    extensions(("x-problems" = json!(["asks", "unknown_prompt"]))),
+))]
 pub(super) async fn show(
     State(app): State<App>,
     path: NamePath,
@@ -105,6 +120,16 @@ pub(super) async fn show(
     describe::detail(&name, &prompt).map(Json).ok_or_else(no_version)
 }
 
+/// Makes a prompt with its first version.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/v1/prompts", operation_id = "create_prompt", tag = "prompts",
+    request_body = PromptRequest,
+    responses(
+        (status = 200, body = VersionDetail, description = "The prompt has this text already."),
+        (status = 201, body = VersionDetail, description = "Added."),
+    ),
+    extensions(("x-problems" = json!(["writes", "prompt_exists", "name_taken", "too_many_prompts"]))),
+))]
 pub(super) async fn create(
     State(app): State<App>,
     headers: HeaderMap,
@@ -122,6 +147,16 @@ pub(super) async fn create(
     }
 }
 
+/// Adds a version.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/v1/prompts/{name}/versions", operation_id = "add_version", tag = "prompts",
+    request_body = VersionRequest,
+    responses(
+        (status = 200, body = VersionDetail, description = "The prompt has this text already."),
+        (status = 201, body = VersionDetail, description = "Added."),
+    ),
+    extensions(("x-problems" = json!(["writes", "unknown_prompt", "name_taken", "too_many_prompts"]))),
+))]
 pub(super) async fn add_version(
     State(app): State<App>,
     path: NamePath,
@@ -193,9 +228,14 @@ async fn order(app: &App, prompt: PromptName, orders: Vec<Order>) -> Result<Orde
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
+    /// The `next` of the page before.
     after: Option<usize>,
+    /// How many at most, 100 unless told otherwise.
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 500))]
     limit: Option<usize>,
 }
 
@@ -210,6 +250,13 @@ impl Page {
     }
 }
 
+/// Lists the versions of a prompt, oldest first.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/prompts/{name}/versions", operation_id = "list_versions", tag = "prompts",
+    params(Page),
+    responses((status = 200, body = Versions)),
+    extensions(("x-problems" = json!(["asks", "unknown_prompt"]))),
+))]
 pub(super) async fn versions(
     State(app): State<App>,
     path: NamePath,
@@ -226,6 +273,12 @@ pub(super) async fn versions(
     Ok(Json(Versions { versions, next }))
 }
 
+/// Shows a version with its text.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/prompts/{name}/versions/{version}", operation_id = "show_version", tag = "prompts",
+    responses((status = 200, body = VersionDetail)),
+    extensions(("x-problems" = json!(["asks", "unknown_prompt", "unknown_version"]))),
+))]
 pub(super) async fn version(
     State(app): State<App>,
     path: PartPath,
@@ -236,6 +289,14 @@ pub(super) async fn version(
     Ok(Json(describe::whole_version(&name, &prompt, version)))
 }
 
+/// Moves a label to a version.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    put, path = "/v1/prompts/{name}/labels/{label}", operation_id = "move_label", tag = "prompts",
+    params(("If-Match" = Option<String>, Header, pattern = "^\"[0-9]{1,9}\"$", description = "The revision that the label must have, in quotes.")),
+    request_body = LabelRequest,
+    responses((status = 200, body = LabelInfo, headers(("ETag" = String, description = "The revision in quotes, for `If-Match`.")))),
+    extensions(("x-problems" = json!(["writes", "unknown_prompt", "name_taken", "revision_conflict", "too_many_prompts", "invalid_if_match"]))),
+))]
 pub(super) async fn move_label(
     State(app): State<App>,
     path: PartPath,
@@ -262,13 +323,28 @@ pub(super) async fn move_label(
 
 /// Who removes a label, and why.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Removal {
+    /// Who removes it.
+    #[cfg_attr(feature = "openapi", param(value_type = schema::Actor))]
     actor: String,
+    /// Why.
+    #[cfg_attr(feature = "openapi", param(value_type = schema::Reason))]
     reason: String,
+    /// The revision it must have; `If-Match` says the same.
+    #[cfg_attr(feature = "openapi", param(maximum = 4_294_967_295_i64))]
     revision: Option<u32>,
 }
 
+/// Removes a label; its history stays.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    delete, path = "/v1/prompts/{name}/labels/{label}", operation_id = "remove_label", tag = "prompts",
+    params(Removal, ("If-Match" = Option<String>, Header, pattern = "^\"[0-9]{1,9}\"$", description = "The revision that the label must have, in quotes.")),
+    responses((status = 200, body = LabelInfo, headers(("ETag" = String, description = "The revision in quotes, for `If-Match`.")))),
+    extensions(("x-problems" = json!(["writes", "unknown_prompt", "unknown_label", "revision_conflict", "invalid_if_match"]))),
+))]
 pub(super) async fn remove_label(
     State(app): State<App>,
     path: PartPath,
@@ -312,6 +388,12 @@ fn if_match(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
     read.map(Some).ok_or_else(invalid)
 }
 
+/// Lists the newest 100 moves of a label, oldest first.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/prompts/{name}/labels/{label}/history", operation_id = "list_label_history", tag = "prompts",
+    responses((status = 200, body = LabelHistory)),
+    extensions(("x-problems" = json!(["asks", "unknown_prompt", "unknown_label"]))),
+))]
 pub(super) async fn label_history(
     State(app): State<App>,
     path: PartPath,
@@ -324,12 +406,23 @@ pub(super) async fn label_history(
 
 /// Which versions are compared.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ends {
+    /// The version it is compared from: a key, a digest, the beginning of one, or a label.
     from: String,
+    /// The version it is compared to.
     to: String,
 }
 
+/// Shows what differs between two versions, line by line.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/prompts/{name}/diff", operation_id = "diff_versions", tag = "prompts",
+    params(Ends),
+    responses((status = 200, body = PromptDiff)),
+    extensions(("x-problems" = json!(["asks", "unknown_prompt", "unknown_version"]))),
+))]
 pub(super) async fn difference(
     State(app): State<App>,
     path: NamePath,
@@ -354,6 +447,13 @@ pub(super) async fn difference(
     Ok(Json(PromptDiff { prompt: name.to_string(), from, to, added, removed, hunks, unified }))
 }
 
+/// Writes the versions of a prompt out, and with the last of them the labels.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/prompts/{name}/export", operation_id = "export_prompt", tag = "prompts",
+    params(Page),
+    responses((status = 200, body = PromptDocument)),
+    extensions(("x-problems" = json!(["asks", "unknown_prompt"]))),
+))]
 pub(super) async fn export(
     State(app): State<App>,
     path: NamePath,
@@ -367,12 +467,23 @@ pub(super) async fn export(
 
 /// Whether an import is only looked at.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Preview {
     #[serde(default)]
+    /// Whether nothing is to be done.
     preview: bool,
 }
 
+/// Takes versions and labels in, or with `preview=true` tells what would be done.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/v1/prompts/{name}/import", operation_id = "import_prompt", tag = "prompts",
+    params(Preview),
+    request_body = PromptImport,
+    responses((status = 200, body = PromptImported)),
+    extensions(("x-problems" = json!(["writes", "import_conflict", "name_taken", "too_many_prompts"]))),
+))]
 pub(super) async fn import(
     State(app): State<App>,
     path: NamePath,

@@ -61,6 +61,12 @@ fn ticket(query: &str) -> Option<&str> {
     query.strip_prefix(TICKET)
 }
 
+/// Tells a client of OpenFeature's protocol when to ask for every flag again.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/ofrep/v1/events", operation_id = "stream_refetches", tag = "openfeature",
+    responses((status = 200, body = ref("#/components/schemas/StreamedRefetch"), content_type = "text/event-stream", description = "Server-sent events of the type `refetchEvaluation`.")),
+    extensions(("x-problems" = json!(["too_many_streams"]))),
+))]
 pub(super) async fn stream(
     State(app): State<App>,
     headers: HeaderMap,

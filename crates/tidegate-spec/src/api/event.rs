@@ -10,15 +10,21 @@ use tidegate_engine::verdict::Verdict;
 
 use super::history::HistoryItem;
 
+#[cfg(feature = "openapi")]
+use super::schema;
+
 /// One thing that happened. The data of `GET /v1/events`, and the body of a webhook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Event {
     /// Its number, which grows and is never used again: `Last-Event-ID` takes it.
     pub id: String,
     /// When it happened.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Time))]
     pub at: String,
     /// The experiment it is about; none where it is about none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<schema::Id>))]
     pub experiment: Option<String>,
     /// And its run, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,6 +36,7 @@ pub struct Event {
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
 pub enum What {
     /// A rollout took a step.
@@ -65,6 +72,7 @@ pub enum EventType {
 
 /// A step of a rollout, as its history has it, without the evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PhaseChanged {
     /// 1, 2, 3 … within a run.
     pub number: u32,
@@ -75,8 +83,10 @@ pub struct PhaseChanged {
     /// A stable name of the cause, such as `guardrail` or `operator`.
     pub cause: String,
     /// The action, where a person acted.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Action>))]
     pub action: Option<String>,
     /// Who acted.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub actor: Option<String>,
     /// Why, in a sentence.
     pub reason: String,
@@ -84,12 +94,16 @@ pub struct PhaseChanged {
 
 /// A guardrail that says something else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VerdictChanged {
     /// The metric, such as `fp_rate`.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Guardrail))]
     pub guardrail: String,
     /// What it said at the look before: `pass`, `inconclusive`, `alarm` or `fail`.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Verdict))]
     pub from: String,
     /// What it says.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Verdict))]
     pub to: String,
     /// The numbers in words.
     pub sentence: String,
@@ -97,6 +111,7 @@ pub struct VerdictChanged {
 
 /// Comparisons in which the treatment was too slow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LatencyWarning {
     /// How many since the last event of this type.
     pub count: u64,
@@ -112,18 +127,24 @@ pub struct LatencyWarning {
 
 /// A label of a prompt that moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PromptLabelMoved {
     /// The prompt.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub prompt: String,
     /// The label, such as `production`.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub label: String,
     /// How often the label moved.
     pub revision: u32,
     /// The key of the version it pointed to before, if any.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Id>))]
     pub from: Option<String>,
     /// The key of the version it points to since; none where it was removed.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Id>))]
     pub to: Option<String>,
     /// The digest of that version.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::TextDigest>))]
     pub digest: Option<String>,
     /// Who moved it.
     pub actor: String,
@@ -133,6 +154,7 @@ pub struct PromptLabelMoved {
 
 /// From where on a subscriber has to read again: what it missed is in the status and the history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Reset {
     /// The last event that the subscriber knows.
     pub last_event_id: String,

@@ -8,23 +8,30 @@ use super::judgement::{Judgement, SplitCheck};
 use super::shown;
 use super::status::{ByVariantMetrics, VariantMetrics};
 
+#[cfg(feature = "openapi")]
+use super::schema;
+
 /// `GET /v1/experiments/{key}/history`: oldest first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct History {
     /// One page.
     pub items: Vec<HistoryItem>,
     /// Give it as `?after=` for the next page; none at the end.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub next: Option<String>,
 }
 
 /// One step of a rollout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HistoryItem {
     /// The run, from 1.
     pub run: u32,
     /// 1, 2, 3 … within a run.
     pub number: u32,
     /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Time))]
     pub at: String,
     /// From which phase and condition, such as `ab (held)`.
     pub from: String,
@@ -33,8 +40,10 @@ pub struct HistoryItem {
     /// A stable name of the cause, such as `guardrail` or `operator`.
     pub cause: String,
     /// The action, where a person acted.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Action>))]
     pub action: Option<String>,
     /// Who acted.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Actor>))]
     pub actor: Option<String>,
     /// Why, in a sentence.
     pub reason: String,
@@ -48,12 +57,16 @@ pub struct HistoryItem {
 
 /// The versions of a prompt that an experiment is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VersionsInPlay {
     /// The prompt.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub name: String,
     /// The digest of the control's text.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::TextDigest))]
     pub control: String,
     /// The digest of the treatment's text.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::TextDigest))]
     pub treatment: String,
     /// In a step, what became of the label `production`, in a sentence; else where it points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,16 +75,20 @@ pub struct VersionsInPlay {
 
 /// The numbers a step rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Evidence {
     /// The digest of the definition.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Digest))]
     pub definition: String,
     /// Which sums these are: `shadow` or `ab`.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Window))]
     pub window: String,
     /// Each variant's sums.
     pub variants: ByVariantMetrics,
     /// Each guardrail; none under the threshold rule.
     pub guardrails: Vec<Judgement>,
     /// The split of the cameras, where it was looked at.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub split: Option<SplitCheck>,
 }
 

@@ -5,30 +5,43 @@ use tidegate_engine::look::{Check, Look};
 use tidegate_engine::variant::ByVariant;
 use tidegate_engine::{split_check, verdict};
 
+#[cfg(feature = "openapi")]
+use super::schema;
+
 /// What the statistics say of one guardrail. Changes and bounds are in `unit`; more is worse.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Judgement {
     /// The metric, such as `fp_rate`.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Guardrail))]
     pub guardrail: String,
     /// `pass`, `inconclusive`, `alarm` or `fail`.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Verdict))]
     pub verdict: String,
     /// `points` or `percent`.
     pub unit: String,
     /// Treatment less control.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub change: Option<f64>,
     /// Lower one-sided 95 % bound.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub low_95: Option<f64>,
     /// Upper one-sided 95 % bound.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub high_95: Option<f64>,
     /// What is harm.
     pub limit: f64,
     /// `E`; its logarithm stands beside it, as it may be beyond any number.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub evidence: Option<f64>,
     /// `ln E`.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub ln_evidence: Option<f64>,
     /// `E` from which the rollout rolls back; none where the guardrail only warns.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub evidence_needed: Option<f64>,
     /// Degrees of freedom of the change.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub degrees_of_freedom: Option<f64>,
     /// What it counts, by variant.
     pub trials: Counts,
@@ -42,6 +55,7 @@ pub struct Judgement {
 
 /// A count by variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Counts {
     /// The control's.
     pub control: u64,
@@ -51,12 +65,15 @@ pub struct Counts {
 
 /// Whether the cameras were split as planned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SplitCheck {
     /// Cameras by variant; of a switchback, blocks.
     pub units: Counts,
     /// The planned share of the treatment.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
     pub planned_share: f64,
     /// The exact binomial chance of a split at least as uneven, at this look alone.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
     pub chance: f64,
     /// The evidence against the planned share, valid at every look.
     pub evidence: f64,

@@ -258,6 +258,7 @@ pub fn quoted(text: &str) -> String {
 
 /// What became of the observations of a request, in their order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Answers {
     /// Taken in, and on disk.
     pub accepted: u64,
@@ -271,6 +272,7 @@ pub struct Answers {
 
 /// What became of one observation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Answer {
     /// Whether it counts.
     pub status: AnswerStatus,
@@ -287,6 +289,7 @@ pub struct Answer {
 
 /// Whether an observation counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerStatus {
     /// Taken in, and on disk.

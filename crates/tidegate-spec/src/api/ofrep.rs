@@ -5,14 +5,19 @@
 use serde::Serialize;
 use tidegate_engine::assignment::ServeReason;
 
+#[cfg(feature = "openapi")]
+use super::schema;
+
 /// One flag, evaluated for one camera.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Flag<'a> {
     /// The experiment.
     pub key: &'a str,
     /// The key of the prompt version to run.
     pub value: &'a str,
     /// `control` or `treatment`.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Variant))]
     pub variant: &'a str,
     /// Why, in the words of OpenFeature.
     pub reason: Reason,
@@ -22,18 +27,21 @@ pub struct Flag<'a> {
 
 /// What a flag is told with: flat, and never null, as clients pass on nothing else.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FlagMetadata<'a> {
     /// The experiment.
     pub experiment: &'a str,
     /// The run of the experiment, from 1.
     pub run: u32,
     /// The phase of the rollout.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Phase))]
     pub phase: &'a str,
     /// Why, as an assignment has it: `split`, `shadow`, `rolled_back`, ….
     pub reason: &'a str,
     /// Whether some analyses should run the treatment too, for comparison only.
     pub shadow: bool,
     /// Share of analyses that should, 0 to 1.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
     pub shadow_sample: f64,
     /// The prompt version that they should run too.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,12 +51,14 @@ pub struct FlagMetadata<'a> {
     pub prompt: Option<&'a str>,
     /// The digest of the version's text, where it is kept here.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<schema::TextDigest>))]
     pub digest: Option<&'a str>,
     /// The version's text, where it was asked for and is kept here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt_text: Option<&'a str>,
     /// The digest of the version in shadow, where it is kept here.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<schema::TextDigest>))]
     pub shadow_digest: Option<&'a str>,
     /// And its text, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +67,7 @@ pub struct FlagMetadata<'a> {
 
 /// Every flag, evaluated for one camera.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Flags<'a> {
     /// In order of their keys.
@@ -67,6 +78,7 @@ pub struct Flags<'a> {
 
 /// A stream that tells when to ask for every flag again.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EventStream<'a> {
     /// `sse`: server-sent events.
     #[serde(rename = "type")]
@@ -77,6 +89,7 @@ pub struct EventStream<'a> {
 
 /// The address of a stream at the origin that the client asks anyway.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint<'a> {
     /// Path and query.
@@ -85,6 +98,7 @@ pub struct Endpoint<'a> {
 
 /// Why a flag was not evaluated.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Failure<'a> {
     /// The flag, where one was asked for.
@@ -101,6 +115,8 @@ pub struct Failure<'a> {
 /// OpenFeature knows more of them (`DEFAULT`, `CACHED`, `STALE`, `ERROR`), but these are all that the
 /// protocol's schema allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = FlagReason))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Reason {
     /// The same for every camera.
@@ -134,6 +150,7 @@ impl Reason {
 
 /// What kind of failure, in the words of OpenFeature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
     /// The body is no JSON.

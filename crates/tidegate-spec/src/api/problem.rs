@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// An error answer, `application/problem+json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// `urn:tidegate:problem:` and the code.
     #[serde(rename = "type")]
@@ -26,6 +27,7 @@ pub struct Problem {
 
 /// One fault of a body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldFault {
     /// The field as a JSON pointer (RFC 6901).
     pub pointer: String,

@@ -7,41 +7,56 @@ use tidegate_engine::tally::{self, Tally};
 use super::history::VersionsInPlay;
 use super::judgement::{Judgement, SplitCheck};
 
+#[cfg(feature = "openapi")]
+use super::schema;
+
 /// `GET /v1/experiments/{key}/status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Status {
     /// The experiment's key.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub experiment: String,
     /// The run, from 1.
     pub run: u32,
     /// The digest of the definition.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Digest))]
     pub digest: String,
     /// The prompt version in use.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub control: String,
     /// The prompt version being tried.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub treatment: String,
     /// Both versions' digests, where the experiment names a prompt that is kept here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<VersionsInPlay>,
     /// `sequential` or `threshold`.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Rule))]
     pub rule: String,
     /// Where it stands: `draft`, `shadow`, `ab`, `full`, `completed`, `rolled_back` or `stopped`.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Phase))]
     pub phase: String,
     /// `clear`, `held`, `paused`, `grace` or `expired`.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Condition))]
     pub condition: String,
     /// The time of this answer.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Time))]
     pub now: String,
     /// When it left its draft.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Time>))]
     pub started_at: Option<String>,
     /// What is left of the phase.
     pub remaining_hours: f64,
     /// The share of cameras with the treatment at this ramp step.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
     pub treatment_share: f64,
     /// The ramp step.
     pub step: Step,
     /// Why a camera gets what it gets: `split`, `shadow`, `full`, `rolled_back`, `store_unavailable`, …
     pub serving: String,
     /// Which sums `variants` are: `shadow` or `ab`.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Window))]
     pub window: String,
     /// Each variant's sums in the present comparison.
     pub variants: ByVariantMetrics,
@@ -50,6 +65,7 @@ pub struct Status {
     /// Each guardrail; none under the threshold rule.
     pub guardrails: Vec<Judgement>,
     /// The split of the cameras, where it was looked at.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub split: Option<SplitCheck>,
     /// What the rule says, in one sentence.
     pub finding: String,
@@ -69,6 +85,7 @@ pub struct Status {
 
 /// A ramp step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Step {
     /// From 1.
     pub number: u32,
@@ -78,10 +95,13 @@ pub struct Step {
 
 /// What happens next if nobody acts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Next {
     /// When time does something by itself; none where it waits for a person.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Time>))]
     pub at: Option<String>,
     /// The deadline's name, such as `ab_ends`.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub deadline: Option<String>,
     /// In words, with the reason.
     pub sentence: String,
@@ -89,6 +109,7 @@ pub struct Next {
 
 /// Something the owner should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Warning {
     /// A stable name, such as `few_cameras`.
     pub code: String,
@@ -98,6 +119,7 @@ pub struct Warning {
 
 /// Both variants' sums.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ByVariantMetrics {
     /// The control's.
     pub control: VariantMetrics,
@@ -107,41 +129,52 @@ pub struct ByVariantMetrics {
 
 /// What one variant showed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VariantMetrics {
     /// All analyses, failed ones included.
     pub analyses: u64,
     /// Failed analyses.
     pub errors: u64,
     /// Failed analyses among all; 0 where there are none.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
     pub error_rate: f64,
     /// Answers whose latency is known.
     pub timed: u64,
     /// Their mean latency in milliseconds.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub latency_ms_mean: Option<f64>,
     /// Slow answers among those judged; 0 where there are none.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
     pub slow_rate: f64,
     /// Answers that gave a score.
     pub scored: u64,
     /// Their mean score.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub score_mean: Option<f64>,
     /// Lowest score.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub score_min: Option<u8>,
     /// Highest score.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub score_max: Option<u8>,
     /// Scores that reached the alert threshold.
     pub alerts: u64,
     /// Alerts among the scored; 0 where there are none.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
     pub alert_rate: f64,
     /// Labels by kind.
     pub labels: Labels,
     /// False positives among the labels; 0 where there are none.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
     pub fp_rate: f64,
     /// Missed threats among the labels; 0 where there are none.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
     pub missed_threat_rate: f64,
 }
 
 /// Feedback labels by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Labels {
     /// All of them.
     pub total: u64,
@@ -185,6 +218,7 @@ impl From<&Tally> for VariantMetrics {
 
 /// What both prompts said of the same events in shadow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Pairs {
     /// Comparisons.
     pub comparisons: u64,
@@ -203,8 +237,10 @@ pub struct Pairs {
     /// See `lower`.
     pub higher: u64,
     /// Mean absolute difference of the scores.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub score_diff_abs_mean: Option<f64>,
     /// Mean difference of the latencies in milliseconds, treatment less control.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub latency_ms_diff_mean: Option<f64>,
     /// In which the treatment was slower than the warning threshold allows.
     pub latency_warnings: u64,
