@@ -103,8 +103,18 @@ pub(crate) struct Prompts {
 /// A part of a change that stands with its last part.
 #[derive(Debug)]
 pub(crate) enum Pending {
-    Version { prompt: PromptName, head: VersionHead, text: String },
-    Moved { prompt: PromptName, label: LabelName, step: Move },
+    Version {
+        prompt: PromptName,
+        head: VersionHead,
+        text: String,
+    },
+    /// With the number of its entry.
+    Moved {
+        sequence: u64,
+        prompt: PromptName,
+        label: LabelName,
+        step: Move,
+    },
 }
 
 impl Prompts {
@@ -122,12 +132,13 @@ impl Prompts {
         self.catalog.apply(at, name, orders)
     }
 
-    /// Takes in a part of a change from the journal.
+    /// Takes in a part of a change from the journal, and with the last one gives the moves that stand since, each
+    /// with the number of its entry.
     pub(crate) fn recall(
         &mut self,
         (part, parts): (u16, u16),
         pending: Pending,
-    ) -> Result<(), NotRecalled> {
+    ) -> Result<Vec<(u64, Change)>, NotRecalled> {
         if part == 0 {
             // What came before it was never whole: its last part is not on disk.
             self.pending.clear();
@@ -144,23 +155,27 @@ impl Prompts {
             ) if prompt == *of && head == *known => begun.push_str(&text),
             (pending, _) => self.pending.push(pending),
         }
+        let mut moved = Vec::new();
         if part + 1 < parts {
-            return Ok(());
+            return Ok(moved);
         }
         for pending in std::mem::take(&mut self.pending) {
-            let change = match pending {
-                Pending::Moved { prompt, label, step } => Change::Moved { prompt, label, step },
+            match pending {
+                Pending::Moved { sequence, prompt, label, step } => {
+                    let change = Change::Moved { prompt, label, step };
+                    self.catalog.recall(&change)?;
+                    moved.push((sequence, change));
+                }
                 Pending::Version { prompt, head, text } => {
                     if text_digest(&text) != head.digest {
                         return Err(NotRecalled::Digest { prompt, number: head.number });
                     }
                     let version = Version { head, text: text.into() };
-                    Change::Added { prompt, version }
+                    self.catalog.recall(&Change::Added { prompt, version })?;
                 }
-            };
-            self.catalog.recall(&change)?;
+            }
         }
-        Ok(())
+        Ok(moved)
     }
 
     /// Takes everything up again.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use tidegate_engine::decision::Decision;
 use tidegate_engine::event::{Event, Rejection};
 use tidegate_engine::experiment::{Definition, Rule};
-use tidegate_engine::id::{ExperimentKey, Salt};
+use tidegate_engine::id::{ExperimentKey, LabelName, PromptName, Salt};
 use tidegate_engine::look::Check;
 use tidegate_engine::notice::{Notice, Noticed};
 use tidegate_engine::phase::Phase;
-use tidegate_engine::prompt;
+use tidegate_engine::prompt::{self, Move};
 use tidegate_engine::rollout::Looked;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::{Rollout, snapshot};
@@ -77,8 +77,6 @@ pub(crate) struct Rollouts {
     last_id: u32,
     /// Of a definition in several parts, those that have come.
     parts: String,
-    /// Labels that moved by a change of which not all has come.
-    moved: Vec<(u64, Entry)>,
 }
 
 /// What a change did.
@@ -221,9 +219,7 @@ impl Rollouts {
         let (rollout, at, what) = match entry {
             Entry::Defined { .. } | Entry::Event { .. } | Entry::Version { .. } => return None,
             Entry::LabelMoved { prompt, label, step, .. } => {
-                let kept = self.prompts.catalog().get(prompt)?;
-                let moved = PromptLabelMoved::new(prompt, kept, (label, step));
-                return Some(Told::new(sequence, step.at, None, What::PromptLabelMoved(moved)));
+                return self.told_move(sequence, prompt, (label, step));
             }
             Entry::Decided { rollout, step, account } => {
                 let item: HistoryItem = serde_json::from_str(account).ok()?;
@@ -235,6 +231,18 @@ impl Rollouts {
         };
         let run = self.runs.values().find(|run| run.id == rollout)?;
         Some(Told::new(sequence, at, Some((&run.key, run.number)), what))
+    }
+
+    /// What subscribers are told of a move that has this number.
+    fn told_move(
+        &self,
+        sequence: u64,
+        prompt: &PromptName,
+        (label, step): (&LabelName, &Move),
+    ) -> Option<Told> {
+        let kept = self.prompts.catalog().get(prompt)?;
+        let moved = PromptLabelMoved::new(prompt, kept, (label, step));
+        Some(Told::new(sequence, step.at, None, What::PromptLabelMoved(moved)))
     }
 
     /// Takes in an entry of the journal, and keeps what subscribers are told of it.
@@ -254,13 +262,9 @@ impl Rollouts {
                 let pending = Pending::Version { prompt, head, text };
                 self.recall_change((part, parts), pending, kept)
             }
-            Entry::LabelMoved { ref prompt, ref label, ref step, part, parts } => {
-                let (prompt, label, step) = (prompt.clone(), label.clone(), step.clone());
-                if part == 0 {
-                    self.moved.clear();
-                }
-                self.moved.push((sequence, entry));
-                self.recall_change((part, parts), Pending::Moved { prompt, label, step }, kept)
+            Entry::LabelMoved { prompt, label, step, part, parts } => {
+                let pending = Pending::Moved { sequence, prompt, label, step };
+                self.recall_change((part, parts), pending, kept)
             }
             Entry::Defined { rollout, key, run, part, parts, text, .. } => {
                 if part == 0 {
@@ -298,17 +302,13 @@ impl Rollouts {
     /// then it stands.
     fn recall_change(
         &mut self,
-        (part, parts): (u16, u16),
+        place: (u16, u16),
         pending: Pending,
         kept: &mut Kept,
     ) -> Result<(), NotRecalled> {
-        if part == 0 && matches!(pending, Pending::Version { .. }) {
-            self.moved.clear();
-        }
-        self.prompts.recall((part, parts), pending)?;
-        if part + 1 == parts {
-            for (sequence, entry) in std::mem::take(&mut self.moved) {
-                kept.extend(self.told(sequence, &entry));
+        for (sequence, change) in self.prompts.recall(place, pending)? {
+            if let prompt::Change::Moved { prompt, label, step } = &change {
+                kept.extend(self.told_move(sequence, prompt, (label, step)));
             }
         }
         Ok(())

@@ -25,7 +25,7 @@ fn entries(texts: &[&str]) -> Vec<Entry> {
 fn recall(prompts: &mut Prompts, entries: Vec<Entry>) -> Result<(), NotRecalled> {
     entries.into_iter().try_for_each(|entry| match entry {
         Entry::Version { prompt, head, part, parts, text } => {
-            prompts.recall((part, parts), Pending::Version { prompt, head, text })
+            prompts.recall((part, parts), Pending::Version { prompt, head, text }).map(drop)
         }
         Entry::Defined { .. }
         | Entry::Event { .. }
