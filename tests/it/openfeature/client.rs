@@ -113,24 +113,9 @@ fn python_in(name: &str, arguments: &[&str]) -> Option<Client> {
 
 /// Python with the packages of a client.
 pub(super) fn python_command(name: &str) -> Option<Command> {
-    let requirements = sources().join(name).join("requirements.txt");
-    let packages = fetched(name, &[&requirements], |folder| {
-        let mut command = Command::new("python3");
-        command.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-input",
-        ]);
-        command.args(["--no-deps", "--only-binary", ":all:", "--retries", "1", "--timeout", "20"]);
-        command.arg("--target").arg(folder).arg("--requirement").arg(&requirements);
-        command
-    })?;
-    let mut command = without_proxy("python3");
-    command.env("PYTHONPATH", packages);
-    Some(command)
+    let listed = fs::read_to_string(sources().join(name).join("requirements.txt")).unwrap();
+    let packages: Vec<&str> = listed.lines().collect();
+    Some(without_proxy(system_tests::python::environment(&kept().join(name), &packages)?))
 }
 
 /// A client in JavaScript, where its registry can be reached.
