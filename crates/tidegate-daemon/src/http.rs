@@ -1,5 +1,6 @@
 //! The HTTP interface.
 
+mod asked;
 mod assignments;
 mod body;
 mod events;
@@ -92,11 +93,14 @@ impl App {
         })
     }
 
+    /// Why the daemon cannot answer now, or else `otherwise`: what is not read yet is not unknown.
+    fn refusal_or(&self, otherwise: Refusal) -> Refusal {
+        self.0.shared.standing.borrow().refusal().unwrap_or(otherwise)
+    }
+
     /// Why the driver dropped a command.
     fn no_answer(&self) -> Problem {
-        let refusal = self.0.shared.standing.borrow().refusal();
-        let failed = || Refusal::StoreUnavailable("the journal failed".to_owned());
-        refusal.unwrap_or_else(failed).into()
+        self.refusal_or(Refusal::StoreUnavailable("the journal failed".to_owned())).into()
     }
 }
 

@@ -11,6 +11,7 @@ mod clock;
 pub mod config;
 mod describe;
 mod driver;
+mod faults;
 mod feed;
 mod http;
 mod metrics;

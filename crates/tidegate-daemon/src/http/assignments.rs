@@ -4,20 +4,21 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use axum::body::{Body, Bytes};
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response as Routed};
 use http_body_util::Full;
 use hyper::Response;
 use hyper::body::{Body as _, Incoming};
 use serde::Deserialize;
-use tidegate_engine::id::CameraId;
+use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_spec::api::{Assignment, Assignments, AssignmentsRequest};
 
 use super::App;
+use super::asked;
 use super::body::{self, Json};
-use super::experiments::{camera_id, experiment_key};
+use super::experiments::{CameraPath, KeyPath, camera_of, key_of};
 use super::guard::{self, Answered};
 use super::problem::Problem;
 use crate::clock::Stopwatch;
@@ -49,13 +50,11 @@ pub(super) struct Wanted {
 ))]
 pub(super) async fn one(
     State(app): State<App>,
-    path: Result<Path<(String, String)>, PathRejection>,
+    path: CameraPath,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Routed, Problem> {
-    let Path((key, camera)) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
-    let key = experiment_key(&key)?;
-    let camera = camera_id(&camera)?;
-    let Query(wanted) = wanted.map_err(|error| Problem::invalid_query(error.body_text()))?;
+    let (key, camera) = camera_of(path)?;
+    let wanted = asked::query(wanted)?;
     let shared = &app.0.shared;
     let picture = shared.published.load();
     let mut assignment = picture.assign(key.as_str(), &camera, shared.now());
@@ -86,8 +85,8 @@ pub(super) fn at_once(app: &App, request: &Request<Incoming>) -> Option<Response
         return None;
     }
     guard::check(app, method, uri, headers).ok()?;
-    let key = experiment_key(key).ok()?;
-    let camera = camera_id(camera).ok()?;
+    let key: ExperimentKey = key.parse().ok()?;
+    let camera: CameraId = camera.parse().ok()?;
     let shared = &app.0.shared;
     let picture = shared.published.load();
     let assignment = picture.assign(key.as_str(), &camera, shared.now());
@@ -110,12 +109,11 @@ pub(super) fn at_once(app: &App, request: &Request<Incoming>) -> Option<Response
 ))]
 pub(super) async fn many(
     State(app): State<App>,
-    path: Result<Path<String>, PathRejection>,
+    path: KeyPath,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Routed, Problem> {
-    let Path(key) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
-    let key = experiment_key(&key)?;
+    let key = key_of(path)?;
     let request: AssignmentsRequest = body::json(&headers, body).await?;
     let count = request.camera_ids.len();
     if !(1..=CAMERAS_MAX).contains(&count) {

@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::stream::unfold;
+use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
 use tidegate_engine::id::ExperimentKey;
 use tidegate_spec::api::{self, EventType};
@@ -17,8 +17,9 @@ use tokio::sync::OwnedSemaphorePermit;
 #[cfg(feature = "openapi")]
 use tidegate_spec::api::schema;
 
-use super::App;
 use super::problem::Problem;
+use super::{App, asked};
+use crate::driver::Shared;
 use crate::feed::{Head, Next, Reader, Wanted};
 use crate::refusal::Refusal;
 
@@ -26,7 +27,7 @@ use crate::refusal::Refusal;
 pub(super) const RETRY: Duration = Duration::from_secs(2);
 pub(super) const LAST_EVENT_ID: &str = "last-event-id";
 /// Tells a proxy to hand on what comes as it comes.
-pub(super) const UNBUFFERED: (HeaderName, HeaderValue) =
+const UNBUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
 #[derive(Debug, Deserialize)]
@@ -60,31 +61,39 @@ pub(super) async fn stream(
     headers: HeaderMap,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(asked) = asked.map_err(|error| Problem::invalid_query(error.body_text()))?;
+    let asked = asked::query(asked)?;
     let wanted = wanted(&asked)?;
     let known = last_known(&headers, &asked)?;
     let shared = app.0.shared.clone();
     let after = match (shared.feed.head(), known) {
         (Head::At(_), Some(known)) => known,
         (Head::At(last), None) => last,
-        (Head::Unread, _) => {
-            let refusal = shared.standing.borrow().refusal();
-            return Err(refusal.unwrap_or(Refusal::Recovering).into());
-        }
+        (Head::Unread, _) => return Err(app.refusal_or(Refusal::Recovering).into()),
         (Head::Ended, _) => return Err(Refusal::Draining.into()),
     };
-    let permit = shared.feed.streams.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| Problem::too_many_streams())?;
+    let permit = permit(&shared)?;
     let reader = Reader::new(shared, wanted, after);
     let streaming =
         Streaming { reader, heartbeat: app.0.heartbeat, said: Said::Nothing, _permit: permit };
-    let stream = unfold(streaming, |mut streaming| async {
+    Ok(streamed(unfold(streaming, |mut streaming| async {
         let event = streaming.next().await?;
-        Some((Ok::<_, Infallible>(event), streaming))
-    });
-    let mut response = Sse::new(stream).into_response();
+        Some((Ok(event), streaming))
+    })))
+}
+
+/// Leave to hold a stream open, of which there is only so much.
+pub(super) fn permit(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
+    let permit = shared.feed.streams.clone().try_acquire_owned();
+    permit.map_err(|_| Problem::too_many_streams())
+}
+
+/// An answer that goes on for as long as there are events.
+pub(super) fn streamed(
+    events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static,
+) -> Response {
+    let mut response = Sse::new(events).into_response();
     response.headers_mut().extend([UNBUFFERED]);
-    Ok(response)
+    response
 }
 
 fn wanted(asked: &Asked) -> Result<Wanted, Problem> {

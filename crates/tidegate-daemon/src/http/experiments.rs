@@ -4,48 +4,36 @@ use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate_engine::event::{Action, Actor, Command as Verb, Note};
 use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_engine::variant::Variant;
 use tidegate_spec::api::{
-    self, ActionRequest, CheckReport, Done, ExperimentDetail, Experiments, FieldFault,
-    OverrideRequest, Status,
+    self, ActionRequest, CheckReport, Done, ExperimentDetail, Experiments, OverrideRequest, Status,
 };
 use tidegate_spec::{ExperimentFile, document};
 
 use super::App;
+use super::asked::{self, Page};
 use super::body::{self, Json, Kind};
 use super::problem::Problem;
 use crate::describe;
 use crate::driver::{Command, Override, View};
+use crate::faults::Faults;
 use crate::refusal::Refusal;
 use crate::rollouts::{Change, Run, SaltChoice};
 
-/// Steps in one page of a history.
-const PAGE_MAX: usize = 500;
-const PAGE_DEFAULT: usize = 100;
+pub(super) type KeyPath = Result<Path<String>, PathRejection>;
+pub(super) type CameraPath = Result<Path<(String, String)>, PathRejection>;
 
-type KeyPath = Result<Path<String>, PathRejection>;
-type CameraPath = Result<Path<(String, String)>, PathRejection>;
-
-pub(super) fn experiment_key(text: &str) -> Result<ExperimentKey, Problem> {
-    text.parse().map_err(|error| Problem::invalid_path(format!("{error}")))
+pub(super) fn key_of(path: KeyPath) -> Result<ExperimentKey, Problem> {
+    asked::id(&asked::path(path)?)
 }
 
-pub(super) fn camera_id(text: &str) -> Result<CameraId, Problem> {
-    text.parse().map_err(|error| Problem::invalid_path(format!("{error}")))
-}
-
-fn key_of(path: KeyPath) -> Result<ExperimentKey, Problem> {
-    let Path(key) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
-    experiment_key(&key)
-}
-
-fn camera_of(path: CameraPath) -> Result<(ExperimentKey, CameraId), Problem> {
-    let Path((key, camera)) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
-    Ok((experiment_key(&key)?, camera_id(&camera)?))
+pub(super) fn camera_of(path: CameraPath) -> Result<(ExperimentKey, CameraId), Problem> {
+    let (key, camera) = asked::path(path)?;
+    Ok((asked::id(&key)?, asked::id(&camera)?))
 }
 
 /// Looks at one run.
@@ -60,11 +48,7 @@ async fn look<T: Send + 'static>(
             None => Err(key),
         })
         .await?;
-    found.map_err(|key| match app.0.shared.standing.borrow().refusal() {
-        // What is not read yet is not unknown.
-        Some(refusal) => refusal.into(),
-        None => Refusal::UnknownExperiment(key).into(),
-    })
+    found.map_err(|key| app.refusal_or(Refusal::UnknownExperiment(key)).into())
 }
 
 /// Lists the experiments, in order of their keys.
@@ -181,21 +165,20 @@ pub(super) async fn act(
 }
 
 fn action(request: &ActionRequest) -> Result<Action, Problem> {
-    let mut faults = Vec::new();
-    let mut fault = |pointer: &str, detail: String| {
-        faults.push(FieldFault { pointer: pointer.to_owned(), detail });
-    };
+    let mut faults = Faults::default();
     let command = Verb::ALL.into_iter().find(|command| command.as_str() == request.action);
-    if command.is_none() {
-        let allowed = Verb::ALL.map(Verb::as_str).join(" | ");
-        let shown = api::quoted(&request.action);
-        fault("/action", format!("{shown} is not allowed, allowed: {allowed}"));
-    }
-    let actor = Actor::new(&request.actor).map_err(|error| fault("/actor", error.to_string()));
-    let note = Note::new(&request.reason).map_err(|error| fault("/reason", error.to_string()));
+    let command = faults.take(
+        "/action",
+        command.ok_or_else(|| {
+            let allowed = Verb::ALL.map(Verb::as_str).join(" | ");
+            format!("{} is not allowed, allowed: {allowed}", api::quoted(&request.action))
+        }),
+    );
+    let actor = faults.take("/actor", Actor::new(&request.actor));
+    let note = faults.take("/reason", Note::new(&request.reason));
     match (command, actor, note) {
-        (Some(command), Ok(actor), Ok(note)) => Ok(Action { command, actor, note }),
-        _ => Err(Problem::invalid_fields(faults)),
+        (Some(command), Some(actor), Some(note)) => Ok(Action { command, actor, note }),
+        _ => Err(Problem::invalid_fields(faults.0)),
     }
 }
 
@@ -238,18 +221,6 @@ pub(super) async fn clear_override(
     Ok(Json(app.ask(|reply| Command::Override { key, to, reply }).await?))
 }
 
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
-#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
-#[serde(deny_unknown_fields)]
-pub(super) struct Page {
-    /// The `next` of the page before.
-    after: Option<usize>,
-    /// How many at most, 100 unless told otherwise.
-    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 500))]
-    limit: Option<usize>,
-}
-
 /// A page of a history; each step is the JSON that was journalled.
 #[derive(Debug, Serialize)]
 pub(super) struct HistoryPage {
@@ -270,20 +241,13 @@ pub(super) async fn history(
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<HistoryPage>, Problem> {
     let key = key_of(path)?;
-    let Query(page) = page.map_err(|error| Problem::invalid_query(error.body_text()))?;
-    let limit = page.limit.unwrap_or(PAGE_DEFAULT);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        let detail = format!("limit {limit} is out of range, allowed: 1 to {PAGE_MAX}");
-        return Err(Problem::invalid_query(detail));
-    }
-    let after = page.after.unwrap_or(0);
+    let (after, limit) = asked::query(page)?.bounds()?;
     let (steps, total) = look(&app, key, move |run, _| {
         let steps: Vec<String> = run.history.iter().skip(after).take(limit).cloned().collect();
         (steps, run.history.len())
     })
     .await?;
-    let end = after.saturating_add(steps.len());
-    let next = (end < total).then(|| end.to_string());
+    let next = asked::next(after, steps.len(), total);
     let items = steps.into_iter().map(RawValue::from_string).collect::<Result<_, _>>();
     let items = items.map_err(|error| {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())

@@ -170,7 +170,7 @@ fn unknown(key: &str) -> Fault {
 
 /// Why the picture has no experiments yet.
 fn unread(app: &App) -> Fault {
-    app.0.shared.standing.borrow().refusal().unwrap_or(Refusal::Recovering).into()
+    app.refusal_or(Refusal::Recovering).into()
 }
 
 /// Names an answer to a context: 128 bits of a SHA-256, so that nobody can make two that share one.

@@ -23,56 +23,38 @@ use tidegate_spec::api::{
 use tidegate_spec::api::schema;
 
 use super::App;
+use super::asked::{self, Page};
 use super::body::{self, Json};
 use super::problem::{self, Problem};
 use crate::driver::{Command, Ordered};
+use crate::faults::Faults;
 use crate::prompts::describe;
-use crate::prompts::document::{self, Faults};
+use crate::prompts::document;
 use crate::prompts::{diff, text_digest};
 use crate::refusal::Refusal;
-
-/// Versions in one page.
-const PAGE_MAX: usize = 500;
-const PAGE_DEFAULT: usize = 100;
 
 type NamePath = Result<Path<String>, PathRejection>;
 type PartPath = Result<Path<(String, String)>, PathRejection>;
 
-fn prompt_name(text: &str) -> Result<PromptName, Problem> {
-    text.parse().map_err(|error| Problem::invalid_path(format!("{error}")))
-}
-
 fn name_of(path: NamePath) -> Result<PromptName, Problem> {
-    let Path(name) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
-    prompt_name(&name)
+    asked::id(&asked::path(path)?)
 }
 
 fn part_of(path: PartPath) -> Result<(PromptName, String), Problem> {
-    let Path((name, part)) = path.map_err(|error| Problem::invalid_path(error.to_string()))?;
-    Ok((prompt_name(&name)?, part))
+    let (name, part) = asked::path(path)?;
+    Ok((asked::id(&name)?, part))
 }
 
 fn label_of(path: PartPath) -> Result<(PromptName, LabelName), Problem> {
     let (name, label) = part_of(path)?;
-    let label = label.parse().map_err(|error| Problem::invalid_path(format!("{error}")))?;
-    Ok((name, label))
-}
-
-fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    let Query(query) = query.map_err(|error| Problem::invalid_query(error.body_text()))?;
-    Ok(query)
+    Ok((name, asked::id(&label)?))
 }
 
 /// A prompt as it is now.
 async fn prompt(app: &App, name: &PromptName) -> Result<Arc<Prompt>, Problem> {
-    let asked = name.clone();
-    let found = app.read(move |view| view.rollouts.prompts().catalog().get(&asked).cloned());
-    let unknown = || match app.0.shared.standing.borrow().refusal() {
-        // What is not read yet is not unknown.
-        Some(refusal) => refusal.into(),
-        None => Problem::from(Refusal::UnknownPrompt(name.clone())),
-    };
-    found.await?.ok_or_else(unknown)
+    let wanted = name.clone();
+    let found = app.read(move |view| view.rollouts.prompts().catalog().get(&wanted).cloned());
+    found.await?.ok_or_else(|| app.refusal_or(Refusal::UnknownPrompt(name.clone())).into())
 }
 
 /// A prompt is made with its first version.
@@ -227,29 +209,6 @@ async fn order(app: &App, prompt: PromptName, orders: Vec<Order>) -> Result<Orde
     app.ask(|reply| Command::Order { prompt, orders, reply }).await
 }
 
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
-#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
-#[serde(deny_unknown_fields)]
-pub(super) struct Page {
-    /// The `next` of the page before.
-    after: Option<usize>,
-    /// How many at most, 100 unless told otherwise.
-    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 500))]
-    limit: Option<usize>,
-}
-
-impl Page {
-    fn bounds(&self) -> Result<(usize, usize), Problem> {
-        let limit = self.limit.unwrap_or(PAGE_DEFAULT);
-        if (1..=PAGE_MAX).contains(&limit) {
-            return Ok((self.after.unwrap_or(0), limit));
-        }
-        let detail = format!("limit {limit} is out of range, allowed: 1 to {PAGE_MAX}");
-        Err(Problem::invalid_query(detail))
-    }
-}
-
 /// Lists the versions of a prompt, oldest first.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/prompts/{name}/versions", operation_id = "list_versions", tag = "prompts",
@@ -263,13 +222,12 @@ pub(super) async fn versions(
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<Versions>, Problem> {
     let name = name_of(path)?;
-    let (after, limit) = query(page)?.bounds()?;
+    let (after, limit) = asked::query(page)?.bounds()?;
     let prompt = prompt(&app, &name).await?;
     let all = prompt.versions();
     let page = all.iter().skip(after).take(limit);
     let versions: Vec<_> = page.map(|version| describe::version(&prompt, version)).collect();
-    let end = after.saturating_add(versions.len());
-    let next = (end < all.len()).then(|| end.to_string());
+    let next = asked::next(after, versions.len(), all.len());
     Ok(Json(Versions { versions, next }))
 }
 
@@ -352,7 +310,7 @@ pub(super) async fn remove_label(
     removal: Result<Query<Removal>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let (name, label) = label_of(path)?;
-    let removal = query(removal)?;
+    let removal = asked::query(removal)?;
     let invalid = |error: &dyn std::fmt::Display| Problem::invalid_query(error.to_string());
     let actor = Actor::new(&removal.actor).map_err(|error| invalid(&error))?;
     let reason = Note::new(&removal.reason).map_err(|error| invalid(&error))?;
@@ -429,7 +387,7 @@ pub(super) async fn difference(
     ends: Result<Query<Ends>, QueryRejection>,
 ) -> Result<Json<PromptDiff>, Problem> {
     let name = name_of(path)?;
-    let ends = query(ends)?;
+    let ends = asked::query(ends)?;
     let prompt = prompt(&app, &name).await?;
     let find =
         |reference: &str| prompt.find(&name, reference).map_err(|error| not_found(&error)).cloned();
@@ -460,7 +418,7 @@ pub(super) async fn export(
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<PromptDocument>, Problem> {
     let name = name_of(path)?;
-    let bounds = query(page)?.bounds()?;
+    let bounds = asked::query(page)?.bounds()?;
     let prompt = prompt(&app, &name).await?;
     Ok(Json(document::written(&name, &prompt, bounds)))
 }
@@ -492,7 +450,7 @@ pub(super) async fn import(
     body: Body,
 ) -> Result<Json<PromptImported>, Problem> {
     let name = name_of(path)?;
-    let Preview { preview } = query(preview)?;
+    let Preview { preview } = asked::query(preview)?;
     let request: PromptImport = body::json(&headers, body).await?;
     let orders = document::orders(&name, &request).map_err(Problem::invalid_fields)?;
     let (pointers, orders): (Vec<String>, Vec<Order>) = orders.into_iter().unzip();
@@ -522,11 +480,11 @@ async fn weigh(
     orders: Vec<Order>,
     pointers: &[String],
 ) -> Result<PromptImported, Problem> {
-    let asked = name.clone();
+    let wanted = name.clone();
     let (weighed, digests, before) = app
         .read(move |view| {
             let catalog = view.rollouts.prompts().catalog();
-            let weighed = catalog.weigh(view.now, &asked, &orders);
+            let weighed = catalog.weigh(view.now, &wanted, &orders);
             let digests: Vec<_> = orders
                 .iter()
                 .map(|order| match order {
@@ -534,7 +492,7 @@ async fn weigh(
                     Order::Point(_) => None,
                 })
                 .collect();
-            (weighed, digests, catalog.get(&asked).cloned().unwrap_or_default())
+            (weighed, digests, catalog.get(&wanted).cloned().unwrap_or_default())
         })
         .await?;
     if let Some(refusal) = app.0.shared.standing.borrow().refusal() {

@@ -3,20 +3,19 @@
 //! It says that the picture changed and nothing of what is in it, so it is opened by a ticket in the
 //! address, where the token does not fit: a browser's `EventSource` sends no headers of its own.
 
-use std::convert::Infallible;
 use std::fmt::Write as _;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
-use axum::response::sse::{Event, Sse};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
+use axum::response::sse::Event;
 use futures_util::stream::unfold;
 use serde::Serialize;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::App;
-use super::events::{LAST_EVENT_ID, RETRY, UNBUFFERED};
+use super::events::{LAST_EVENT_ID, RETRY, permit, streamed};
 use super::problem::Problem;
 use crate::published::Shown;
 
@@ -72,8 +71,7 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let shared = &app.0.shared;
-    let permit = shared.feed.streams.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| Problem::too_many_streams())?;
+    let permit = permit(shared)?;
     let known = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
     let streaming = Streaming {
         shown: shared.published.watch(),
@@ -82,13 +80,10 @@ pub(super) async fn stream(
         app: app.clone(),
         _permit: permit,
     };
-    let stream = unfold(streaming, |mut streaming| async {
+    Ok(streamed(unfold(streaming, |mut streaming| async {
         let event = streaming.next().await?;
-        Some((Ok::<_, Infallible>(event), streaming))
-    });
-    let mut response = Sse::new(stream).into_response();
-    response.headers_mut().extend([UNBUFFERED]);
-    Ok(response)
+        Some((Ok(event), streaming))
+    })))
 }
 
 /// Whether a client was told how soon to come again.

@@ -9,6 +9,7 @@ use tidegate_spec::api::{
 
 use super::text_digest;
 use crate::clock::moment;
+use crate::faults::Faults;
 
 /// The version of the format.
 const FORMAT: u32 = 1;
@@ -127,19 +128,4 @@ fn version_order(
         actor: actor?,
         note: note.flatten(),
     })
-}
-
-/// What is wrong with a request.
-#[derive(Debug, Default)]
-pub(crate) struct Faults(pub(crate) Vec<FieldFault>);
-
-impl Faults {
-    pub(crate) fn add(&mut self, pointer: &str, detail: String) {
-        self.0.push(FieldFault { pointer: pointer.to_owned(), detail });
-    }
-
-    /// The value, or else a fault.
-    pub(crate) fn take<T, E: ToString>(&mut self, pointer: &str, read: Result<T, E>) -> Option<T> {
-        read.map_err(|error| self.add(pointer, error.to_string())).ok()
-    }
 }
