@@ -239,9 +239,16 @@ fn a_store_that_is_held_for_a_moment_is_waited_for() {
 fn a_queue_has_room_until_it_is_nearly_full_and_again_once_it_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = open(folder.path());
-    // The writer stands still while it tells the first.
+    // The writer stands still while it tells the first. What came before it stands still could be in
+    // the first's group, and would no longer wait: nothing is queued until it does.
     let (go_on, held) = mpsc::channel::<()>();
-    journal.append(Batch::default(), move |_| held.recv().unwrap()).unwrap();
+    let (stands, still) = mpsc::channel::<()>();
+    let first = move |_| {
+        stands.send(()).unwrap();
+        held.recv().unwrap();
+    };
+    journal.append(Batch::default(), first).unwrap();
+    still.recv().unwrap();
     let mut queued = 0;
     while journal.has_room() {
         let mut batch = Batch::default();
