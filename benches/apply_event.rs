@@ -48,7 +48,7 @@ fn rollout(start: Start) -> Rollout {
         actor: Actor::new("bench").expect("a valid name"),
         note: Note::new("measure").expect("a valid note"),
     };
-    rollout.apply(at(0), Event::Action(action)).expect("a draft can be started");
+    rollout.apply(at(0), &Event::Action(action)).expect("a draft can be started");
     rollout
 }
 
@@ -105,11 +105,11 @@ fn measure(
         in_batches(bencher, |batch| {
             // The first event makes the room a copy comes without.
             let mut rollout = filled.clone();
-            let _ = rollout.apply(at(first - 1), event(first - 1));
+            let _ = rollout.apply(at(first - 1), &event(first - 1));
             let events: Vec<Event> = (first..first + batch).map(&event).collect();
             let timer = WallTime.start();
             for (number, event) in (first..).zip(events) {
-                let _ = black_box(rollout.apply(at(number), event));
+                let _ = black_box(rollout.apply(at(number), &event));
             }
             WallTime.end(timer)
         });
@@ -165,14 +165,14 @@ fn apply_event(criterion: &mut Criterion) {
         let mut ab = rollout(Start::Ab);
         let mut shadow = rollout(Start::Shadow);
         for number in 0..earlier {
-            ab.apply(at(number), analysis(number)).expect("a new analysis");
-            shadow.apply(at(number), comparison(number)).expect("a new comparison");
+            ab.apply(at(number), &analysis(number)).expect("a new analysis");
+            shadow.apply(at(number), &comparison(number)).expect("a new comparison");
         }
         measure_index_alone(&mut group, earlier);
         measure(&mut group, &format!("analysis/after_{earlier}"), &ab, analysis);
         let mut many = rollout(Start::Ab);
         for number in 0..earlier {
-            many.apply(at(number), analysis_of(number, MANY)).expect("a new analysis");
+            many.apply(at(number), &analysis_of(number, MANY)).expect("a new analysis");
         }
         let name = format!("analysis_of_{MANY}_cameras/after_{earlier}");
         measure(&mut group, &name, &many, |number| analysis_of(number, MANY));

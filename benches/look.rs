@@ -26,7 +26,7 @@ fn filled(cameras: u64) -> Rollout {
     let definition = Definition::new(experiment).expect("the settings agree");
     let mut rollout = Rollout::new(definition);
     let apply = |rollout: &mut Rollout, event| {
-        rollout.apply(Timestamp::EPOCH, event).expect("a valid event");
+        rollout.apply(Timestamp::EPOCH, &event).expect("a valid event");
     };
     let start = Action {
         command: Command::Start,

@@ -188,7 +188,7 @@ fn audit(folder: &Path, ledger: &Ledger) -> (u64, u64, Vec<String>) {
                         }
                         Event::Tick | Event::Action(_) | Event::Comparison(_) => {}
                     }
-                    let decisions = rollout.as_mut().unwrap().apply(at, event).unwrap();
+                    let decisions = rollout.as_mut().unwrap().apply(at, &event).unwrap();
                     for decision in &decisions {
                         let item = HistoryItem::new(1, decision);
                         expected.push(serde_json::to_string(&item).unwrap());

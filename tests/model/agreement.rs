@@ -24,7 +24,7 @@ proptest! {
         for (i, (at, event)) in story.events.into_iter().enumerate() {
             let taken = naive.apply(at.ms(), &event);
             let told = format!("event {i} at {} ms: {event:?}", at.ms());
-            let applied = rollout.apply(at, event);
+            let applied = rollout.apply(at, &event);
             let expected = if applied.is_ok() { Taken::Yes } else { Taken::No };
             prop_assert_eq!(taken, expected, "{}: {:?}", told, applied);
             compare(&rollout, &naive).map_err(|why| TestCaseError::fail(format!("{told}: {why}")))?;

@@ -177,14 +177,14 @@ fn watched(events: Vec<Event>, method: SplitMethod) -> Rollout {
     experiment.guardrails.watch = Watch::Off;
     experiment.assignment.method = method;
     let mut rollout = Rollout::new(Definition::new(experiment).expect("the settings agree"));
-    rollout.apply(Timestamp::EPOCH, action(Command::Start)).expect("a draft can be started");
+    rollout.apply(Timestamp::EPOCH, &action(Command::Start)).expect("a draft can be started");
     // Every camera appears first in the same order, so that sums run in the same order.
     for camera in 0..8_u8 {
         let seen = events_of_nothing(camera);
-        rollout.apply(Timestamp::EPOCH, seen).expect("a new camera");
+        rollout.apply(Timestamp::EPOCH, &seen).expect("a new camera");
     }
     for event in events {
-        rollout.apply(Timestamp::EPOCH, event).expect("a new event");
+        rollout.apply(Timestamp::EPOCH, &event).expect("a new event");
     }
     rollout
 }

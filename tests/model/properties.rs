@@ -23,7 +23,7 @@ proptest! {
         let mut rollout = rollout(&story);
         for (at, event) in story.events {
             let before = rollout.snapshot();
-            if rollout.apply(at, event).is_err() {
+            if rollout.apply(at, &event).is_err() {
                 prop_assert_eq!(rollout.snapshot(), before);
             }
         }
@@ -36,7 +36,7 @@ proptest! {
         for (at, event) in story.events {
             let definition = restarted.definition().clone();
             restarted = Rollout::restore(definition, restarted.snapshot()).expect("our own snapshot");
-            prop_assert_eq!(restarted.apply(at, event.clone()), lasting.apply(at, event));
+            prop_assert_eq!(restarted.apply(at, &event), lasting.apply(at, &event));
             prop_assert_eq!(restarted.snapshot(), lasting.snapshot());
             prop_assert_eq!(restarted.sums(), lasting.sums());
             prop_assert_eq!(restarted.next_deadline(), lasting.next_deadline());
@@ -48,7 +48,7 @@ proptest! {
         let mut live = rollout(&story);
         let mut recalled = rollout(&story);
         for (at, event) in story.events {
-            if let Ok(decisions) = live.apply(at, event.clone()) {
+            if let Ok(decisions) = live.apply(at, &event) {
                 prop_assert_eq!(recalled.recall_event(at, &event), Ok(()));
                 for decision in &decisions {
                     prop_assert_eq!(recalled.recall_decision(decision.step()), Ok(()));
@@ -92,9 +92,9 @@ proptest! {
             let mut rollout = rollout(&story);
             let at = tidegate_engine::time::Timestamp::EPOCH;
             let start = crate::generate::action(tidegate_engine::event::Command::Start);
-            rollout.apply(at, start).expect("a draft can be started");
+            rollout.apply(at, &start).expect("a draft can be started");
             for report in reports {
-                rollout.apply(at, report).expect("a new report");
+                rollout.apply(at, &report).expect("a new report");
             }
             let mut cameras: Vec<_> = rollout.cameras().collect();
             cameras.sort_by(|a, b| a.camera.cmp(&b.camera));

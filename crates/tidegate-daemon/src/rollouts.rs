@@ -388,7 +388,7 @@ impl Run {
         changed: &mut Changed,
     ) -> Result<(), Rejection> {
         let before = self.rollout.lifecycle().state.phase;
-        let decisions = self.rollout.apply(at, event.clone())?;
+        let decisions = self.rollout.apply(at, &event)?;
         let rollout = self.id;
         let mut unit = vec![Entry::Event { rollout, at, event }];
         self.notice((at, before), &decisions, &mut unit);

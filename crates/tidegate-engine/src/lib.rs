@@ -33,7 +33,7 @@
 //!     actor: Actor::new("owner")?,
 //!     note: Note::new("first try")?,
 //! });
-//! let decisions = rollout.apply(Timestamp::from_ms(0)?, start)?;
+//! let decisions = rollout.apply(Timestamp::from_ms(0)?, &start)?;
 //! assert_eq!(decisions[0].to.phase, Phase::Shadow);
 //! let now = Timestamp::from_ms(0)?;
 //! assert_eq!(rollout.serve(&"front_door".parse()?, now).variant, Variant::Control);

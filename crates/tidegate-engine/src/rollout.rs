@@ -131,13 +131,13 @@ impl Rollout {
     ///
     /// # Errors
     /// A [`Rejection`] leaves the rollout exactly as it was.
-    pub fn apply(&mut self, at: Timestamp, event: Event) -> Result<Vec<Decision>, Rejection> {
+    pub fn apply(&mut self, at: Timestamp, event: &Event) -> Result<Vec<Decision>, Rejection> {
         let before = self.lifecycle.now;
         let mut decisions = Vec::new();
         let mut looked = Looked::Yes;
         match event {
             Event::Tick => {
-                self.absorb(at, &Event::Tick)?;
+                self.absorb(at, event)?;
                 self.meet_deadlines(before, &mut decisions);
             }
             Event::Action(action) => {
@@ -149,11 +149,11 @@ impl Rollout {
                     return Err(Rejection::NotAllowed { command, state });
                 }
                 self.advance_time(at);
-                let Action { command, actor, note } = action;
+                let Action { command, actor, note } = action.clone();
                 decisions.push(self.decide(transition, Cause::Operator { command, actor, note }));
             }
             Event::Analysis(_) | Event::Comparison(_) | Event::Feedback(_) => {
-                looked = self.absorb(at, &event)?;
+                looked = self.absorb(at, event)?;
             }
         }
         self.looked = looked;

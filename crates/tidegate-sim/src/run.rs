@@ -236,7 +236,7 @@ impl<'a, O: Observer> Run<'a, O> {
                 }
                 _ => {
                     if let Some(Reverse(pending)) = self.pending.pop() {
-                        self.deliver(pending.event);
+                        self.deliver(&pending.event);
                     }
                 }
             }
@@ -279,7 +279,7 @@ impl<'a, O: Observer> Run<'a, O> {
         };
         self.now = self.world_time(deadline).min(at_ms);
         self.restart_if_due();
-        self.apply(deadline, Event::Tick);
+        self.apply(deadline, &Event::Tick);
         true
     }
 
@@ -291,7 +291,7 @@ impl<'a, O: Observer> Run<'a, O> {
             return false;
         };
         self.now = self.world_time(deadline);
-        self.apply(deadline, Event::Tick);
+        self.apply(deadline, &Event::Tick);
         true
     }
 
@@ -351,7 +351,7 @@ impl<'a, O: Observer> Run<'a, O> {
             }
             (_, id) => Event::Analysis(Analysis { id, camera, variant, outcome: answer.outcome }),
         };
-        self.report(event);
+        self.report(&event);
     }
 
     fn answer(&mut self, camera: usize, variant: Variant, scene: crate::world::Scene) -> Answer {
@@ -406,7 +406,7 @@ impl<'a, O: Observer> Run<'a, O> {
     }
 
     /// Sends a report, as well as the network lets it through.
-    fn report(&mut self, event: Event) {
+    fn report(&mut self, event: &Event) {
         let faults = &self.world.scenario().faults;
         let (lost, late, twice) = (faults.lost_share, faults.late_share, faults.duplicate_share);
         if lost > 0.0 && self.fault_random.random::<f64>() < lost {
@@ -414,16 +414,16 @@ impl<'a, O: Observer> Run<'a, O> {
         }
         if late > 0.0 && self.fault_random.random::<f64>() < late {
             let at = self.now + LATE_MS * self.fault_random.random::<f64>();
-            return self.send_later(at, event);
+            return self.send_later(at, event.clone());
         }
         if twice > 0.0 && self.fault_random.random::<f64>() < twice {
-            self.deliver(event.clone());
+            self.deliver(event);
         }
         self.deliver(event);
     }
 
     /// Hands in a report that has come through.
-    fn deliver(&mut self, event: Event) {
+    fn deliver(&mut self, event: &Event) {
         if self.ending.is_none() {
             self.apply(self.clock, event);
         }
@@ -436,17 +436,16 @@ impl<'a, O: Observer> Run<'a, O> {
             note: Note::new("as the scenario says").expect("a short reason is valid"),
         };
         let at = self.rollout.lifecycle().now;
-        self.apply(at, Event::Action(action));
+        self.apply(at, &Event::Action(action));
     }
 
-    fn apply(&mut self, at: Timestamp, event: Event) {
-        let written = (!self.restarts.at.is_empty()).then(|| event.clone());
+    fn apply(&mut self, at: Timestamp, event: &Event) {
         let Ok(decisions) = self.rollout.apply(at, event) else {
             self.counts.refused += 1;
             return;
         };
-        if let Some(event) = written {
-            self.restarts.journal.push(Written::Event(at, event));
+        if !self.restarts.at.is_empty() {
+            self.restarts.journal.push(Written::Event(at, event.clone()));
             let decisions = decisions.iter().cloned().map(Box::new).map(Written::Decision);
             self.restarts.journal.extend(decisions);
         }

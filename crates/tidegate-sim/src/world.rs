@@ -1,6 +1,6 @@
 //! A scenario made ready, and what its prompts answer.
 
-use libm::{erfc, exp, expf, log, sqrt};
+use libm::{erfc, exp, exp2f, log, sqrt};
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 use tidegate_engine::Variant;
@@ -205,10 +205,10 @@ impl World {
             return Answer { outcome: Outcome::Failed, sight: Sight::Nothing };
         }
         let noise: f64 = StandardNormal.sample(random);
-        // Seven digits are more than a latency has, at a third of the time.
+        let ln = camera.latency_ln + control.latency_ms.log_sd * noise;
+        // Seven digits are more than a latency has, at a fourth of the time.
         #[expect(clippy::cast_possible_truncation, reason = "seven digits are enough")]
-        let ln = (camera.latency_ln + control.latency_ms.log_sd * noise) as f32;
-        let mut ms = f64::from(expf(ln)) * factor;
+        let mut ms = f64::from(exp2f((ln * core::f64::consts::LOG2_E) as f32)) * factor;
         let slow_share = control.slow_share + slower;
         if slow_share > 0.0 && random.random::<f64>() < slow_share {
             ms *= control.slow_factor;

@@ -86,7 +86,7 @@ fn audit(folder: &Path) -> (Vec<u64>, Vec<Notice>, Vec<Notice>) {
                 Entry::Event { at, event, .. } => {
                     let rollout = rollout.as_mut().unwrap();
                     let before = rollout.lifecycle().state.phase;
-                    let decisions = rollout.apply(at, event).unwrap();
+                    let decisions = rollout.apply(at, &event).unwrap();
                     if before != Phase::Shadow {
                         for decision in &decisions {
                             noticed.step(decision.transition);

@@ -67,13 +67,15 @@ impl Context<'_> {
 
     fn excess_in_pairs(&self, guardrail: Guardrail) -> Option<f64> {
         let (mut differences, mut controls) = (Mean::default(), Mean::default());
+        let is_ratio = guardrail == Guardrail::Latency;
         for shadow in self.fleet.shadow() {
             let pairs = camera_pairs(guardrail, &shadow.pairs)?;
             differences.add_mean(pairs.count, pairs.difference_sum, 1.0);
-            controls.add_mean(pairs.count, pairs.control_sum, 1.0);
+            if is_ratio {
+                controls.add_mean(pairs.count, pairs.control_sum, 1.0);
+            }
         }
         let difference = differences.value();
-        let is_ratio = guardrail == Guardrail::Latency;
         Some(if is_ratio { libm::log(1.0 + difference / controls.value()) } else { difference })
     }
 }

@@ -188,14 +188,14 @@ fn point_07_one_error_or_one_outlier_is_no_harm() {
         };
         // One failure against an empty control.
         let failed = analysis("camera-0", Variant::Treatment, Outcome::Failed);
-        assert_eq!(world.rollout.apply(Timestamp::EPOCH, failed).unwrap(), []);
+        assert_eq!(world.rollout.apply(Timestamp::EPOCH, &failed).unwrap(), []);
         // One answer of ten minutes among some two hundred.
         world.live(&Truth { label_share: 0.0, ..Truth::HARMLESS }, 3.0, 11.0);
         let latency = Some(Latency::from_ms(600_000.0).unwrap());
         let outlier = Outcome::Answered { latency, score: None };
         let now = world.rollout.lifecycle().now;
         let outlier = analysis("camera-0", Variant::Treatment, outlier);
-        assert_eq!(world.rollout.apply(now, outlier).unwrap(), []);
+        assert_eq!(world.rollout.apply(now, &outlier).unwrap(), []);
         world.live(&Truth { label_share: 0.0, ..Truth::HARMLESS }, 48.0, 11.0);
         assert_eq!(world.ended(), None, "seed {seed}");
     }
@@ -381,7 +381,7 @@ fn point_12_what_is_kept_does_not_grow_with_the_analyses() {
             variant: Variant::Control,
             outcome: tidegate_engine::observation::Outcome::Failed,
         };
-        rollout.apply(at("1h"), Event::Analysis(analysis)).unwrap();
+        rollout.apply(at("1h"), &Event::Analysis(analysis)).unwrap();
     }
     let snapshot = rollout.snapshot();
     assert_eq!((snapshot.cameras.len(), snapshot.exposures.len()), (1, 100));

@@ -57,7 +57,7 @@ pub(crate) fn tell(experiment: Experiment, story: &str) -> (Rollout, Vec<String>
             continue;
         }
         for event in events(&words) {
-            match rollout.apply(at(time), event) {
+            match rollout.apply(at(time), &event) {
                 Ok(decisions) => answers.extend(decisions.iter().map(|decision| {
                     format!("{time} {} -> {}: {}", decision.from, decision.to, decision.cause)
                 })),

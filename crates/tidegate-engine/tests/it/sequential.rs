@@ -125,7 +125,7 @@ fn a_camera_that_is_dead_on_its_own_is_not_harm() {
         };
         let now = world.rollout.lifecycle().now;
         let event = Event::Analysis(analysis);
-        assert_eq!(world.rollout.apply(now, event).unwrap(), []);
+        assert_eq!(world.rollout.apply(now, &event).unwrap(), []);
     }
 }
 
@@ -141,7 +141,7 @@ fn without_control_analyses_the_fast_path_waits_half_an_hour_and_then_acts() {
         })
     };
     for number in 0..40 {
-        assert_eq!(world.rollout.apply(at("1h"), fail(number % 4)).unwrap(), []);
+        assert_eq!(world.rollout.apply(at("1h"), &fail(number % 4)).unwrap(), []);
     }
     let (deadline, reason) = world.rollout.next_deadline().unwrap();
     assert_eq!((deadline, reason.as_str()), (at("1h30m"), "fast_path_waited"));
@@ -341,7 +341,7 @@ fn an_uneven_split_blocks_a_promotion() {
 fn reported(world: &mut World, camera: u32, variant: Variant, outcome: Outcome, at: &str) -> usize {
     let camera = format!("camera-{camera}").parse().unwrap();
     let event = Event::Analysis(Analysis { id: None, camera, variant, outcome });
-    world.rollout.apply(crate::script::at(at), event).unwrap().len()
+    world.rollout.apply(crate::script::at(at), &event).unwrap().len()
 }
 
 const ANSWERED: Outcome = Outcome::Answered { latency: None, score: None };
@@ -381,7 +381,7 @@ fn a_few_control_analyses_tell_an_outage_once_they_were_waited_for() {
     }
     let before = world.rollout.clone();
     let (deadline, _) = before.next_deadline().unwrap();
-    let decisions = world.rollout.apply(deadline, Event::Tick).unwrap();
+    let decisions = world.rollout.apply(deadline, &Event::Tick).unwrap();
     let state = world.rollout.lifecycle().state;
     assert_eq!((state.phase, state.condition), (Phase::Ab, Condition::Held));
     // A journal that is read back knows of the outage too.
@@ -515,7 +515,7 @@ fn a_slow_tail_is_found_though_the_mean_is_within_its_limit() {
             },
         };
         number += 1;
-        let decisions = world.rollout.apply(at, Event::Analysis(analysis)).unwrap();
+        let decisions = world.rollout.apply(at, &Event::Analysis(analysis)).unwrap();
         world.decisions.extend(decisions.iter().map(|d| (0.0, format!("{}: {}", d.to, d.cause))));
     }
     assert!(world.ended().unwrap().1.starts_with("rolled_back: Slow answers rose by "));

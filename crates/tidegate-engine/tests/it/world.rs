@@ -78,7 +78,7 @@ impl World {
 
     pub(crate) fn act(&mut self, at: Timestamp, command: Command) {
         let (actor, note) = (Actor::new("owner").unwrap(), Note::new("because").unwrap());
-        self.apply(at, Event::Action(Action { command, actor, note }));
+        self.apply(at, &Event::Action(Action { command, actor, note }));
     }
 
     /// Lets a backend assign as it likes.
@@ -94,7 +94,7 @@ impl World {
         let now = self.rollout.lifecycle().now;
         for analysis in std::mem::take(&mut self.labelled) {
             if self.draw() < share {
-                let _ = self.rollout.apply(now, Event::Feedback(Feedback { analysis, label }));
+                let _ = self.rollout.apply(now, &Event::Feedback(Feedback { analysis, label }));
             }
         }
     }
@@ -153,7 +153,7 @@ impl World {
             let outcome = outcomes[variant];
             Event::Analysis(Analysis { id: Some(analysis.clone()), camera: id, variant, outcome })
         };
-        self.apply(at, event);
+        self.apply(at, &event);
         let labelled = self.draw() < truth.label_share;
         let false_alarm = self.draw() < truth.fp_rate[variant] + place * truth.camera_spread;
         if labelled && !outcomes[variant].failed() && !self.is_over() {
@@ -161,7 +161,7 @@ impl World {
             if variant == Variant::Treatment {
                 self.labelled.push(analysis.clone());
             }
-            self.apply(at, Event::Feedback(Feedback { analysis, label }));
+            self.apply(at, &Event::Feedback(Feedback { analysis, label }));
         }
     }
 
@@ -180,11 +180,11 @@ impl World {
             if deadline > at {
                 break;
             }
-            self.apply(deadline, Event::Tick);
+            self.apply(deadline, &Event::Tick);
         }
     }
 
-    fn apply(&mut self, at: Timestamp, event: Event) {
+    fn apply(&mut self, at: Timestamp, event: &Event) {
         for decision in self.rollout.apply(at, event).unwrap() {
             let hour = decision.at.since(Timestamp::EPOCH).hours();
             self.decisions.push((hour, format!("{}: {}", decision.to, decision.cause)));

@@ -88,7 +88,7 @@ pub(crate) fn live(journal: &Journal, events: &[(Timestamp, Event)]) -> Rollout 
 }
 
 fn apply(journal: &Journal, rollout: &mut Rollout, (at, event): (Timestamp, Event)) {
-    let decisions = rollout.apply(at, event.clone()).unwrap();
+    let decisions = rollout.apply(at, &event).unwrap();
     let mut unit = vec![Entry::Event { rollout: ID, at, event }];
     for decision in decisions {
         let account = decision.cause.to_string();

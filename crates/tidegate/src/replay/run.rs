@@ -141,7 +141,7 @@ impl Run {
                 note: Note::new("the recording starts").expect("a short note is valid"),
             };
             rollout
-                .apply(started_at, Event::Action(action))
+                .apply(started_at, &Event::Action(action))
                 .expect("a draft can always be started");
             rollout
         };
@@ -171,7 +171,7 @@ impl Run {
         {
             analysis.variant = self.serving.assign(&analysis.camera, at).variant;
         }
-        match self.recorder.apply(at, recorded) {
+        match self.recorder.apply(at, &recorded) {
             Ok(_) if is_analysis => counts.used += 1,
             Ok(_) => counts.labels_used += 1,
             Err(Rejection::Duplicate { .. }) => counts.duplicates += 1,
@@ -189,7 +189,7 @@ impl Run {
             ) => counts.reject(line, why.to_string()),
         }
         // What the recorder refused, the rollout refuses for the same reason; it was counted there.
-        if let Ok(decisions) = self.rollout.apply(at, served) {
+        if let Ok(decisions) = self.rollout.apply(at, &served) {
             if self.explain == Explain::Looks
                 && decisions.is_empty()
                 && self.rollout.looked() == Looked::Yes
@@ -206,7 +206,7 @@ impl Run {
             if deadline > until {
                 return;
             }
-            let ticked = self.rollout.apply(deadline, Event::Tick);
+            let ticked = self.rollout.apply(deadline, &Event::Tick);
             self.take(ticked.expect("deadlines come in order"));
         }
     }
