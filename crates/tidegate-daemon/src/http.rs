@@ -1,5 +1,6 @@
 //! The HTTP interface.
 
+mod alarm;
 mod asked;
 mod assignments;
 mod body;

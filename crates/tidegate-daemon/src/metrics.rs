@@ -23,6 +23,7 @@ use tidegate_spec::api::Answers;
 
 use crate::driver::{Standing, View};
 use crate::feed::Told;
+use crate::published::Ground;
 use replaced::Replaced;
 use rollout::RolloutGauges;
 
@@ -38,6 +39,8 @@ type Number = Gauge<f64, AtomicU64>;
 
 /// Methods that have series of their own; a client may make up as many as it likes.
 const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PUT", "DELETE"];
+/// What nearly all answers are: their counters are not looked up each time.
+const PLAIN: (&str, u16) = ("GET", 200);
 /// Experiments that have series of their own, in order of their keys.
 const EXPERIMENTS_SHOWN_MAX: usize = 12;
 /// The same where the metrics of the replaced system need room too.
@@ -60,8 +63,11 @@ pub(crate) struct Metrics {
     decisions: Family<Known, Counter>,
     rollbacks: Family<Known, Counter>,
     requests: Family<Answered, Counter>,
+    /// The one of `requests` that nearly all are.
+    plain_requests: Counter,
     request_seconds: Histogram,
-    assignments: Family<Known, Counter>,
+    /// In the order of [`Ground::ALL`].
+    assignments: [Counter; Ground::ALL.len()],
     refused_connections: Counter,
     journal_failures: Counter,
     ready: Number,
@@ -76,6 +82,11 @@ pub(crate) struct Metrics {
     webhook_lag: Family<One, Number>,
     rollouts: RolloutGauges,
     replaced: Option<Replaced>,
+}
+
+fn answered(method: &str, status: u16) -> Answered {
+    let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
+    ([("method", method)], [("status", status)])
 }
 
 /// What is to be counted of an event once it was taken in.
@@ -114,6 +125,7 @@ impl Metrics {
             "HTTP requests by method and status",
             Family::<Answered, Counter>::default()
         );
+        let plain_requests = requests.get_or_create_owned(&answered(PLAIN.0, PLAIN.1));
         let request_seconds = register!(
             "http_request_duration_seconds",
             "Time to the answer of HTTP requests",
@@ -124,6 +136,9 @@ impl Metrics {
             "Assignments that were asked for, by reason",
             Family::<Known, Counter>::default()
         );
+        let assignments = Ground::ALL.map(|ground| {
+            assignments.get_or_create_owned(&[("reason", Cow::Borrowed(ground.as_str()))])
+        });
         let refused_connections = register!(
             "http_connections_refused",
             "Connections closed because no request came in time, or TLS failed",
@@ -189,6 +204,7 @@ impl Metrics {
             decisions,
             rollbacks,
             requests,
+            plain_requests,
             request_seconds,
             assignments,
             refused_connections,
@@ -282,14 +298,16 @@ impl Metrics {
     }
 
     pub(crate) fn requested(&self, method: &str, status: u16, seconds: f64) {
-        let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
-        let labels = ([("method", method)], [("status", status)]);
-        self.requests.get_or_create(&labels).inc();
+        if (method, status) == PLAIN {
+            self.plain_requests.inc();
+        } else {
+            self.requests.get_or_create(&answered(method, status)).inc();
+        }
         self.request_seconds.observe(seconds);
     }
 
-    pub(crate) fn assigned(&self, reason: Cow<'static, str>) {
-        self.assignments.get_or_create(&[("reason", reason)]).inc();
+    pub(crate) fn assigned(&self, ground: Ground) {
+        self.assignments[ground.index()].inc();
     }
 
     pub(crate) fn connection_refused(&self) {

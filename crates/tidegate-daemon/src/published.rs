@@ -72,6 +72,25 @@ pub(crate) enum Ground {
 }
 
 impl Ground {
+    /// Every ground.
+    pub(crate) const ALL: [Self; ServeReason::ALL.len() + 1] = {
+        let mut all = [Self::StoreUnavailable; ServeReason::ALL.len() + 1];
+        let mut at = 0;
+        while at < ServeReason::ALL.len() {
+            all[at] = Self::Rollout(ServeReason::ALL[at]);
+            at += 1;
+        }
+        all
+    };
+
+    /// The place in [`Self::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Rollout(reason) => reason.index(),
+            Self::StoreUnavailable => Self::ALL.len() - 1,
+        }
+    }
+
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Rollout(reason) => reason.as_str(),
@@ -122,33 +141,34 @@ impl Picture {
         versions.find(|version| version.digest == digest).map(|version| &*version.text)
     }
 
-    /// What `camera` is served at `at`, and why. Whatever is not known is served control.
+    /// What `camera` is served at `at`, and on what ground. Whatever is not known is served control.
     pub(crate) fn assign<'a>(
         &'a self,
         key: &'a str,
         camera: &'a CameraId,
         at: Timestamp,
-    ) -> Assignment<'a> {
+    ) -> (Ground, Assignment<'a>) {
         let (camera_id, experiment) = (camera.as_str().into(), key.into());
         let Some(evaluated) = self.evaluate(key, camera, at) else {
-            let reason = match self.trust {
-                Trust::Full => ServeReason::UnknownExperiment.as_str(),
-                Trust::ControlOnly => STORE_UNAVAILABLE,
+            let ground = match self.trust {
+                Trust::Full => Ground::Rollout(ServeReason::UnknownExperiment),
+                Trust::ControlOnly => Ground::StoreUnavailable,
             };
-            return Assignment {
+            let assignment = Assignment {
                 camera_id,
                 experiment,
                 variant: Variant::Control.as_str().into(),
                 prompt_version: None,
                 prompt: None,
                 digest: None,
-                reason: reason.into(),
+                reason: ground.as_str().into(),
                 phase: None,
                 run: 0,
                 shadow_sample: 0.0,
                 prompt_text: None,
                 shadow: None,
             };
+            return (ground, assignment);
         };
         let shadow = evaluated.shadow.and_then(|shadow| {
             Some(ShadowVersion {
@@ -157,7 +177,7 @@ impl Picture {
                 prompt_text: None,
             })
         });
-        Assignment {
+        let assignment = Assignment {
             camera_id,
             experiment,
             variant: evaluated.variant.as_str().into(),
@@ -170,7 +190,8 @@ impl Picture {
             shadow_sample: evaluated.shadow_sample,
             prompt_text: None,
             shadow,
-        }
+        };
+        (evaluated.ground, assignment)
     }
 
     /// Whether every experiment that there is can be in it.
@@ -326,5 +347,18 @@ impl Published {
             // Whoever is told of it finds it.
             self.shown.send_replace(drawn.shown);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ground_is_at_its_place() {
+        for (place, ground) in Ground::ALL.into_iter().enumerate() {
+            assert_eq!(ground.index(), place, "{ground:?}");
+        }
+        assert_eq!(Ground::ALL.map(Ground::as_str).last(), Some(&STORE_UNAVAILABLE));
     }
 }

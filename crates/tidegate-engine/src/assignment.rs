@@ -153,6 +153,26 @@ pub enum ServeReason {
 }
 
 impl ServeReason {
+    /// Every reason, in order.
+    pub const ALL: [Self; 11] = [
+        Self::Shadow,
+        Self::Split,
+        Self::Full,
+        Self::Completed,
+        Self::RolledBack,
+        Self::Stopped,
+        Self::Paused,
+        Self::Expired,
+        Self::NotStarted,
+        Self::Override,
+        Self::UnknownExperiment,
+    ];
+
+    /// The place in [`Self::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// The name in answers.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -25,9 +25,11 @@ use crate::clock::Stopwatch;
 
 /// Cameras in one request.
 const CAMERAS_MAX: usize = 1_000;
-/// What stands before and between the ids of the path of one assignment.
+/// Room for a usual answer.
+const ANSWER_BYTES: usize = 512;
+/// What stands before each id in the path of one assignment.
 const EXPERIMENTS: &str = "/v1/experiments/";
-const ASSIGNMENTS: &str = "/assignments/";
+const ASSIGNMENTS: &str = "assignments/";
 
 /// Whether the text is to be in the answer.
 #[derive(Debug, Deserialize)]
@@ -57,7 +59,7 @@ pub(super) async fn one(
     let wanted = asked::query(wanted)?;
     let shared = &app.0.shared;
     let picture = shared.published.load();
-    let mut assignment = picture.assign(key.as_str(), &camera, shared.now());
+    let (ground, mut assignment) = picture.assign(key.as_str(), &camera, shared.now());
     if wanted.text {
         let text = |digest: &Cow<'_, str>| picture.text(key.as_str(), digest).map(Cow::Borrowed);
         assignment.prompt_text = assignment.digest.as_ref().and_then(text);
@@ -65,7 +67,7 @@ pub(super) async fn one(
             shadow.prompt_text = text(&shadow.digest);
         }
     }
-    shared.metrics.assigned(assignment.reason.clone());
+    shared.metrics.assigned(ground);
     Ok(Json(assignment).into_response())
 }
 
@@ -75,11 +77,12 @@ pub(super) fn at_once(app: &App, request: &Request<Incoming>) -> Option<Response
     let watch = Stopwatch::start();
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let path = uri.path();
-    let (key, camera) = path.strip_prefix(EXPERIMENTS)?.split_once(ASSIGNMENTS)?;
+    let (key, rest) = path.strip_prefix(EXPERIMENTS)?.split_once('/')?;
+    let camera = rest.strip_prefix(ASSIGNMENTS)?;
     // An id is one part of a path; what is written in another way is for the router to read.
     let plain = method == Method::GET
         && uri.query().is_none()
-        && !key.contains(['%', '/'])
+        && !key.contains('%')
         && !camera.contains(['%', '/']);
     if !plain || !request.body().is_end_stream() {
         return None;
@@ -89,13 +92,14 @@ pub(super) fn at_once(app: &App, request: &Request<Incoming>) -> Option<Response
     let camera: CameraId = camera.parse().ok()?;
     let shared = &app.0.shared;
     let picture = shared.published.load();
-    let assignment = picture.assign(key.as_str(), &camera, shared.now());
-    let body = serde_json::to_vec(&assignment).ok()?;
-    shared.metrics.assigned(assignment.reason);
+    let (ground, assignment) = picture.assign(key.as_str(), &camera, shared.now());
+    let mut body = Vec::with_capacity(ANSWER_BYTES);
+    serde_json::to_writer(&mut body, &assignment).ok()?;
+    shared.metrics.assigned(ground);
     let mut response = Response::new(Full::from(body));
     response.headers_mut().insert(header::CONTENT_TYPE, body::JSON);
     let request_id = guard::request_id(app, headers);
-    let answered = Answered { request_id: &request_id, method, path, code: None };
+    let answered = Answered { request_id, method, path, code: None };
     answered.finish(app, watch, &mut response);
     Some(response)
 }
@@ -133,11 +137,12 @@ pub(super) async fn many(
     let shared = &app.0.shared;
     // One picture for all of them.
     let (picture, now) = (shared.published.load(), shared.now());
-    let assignments: Vec<Assignment<'_>> =
-        cameras.iter().map(|camera| picture.assign(key.as_str(), camera, now)).collect();
-    for assignment in &assignments {
-        shared.metrics.assigned(assignment.reason.clone());
-    }
+    let assign = |camera| {
+        let (ground, assignment) = picture.assign(key.as_str(), camera, now);
+        shared.metrics.assigned(ground);
+        assignment
+    };
+    let assignments: Vec<Assignment<'_>> = cameras.iter().map(assign).collect();
     let mut texts = BTreeMap::new();
     for assignment in assignments.iter().filter(|_| request.text) {
         let shadow = assignment.shadow.iter().map(|shadow| &shadow.digest);

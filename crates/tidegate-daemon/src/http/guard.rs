@@ -51,14 +51,14 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
             response.headers_mut().insert(header::ALLOW, allow);
         }
     }
-    let answered = Answered { request_id: &request_id, method: &method, path: &path, code };
+    let answered = Answered { request_id, method: &method, path: &path, code };
     answered.finish(&app, watch, &mut response);
     response
 }
 
 /// What is known of an answered request.
 pub(super) struct Answered<'a> {
-    pub(super) request_id: &'a str,
+    pub(super) request_id: String,
     pub(super) method: &'a Method,
     pub(super) path: &'a str,
     /// The code of the problem, if it is one.
@@ -73,7 +73,7 @@ impl Answered<'_> {
         app.0.shared.metrics.requested(method.as_str(), status, seconds);
         tracing::debug!(request_id, %method, path, status, code, seconds, "answered");
         let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::from_str(request_id) {
+        if let Ok(id) = HeaderValue::try_from(request_id) {
             headers.insert(REQUEST_ID, id);
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
+use super::alarm::Alarm;
 use super::front::Front;
 use super::patience::Patient;
 use crate::config::TlsFiles;
@@ -146,12 +147,14 @@ impl Connection {
 
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(Alarm::new(HEAD_TIME_MAX))
             // A client that has said all it has to say still wants the answers.
             .half_close(true)
             .header_read_timeout(HEAD_TIME_MAX)
             .max_headers(HEADERS_READ_MAX)
             .max_buf_size(HEAD_BYTES_READ_MAX)
+            // Answers are small: one copy costs less than a list of pieces.
+            .writev(false)
             .serve_connection(TokioIo::new(Patient::new(stream)), self.front);
         if let Err(error) = self.watcher.watch(connection).await {
             self.shared.metrics.connection_refused();

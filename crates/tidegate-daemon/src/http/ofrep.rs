@@ -75,7 +75,7 @@ async fn evaluate_one(
         // What is not read yet is not unknown.
         return Err(if picture.is_whole() { unknown(key) } else { unread(app) });
     };
-    shared.metrics.assigned(evaluated.ground.as_str().into());
+    shared.metrics.assigned(evaluated.ground);
     Ok(Json(flag(&evaluated, asked.text)).into_response())
 }
 
@@ -107,7 +107,7 @@ async fn evaluate_all(app: &App, headers: &HeaderMap, body: Body) -> Result<Resp
         picture.evaluate_all(&asked.camera, shared.now()).collect();
     evaluated.sort_unstable_by_key(|evaluated| evaluated.key);
     for evaluated in &evaluated {
-        shared.metrics.assigned(evaluated.ground.as_str().into());
+        shared.metrics.assigned(evaluated.ground);
     }
     // A thousand texts are no answer; whoever runs one asks for its flag.
     let flags = evaluated.iter().map(|evaluated| flag(evaluated, Text::Unwanted)).collect();
