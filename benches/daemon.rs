@@ -200,13 +200,13 @@ fn main() {
         Some("--daemon") => {
             let arguments = std::iter::once("tidegate".into())
                 .chain(arguments.iter().skip(2).map(std::ffi::OsString::from));
-            let _ = tidegate::run(arguments);
+            let _ = tidegate::run(arguments.collect());
         }
         // The daemon checks its journal by this program.
         Some("journal") => {
             let arguments = std::iter::once("tidegate".into())
                 .chain(arguments.iter().skip(1).map(std::ffi::OsString::from));
-            let _ = tidegate::run(arguments);
+            let _ = tidegate::run(arguments.collect());
         }
         _ => {
             let testing = !arguments.iter().any(|argument| argument == "--bench");

@@ -38,7 +38,10 @@ use crate::args::{Cli, Command};
 use crate::failure::{EXIT_BAD_INPUT, Failure};
 
 /// Runs the command with its arguments, the program's name first.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+///
+/// A list and not any iterator: a generic function, and all that it calls, would be compiled once more for
+/// every program.
+pub fn run(arguments: Vec<OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {

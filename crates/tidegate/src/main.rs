@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    tidegate::run(std::env::args_os())
+    tidegate::run(std::env::args_os().collect())
 }

@@ -4,10 +4,11 @@
 //! are sorted outside memory once there are more than [`SEGMENT_EVENTS`].
 
 use std::cmp::Ordering;
-use std::io::{self, Read, Write};
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, IntoInnerError, Seek as _};
 use std::iter;
 
-use extsort::{ExternalSorter, PushExternalSorter, Sortable};
 use serde::{Deserialize, Serialize};
 use tidegate_engine::event::Event;
 use tidegate_engine::id::CameraId;
@@ -126,55 +127,163 @@ impl Recorded {
     }
 }
 
-impl Sortable for Recorded {
-    fn encode<W: Write>(&self, writer: &mut W) -> io::Result<()> {
-        bincode::serialize_into(writer, self).map_err(|error| io_error(*error))
-    }
+/// Sorted events in a temporary file that goes when it is closed.
+struct Segment {
+    file: BufReader<File>,
+    /// Events that are still to be read.
+    left: u64,
+}
 
-    fn decode<R: Read>(reader: &mut R) -> io::Result<Self> {
-        bincode::deserialize_from(reader).map_err(|error| io_error(*error))
+impl Segment {
+    fn write(sorted: &[Recorded]) -> io::Result<Self> {
+        let mut file = BufWriter::new(tempfile::tempfile()?);
+        for event in sorted {
+            bincode::serialize_into(&mut file, event).map_err(io_error)?;
+        }
+        let mut file = file.into_inner().map_err(IntoInnerError::into_error)?;
+        file.rewind()?;
+        Ok(Self { file: BufReader::new(file), left: sorted.len() as u64 })
     }
 }
 
-/// Unwraps an I/O error: the sort knows the end of a segment by its kind.
-fn io_error(error: bincode::ErrorKind) -> io::Error {
-    if let bincode::ErrorKind::Io(error) = error { error } else { io::Error::other(error) }
+impl Iterator for Segment {
+    type Item = io::Result<Recorded>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        // A file that lost its end is an error here, not an end.
+        Some(bincode::deserialize_from(&mut self.file).map_err(io_error))
+    }
+}
+
+fn io_error(error: bincode::Error) -> io::Error {
+    if let bincode::ErrorKind::Io(error) = *error { error } else { io::Error::other(error) }
 }
 
 /// Takes events in any order and gives them back by time, then by line.
 pub(crate) struct Sorter {
-    events: PushExternalSorter<Recorded, fn(&Recorded, &Recorded) -> Ordering>,
-    pushed: u64,
+    held: Vec<Recorded>,
+    held_max: usize,
+    segments: Vec<Segment>,
 }
 
 impl Sorter {
-    pub(crate) fn new() -> Self {
-        let sorter = ExternalSorter::new().with_segment_size(SEGMENT_EVENTS);
-        let events: PushExternalSorter<_, fn(&Recorded, &Recorded) -> Ordering> =
-            sorter.pushed_by(|one, other| one.place().cmp(&other.place()));
-        Self { events, pushed: 0 }
+    pub(crate) const fn new() -> Self {
+        Self::holding(SEGMENT_EVENTS)
+    }
+
+    /// Holds so many events in memory.
+    const fn holding(held_max: usize) -> Self {
+        Self { held: Vec::new(), held_max, segments: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, event: Recorded) -> Result<(), Failure> {
-        self.pushed += 1;
-        self.events.push(event).map_err(Failure::Temporary)
+        if self.held.len() >= self.held_max {
+            self.sort_held();
+            self.segments.push(Segment::write(&self.held).map_err(Failure::Temporary)?);
+            self.held.clear();
+        }
+        self.held.push(event);
+        Ok(())
     }
 
-    /// Every event in order. Should a temporary file have lost some, the last item says so.
-    pub(crate) fn sorted(self) -> Result<impl Iterator<Item = Result<Recorded, Failure>>, Failure> {
-        let mut missing = self.pushed;
-        let mut events = self.events.done().map_err(Failure::Temporary)?;
-        Ok(iter::from_fn(move || match events.next() {
-            Some(event) => {
-                missing = missing.saturating_sub(1);
-                Some(event.map_err(Failure::Temporary))
+    /// Every event in order.
+    pub(crate) fn sorted(
+        mut self,
+    ) -> Result<impl Iterator<Item = Result<Recorded, Failure>>, Failure> {
+        self.sort_held();
+        let held = self.held.into_iter().map(Ok);
+        let mut sources: Vec<Box<dyn Iterator<Item = io::Result<Recorded>>>> = vec![Box::new(held)];
+        for segment in self.segments {
+            sources.push(Box::new(segment));
+        }
+        let mut next = BinaryHeap::with_capacity(sources.len());
+        for (source, events) in sources.iter_mut().enumerate() {
+            next.extend(
+                events
+                    .next()
+                    .transpose()
+                    .map_err(Failure::Temporary)?
+                    .map(|event| Next { event, source }),
+            );
+        }
+        Ok(iter::from_fn(move || {
+            let Next { event, source } = next.pop()?;
+            match sources[source].next().transpose() {
+                Ok(after) => next.extend(after.map(|event| Next { event, source })),
+                Err(error) => {
+                    // Without the rest of one segment there is no order among the others.
+                    next.clear();
+                    return Some(Err(Failure::Temporary(error)));
+                }
             }
-            None if missing > 0 => {
-                let lost = io::Error::other(format!("{missing} sorted records are missing"));
-                missing = 0;
-                Some(Err(Failure::Temporary(lost)))
-            }
-            None => None,
+            Some(Ok(event))
         }))
+    }
+
+    fn sort_held(&mut self) {
+        self.held.sort_unstable_by_key(Recorded::place);
+    }
+}
+
+/// The first event that is left of a source; the earliest is the greatest, as a heap gives that first.
+struct Next {
+    event: Recorded,
+    source: usize,
+}
+
+impl Ord for Next {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.event.place().cmp(&self.event.place())
+    }
+}
+
+impl PartialOrd for Next {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Eq for Next {}
+
+impl PartialEq for Next {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of 31 moments, far from their order.
+    fn recorded(line: u64) -> Recorded {
+        let at_ms = i64::try_from(line * 7_919 % 31).unwrap();
+        let what = What::Feedback { id: format!("event-{line}"), label: 0 };
+        Recorded { at_ms, line, analysis_at_ms: at_ms, what }
+    }
+
+    #[test]
+    fn the_order_is_that_of_time_and_line_however_little_fits_into_memory() {
+        let shown = |event: Recorded| format!("{event:?}");
+        let mut events: Vec<Recorded> = (0..1_000).map(recorded).collect();
+        events.sort_by_key(Recorded::place);
+        let expected: Vec<String> = events.into_iter().map(shown).collect();
+        for held_max in [1, 7, 250, 1_000, 5_000] {
+            let mut sorter = Sorter::holding(held_max);
+            (0..1_000).map(recorded).for_each(|event| sorter.push(event).unwrap());
+            let found = sorter.sorted().unwrap().map(Result::unwrap).map(shown);
+            assert!(found.eq(expected.iter().cloned()), "{held_max}");
+        }
+    }
+
+    #[test]
+    fn what_a_temporary_file_lost_is_told() {
+        let mut segment = Segment::write(&[recorded(1), recorded(2)]).unwrap();
+        let file = segment.file.get_ref();
+        file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+        assert!(segment.next().unwrap().is_ok());
+        assert_eq!(segment.next().unwrap().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert!(segment.next().is_none());
     }
 }
