@@ -4,6 +4,7 @@ mod alarm;
 mod asked;
 mod assignments;
 mod body;
+mod code;
 mod events;
 mod experiments;
 mod front;

@@ -118,10 +118,10 @@ fn codes(response: &Value) -> Vec<(String, String)> {
     lines.map(|(code, when)| (code.to_owned(), when.to_owned())).collect()
 }
 
-/// The table of `docs/api.md`: codes, statuses, reasons.
+/// The table of `docs/api-errors.md`: codes, statuses, reasons.
 #[test]
 fn the_codes_are_those_of_the_table() {
-    let guide = std::fs::read_to_string(system_tests::repository("docs/api.md")).unwrap();
+    let guide = std::fs::read_to_string(system_tests::repository("docs/api-errors.md")).unwrap();
     let mut table = BTreeMap::new();
     for row in guide.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")) {
         let parts: Vec<&str> = row.splitn(3, " | ").collect();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, header};
 use axum::response::{IntoResponse as _, Response as Routed};
 use http_body_util::Full;
 use hyper::Response;
@@ -18,6 +18,7 @@ use tidegate_spec::api::{Assignment, Assignments, AssignmentsRequest};
 use super::App;
 use super::asked;
 use super::body::{self, Json};
+use super::code::Code;
 use super::experiments::{CameraPath, KeyPath, camera_of, key_of};
 use super::guard::{self, Answered};
 use super::problem::Problem;
@@ -122,7 +123,7 @@ pub(super) async fn many(
     let count = request.camera_ids.len();
     if !(1..=CAMERAS_MAX).contains(&count) {
         let detail = format!("{count} cameras, allowed: 1 to {CAMERAS_MAX}");
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_items", detail));
+        return Err(Problem::new(Code::TooManyItems, detail));
     }
     let cameras: Vec<CameraId> = request
         .camera_ids

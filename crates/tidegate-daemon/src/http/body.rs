@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Serialize;
@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use tidegate_spec::api::Object;
 
+use super::code::Code;
 use super::problem::{self, Problem};
 
 /// Largest body in bytes.
@@ -31,10 +32,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
             Ok(bytes) => ([(header::CONTENT_TYPE, JSON)], bytes).into_response(),
-            Err(error) => {
-                let status = StatusCode::INTERNAL_SERVER_ERROR;
-                Problem::new(status, "internal", error.to_string()).into_response()
-            }
+            Err(error) => Problem::new(Code::Internal, error.to_string()).into_response(),
         }
     }
 }
@@ -67,7 +65,7 @@ impl Kind {
                 "content type `{essence}` is not allowed, allowed: {}",
                 allowed.join(" | ")
             );
-            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+            Problem::new(Code::UnsupportedMediaType, detail)
         })
     }
 }
@@ -90,7 +88,7 @@ pub(super) async fn bytes(mut body: Body) -> Result<Bytes, Problem> {
 
 fn too_large() -> Problem {
     let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    Problem::new(Code::BodyTooLarge, detail)
 }
 
 async fn discard(mut body: Body) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{Stream, unfold};
@@ -17,6 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 #[cfg(feature = "openapi")]
 use tidegate_spec::api::schema;
 
+use super::code::Code;
 use super::problem::Problem;
 use super::{App, asked};
 use crate::driver::Shared;
@@ -130,7 +131,7 @@ fn last_known(headers: &HeaderMap, asked: &Asked) -> Result<Option<u64>, Problem
         let id = value.to_str().ok().filter(|_| one).and_then(number);
         return id.map(Some).ok_or_else(|| {
             let detail = format!("Last-Event-ID is not valid, {allowed}");
-            Problem::new(StatusCode::BAD_REQUEST, "invalid_header", detail)
+            Problem::new(Code::InvalidHeader, detail)
         });
     }
     Ok(asked)

@@ -17,6 +17,7 @@ use tidegate_spec::{ExperimentFile, document};
 use super::App;
 use super::asked::{self, Page};
 use super::body::{self, Json, Kind};
+use super::code::Code;
 use super::problem::Problem;
 use crate::describe;
 use crate::driver::{Command, Override, View};
@@ -249,8 +250,6 @@ pub(super) async fn history(
     .await?;
     let next = asked::next(after, steps.len(), total);
     let items = steps.into_iter().map(RawValue::from_string).collect::<Result<_, _>>();
-    let items = items.map_err(|error| {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
-    })?;
+    let items = items.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     Ok(Json(HistoryPage { items, next }))
 }

@@ -4,10 +4,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use super::code::Code;
 use super::problem::Problem;
 use super::{App, ofrep};
 use crate::clock::Stopwatch;
@@ -33,11 +34,11 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
     };
     let mut response = answered.unwrap_or_else(|_| {
         let detail = "the request did not arrive, or was not answered, within 30 seconds";
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail).into_response()
+        Problem::new(Code::RequestTimeout, detail).into_response()
     });
     let mut code = None;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        code = Some(problem.code());
+        code = Some(problem.code().name());
         if problem.is_fault_of_ours() {
             tracing::error!(request_id, %method, path, ?problem, "a fault of the daemon");
         }
@@ -121,11 +122,11 @@ pub(super) fn check(
         Access::Allowed => Ok(()),
         Access::Unknown => {
             let detail = "send a token that is known as `Authorization: Bearer TOKEN`";
-            Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail))
+            Err(Problem::new(Code::Unauthorized, detail))
         }
         Access::Lacking => {
             let detail = format!("the token lacks the scope `{}`", scope.as_str());
-            Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail))
+            Err(Problem::new(Code::Forbidden, detail))
         }
     }
 }
@@ -141,7 +142,7 @@ fn check_head(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Pro
     let detail = format!(
         "{count} headers and {bytes} bytes of head, allowed: {HEADERS_MAX} headers and {HEAD_BYTES_MAX} bytes"
     );
-    Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", detail))
+    Err(Problem::new(Code::HeadersTooLarge, detail))
 }
 
 /// A page in a browser that was led here by another name (DNS rebinding) is turned away.
@@ -157,7 +158,7 @@ fn check_host<'a>(app: &App, uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a
     } else {
         let shown: String = name.chars().take(80).flat_map(char::escape_default).collect();
         let detail = format!("`{shown}` is not one of this daemon's names; see allowed_hosts");
-        Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", detail))
+        Err(Problem::new(Code::UnknownHost, detail))
     }
 }
 
@@ -177,7 +178,7 @@ fn check_origin(host: &str, headers: &HeaderMap) -> Result<(), Problem> {
         Ok(())
     } else {
         let detail = "requests of pages from another origin are not answered";
-        Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail))
+        Err(Problem::new(Code::ForeignOrigin, detail))
     }
 }
 

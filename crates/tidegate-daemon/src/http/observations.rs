@@ -2,12 +2,13 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use serde_json::value::RawValue;
 use tidegate_spec::api::{Answer, AnswerStatus, Answers, OBSERVATIONS_MAX, Object, Observation};
 
 use super::App;
 use super::body::{self, Json, Kind};
+use super::code::Code;
 use super::problem::{self, Problem};
 use crate::driver::{Command, Item};
 
@@ -43,7 +44,7 @@ pub(super) async fn observe(
     // Counted before any is read: half a million of them fit into a body.
     if !(1..=OBSERVATIONS_MAX).contains(&texts.len()) {
         let detail = format!("{} observations, allowed: 1 to {OBSERVATIONS_MAX}", texts.len());
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_items", detail));
+        return Err(Problem::new(Code::TooManyItems, detail));
     }
     let items: Vec<Item> =
         texts.into_iter().enumerate().map(|(index, text)| item(index, text)).collect();

@@ -22,6 +22,7 @@ use tidegate_spec::api::ofrep::{
 
 use super::App;
 use super::body::{self, Json, Kind};
+use super::code::Code;
 use super::problem::Problem;
 use crate::published::{Evaluated, Ground, ServedVersion};
 use crate::refusal::Refusal;
@@ -113,9 +114,8 @@ async fn evaluate_all(app: &App, headers: &HeaderMap, body: Body) -> Result<Resp
     let flags = evaluated.iter().map(|evaluated| flag(evaluated, Text::Unwanted)).collect();
     let endpoint = Endpoint { request_uri: app.0.refetch.as_str() };
     let event_streams = [EventStream { kind: "sse", endpoint }];
-    let bytes = serde_json::to_vec(&Flags { flags, event_streams }).map_err(|error| {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
-    })?;
+    let bytes = serde_json::to_vec(&Flags { flags, event_streams })
+        .map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let etag = etag(asked.context, &bytes);
     let mut response = if is_known(headers, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -309,7 +309,7 @@ mod tests {
     fn told(text: &str) -> (ErrorCode, String) {
         match Asked::read(text).unwrap_err() {
             Fault::Told(code, details) => (code, details),
-            Fault::Problem(problem) => (ErrorCode::ParseError, problem.code().to_owned()),
+            Fault::Problem(problem) => (ErrorCode::ParseError, problem.code().name().to_owned()),
         }
     }
 

@@ -7,34 +7,34 @@ use tidegate_spec::api::ofrep::{ErrorCode, Failure};
 use tidegate_spec::api::{self, FieldFault};
 use tidegate_spec::{Faults, ParseError};
 
+use super::code::Code;
 use crate::refusal::Refusal;
 
 /// An error answer before it knows its request's id.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
-    status: StatusCode,
-    code: &'static str,
+    code: Code,
     detail: String,
     faults: Vec<FieldFault>,
     retry_after_seconds: Option<u32>,
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
         let (detail, faults) = (detail.into(), Vec::new());
-        Self { status, code, detail, faults, retry_after_seconds: None }
+        Self { code, detail, faults, retry_after_seconds: None }
     }
 
     pub(super) fn malformed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed_body", detail)
+        Self::new(Code::MalformedBody, detail)
     }
 
     pub(super) fn invalid_path(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_path", detail)
+        Self::new(Code::InvalidPath, detail)
     }
 
     pub(super) fn invalid_query(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_query", detail)
+        Self::new(Code::InvalidQuery, detail)
     }
 
     /// A body with faults, each with its pointer.
@@ -43,7 +43,7 @@ impl Problem {
             [fault] => format!("{} {}", fault.pointer, fault.detail),
             faults => format!("{} fields are not valid", faults.len()),
         };
-        Self { faults, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail) }
+        Self { faults, ..Self::new(Code::InvalidField, detail) }
     }
 
     pub(super) fn invalid_field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
@@ -53,7 +53,7 @@ impl Problem {
 
     pub(super) fn too_many_streams() -> Self {
         let detail = "as many streams of events are open as this daemon allows";
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail);
+        let problem = Self::new(Code::TooManyStreams, detail);
         Self { retry_after_seconds: Some(15), ..problem }
     }
 
@@ -63,30 +63,30 @@ impl Problem {
             [fault] => format!("{} {}", fault.pointer, fault.detail),
             faults => format!("{} things stand against it; nothing was taken in", faults.len()),
         };
-        Self { faults, ..Self::new(StatusCode::CONFLICT, "import_conflict", detail) }
+        Self { faults, ..Self::new(Code::ImportConflict, detail) }
     }
 
     pub(super) const fn is_fault_of_ours(&self) -> bool {
-        self.status.as_u16() == 500
+        matches!(self.code, Code::Internal)
     }
 
-    pub(super) const fn code(&self) -> &'static str {
+    pub(super) const fn code(&self) -> Code {
         self.code
     }
 
     /// The answer to the request of this id.
     pub(super) fn response(self, request_id: &str) -> Response {
-        let title = self.code.replace('_', " ");
+        let (code, status) = (self.code.name(), self.code.status());
         let body = api::Problem {
-            kind: format!("urn:tidegate:problem:{}", self.code),
-            title,
-            status: self.status.as_u16(),
+            kind: format!("urn:tidegate:problem:{code}"),
+            title: code.replace('_', " "),
+            status: status.as_u16(),
             detail: self.detail,
-            code: self.code.to_owned(),
+            code: code.to_owned(),
             request_id: Some(request_id.to_owned()),
             faults: self.faults,
         };
-        let mut response = (self.status, super::body::Json(body)).into_response();
+        let mut response = (status, super::body::Json(body)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         told_when_to_return(response, self.retry_after_seconds)
@@ -94,13 +94,15 @@ impl Problem {
 
     /// The answer in the shape of OFREP; `key` is the flag that was asked for, if it was one.
     pub(super) fn ofrep_response(self, key: Option<&str>) -> Response {
-        let error_code = match self.code {
-            "malformed_body" => ErrorCode::ParseError,
-            "unknown_experiment" => ErrorCode::FlagNotFound,
-            _ => ErrorCode::General,
+        let error_code = if self.code == Code::MalformedBody {
+            ErrorCode::ParseError
+        } else if self.code == Code::UnknownExperiment {
+            ErrorCode::FlagNotFound
+        } else {
+            ErrorCode::General
         };
         let body = Failure { key, error_code, error_details: &self.detail };
-        let response = (self.status, super::body::Json(body)).into_response();
+        let response = (self.code.status(), super::body::Json(body)).into_response();
         told_when_to_return(response, self.retry_after_seconds)
     }
 }
@@ -120,25 +122,25 @@ fn told_when_to_return(mut response: Response, retry_after_seconds: Option<u32>)
 impl IntoResponse for Problem {
     /// Leaves the problem for the guard, which knows the request's id.
     fn into_response(self) -> Response {
-        let mut response = self.status.into_response();
+        let mut response = self.code.status().into_response();
         response.extensions_mut().insert(self);
         response
     }
 }
 
 /// What an order of a prompt is refused with.
-pub(super) const fn of_rejection(rejection: &Rejection) -> (StatusCode, &'static str) {
+pub(super) const fn of_rejection(rejection: &Rejection) -> Code {
     match rejection {
-        Rejection::UnknownPrompt(_) => (StatusCode::NOT_FOUND, "unknown_prompt"),
-        Rejection::UnknownLabel { .. } => (StatusCode::NOT_FOUND, "unknown_label"),
-        Rejection::PromptExists(_) => (StatusCode::CONFLICT, "prompt_exists"),
-        Rejection::NameTaken { .. } => (StatusCode::CONFLICT, "name_taken"),
-        Rejection::Revision { .. } => (StatusCode::CONFLICT, "revision_conflict"),
-        Rejection::TooMany { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_prompts"),
+        Rejection::UnknownPrompt(_) => Code::UnknownPrompt,
+        Rejection::UnknownLabel { .. } => Code::UnknownLabel,
+        Rejection::PromptExists(_) => Code::PromptExists,
+        Rejection::NameTaken { .. } => Code::NameTaken,
+        Rejection::Revision { .. } => Code::RevisionConflict,
+        Rejection::TooMany { .. } => Code::TooManyPrompts,
         Rejection::UnknownVersion(_)
         | Rejection::UnknownParent(_)
         | Rejection::KeyReserved(_)
-        | Rejection::TextLength(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_field"),
+        | Rejection::TextLength(_) => Code::InvalidField,
     }
 }
 
@@ -155,38 +157,32 @@ impl From<Rejection> for Problem {
             | Rejection::PromptExists(_)
             | Rejection::NameTaken { .. }
             | Rejection::Revision { .. }
-            | Rejection::TooMany { .. } => {
-                let (status, code) = of_rejection(&rejection);
-                Self::new(status, code, detail)
-            }
+            | Rejection::TooMany { .. } => Self::new(of_rejection(&rejection), detail),
         }
     }
 }
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-        let (status, code, retry_after_seconds) = match refusal {
-            Refusal::Recovering => (unavailable, "recovering", Some(1)),
-            Refusal::StoreUnavailable(_) => (unavailable, "store_unavailable", Some(5)),
-            Refusal::Damaged(_) => (unavailable, "journal_damaged", Some(60)),
-            Refusal::Draining => (unavailable, "draining", Some(5)),
-            Refusal::QueueFull => (unavailable, "queue_full", Some(1)),
-            Refusal::DiskFull { .. } => (StatusCode::INSUFFICIENT_STORAGE, "disk_full", Some(30)),
-            Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests", Some(1)),
-            Refusal::UnknownExperiment(_) => (StatusCode::NOT_FOUND, "unknown_experiment", None),
-            Refusal::UnknownOverride(_) => (StatusCode::NOT_FOUND, "unknown_override", None),
-            Refusal::Running(_) => (StatusCode::CONFLICT, "experiment_running", None),
-            Refusal::TooManyExperiments(_) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "too_many_experiments", None)
-            }
-            Refusal::ActionNotAllowed { .. } => (StatusCode::CONFLICT, "action_not_allowed", None),
-            Refusal::UnknownPrompt(_) => (StatusCode::NOT_FOUND, "unknown_prompt", None),
+        let (code, retry_after_seconds) = match refusal {
+            Refusal::Recovering => (Code::Recovering, Some(1)),
+            Refusal::StoreUnavailable(_) => (Code::StoreUnavailable, Some(5)),
+            Refusal::Damaged(_) => (Code::JournalDamaged, Some(60)),
+            Refusal::Draining => (Code::Draining, Some(5)),
+            Refusal::QueueFull => (Code::QueueFull, Some(1)),
+            Refusal::DiskFull { .. } => (Code::DiskFull, Some(30)),
+            Refusal::Busy => (Code::TooManyRequests, Some(1)),
+            Refusal::UnknownExperiment(_) => (Code::UnknownExperiment, None),
+            Refusal::UnknownOverride(_) => (Code::UnknownOverride, None),
+            Refusal::Running(_) => (Code::ExperimentRunning, None),
+            Refusal::TooManyExperiments(_) => (Code::TooManyExperiments, None),
+            Refusal::ActionNotAllowed { .. } => (Code::ActionNotAllowed, None),
+            Refusal::UnknownPrompt(_) => (Code::UnknownPrompt, None),
             Refusal::InvalidFields(faults) => return Self::invalid_fields(faults),
             Refusal::Prompt(rejection) => return rejection.into(),
-            Refusal::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", None),
+            Refusal::Invalid(_) => (Code::InvalidField, None),
         };
-        Self { retry_after_seconds, ..Self::new(status, code, refusal.to_string()) }
+        Self { retry_after_seconds, ..Self::new(code, refusal.to_string()) }
     }
 }
 
@@ -220,12 +216,12 @@ pub(super) fn pointer(path: &str) -> String {
 
 pub(super) async fn not_found() -> Problem {
     let detail = "no such path; docs/api.md lists them";
-    Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+    Problem::new(Code::NotFound, detail)
 }
 
 pub(super) async fn method_not_allowed() -> Problem {
     let detail = "this path knows other methods; see Allow";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    Problem::new(Code::MethodNotAllowed, detail)
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use tidegate_spec::api::schema;
 use super::App;
 use super::asked::{self, Page};
 use super::body::{self, Json};
+use super::code::Code;
 use super::problem::{self, Problem};
 use crate::driver::{Command, Ordered};
 use crate::faults::Faults;
@@ -59,16 +60,16 @@ async fn prompt(app: &App, name: &PromptName) -> Result<Arc<Prompt>, Problem> {
 
 /// A prompt is made with its first version.
 fn no_version() -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "a prompt without versions")
+    Problem::new(Code::Internal, "a prompt without versions")
 }
 
 fn not_found(error: &NotFound) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "unknown_version", error.to_string())
+    Problem::new(Code::UnknownVersion, error.to_string())
 }
 
 fn unknown_label(name: &PromptName, label: &LabelName) -> Problem {
     let detail = format!("prompt `{name}` has no label `{label}`");
-    Problem::new(StatusCode::NOT_FOUND, "unknown_label", detail)
+    Problem::new(Code::UnknownLabel, detail)
 }
 
 /// Lists the prompts, in the order of their names.
@@ -342,7 +343,7 @@ fn if_match(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
         digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
     });
     let detail = "If-Match is no revision, allowed: one in quotes, such as \"3\"";
-    let invalid = || Problem::new(StatusCode::BAD_REQUEST, "invalid_if_match", detail);
+    let invalid = || Problem::new(Code::InvalidIfMatch, detail);
     read.map(Some).ok_or_else(invalid)
 }
 
@@ -398,9 +399,8 @@ pub(super) async fn difference(
         let named = |version: &Version| version.head.key.to_string();
         diff::of((&named(&old), &old.text), (&named(&new), &new.text))
     });
-    let diff::Difference { added, removed, hunks, unified } = found.await.map_err(|error| {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
-    })?;
+    let diff::Difference { added, removed, hunks, unified } =
+        found.await.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let (from, to) = (describe::version(&prompt, &from), describe::version(&prompt, &to));
     Ok(Json(PromptDiff { prompt: name.to_string(), from, to, added, removed, hunks, unified }))
 }
@@ -508,8 +508,8 @@ async fn weigh(
             }
             Err(rejection) => {
                 let detail = rejection.to_string();
-                let (_, code) = problem::of_rejection(&rejection);
-                let (pointer, code) = (pointer.clone(), code.to_owned());
+                let code = problem::of_rejection(&rejection).name().to_owned();
+                let pointer = pointer.clone();
                 conflicts.push(PromptConflict { pointer, code, detail });
             }
         }

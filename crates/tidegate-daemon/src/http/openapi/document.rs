@@ -7,14 +7,15 @@ use serde_json::{Map, Value, json};
 use tidegate_spec::api::{self, schema};
 use utoipa::OpenApi;
 
+use super::super::code::Code;
 use super::super::guard::scope_of;
 use super::super::{
     assignments, events, experiments, health, observations, ofrep, prompts, refetch,
 };
-use super::codes::{ANY, ASKS, BODY, CODES, Code, STANDING, TOKEN, WRITES};
+use super::codes::{ANY, ASKS, BODY, STANDING, TOKEN, WRITES};
 
 /// In a handler's `x-problems`, what stands for several codes.
-const GROUPS: [(&str, &[&[&str]]); 3] = [
+const GROUPS: [(&str, &[&[Code]]); 3] = [
     ("standing", &[&STANDING]),
     ("asks", &[&STANDING, &ASKS]),
     ("writes", &[&STANDING, &ASKS, &WRITES]),
@@ -110,7 +111,7 @@ pub fn document() -> String {
     schemas.extend(schema::written().map(|(name, schema)| (name.to_owned(), schema)));
     schemas["Problem"]["properties"]["code"] = json!({
         "description": schemas["Problem"]["properties"]["code"]["description"],
-        "enum": CODES.map(|code| code.name).as_slice(),
+        "enum": Code::ALL.iter().map(|code| code.name()).collect::<Vec<_>>(),
     });
     components.insert("responses".to_owned(), problems.0.into_iter().collect());
     components.insert("headers".to_owned(), headers());
@@ -126,34 +127,36 @@ fn object(value: &mut Value) -> &mut Map<String, Value> {
 /// Adds to an operation what its handler does not say.
 fn complete(operation: &mut Value, method: &str, path: &str, problems: &mut Problems) {
     let shape = if ofrep::is_at(path) { Shape::Failure } else { Shape::Problem };
-    let mut codes: BTreeSet<&str> = ANY.into();
+    let mut codes: BTreeSet<&str> = ANY.map(Code::name).into();
     let named = object(operation).remove("x-problems");
     let named: Vec<String> =
         named.map_or(Vec::new(), |named| serde_json::from_value(named).expect("a list of codes"));
     for name in &named {
         let group = GROUPS.iter().find(|(group, _)| group == name);
         match group {
-            Some((_, lists)) => codes.extend(lists.iter().copied().flatten()),
+            Some((_, lists)) => {
+                codes.extend(lists.iter().copied().flatten().map(|code| code.name()));
+            }
             None => codes.extend([&**name]),
         }
     }
     let method: Method = method.to_uppercase().parse().expect("a method");
     let security = security(&method, path);
     if !security.is_empty() {
-        codes.extend(TOKEN);
+        codes.extend(TOKEN.map(Code::name));
     }
     operation["security"] = security.into();
     if operation.get("requestBody").is_some() {
-        codes.extend(BODY);
+        codes.extend(BODY.map(Code::name));
         operation["requestBody"]["required"] = json!(true);
     }
     let mut parameters: Vec<Value> = path_parameters(path).collect();
     if !parameters.is_empty() {
-        codes.insert("invalid_path");
+        codes.insert(Code::InvalidPath.name());
     }
     if let Some(Value::Array(others)) = object(operation).remove("parameters") {
         if others.iter().any(|parameter| parameter["in"] == "query") {
-            codes.insert("invalid_query");
+            codes.insert(Code::InvalidQuery.name());
         }
         parameters.extend(others.into_iter().map(bounded));
     }
@@ -278,8 +281,9 @@ fn path_parameters(path: &str) -> impl Iterator<Item = Value> {
 fn by_status(codes: &BTreeSet<&str>) -> BTreeMap<u16, Vec<Code>> {
     let mut found: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     for name in codes {
-        let code = Code::named(name).unwrap_or_else(|| panic!("`{name}` is no code"));
-        found.entry(code.status).or_default().push(code);
+        let code = Code::ALL.iter().find(|code| code.name() == *name);
+        let code = *code.unwrap_or_else(|| panic!("`{name}` is no code"));
+        found.entry(code.status().as_u16()).or_default().push(code);
     }
     found
 }
@@ -298,12 +302,12 @@ enum Shape {
 
 impl Problems {
     fn reference(&mut self, shape: Shape, status: u16, codes: &[Code]) -> Value {
-        let names: Vec<&str> = codes.iter().map(|code| code.name).collect();
+        let names: Vec<&str> = codes.iter().map(|code| code.name()).collect();
         let mut name = names.join("-or-");
         let lines: Vec<String> =
-            codes.iter().map(|code| format!("- `{}`: {}", code.name, code.when)).collect();
+            codes.iter().map(|code| format!("- `{}`: {}", code.name(), code.when())).collect();
         let mut sent = json!({"x-request-id": header_reference("x-request-id")});
-        if codes.iter().all(|code| code.has_retry_after()) {
+        if matches!(status, 429 | 503 | 507) {
             sent["Retry-After"] = header_reference("Retry-After");
         }
         if status == 401 {

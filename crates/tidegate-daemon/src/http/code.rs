@@ -1,0 +1,122 @@
+//! Every `code` of a problem, as `docs/api-errors.md` has it.
+
+use axum::http::StatusCode;
+
+macro_rules! codes {
+    ($($code:ident = $name:literal, $status:ident: $when:literal;)*) => {
+        /// What went wrong, as programs tell it apart.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Code {
+            $(#[doc = $when] $code,)*
+        }
+
+        impl Code {
+            /// Every code.
+            #[cfg(feature = "openapi")]
+            pub(super) const ALL: &[Self] = &[$(Self::$code),*];
+
+            /// The name in answers and logs.
+            pub(super) const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$code => $name,)*
+                }
+            }
+
+            /// The status that goes with it.
+            pub(super) const fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$code => StatusCode::$status,)*
+                }
+            }
+
+            /// When it is answered.
+            #[cfg(feature = "openapi")]
+            pub(super) const fn when(self) -> &'static str {
+                match self {
+                    $(Self::$code => $when,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedBody = "malformed_body", BAD_REQUEST:
+        "the body is not JSON, TOML or NDJSON, as its type says, or is not UTF-8, or was cut off";
+    InvalidPath = "invalid_path", BAD_REQUEST:
+        "an experiment key, camera id, prompt name or label in the path is not one";
+    InvalidQuery = "invalid_query", BAD_REQUEST:
+        "a query parameter is unknown or not valid";
+    InvalidIfMatch = "invalid_if_match", BAD_REQUEST:
+        "`If-Match` is no revision in quotes";
+    InvalidHeader = "invalid_header", BAD_REQUEST:
+        "`Last-Event-ID` is no whole number, or there are two";
+    Unauthorized = "unauthorized", UNAUTHORIZED:
+        "no token, or one that is not known";
+    Forbidden = "forbidden", FORBIDDEN:
+        "the token lacks the scope";
+    ForeignOrigin = "foreign_origin", FORBIDDEN:
+        "a browser sent it from another origin";
+    NotFound = "not_found", NOT_FOUND:
+        "no such path";
+    UnknownExperiment = "unknown_experiment", NOT_FOUND:
+        "no experiment has this key";
+    UnknownOverride = "unknown_override", NOT_FOUND:
+        "the camera has none";
+    UnknownPrompt = "unknown_prompt", NOT_FOUND:
+        "no prompt has this name";
+    UnknownVersion = "unknown_version", NOT_FOUND:
+        "the prompt has no version of this key, digest or label, or several whose digest begins so";
+    UnknownLabel = "unknown_label", NOT_FOUND:
+        "the prompt has no such label";
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED:
+        "the path knows other methods, named in `Allow`";
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT:
+        "the request did not arrive, or was not answered, within 30 seconds";
+    ExperimentRunning = "experiment_running", CONFLICT:
+        "only a draft can be defined anew or overridden";
+    ActionNotAllowed = "action_not_allowed", CONFLICT:
+        "the rollout's phase does not lead there";
+    PromptExists = "prompt_exists", CONFLICT:
+        "there is a prompt of this name, with other texts";
+    NameTaken = "name_taken", CONFLICT:
+        "the key or label is a key or label of the prompt already";
+    RevisionConflict = "revision_conflict", CONFLICT:
+        "the label was moved since; `detail` has the revision it is at";
+    ImportConflict = "import_conflict", CONFLICT:
+        "something stands against the import; `faults` names each, and nothing was taken in";
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE:
+        "over 1 MiB";
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE:
+        "another content type";
+    UnknownHost = "unknown_host", MISDIRECTED_REQUEST:
+        "the `Host` is not one of this daemon's, or there are two";
+    InvalidField = "invalid_field", UNPROCESSABLE_ENTITY:
+        "a field is missing, unknown or out of range; `faults` names each";
+    TooManyItems = "too_many_items", UNPROCESSABLE_ENTITY:
+        "over 1,000 observations or cameras, or none";
+    TooManyExperiments = "too_many_experiments", UNPROCESSABLE_ENTITY:
+        "over 1,000 experiments";
+    TooManyPrompts = "too_many_prompts", UNPROCESSABLE_ENTITY:
+        "over 200 prompts, 1,000 versions or 16 labels of one, or 64 MiB of texts";
+    TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS:
+        "the daemon works at its limit; `Retry-After` says when to come again";
+    TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS:
+        "64 streams of events are open, or a quarter of `connections_max`; `Retry-After`";
+    HeadersTooLarge = "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE:
+        "over 64 headers or 16 KiB of them";
+    Internal = "internal", INTERNAL_SERVER_ERROR:
+        "a fault of the daemon; the log has the request id";
+    QueueFull = "queue_full", SERVICE_UNAVAILABLE:
+        "the journal has no room for now; `Retry-After`, nothing was taken in";
+    StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE:
+        "the journal cannot be written; control is served";
+    JournalDamaged = "journal_damaged", SERVICE_UNAVAILABLE:
+        "the journal is damaged; control is served; see `tidegate journal verify`";
+    Recovering = "recovering", SERVICE_UNAVAILABLE:
+        "the daemon is reading its journal";
+    Draining = "draining", SERVICE_UNAVAILABLE:
+        "the daemon is shutting down";
+    DiskFull = "disk_full", INSUFFICIENT_STORAGE:
+        "less free disk than the reserve; nothing was taken in";
+}
