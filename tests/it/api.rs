@@ -1,4 +1,4 @@
-//! The HTTP interface, as real clients meet it: what `docs/api.md` shows, and what hostile ones try.
+//! The HTTP interface, as real clients meet it: what `docs/api.md` and its further pages show, and what hostile ones try.
 
 mod behaviour;
 pub(crate) mod examples;

