@@ -1,6 +1,6 @@
 //! `tidegate prompt` against a real daemon.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{NEW, OLD, World, digest};
 use crate::command::{Ran, run, run_with_input};
@@ -124,6 +124,15 @@ fn an_export_of_more_than_a_request_is_carried_in_several() {
     for number in 0..6 {
         std::fs::write(path("text"), format!("{number}{}", "x".repeat(250_000))).unwrap();
         done(&world, &["add", "door", &path("text"), "--actor", "ann", "--label", "candidate"]);
+    }
+    // Four texts of 250,001 bytes are a page; the command joins them.
+    for (after, versions, next) in [("", 4, json!("4")), ("?after=4", 2, json!(null))] {
+        let page = world.get(&format!("/v1/prompts/door/export{after}"));
+        assert_eq!(page["versions"].as_array().unwrap().len(), versions);
+        assert_eq!(
+            (&page["next"], page["labels"].as_array().unwrap().is_empty()),
+            (&next, after.is_empty())
+        );
     }
     let export = done(&world, &["export", "door", "--format", "json"]);
     std::fs::write(path("copy"), &export).unwrap();

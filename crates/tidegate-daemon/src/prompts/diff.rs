@@ -7,6 +7,9 @@ use imara_diff::{Algorithm, Diff, Hunk, InternedInput, Token};
 
 /// Lines shown around each place that differs.
 const CONTEXT_LINES: u32 = 3;
+/// Lines, of both texts together, that are searched for what they share. The time grows with their square where
+/// few are alike or few are not: a tenth of a second for so many.
+const LINES_COMPARED_MAX: usize = 20_000;
 
 /// What differs.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,13 +20,10 @@ pub(crate) struct Difference {
     pub(crate) unified: String,
 }
 
-/// The way from one text, of this name, to another, as `diff -u` writes it and `patch` reads it. The time it
-/// takes grows with the texts and no faster, whatever they hold.
+/// The way from one text, of this name, to another, as `diff -u` writes it and `patch` reads it.
 pub(crate) fn of((from_name, from): (&str, &str), (to_name, to): (&str, &str)) -> Difference {
     let lines = InternedInput::new(from, to);
-    let mut diff = Diff::compute(Algorithm::Histogram, &lines);
-    diff.postprocess_lines(&lines);
-    let changes: Vec<Hunk> = diff.hunks().collect();
+    let changes = changes(&lines);
     let mut unified = String::new();
     if !changes.is_empty() {
         unified = format!("--- {from_name}\n+++ {to_name}\n");
@@ -34,8 +34,33 @@ pub(crate) fn of((from_name, from): (&str, &str), (to_name, to): (&str, &str)) -
         hunks += 1;
         show(&lines, near, &mut unified);
     }
-    let (added, removed) = (diff.count_additions().into(), diff.count_removals().into());
+    let lines_of = |side: fn(&Hunk) -> &Range<u32>| {
+        changes.iter().map(|change| u64::from(side(change).end - side(change).start)).sum()
+    };
+    let (added, removed) = (lines_of(|change| &change.after), lines_of(|change| &change.before));
     Difference { added, removed, hunks, unified }
+}
+
+/// What differs, from the first line to the last. Between texts with too many lines that may differ, all from the first
+/// that does to the last: to find what they share would take seconds.
+fn changes(lines: &InternedInput<&str>) -> Vec<Hunk> {
+    let (before, after) = (&lines.before[..], &lines.after[..]);
+    let head = before.iter().zip(after).take_while(|(a, b)| a == b).count();
+    let (before, after) = (&before[head..], &after[head..]);
+    let tail = before.iter().rev().zip(after.iter().rev()).take_while(|(a, b)| a == b).count();
+    let range = |side: &[Token]| to_u32(head)..to_u32(head + side.len() - tail);
+    let whole = Hunk { before: range(before), after: range(after) };
+    if whole.before.len() + whole.after.len() > LINES_COMPARED_MAX {
+        return vec![whole];
+    }
+    let mut diff = Diff::compute(Algorithm::Myers, lines);
+    diff.postprocess_lines(lines);
+    diff.hunks().collect()
+}
+
+/// Lines of a text that is kept, whose bytes have a bound far below.
+fn to_u32(lines: usize) -> u32 {
+    u32::try_from(lines).unwrap_or(u32::MAX)
 }
 
 /// Shows changes that lie near each other. The crate's own printer names the wrong lines in the first header of a
@@ -43,7 +68,7 @@ pub(crate) fn of((from_name, from): (&str, &str), (to_name, to): (&str, &str)) -
 fn show(lines: &InternedInput<&str>, changes: &[Hunk], out: &mut String) {
     let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return };
     let lead = first.before.start.min(CONTEXT_LINES);
-    let rest = u32::try_from(lines.before.len()).unwrap_or(u32::MAX) - last.before.end;
+    let rest = to_u32(lines.before.len()) - last.before.end;
     let trail = rest.min(CONTEXT_LINES);
     let around = |first: &Range<u32>, last: &Range<u32>| first.start - lead..last.end + trail;
     let from = around(&first.before, &last.before);
@@ -70,8 +95,8 @@ fn show(lines: &InternedInput<&str>, changes: &[Hunk], out: &mut String) {
     put(' ', &lines.before, at..from.end);
 }
 
-/// Lines as a header names them, which counts from 1: one goes without its number, and of none the line before
-/// is named.
+/// Lines as a header names them, which counts from 1. Of a single line it leaves out how many they are, and of none
+/// it names the line before.
 struct Stretch<'a>(&'a Range<u32>);
 
 impl fmt::Display for Stretch<'_> {
@@ -126,52 +151,71 @@ mod tests {
         assert_eq!((found.added, found.removed, found.hunks), (1, 1, 2));
     }
 
-    /// Does what a difference says, and insists on every line it names.
+    /// Does what a difference says, and insists on every line and number it names.
     fn patched(from: &str, unified: &str) -> String {
         let from: Vec<&str> = from.split_inclusive('\n').collect();
-        let (mut at, mut out) = (0, String::new());
+        let stretch = |text: &str| {
+            let (start, count) = text[1..].split_once(',').unwrap_or((&text[1..], "1"));
+            let (start, count): (usize, usize) = (start.parse().unwrap(), count.parse().unwrap());
+            (if count == 0 { start } else { start - 1 }, count)
+        };
+        let (mut at, mut to) = (0, Vec::new());
         let mut lines = unified.split_inclusive('\n').skip(2).peekable();
-        while let Some(line) = lines.next() {
-            let (sign, text) = line.split_at(1);
-            if sign == "@" {
-                let (start, count) = line[4..].split_once(' ').unwrap().0.split_once(',').unwrap();
-                let (start, count): (usize, usize) =
-                    (start.parse().unwrap(), count.parse().unwrap());
-                let start = if count == 0 { start } else { start - 1 };
-                out.extend(from[at..start].iter().copied());
-                at = start;
-                continue;
+        while let Some(header) = lines.next() {
+            let [_, before, after, _] = header.split_whitespace().collect::<Vec<_>>()[..] else {
+                panic!("{header}");
+            };
+            let ((start, removed), (to_start, added)) = (stretch(before), stretch(after));
+            to.extend(from[at..start].iter().map(|line| (*line).to_owned()));
+            assert_eq!(to.len(), to_start, "{unified}");
+            at = start;
+            while let Some(line) = lines.next_if(|line| !line.starts_with('@')) {
+                let (sign, text) = line.split_at(1);
+                let ends = lines.next_if(|next| next.starts_with('\\')).is_none();
+                let text = if ends { text } else { text.trim_end_matches('\n') };
+                if sign != "+" {
+                    assert_eq!(from[at], text, "{unified}");
+                    at += 1;
+                }
+                if sign != "-" {
+                    to.push(text.to_owned());
+                }
             }
-            let ends = lines.next_if(|next| next.starts_with('\\')).is_none();
-            let text = if ends { text } else { text.trim_end_matches('\n') };
-            if sign != "+" {
-                assert_eq!(from[at], text, "{unified}");
-                at += 1;
-            }
-            if sign != "-" {
-                out.push_str(text);
-            }
+            assert_eq!((at - start, to.len() - to_start), (removed, added), "{unified}");
         }
-        out.extend(from[at..].iter().copied());
-        out
+        to.extend(from[at..].iter().map(|line| (*line).to_owned()));
+        to.concat()
     }
 
     #[test]
     fn a_difference_leads_from_one_text_to_the_other() {
         let lines: Vec<String> = (0..24).map(|line| format!("line {line}\n")).collect();
         for one in 0..lines.len() {
-            for other in one..lines.len() {
+            for other in 0..lines.len() {
                 let mut to = lines.clone();
-                to[other].push_str("and more\n");
-                to[one] = "another\n".to_owned();
+                to[other].push_str("one more line\nand another\n");
+                to.remove(one);
                 let (from, to) = (lines.concat(), to.concat());
-                for (from, to) in [(&from, &to), (&to, &from)] {
-                    let found = of(("a", from), ("b", to));
-                    assert_eq!(patched(from, &found.unified), *to, "{}", found.unified);
+                for (from, to) in [(&*from, &*to), (&*to, &*from), (&*from, to.trim_end())] {
+                    assert_eq!(patched(from, &of(("a", from), ("b", to)).unified), to);
                 }
-                let cut = to.trim_end();
-                assert_eq!(patched(&from, &of(("a", &from), ("b", cut)).unified), cut);
             }
         }
+    }
+
+    #[test]
+    fn texts_with_too_many_other_lines_are_shown_whole() {
+        let text = |of: fn(usize) -> String| (0..LINES_COMPARED_MAX).map(of).collect::<String>();
+        let from = text(|line| format!("{line}\n"));
+        let to = text(|line| format!("{}\n", line - line % 2));
+        let found = of(("a", &from), ("b", &to));
+        assert_eq!(found.hunks, 1);
+        // All but the first line, which is the same.
+        assert_eq!((found.added, found.removed), (19_999, 19_999));
+        assert_eq!(patched(&from, &found.unified), to);
+        // One line that differs is found wherever it is.
+        let to = from.replace("\n10000\n", "\nanother\n");
+        let found = of(("a", &from), ("b", &to));
+        assert_eq!((found.added, found.removed, found.hunks), (1, 1, 1));
     }
 }

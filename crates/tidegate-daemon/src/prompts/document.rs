@@ -14,17 +14,25 @@ use crate::faults::Faults;
 /// The version of the format.
 const FORMAT: u32 = 1;
 
-/// Versions after the one of that number, at most so many, and with the last of them the labels.
+/// Texts that a page has, in bytes: no fewer than a version may have.
+const PAGE_TEXT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Versions after the one of that number, at most so many and so long, and with the last of them the labels.
 pub(crate) fn written(
     name: &PromptName,
     prompt: &Prompt,
     (after, limit): (usize, usize),
 ) -> PromptDocument {
+    let mut text_bytes = 0;
     let versions: Vec<PromptDocumentVersion> = prompt
         .versions()
         .iter()
         .skip(after)
         .take(limit)
+        .take_while(|version| {
+            text_bytes += version.text.len();
+            text_bytes <= PAGE_TEXT_BYTES_MAX
+        })
         .map(|version| PromptDocumentVersion {
             key: Some(version.head.key.to_string()),
             digest: Some(version.head.digest.to_string()),
