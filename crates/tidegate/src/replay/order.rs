@@ -256,34 +256,54 @@ impl PartialEq for Next {
 mod tests {
     use super::*;
 
-    /// One of 31 moments, far from their order.
-    fn recorded(line: u64) -> Recorded {
+    /// An analysis and its feedback in one line, at one of 31 moments, far from their order.
+    fn recorded(line: u64) -> [Recorded; 2] {
         let at_ms = i64::try_from(line * 7_919 % 31).unwrap();
-        let what = What::Feedback { id: format!("event-{line}"), label: 0 };
-        Recorded { at_ms, line, analysis_at_ms: at_ms, what }
+        let id = format!("event-{line}");
+        let outcome = Answer::Failed;
+        let camera = "gate".to_owned();
+        let analysis = What::Analysis { id: Some(id.clone()), camera, treated: None, outcome };
+        let feedback = What::Feedback { id, label: 0 };
+        // The feedback first, where the sort must turn them round.
+        [feedback, analysis].map(|what| Recorded { at_ms, line, analysis_at_ms: at_ms, what })
+    }
+
+    fn sorter(held_max: usize) -> Sorter {
+        let mut sorter = Sorter::holding(held_max);
+        (0..1_000).flat_map(recorded).for_each(|event| sorter.push(event).unwrap());
+        sorter
     }
 
     #[test]
     fn the_order_is_that_of_time_and_line_however_little_fits_into_memory() {
-        let shown = |event: Recorded| format!("{event:?}");
-        let mut events: Vec<Recorded> = (0..1_000).map(recorded).collect();
-        events.sort_by_key(Recorded::place);
-        let expected: Vec<String> = events.into_iter().map(shown).collect();
-        for held_max in [1, 7, 250, 1_000, 5_000] {
-            let mut sorter = Sorter::holding(held_max);
-            (0..1_000).map(recorded).for_each(|event| sorter.push(event).unwrap());
-            let found = sorter.sorted().unwrap().map(Result::unwrap).map(shown);
-            assert!(found.eq(expected.iter().cloned()), "{held_max}");
+        let mut expected: Vec<(i64, u64, bool)> = (0..1_000)
+            .flat_map(|line| {
+                [false, true].map(|is_feedback| {
+                    (i64::try_from(line * 7_919 % 31).unwrap(), line, is_feedback)
+                })
+            })
+            .collect();
+        expected.sort_unstable();
+        for held_max in [1, 7, 250, 2_000, 5_000] {
+            let found: Vec<(i64, u64, bool)> = sorter(held_max)
+                .sorted()
+                .unwrap()
+                .map(Result::unwrap)
+                .map(|event| (event.at().ms(), event.line(), !event.is_analysis()))
+                .collect();
+            assert_eq!(found, expected, "{held_max}");
         }
     }
 
     #[test]
-    fn what_a_temporary_file_lost_is_told() {
-        let mut segment = Segment::write(&[recorded(1), recorded(2)]).unwrap();
-        let file = segment.file.get_ref();
-        file.set_len(file.metadata().unwrap().len() - 1).unwrap();
-        assert!(segment.next().unwrap().is_ok());
-        assert_eq!(segment.next().unwrap().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
-        assert!(segment.next().is_none());
+    fn what_a_temporary_file_lost_is_told_and_nothing_after_it() {
+        let sorter = sorter(600);
+        let file = sorter.segments[1].file.get_ref();
+        file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+        let found: Vec<Result<Recorded, Failure>> = sorter.sorted().unwrap().collect();
+        let (last, before) = found.split_last().unwrap();
+        assert!(before.len() > 100 && before.iter().all(Result::is_ok));
+        let Err(Failure::Temporary(error)) = last else { panic!("nothing is missing") };
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }
