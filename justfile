@@ -6,6 +6,7 @@ fmt:
 
 clippy:
     cargo clippy --all-targets -- -D warnings
+    cargo clippy -p tidegate -- -D warnings
 
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
@@ -16,7 +17,7 @@ bench-once:
 bench:
     cargo bench -p benches
 
-# Within an hour on two cores: every scenario, and the design's tables, with their own numbers of runs.
+# A quarter of an hour on two cores: every scenario, and the design's tables, with their own numbers of runs.
 nightly:
     cargo run --release -- simulate scenarios scenarios/design --rule sequential
 
