@@ -1,6 +1,5 @@
 //! The HTTP interface.
 
-mod alarm;
 mod asked;
 mod assignments;
 mod body;
@@ -9,6 +8,7 @@ mod events;
 mod experiments;
 mod front;
 mod guard;
+mod head_timer;
 mod health;
 mod listener;
 mod observations;

@@ -40,7 +40,7 @@ type Number = Gauge<f64, AtomicU64>;
 /// Methods that have series of their own; a client may make up as many as it likes.
 const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PUT", "DELETE"];
 /// What nearly all answers are: their counters are not looked up each time.
-const PLAIN: (&str, u16) = ("GET", 200);
+const FREQUENT: (&str, u16) = ("GET", 200);
 /// Experiments that have series of their own, in order of their keys.
 const EXPERIMENTS_SHOWN_MAX: usize = 12;
 /// The same where the metrics of the replaced system need room too.
@@ -64,7 +64,7 @@ pub(crate) struct Metrics {
     rollbacks: Family<Known, Counter>,
     requests: Family<Answered, Counter>,
     /// The one of `requests` that nearly all are.
-    plain_requests: Counter,
+    frequent_requests: Counter,
     request_seconds: Histogram,
     /// In the order of [`Ground::ALL`].
     assignments: [Counter; Ground::ALL.len()],
@@ -125,7 +125,7 @@ impl Metrics {
             "HTTP requests by method and status",
             Family::<Answered, Counter>::default()
         );
-        let plain_requests = requests.get_or_create_owned(&answered(PLAIN.0, PLAIN.1));
+        let frequent_requests = requests.get_or_create_owned(&answered(FREQUENT.0, FREQUENT.1));
         let request_seconds = register!(
             "http_request_duration_seconds",
             "Time to the answer of HTTP requests",
@@ -204,7 +204,7 @@ impl Metrics {
             decisions,
             rollbacks,
             requests,
-            plain_requests,
+            frequent_requests,
             request_seconds,
             assignments,
             refused_connections,
@@ -298,8 +298,8 @@ impl Metrics {
     }
 
     pub(crate) fn requested(&self, method: &str, status: u16, seconds: f64) {
-        if (method, status) == PLAIN {
-            self.plain_requests.inc();
+        if (method, status) == FREQUENT {
+            self.frequent_requests.inc();
         } else {
             self.requests.get_or_create(&answered(method, status)).inc();
         }

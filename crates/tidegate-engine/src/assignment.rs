@@ -125,70 +125,56 @@ pub enum SplitMethod {
     Switchback,
 }
 
-/// Why a camera is served what it is served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ServeReason {
-    /// Shadow serves control to all.
-    Shadow,
-    /// The split decided.
-    Split,
-    /// The treatment is released to all.
-    Full,
-    /// The rollout is over and the treatment stays.
-    Completed,
-    /// The treatment did harm.
-    RolledBack,
-    /// Ended by its owner without a verdict.
-    Stopped,
-    /// Paused by its owner.
-    Paused,
-    /// The A/B test is over and its owner has not decided.
-    Expired,
-    /// Not started yet.
-    NotStarted,
-    /// The owner named a variant for this camera.
-    Override,
-    /// No such experiment.
-    UnknownExperiment,
+macro_rules! serve_reasons {
+    ($(#[doc = $doc:literal] $reason:ident = $name:literal,)*) => {
+        /// Why a camera is served what it is served.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ServeReason {
+            $(#[doc = $doc] $reason,)*
+        }
+
+        impl ServeReason {
+            /// Every reason, in order.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$reason),*];
+
+            /// The place in [`Self::ALL`].
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+
+            /// The name in answers.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$reason => $name,)*
+                }
+            }
+        }
+    };
 }
 
-impl ServeReason {
-    /// Every reason, in order.
-    pub const ALL: [Self; 11] = [
-        Self::Shadow,
-        Self::Split,
-        Self::Full,
-        Self::Completed,
-        Self::RolledBack,
-        Self::Stopped,
-        Self::Paused,
-        Self::Expired,
-        Self::NotStarted,
-        Self::Override,
-        Self::UnknownExperiment,
-    ];
-
-    /// The place in [`Self::ALL`].
-    pub const fn index(self) -> usize {
-        self as usize
-    }
-
-    /// The name in answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Shadow => "shadow",
-            Self::Split => "split",
-            Self::Full => "full",
-            Self::Completed => "completed",
-            Self::RolledBack => "rolled_back",
-            Self::Stopped => "stopped",
-            Self::Paused => "paused",
-            Self::Expired => "expired",
-            Self::NotStarted => "not_started",
-            Self::Override => "override",
-            Self::UnknownExperiment => "unknown_experiment",
-        }
-    }
+serve_reasons! {
+    /// Shadow serves control to all.
+    Shadow = "shadow",
+    /// The split decided.
+    Split = "split",
+    /// The treatment is released to all.
+    Full = "full",
+    /// The rollout is over and the treatment stays.
+    Completed = "completed",
+    /// The treatment did harm.
+    RolledBack = "rolled_back",
+    /// Ended by its owner without a verdict.
+    Stopped = "stopped",
+    /// Paused by its owner.
+    Paused = "paused",
+    /// The A/B test is over and its owner has not decided.
+    Expired = "expired",
+    /// Not started yet.
+    NotStarted = "not_started",
+    /// The owner named a variant for this camera.
+    Override = "override",
+    /// No such experiment.
+    UnknownExperiment = "unknown_experiment",
 }
 
 /// What a camera is served, and why.

@@ -206,7 +206,7 @@ impl World {
         }
         let noise: f64 = StandardNormal.sample(random);
         let ln = camera.latency_ln + control.latency_ms.log_sd * noise;
-        // Seven digits are more than a latency has, at a fourth of the time.
+        // Seven digits are more than a latency has, and a table of powers of two has them soonest.
         #[expect(clippy::cast_possible_truncation, reason = "seven digits are enough")]
         let mut ms = f64::from(exp2f((ln * core::f64::consts::LOG2_E) as f32)) * factor;
         let slow_share = control.slow_share + slower;

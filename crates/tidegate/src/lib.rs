@@ -39,8 +39,8 @@ use crate::failure::{EXIT_BAD_INPUT, Failure};
 
 /// Runs the command with its arguments, the program's name first.
 ///
-/// A list and not any iterator: a generic function, and all that it calls, would be compiled once more for
-/// every program.
+/// A list and not any iterator: a generic function, and the code that is put in line there, would be compiled
+/// once more for every program.
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,

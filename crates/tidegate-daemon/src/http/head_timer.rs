@@ -7,26 +7,27 @@ use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
 
-/// A connection's timer. hyper starts one for the head of every request and drops it when the head has come;
-/// to enter each into the runtime's wheel and to take it out again costs more than to answer. Here
-/// one entry stays: it may ring for a head that came long ago, and is then set for the present one.
+/// A connection's timer. hyper starts one for the head of every request and drops it when the head has come; to
+/// enter each into the runtime's wheel and to take it out again costs a twentieth of an answer. Here one entry
+/// stays: it may ring for a head that came long ago, and is then set for the present one. Of two waits at once the
+/// later might not be woken; a connection reads one head at a time.
 #[derive(Debug, Clone)]
-pub(super) struct Alarm(Arc<Mutex<Pin<Box<tokio::time::Sleep>>>>);
+pub(super) struct HeadTimer(Arc<Mutex<Pin<Box<tokio::time::Sleep>>>>);
 
-impl Alarm {
+impl HeadTimer {
     /// Set to ring after `first`, for whoever waits then.
     pub(super) fn new(first: Duration) -> Self {
         Self(Arc::new(Mutex::new(Box::pin(tokio::time::sleep(first)))))
     }
 }
 
-impl Timer for Alarm {
+impl Timer for HeadTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
         self.sleep_until(self.now() + duration)
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(Until { alarm: self.clone(), deadline: deadline.into() })
+        Box::pin(Wait { timer: self.clone(), deadline: deadline.into() })
     }
 
     fn now(&self) -> Instant {
@@ -35,18 +36,18 @@ impl Timer for Alarm {
 }
 
 /// One wait.
-struct Until {
-    alarm: Alarm,
+struct Wait {
+    timer: HeadTimer,
     deadline: tokio::time::Instant,
 }
 
-impl Sleep for Until {}
+impl Sleep for Wait {}
 
-impl Future for Until {
+impl Future for Wait {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let mut sleep = self.alarm.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sleep = self.timer.0.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let rang = sleep.as_mut().poll(context).is_ready();
             if rang && sleep.deadline() >= self.deadline {
@@ -65,18 +66,18 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn each_wait_has_its_own_end_whatever_the_alarm_was_set_for() {
-        let alarm = Alarm::new(Duration::from_secs(5));
+    async fn each_wait_has_its_own_end_whatever_the_timer_was_set_for() {
+        let timer = HeadTimer::new(Duration::from_secs(5));
         let began = tokio::time::Instant::now();
         for (wait, ends) in [(5, 5), (5, 10), (2, 12), (9, 21)] {
-            alarm.sleep(Duration::from_secs(wait)).await;
+            timer.sleep(Duration::from_secs(wait)).await;
             assert_eq!(began.elapsed(), Duration::from_secs(ends));
         }
-        // A wait that was given up leaves its alarm set; the next is longer all the same.
+        // A wait that was given up leaves the timer set; the next ends later all the same.
         let given_up =
-            tokio::time::timeout(Duration::from_secs(1), alarm.sleep(Duration::from_secs(5)));
+            tokio::time::timeout(Duration::from_secs(1), timer.sleep(Duration::from_secs(5)));
         assert!(given_up.await.is_err());
-        alarm.sleep(Duration::from_secs(5)).await;
+        timer.sleep(Duration::from_secs(5)).await;
         assert_eq!(began.elapsed(), Duration::from_secs(27));
     }
 }

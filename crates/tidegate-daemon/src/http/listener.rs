@@ -16,8 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
-use super::alarm::Alarm;
 use super::front::Front;
+use super::head_timer::HeadTimer;
 use super::patience::Patient;
 use crate::config::TlsFiles;
 use crate::driver::Shared;
@@ -147,13 +147,13 @@ impl Connection {
 
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let connection = http1::Builder::new()
-            .timer(Alarm::new(HEAD_TIME_MAX))
+            .timer(HeadTimer::new(HEAD_TIME_MAX))
             // A client that has said all it has to say still wants the answers.
             .half_close(true)
             .header_read_timeout(HEAD_TIME_MAX)
             .max_headers(HEADERS_READ_MAX)
             .max_buf_size(HEAD_BYTES_READ_MAX)
-            // Answers are small: one copy costs less than a list of pieces.
+            // One copy of an answer costs less than to write it in pieces; the largest has some mebibytes.
             .writev(false)
             .serve_connection(TokioIo::new(Patient::new(stream)), self.front);
         if let Err(error) = self.watcher.watch(connection).await {

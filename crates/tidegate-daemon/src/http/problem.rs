@@ -67,7 +67,7 @@ impl Problem {
     }
 
     pub(super) const fn is_fault_of_ours(&self) -> bool {
-        matches!(self.code, Code::Internal)
+        self.code.status().as_u16() == 500
     }
 
     pub(super) const fn code(&self) -> Code {
