@@ -15,6 +15,7 @@ mod faults;
 mod feed;
 mod http;
 mod metrics;
+mod page;
 mod prompts;
 mod published;
 mod recovery;

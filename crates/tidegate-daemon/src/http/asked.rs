@@ -52,9 +52,3 @@ impl Page {
         Err(Problem::invalid_query(detail))
     }
 }
-
-/// What the next page is asked for by, after one of `count` items of `total`; none where it was the last.
-pub(super) fn next(after: usize, count: usize, total: usize) -> Option<String> {
-    let end = after.saturating_add(count);
-    (end < total).then(|| end.to_string())
-}

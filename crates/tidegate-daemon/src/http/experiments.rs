@@ -22,6 +22,7 @@ use super::problem::Problem;
 use crate::describe;
 use crate::driver::{Command, Override, View};
 use crate::faults::Faults;
+use crate::page;
 use crate::refusal::Refusal;
 use crate::rollouts::{Change, Run, SaltChoice};
 
@@ -248,7 +249,7 @@ pub(super) async fn history(
         (steps, run.history.len())
     })
     .await?;
-    let next = asked::next(after, steps.len(), total);
+    let next = page::next(after, steps.len(), total);
     let items = steps.into_iter().map(RawValue::from_string).collect::<Result<_, _>>();
     let items = items.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     Ok(Json(HistoryPage { items, next }))

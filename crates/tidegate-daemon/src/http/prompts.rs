@@ -29,6 +29,7 @@ use super::code::Code;
 use super::problem::{self, Problem};
 use crate::driver::{Command, Ordered};
 use crate::faults::Faults;
+use crate::page;
 use crate::prompts::describe;
 use crate::prompts::document;
 use crate::prompts::{diff, text_digest};
@@ -228,7 +229,7 @@ pub(super) async fn versions(
     let all = prompt.versions();
     let page = all.iter().skip(after).take(limit);
     let versions: Vec<_> = page.map(|version| describe::version(&prompt, version)).collect();
-    let next = asked::next(after, versions.len(), all.len());
+    let next = page::next(after, versions.len(), all.len());
     Ok(Json(Versions { versions, next }))
 }
 

@@ -34,10 +34,8 @@ pub(crate) fn of((from_name, from): (&str, &str), (to_name, to): (&str, &str)) -
         hunks += 1;
         show(&lines, near, &mut unified);
     }
-    let lines_of = |side: fn(&Hunk) -> &Range<u32>| {
-        changes.iter().map(|change| u64::from(side(change).end - side(change).start)).sum()
-    };
-    let (added, removed) = (lines_of(|change| &change.after), lines_of(|change| &change.before));
+    let added = changes.iter().map(|change| change.after.len() as u64).sum();
+    let removed = changes.iter().map(|change| change.before.len() as u64).sum();
     Difference { added, removed, hunks, unified }
 }
 

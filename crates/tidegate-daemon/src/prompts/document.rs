@@ -10,6 +10,7 @@ use tidegate_spec::api::{
 use super::text_digest;
 use crate::clock::moment;
 use crate::faults::Faults;
+use crate::page;
 
 /// The version of the format.
 const FORMAT: u32 = 1;
@@ -43,8 +44,7 @@ pub(crate) fn written(
             note: version.head.note.as_ref().map(ToString::to_string),
         })
         .collect();
-    let end = after.saturating_add(versions.len());
-    let next = (end < prompt.versions().len()).then(|| end.to_string());
+    let next = page::next(after, versions.len(), prompt.versions().len());
     let labels = prompt.labels().filter(|_| next.is_none()).filter_map(|(label, kept)| {
         let version = prompt.numbered(kept.target()?)?.head.digest.to_string();
         Some(PromptDocumentLabel { label: label.to_string(), version })
