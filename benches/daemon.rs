@@ -193,21 +193,19 @@ fn run(size: &Size, folder: &Path) {
     );
 }
 
+/// Runs `tidegate` with these arguments.
+fn command(arguments: &[String]) {
+    let name = std::iter::once("tidegate".into());
+    let _ = tidegate::run(name.chain(arguments.iter().map(Into::into)).collect());
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
         Some("--bare") => load::bare_server(),
-        Some("--daemon") => {
-            let arguments = std::iter::once("tidegate".into())
-                .chain(arguments.iter().skip(2).map(std::ffi::OsString::from));
-            let _ = tidegate::run(arguments.collect());
-        }
+        Some("--daemon") => command(&arguments[2..]),
         // The daemon checks its journal by this program.
-        Some("journal") => {
-            let arguments = std::iter::once("tidegate".into())
-                .chain(arguments.iter().skip(1).map(std::ffi::OsString::from));
-            let _ = tidegate::run(arguments.collect());
-        }
+        Some("journal") => command(&arguments[1..]),
         _ => {
             let testing = !arguments.iter().any(|argument| argument == "--bench");
             let base = std::env::var_os("TIDEGATE_BENCH_FOLDER").map_or_else(

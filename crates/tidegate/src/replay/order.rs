@@ -193,28 +193,22 @@ impl Sorter {
     ) -> Result<impl Iterator<Item = Result<Recorded, Failure>>, Failure> {
         self.sort_held();
         let held = self.held.into_iter().map(Ok);
-        let mut sources: Vec<Box<dyn Iterator<Item = io::Result<Recorded>>>> = vec![Box::new(held)];
+        let mut sources: Vec<Source> = vec![Box::new(held)];
         for segment in self.segments {
             sources.push(Box::new(segment));
         }
         let mut next = BinaryHeap::with_capacity(sources.len());
-        for (source, events) in sources.iter_mut().enumerate() {
-            next.extend(
-                events
-                    .next()
-                    .transpose()
-                    .map_err(Failure::Temporary)?
-                    .map(|event| Next { event, source }),
-            );
+        for source in 0..sources.len() {
+            next.extend(Next::of(&mut sources, source)?);
         }
         Ok(iter::from_fn(move || {
             let Next { event, source } = next.pop()?;
-            match sources[source].next().transpose() {
-                Ok(after) => next.extend(after.map(|event| Next { event, source })),
-                Err(error) => {
+            match Next::of(&mut sources, source) {
+                Ok(after) => next.extend(after),
+                Err(failure) => {
                     // Without the rest of one segment there is no order among the others.
                     next.clear();
-                    return Some(Err(Failure::Temporary(error)));
+                    return Some(Err(failure));
                 }
             }
             Some(Ok(event))
@@ -226,10 +220,20 @@ impl Sorter {
     }
 }
 
+/// Sorted events: those in memory, or a segment.
+type Source = Box<dyn Iterator<Item = io::Result<Recorded>>>;
+
 /// The first event that is left of a source; the earliest is the greatest, as a heap gives that first.
 struct Next {
     event: Recorded,
     source: usize,
+}
+
+impl Next {
+    fn of(sources: &mut [Source], source: usize) -> Result<Option<Self>, Failure> {
+        let event = sources[source].next().transpose().map_err(Failure::Temporary)?;
+        Ok(event.map(|event| Self { event, source }))
+    }
 }
 
 impl Ord for Next {
