@@ -4,4 +4,5 @@ mod damage;
 mod errors;
 mod fleet;
 mod full;
+mod load;
 mod power;

@@ -258,6 +258,44 @@ int mkdir(const char *name, mode_t mode) {
     return result;
 }
 
+/* The path below the folder of a name in an open folder, or NULL. */
+static const char *name_in(int at, const char *name, char buffer[PATH_MAX]) {
+    if (at == AT_FDCWD || name[0] == '/') return below(name);
+    const char *parent = path_of(at, buffer);
+    if (!parent) return NULL;
+    size_t length = strlen(parent);
+    char *end = (char *)parent + length;
+    if (length + strlen(name) + 2 > (size_t)(buffer + PATH_MAX - parent)) abort();
+    *end++ = '/';
+    strcpy(end, name);
+    return parent;
+}
+
+int unlinkat(int at, const char *name, int flags) {
+    char buffer[PATH_MAX];
+    const char *path = name_in(at, name, buffer);
+    if (!path) return (int)syscall(SYS_unlinkat, at, name, flags);
+    enter();
+    int error = fault("name");
+    int result = error ? fail(error) : (int)syscall(SYS_unlinkat, at, name, flags);
+    if (result == 0) note(UNLINK, path, NULL, 0, NULL, 0);
+    leave();
+    return result;
+}
+
+/* Bytes that the kernel copies by itself would not be recorded: the program then reads and writes them. */
+ssize_t copy_file_range(int from, off64_t *at, int to, off64_t *to_at, size_t length, unsigned int flags) {
+    char buffer[PATH_MAX];
+    if (path_of(to, buffer)) return fail(ENOSYS);
+    return (ssize_t)syscall(SYS_copy_file_range, from, at, to, to_at, length, flags);
+}
+
+ssize_t sendfile64(int to, int from, off64_t *at, size_t length) {
+    char buffer[PATH_MAX];
+    if (path_of(to, buffer)) return fail(EINVAL);
+    return (ssize_t)syscall(SYS_sendfile, to, from, at, length);
+}
+
 static int opened(int at, const char *name, int flags, mode_t mode) {
     const char *path = at == AT_FDCWD || name[0] == '/' ? below(name) : NULL;
     if (!path || (flags & O_ACCMODE) == O_RDONLY) return raw_open(at, name, flags, mode);

@@ -90,6 +90,14 @@ impl Shim {
         self.load(start).env("TIDEGATE_FAULTS_RECORD", record)
     }
 
+    /// A command whose every call is recorded.
+    pub fn record_command(&self, command: &mut Command) {
+        command
+            .env("LD_PRELOAD", &self.library)
+            .env("TIDEGATE_FAULTS_FOLDER", &self.folder)
+            .env("TIDEGATE_FAULTS_RECORD", &self.record);
+    }
+
     /// Lets the disk fail from now on.
     pub fn fail(&self, fault: Fault) {
         let Fault { kinds, error, skip, count } = fault;

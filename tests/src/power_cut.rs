@@ -130,6 +130,22 @@ impl Default for Disk {
 }
 
 impl Disk {
+    /// A disk that holds these for certain.
+    pub fn holding(image: &Image) -> Self {
+        let mut disk = Self::default();
+        let mut folders: Vec<&PathBuf> = image.folders.iter().collect();
+        folders.sort_by_key(|path| path.components().count());
+        for path in folders {
+            disk.make(path, Held::folder());
+        }
+        for (path, bytes) in &image.files {
+            disk.make(path, Held { durable: bytes.clone(), ..Held::default() });
+        }
+        disk.durable_names = disk.names.clone();
+        disk.pending_names.clear();
+        disk
+    }
+
     /// Takes a call in.
     pub fn take(&mut self, call: &Call) {
         match &call.act {
@@ -144,8 +160,14 @@ impl Disk {
             Act::Rename { from, to } => {
                 let number = self.find(from).expect("a file that is renamed");
                 let (from, to) = (self.name(from), self.name(to));
-                assert_eq!(from.0, to.0, "a name moves within its folder");
-                self.rename_later(vec![(from, None), (to, Some(number))]);
+                if from.0 == to.0 {
+                    self.rename_later(vec![(from, None), (to, Some(number))]);
+                } else {
+                    // Each folder's own sync makes its half durable, so a cut may leave both names or neither: file
+                    // systems with a journal do better than that.
+                    self.rename_later(vec![(to, Some(number))]);
+                    self.rename_later(vec![(from, None)]);
+                }
             }
             Act::Unlink(path) => {
                 let name = self.name(path);

@@ -7,6 +7,7 @@
 //! once it is on disk. Assignments are answered from a published picture and wait for nothing. Whatever
 //! is in doubt, control is served.
 
+mod after_repair;
 mod clock;
 pub mod config;
 mod describe;
@@ -36,6 +37,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
+pub use after_repair::pause_all;
 pub use clock::Clock;
 pub use config::Config;
 pub use http::TlsError;

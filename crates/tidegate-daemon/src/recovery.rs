@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::Command;
 
-use tidegate_journal::{Journal, OpenError, verify};
+use tidegate_journal::{Journal, OpenError, Opened, verify};
 
 use crate::clock::Stopwatch;
 use crate::feed::Kept;
@@ -66,7 +66,9 @@ pub(crate) fn recover(recovery: &Recovery) -> Result<Recovered, NotRecovered> {
         }
     };
     let (journal, opened) = opened.map_err(|error| match error {
-        OpenError::Damaged { .. } => NotRecovered::Damaged(error.to_string()),
+        OpenError::Damaged { .. } | OpenError::Unfinished { .. } => {
+            NotRecovered::Damaged(error.to_string())
+        }
         OpenError::InUse { .. } => NotRecovered::Impossible(error.to_string()),
         OpenError::Disk { ref source, .. }
             if matches!(
@@ -80,12 +82,18 @@ pub(crate) fn recover(recovery: &Recovery) -> Result<Recovered, NotRecovered> {
         }
         OpenError::Disk { .. } => NotRecovered::Unavailable(error.to_string()),
     })?;
-    let damaged = |why: String| {
+    let last = opened.last;
+    let (rollouts, kept) = read(&journal, opened).map_err(|why| {
         NotRecovered::Damaged(format!(
             "the journal in {} cannot be followed: {why}",
             folder.display()
         ))
-    };
+    })?;
+    Ok(Recovered { journal, rollouts, kept, last, seconds: watch.seconds() })
+}
+
+/// Makes the rollouts of what a journal says; an error says what does not follow.
+pub(crate) fn read(journal: &Journal, opened: Opened) -> Result<(Rollouts, Kept), String> {
     let (after, rollouts, kept) = match opened.state {
         Some(state) => {
             let kept = Kept::restore(state.feed).map_err(|error| error.to_string());
@@ -93,12 +101,12 @@ pub(crate) fn recover(recovery: &Recovery) -> Result<Recovered, NotRecovered> {
         }
         None => (0, Ok(Rollouts::default()), Ok(Kept::default())),
     };
-    let mut rollouts = rollouts.map_err(|error: NotRecalled| damaged(error.to_string()))?;
-    let mut kept = kept.map_err(damaged)?;
+    let mut rollouts = rollouts.map_err(|error: NotRecalled| error.to_string())?;
+    let mut kept = kept?;
     journal
         .replay(after, |sequence, entry| {
             rollouts.recall(sequence, entry, &mut kept).map_err(|error| error.to_string())
         })
-        .map_err(|error| damaged(error.to_string()))?;
-    Ok(Recovered { journal, rollouts, kept, last: opened.last, seconds: watch.seconds() })
+        .map_err(|error| error.to_string())?;
+    Ok((rollouts, kept))
 }

@@ -1,6 +1,6 @@
 //! What is appended at once.
 
-use crate::frame::ENTRIES_BYTES_MAX;
+use crate::frame::UNIT_BYTES_MAX;
 use crate::record::{ENTRY_BYTES_MAX, Entry};
 
 /// Entries to append together, as bytes.
@@ -18,7 +18,7 @@ pub enum TooLarge {
     #[error("an entry of more than {ENTRY_BYTES_MAX} bytes: {0}")]
     Entry(bincode::Error),
     /// Entries that belong together.
-    #[error("{bytes} bytes that belong together, allowed: {ENTRIES_BYTES_MAX}")]
+    #[error("{bytes} bytes that belong together, allowed: {UNIT_BYTES_MAX}")]
     Unit {
         /// How many.
         bytes: usize,
@@ -51,7 +51,7 @@ impl Batch {
             self.payload[at..at + 2].copy_from_slice(&length.to_le_bytes());
         }
         let bytes = self.payload.len() - start;
-        if bytes > ENTRIES_BYTES_MAX {
+        if bytes > UNIT_BYTES_MAX {
             return Err(TooLarge::Unit { bytes });
         }
         let count = u32::try_from(unit.len()).map_err(|_| TooLarge::Unit { bytes })?;

@@ -1,7 +1,7 @@
 //! The disk beneath the journal.
 
-use std::fs::File;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::Path;
 
 /// Makes the names in a folder durable: a file that was made or renamed there stays.
@@ -10,6 +10,21 @@ use std::path::Path;
 /// As the disk has them.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// Writes a file that is there as it was or as a whole, whenever the power goes.
+///
+/// # Errors
+/// As the disk has them; the file is as it was then.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let unfinished = path.with_file_name(format!(".{name}.unfinished"));
+    let mut file = File::create(&unfinished)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    sync_folder(folder.unwrap_or(Path::new(".")))
 }
 
 /// Forgets what memory holds of a file beyond what the disk has: after a sync that failed, pages that are not

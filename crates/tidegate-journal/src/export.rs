@@ -9,9 +9,11 @@ use serde_json::value::RawValue;
 
 use crate::batch::{Batch, TooLarge};
 use crate::disk::sync_folder;
-use crate::journal::{Journal, OpenError, ReplayError, SNAPSHOTS};
+use crate::journal::{self, Journal, OpenError, ReplayError};
+use crate::layout::{self, SNAPSHOTS};
 use crate::record::{Entry, Unreadable};
 use crate::snapshot::{self, Assembly, BadSnapshot, Part, parts};
+use crate::unfinished::{self, Making};
 use crate::verify;
 use crate::writer::WriteError;
 
@@ -167,22 +169,45 @@ fn crc(value: &RawValue) -> u32 {
     crc32c::crc32c(value.get().as_bytes())
 }
 
-/// Makes a journal in `folder`, which must hold none, of an export.
+/// Makes a journal in `folder`, which must hold none, of an export. It is there whole or not at all: until the
+/// last line is on disk nobody can open it, and one that was left unfinished begins anew.
 ///
 /// # Errors
-/// Where a line is not as it was written, and where the journal cannot be made. What was made until then
-/// is no journal that could be mistaken for the whole: its folder is to be deleted.
-pub fn import(mut from: impl BufRead, folder: &Path) -> Result<ExportCounts, ImportError> {
-    if folder.join(crate::journal::STORE).exists() || folder.join(crate::journal::MARK).exists() {
-        return Err(ImportError::NotEmpty(folder.to_owned()));
+/// Where a line is not as it was written, and where the journal cannot be made; the folder can then only be imported
+/// into.
+pub fn import(from: impl BufRead, folder: &Path) -> Result<ExportCounts, ImportError> {
+    let lock = journal::lock(folder)?;
+    match unfinished::read(folder)? {
+        Some(Making::Import) => layout::clear(folder)?,
+        Some(Making::RepairMoves(_) | Making::RepairMakes(_)) => {
+            return Err(ImportError::NotEmpty(folder.to_owned()));
+        }
+        None if layout::is_taken(folder) => return Err(ImportError::NotEmpty(folder.to_owned())),
+        None => {}
     }
+    unfinished::begin(folder, &Making::Import)?;
+    let imported = fill(from, folder, lock);
+    match imported {
+        Ok(_) => unfinished::end(folder)?,
+        // It stays unfinished, and says so: a daemon that is started next begins no empty journal.
+        Err(_) => layout::clear(folder)?,
+    }
+    imported
+}
+
+/// Makes a journal of an export in a folder that says it is being made.
+pub(crate) fn fill(
+    mut from: impl BufRead,
+    folder: &Path,
+    lock: File,
+) -> Result<ExportCounts, ImportError> {
     let mut lines = Lines { number: 0, text: String::new() };
     let head = lines.next(&mut from)?;
     let header: Header = serde_json::from_str(head).map_err(|error| lines.fault(&error))?;
     if header.tidegate_journal != VERSION {
         return Err(lines.fault(&format!("version {}, known: 1", header.tidegate_journal)));
     }
-    let mut importing = Importing::new(folder, header.begins_after);
+    let mut importing = Importing::new(folder, lock, header.begins_after);
     loop {
         lines.next(&mut from)?;
         let line = serde_json::from_str(&lines.text).map_err(|error| lines.fault(&error))?;
@@ -261,17 +286,20 @@ struct Importing<'a> {
     begins_after: u64,
     counts: ExportCounts,
     assembly: Assembly,
+    /// Held until the journal has it.
+    lock: Option<File>,
     journal: Option<Journal>,
     batch: Batch,
 }
 
 impl<'a> Importing<'a> {
-    fn new(folder: &'a Path, begins_after: u64) -> Self {
+    fn new(folder: &'a Path, lock: File, begins_after: u64) -> Self {
         Self {
             folder,
             begins_after,
             counts: ExportCounts::default(),
             assembly: Assembly::default(),
+            lock: Some(lock),
             journal: None,
             batch: Batch::default(),
         }
@@ -336,10 +364,13 @@ impl<'a> Importing<'a> {
             let state = state.ok_or_else(|| {
                 Refused::Line("the snapshot it begins with is not whole".to_owned())
             })?;
-            crate::journal::prepare(self.folder)?;
+            layout::prepare(self.folder)?;
             snapshot::write(&self.folder.join(SNAPSHOTS), &state)?;
         }
-        let (journal, _) = Journal::open_after(self.folder, self.begins_after, verify::in_process)?;
+        let lock = self.lock.take().map_or_else(|| journal::lock(self.folder), Ok)?;
+        let begins_after = self.begins_after;
+        let (journal, _) =
+            Journal::open_after(self.folder, lock, begins_after, verify::in_process)?;
         Ok(journal)
     }
 }

@@ -1,15 +1,18 @@
 //! Frames: entries written together, checked and chained.
 
 use crate::record::{Entry, Unreadable};
+use crate::store::RECORD_BYTES_MAX;
 
 /// The only format there is.
 const FORMAT: u8 = 1;
 /// Bytes before the entries.
 const HEAD: usize = 22;
-/// Longest frame in bytes: values of the store above 128 KiB would leak files.
-pub(crate) const FRAME_BYTES_MAX: usize = 64 * 1024 - 1;
-/// Room for entries in a frame, their lengths included.
-pub(crate) const ENTRIES_BYTES_MAX: usize = FRAME_BYTES_MAX - HEAD;
+/// Longest frame in bytes. Only a unit that is longer than a record of the store makes one longer than that.
+pub(crate) const FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// Room for a unit in a frame, with the lengths of its entries.
+pub(crate) const UNIT_BYTES_MAX: usize = FRAME_BYTES_MAX - HEAD;
+/// Room for units that share a frame: it is one record of the store.
+pub(crate) const SHARED_BYTES_MAX: usize = RECORD_BYTES_MAX - HEAD;
 
 /// What a frame holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

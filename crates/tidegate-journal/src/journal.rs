@@ -12,18 +12,15 @@ use std::time::Duration;
 use crate::batch::Batch;
 use crate::disk::{self, sync_folder};
 use crate::frame::{BadFrame, Frame, Kind};
+use crate::layout::{self, FRAMES, LOCK, MARK, SNAPSHOTS, STORE_BEFORE, Stored};
 use crate::mark::{Mark, MarkFile};
 use crate::record::Entry;
 use crate::retention;
 use crate::snapshot::{self, State};
-use crate::store::{self, Store, StoreError, StoreFile};
+use crate::store::{self, Appender, Store, StoreError};
+use crate::unfinished::{self, Making};
 use crate::verify::{Report, Verdict};
 use crate::writer::{Health, Job, WriteError, Writer};
-
-pub(crate) const LOCK: &str = "lock";
-pub(crate) const STORE: &str = "store";
-pub(crate) const MARK: &str = "mark";
-pub(crate) const SNAPSHOTS: &str = "snapshots";
 
 /// Requests that may wait to be written.
 const QUEUE_MAX: usize = 4_096;
@@ -57,6 +54,14 @@ pub enum OpenError {
         folder: PathBuf,
         /// What is missing.
         why: String,
+    },
+    /// It is not whole yet, and was left so.
+    #[error("the journal in {} is not whole: {}", folder.display(), making.advice())]
+    Unfinished {
+        /// Which.
+        folder: PathBuf,
+        /// How it was being made.
+        making: Making,
     },
     /// The disk does not let it.
     #[error("cannot open the journal in {}: {source}", folder.display())]
@@ -99,19 +104,20 @@ impl Journal {
         folder: &Path,
         verify: impl FnOnce(&Path) -> io::Result<Report>,
     ) -> Result<(Self, Opened), OpenError> {
-        Self::open_after(folder, 0, verify)
+        let lock = lock(folder)?;
+        refuse_unfinished(folder)?;
+        Self::open_after(folder, lock, 0, verify)
     }
 
     /// Opens a journal whose entries begin after `begins_after`, where it has none yet.
     pub(crate) fn open_after(
         folder: &Path,
+        lock: File,
         begins_after: u64,
         verify: impl FnOnce(&Path) -> io::Result<Report>,
     ) -> Result<(Self, Opened), OpenError> {
         let disk = |source| OpenError::Disk { folder: folder.to_owned(), source };
-        let lock = lock(folder)?;
-        let store_folder = folder.join(STORE);
-        prepare(folder).map_err(disk)?;
+        layout::prepare(folder).map_err(disk)?;
         let report = verify(folder).map_err(disk)?;
         let damaged = |why| OpenError::Damaged { folder: folder.to_owned(), why };
         if let Verdict::Damaged { why } = &report.verdict {
@@ -121,32 +127,21 @@ impl Journal {
             Ok(error) => disk(error),
             Err(error) => damaged(error.to_string()),
         };
-        if !store_folder.join("db").exists() {
-            Store::make(&store_folder).map_err(broken)?;
-        }
-        store::sync_all(&store_folder).map_err(disk)?;
-        let opening = std::panic::catch_unwind(|| Store::open(&store_folder));
-        let store =
+        let opening = || open_store(folder, report.broken_tail);
+        // Sled panics where it finds its own files changed beneath it.
+        let opening = std::panic::catch_unwind(std::panic::AssertUnwindSafe(opening));
+        let appender =
             opening.map_err(|_| damaged("the store panicked".to_owned()))?.map_err(broken)?;
-        if let Some(tail) = report.broken_tail {
-            for frame in store.frames_from(tail) {
-                let (first, _) = frame.map_err(broken)?;
-                store.remove(first).map_err(broken)?;
-            }
-        }
-        store.flush().map_err(broken)?;
-        store::sync_all(&store_folder).map_err(disk)?;
+        let store = appender.store().clone();
 
         let last = report.last.max(begins_after);
         let at = Mark { last, crc: report.last_crc };
         let mark = MarkFile::open(&folder.join(MARK), at).map_err(disk)?;
         sync_folder(folder).map_err(disk)?;
         let state = newest_state(folder, (last, &report)).map_err(damaged)?;
-        let file = StoreFile::open(&store_folder).map_err(disk)?;
         let health = Arc::new(Health::default());
         let writer = Writer {
-            store: store.clone(),
-            file,
+            appender,
             mark,
             at,
             health: health.clone(),
@@ -317,7 +312,7 @@ impl Drop for Journal {
         if self.failure().is_some() {
             // What is read at the next opening is to be what the disk has. Where it cannot be told so, the
             // check at that opening still reads every frame.
-            for file in [self.folder.join(STORE).join("db"), self.folder.join(MARK)] {
+            for file in [self.folder.join(FRAMES).join("db"), self.folder.join(MARK)] {
                 let _ = disk::forget_cached(&file);
             }
         }
@@ -374,12 +369,38 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes the folders and deletes what a crash left half made.
-pub(crate) fn prepare(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder.join(SNAPSHOTS))?;
-    store::delete_unfinished(&folder.join(STORE))?;
-    snapshot::delete_unfinished(&folder.join(SNAPSHOTS))?;
-    sync_folder(folder)
+/// Opens the store that is there, or makes one: without a tail that was never acknowledged, and with every file
+/// and name of it on disk.
+fn open_store(folder: &Path, broken_tail: Option<u64>) -> Result<Appender, StoreError> {
+    let frames = folder.join(FRAMES);
+    match Stored::find(folder) {
+        Stored::Nowhere => Store::make(&frames, |_| Ok(()))?,
+        Stored::Before(before) => {
+            store::sync_all(&before)?;
+            Store::rewrite(&before, &frames, broken_tail)?;
+        }
+        Stored::Here(_) => store::sync_all(&frames)?,
+    }
+    layout::delete(&folder.join(STORE_BEFORE))?;
+    let mut appender = Appender::new(Store::open(&frames)?, &frames)?;
+    if let Some(tail) = broken_tail {
+        for frame in appender.store().frames_from(tail) {
+            appender.remove(frame?.0)?;
+        }
+    }
+    appender.sync()?;
+    store::sync_all(&frames)?;
+    Ok(appender)
+}
+
+/// Says so where the journal in `folder` is not whole.
+pub(crate) fn refuse_unfinished(folder: &Path) -> Result<(), OpenError> {
+    let read = unfinished::read(folder);
+    let folder = || folder.to_owned();
+    match read.map_err(|source| OpenError::Disk { folder: folder(), source })? {
+        None => Ok(()),
+        Some(making) => Err(OpenError::Unfinished { folder: folder(), making }),
+    }
 }
 
 /// The newest snapshot that is whole.

@@ -1,6 +1,6 @@
 //! Going on after damage: from an export, or from what is whole.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::panic;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,15 @@ use serde::Serialize;
 
 use crate::batch::Batch;
 use crate::disk::sync_folder;
-use crate::export::{ImportError, import};
+use crate::export::{self, ImportError};
 use crate::frame::{Frame, Kind};
-use crate::journal::{self, Journal, MARK, OpenError, SNAPSHOTS, STORE};
+use crate::journal::{self, Journal, OpenError, Opened};
+use crate::layout::{self, MARK, SNAPSHOTS, Stored};
 use crate::mark::{self, Read};
 use crate::record::Entry;
 use crate::snapshot;
 use crate::store::Store;
+use crate::unfinished::{self, Making};
 use crate::verify;
 use crate::writer::WriteError;
 
@@ -24,12 +26,19 @@ use crate::writer::WriteError;
 pub struct Repaired {
     /// Where the damaged files are now; they can be deleted by hand.
     pub moved_to: PathBuf,
-    /// The last entry that the new journal has.
+    /// The last entry that was saved.
     pub last: u64,
     /// The last entry that had been acknowledged, where the mark could be read.
     pub acknowledged: Option<u64>,
     /// Acknowledged entries that are lost, where the mark could be read.
     pub lost: Option<u64>,
+}
+
+impl Repaired {
+    /// Whether entries that were acknowledged may be missing, such as a rollback.
+    pub fn may_lack_entries(&self) -> bool {
+        self.lost != Some(0)
+    }
 }
 
 /// Why a journal cannot be repaired.
@@ -47,25 +56,34 @@ pub enum RepairError {
     /// The new journal cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The new journal could not be made safe for what may be missing from it.
+    #[error("what was saved cannot be gone on with: {0}")]
+    Settle(String),
     /// Files cannot be moved, read or written.
     #[error(transparent)]
     Disk(#[from] io::Error),
 }
 
 /// Moves a damaged journal aside and makes a new one: of `export` if there is one, or of the longest
-/// unbroken stretch that is whole. Where that fails, the damaged one is put back: in a folder without a
-/// journal a daemon would begin an empty one.
+/// unbroken stretch that is whole. Then `settle` is handed the new one, for what must follow where entries may
+/// be missing. Nobody can open it before that is done; where something fails, the damaged one is put back.
 ///
 /// # Errors
-/// Where the journal is whole or in use, and where files cannot be moved, read or written.
+/// Where the journal is whole or in use, where files cannot be moved, read or written, and where `settle` fails.
 pub fn repair(
     folder: &Path,
     export: Option<&Path>,
     verify: impl FnOnce(&Path) -> io::Result<verify::Report>,
+    settle: impl FnOnce(&Journal, Opened, &Repaired) -> Result<(), String>,
 ) -> Result<Repaired, RepairError> {
-    let export = export.map(fs::File::open).transpose()?;
+    let export = export.map(File::open).transpose()?;
     let lock = journal::lock(folder)?;
-    journal::prepare(folder)?;
+    match unfinished::read(folder)? {
+        None => {}
+        Some(Making::Import) => journal::refuse_unfinished(folder)?,
+        Some(making) => put_back(folder, &making)?,
+    }
+    layout::prepare(folder)?;
     let acknowledged = match mark::read(&folder.join(MARK))? {
         Read::Mark(mark) => Some(mark.last),
         Read::Absent | Read::Unreadable => None,
@@ -73,71 +91,86 @@ pub fn repair(
     if verify(folder)?.is_sound() {
         return Err(RepairError::Sound(folder.to_owned()));
     }
-    let aside = move_aside(folder)?;
-    drop(lock);
+    let name = unused_name(folder);
+    let aside = folder.join(&name);
+    move_aside(folder, &name)?;
     let made = match export {
-        Some(export) => made_of(export, folder),
-        None => salvage(&aside, folder),
+        Some(export) => made_of(export, folder, lock),
+        None => salvage(&aside, folder, lock),
     };
-    let last = match made {
-        Ok(last) => last,
-        Err(error) => {
-            put_back(&aside, folder)?;
-            return Err(error);
-        }
-    };
-    let missing = acknowledged.map(|acknowledged| acknowledged.saturating_sub(last));
-    Ok(Repaired { moved_to: aside, last, acknowledged, lost: missing })
+    let settled = made.and_then(|(journal, opened)| {
+        let last = opened.last;
+        let missing = acknowledged.map(|acknowledged| acknowledged.saturating_sub(last));
+        let moved_to = aside.clone();
+        let repaired = Repaired { moved_to, last, acknowledged, lost: missing };
+        settle(&journal, opened, &repaired).map_err(RepairError::Settle)?;
+        journal.close();
+        Ok(repaired)
+    });
+    if settled.is_ok() {
+        unfinished::end(folder)?;
+    } else {
+        // The journal that failed gave the lock up.
+        let _lock = journal::lock(folder)?;
+        put_back(folder, &Making::RepairMakes(name))?;
+    }
+    settled
 }
 
-/// Makes a journal of an export and gives its last entry.
-fn made_of(export: fs::File, folder: &Path) -> Result<u64, RepairError> {
-    import(BufReader::new(export), folder)?;
-    let (journal, opened) = Journal::open(folder, verify::in_process)?;
-    journal.close();
-    Ok(opened.last)
+/// Makes a journal of an export.
+fn made_of(export: File, folder: &Path, lock: File) -> Result<(Journal, Opened), RepairError> {
+    export::fill(BufReader::new(export), folder, lock)?;
+    let lock = journal::lock(folder)?;
+    Ok(Journal::open_after(folder, lock, 0, verify::in_process)?)
 }
 
-/// Takes away what was made of the new journal and moves the damaged one back.
-fn put_back(aside: &Path, folder: &Path) -> Result<(), RepairError> {
-    // Whoever may have begun one here meanwhile keeps it.
-    let _lock = journal::lock(folder)?;
-    let gone = |result: io::Result<()>| match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    };
-    gone(fs::remove_dir_all(folder.join(STORE)))?;
-    gone(fs::remove_dir_all(folder.join(SNAPSHOTS)))?;
-    gone(fs::remove_file(folder.join(MARK)))?;
+/// Takes away what was made of the new journal and moves the damaged one back, also where that was begun before.
+fn put_back(folder: &Path, making: &Making) -> Result<(), RepairError> {
+    let (Making::RepairMoves(name) | Making::RepairMakes(name)) = making else { return Ok(()) };
+    if let Making::RepairMakes(_) = making {
+        layout::clear(folder)?;
+        unfinished::begin(folder, &Making::RepairMoves(name.clone()))?;
+    }
+    let aside = folder.join(name);
     // The mark first: with it an empty journal is damage.
-    for name in [MARK, STORE, SNAPSHOTS] {
-        gone(fs::rename(aside.join(name), folder.join(name)))?;
+    for name in layout::ALL {
+        rename_where_there(&aside.join(name), &folder.join(name))?;
     }
     sync_folder(folder)?;
-    Ok(gone(fs::remove_dir_all(aside))?)
+    layout::delete(&aside)?;
+    Ok(unfinished::end(folder)?)
+}
+
+/// The name of a folder beside the journal's files that is not there yet.
+fn unused_name(folder: &Path) -> String {
+    let mut number = 1;
+    loop {
+        let name = format!("damaged-{number}");
+        if !folder.join(&name).exists() {
+            return name;
+        }
+        number += 1;
+    }
 }
 
 /// Moves the journal's files to a new folder beside them.
-fn move_aside(folder: &Path) -> io::Result<PathBuf> {
-    let mut number = 1;
-    let aside = loop {
-        let aside = folder.join(format!("damaged-{number}"));
-        match fs::create_dir(&aside) {
-            Ok(()) => break aside,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-            Err(error) => return Err(error),
-        }
-    };
-    for name in [STORE, MARK, SNAPSHOTS] {
-        match fs::rename(folder.join(name), aside.join(name)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
+fn move_aside(folder: &Path, name: &str) -> io::Result<()> {
+    unfinished::begin(folder, &Making::RepairMoves(name.to_owned()))?;
+    let aside = folder.join(name);
+    fs::create_dir(&aside)?;
+    for name in layout::ALL {
+        rename_where_there(&folder.join(name), &aside.join(name))?;
     }
     sync_folder(&aside)?;
     sync_folder(folder)?;
-    Ok(aside)
+    unfinished::begin(folder, &Making::RepairMakes(name.to_owned()))
+}
+
+fn rename_where_there(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        renamed => renamed,
+    }
 }
 
 /// A frame that is whole.
@@ -149,8 +182,8 @@ struct Whole {
     bytes: Vec<u8>,
 }
 
-/// Makes a journal of what is whole and gives its last entry.
-fn salvage(aside: &Path, folder: &Path) -> Result<u64, RepairError> {
+/// Makes a journal of what is whole.
+fn salvage(aside: &Path, folder: &Path, lock: File) -> Result<(Journal, Opened), RepairError> {
     let frames = whole_frames(aside)?;
     let old = aside.join(SNAPSHOTS);
     let mut bases = vec![0];
@@ -165,7 +198,7 @@ fn salvage(aside: &Path, folder: &Path) -> Result<u64, RepairError> {
         .max_by(|(a, a_base), (b, b_base)| a.cmp(b).then(b_base.cmp(a_base)))
         .unwrap_or((0, 0));
 
-    journal::prepare(folder)?;
+    layout::prepare(folder)?;
     for sequence in bases.into_iter().filter(|sequence| *sequence > 0 && *sequence <= last) {
         if sequence >= base {
             let name = snapshot::path(&folder.join(SNAPSHOTS), sequence);
@@ -174,7 +207,7 @@ fn salvage(aside: &Path, folder: &Path) -> Result<u64, RepairError> {
         }
     }
     sync_folder(&folder.join(SNAPSHOTS))?;
-    let (journal, _) = Journal::open_after(folder, base, verify::in_process)?;
+    let (journal, _) = Journal::open_after(folder, lock, base, verify::in_process)?;
     for frame in frames.iter().filter(|frame| frame.last > base && frame.last <= last) {
         let read = Frame::read(Kind::Entries, &frame.bytes).and_then(|frame| frame.entries());
         let mut batch = Batch::default();
@@ -187,7 +220,8 @@ fn salvage(aside: &Path, folder: &Path) -> Result<u64, RepairError> {
         journal.append_and_wait(batch)?;
     }
     journal.close();
-    Ok(last)
+    let lock = journal::lock(folder)?;
+    Ok(Journal::open_after(folder, lock, base, verify::in_process)?)
 }
 
 /// The last entry that follows `base` without a gap.
@@ -207,20 +241,44 @@ fn reach(base: u64, frames: &[Whole]) -> u64 {
 }
 
 /// Every frame that can be read. A copy is opened, so that what was moved aside stays as it was, and sled
-/// may panic over it.
+/// may panic over it. Where more is read without what sled made to start sooner, that counts: it is in the log too.
 fn whole_frames(aside: &Path) -> io::Result<Vec<Whole>> {
+    let (Stored::Here(store) | Stored::Before(store)) = Stored::find(aside) else {
+        return Ok(Vec::new());
+    };
     let copy = aside.join("copy");
-    fs::create_dir_all(&copy)?;
-    for path in crate::store::entries(&aside.join(STORE))? {
-        if path.is_file() {
-            fs::copy(&path, copy.join(path.file_name().unwrap_or_default()))?;
+    copy_folder(&store, &copy)?;
+    let mut whole = frames_in(&copy);
+    layout::delete(&copy)?;
+    copy_folder(&store, &copy)?;
+    crate::store::delete_cached(&copy)?;
+    let without = frames_in(&copy);
+    if without.len() > whole.len() {
+        whole = without;
+    }
+    layout::delete(&copy)?;
+    Ok(whole)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for path in crate::store::entries(from)? {
+        let to = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copy_folder(&path, &to)?;
+        } else {
+            fs::copy(&path, to)?;
         }
     }
+    Ok(())
+}
+
+fn frames_in(store: &Path) -> Vec<Whole> {
     let mut whole = Vec::new();
     let read = panic::catch_unwind(panic::AssertUnwindSafe(|| {
-        let Ok(store) = Store::open(&copy) else { return };
-        for record in store.frames_from(0) {
-            let Ok((key, bytes)) = record else { return };
+        let Ok(store) = Store::open(store) else { return };
+        for frame in store.frames_from(0) {
+            let Ok((key, bytes)) = frame else { return };
             if let Ok(frame) = Frame::read(Kind::Entries, &bytes)
                 && frame.first == key
                 && frame.entries().is_ok()
@@ -233,6 +291,5 @@ fn whole_frames(aside: &Path) -> io::Result<Vec<Whole>> {
     }));
     // After a panic what was read until then is still whole.
     drop(read);
-    fs::remove_dir_all(&copy)?;
-    Ok(whole)
+    whole
 }

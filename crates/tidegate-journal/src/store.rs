@@ -1,4 +1,13 @@
-//! The sled store, used only in the ways that survived power cuts.
+//! The sled store, used only in the ways that survive power cuts.
+//!
+//! Sled syncs nothing on Linux, so two of its habits must never meet acknowledged data. It moves a page of its
+//! tree that is longer than a quarter of a segment to a file of its own, whose bytes and name nobody syncs; and
+//! it writes over a segment as soon as what replaced it was *written*, which may be before that is on disk. So
+//! records are short enough for every page to stay in the log, and the log never grows by a segment between
+//! two syncs: see [`RECORD_BYTES_MAX`] and [`Appender`].
+
+mod appender;
+mod frames;
 
 use std::fs::{self, File};
 use std::io;
@@ -8,7 +17,18 @@ use std::thread;
 use std::time::Duration;
 
 use crate::disk::sync_folder;
+use crate::layout;
 
+pub(crate) use appender::Appender;
+pub(crate) use frames::Frames;
+
+/// Longest value of the store in bytes. A leaf of sled's tree has at most 17 values, and 22 for a moment in which
+/// two are merged: 22 × 8 KiB are less than half of the quarter of a segment above which a page leaves the log.
+pub(crate) const RECORD_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of the file that sled fills before it goes on elsewhere.
+const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
+/// The same in the store of versions before, whose values were up to eight times as long.
+const SEGMENT_BYTES_BEFORE: usize = 512 * 1024;
 /// Memory that sled keeps pages in.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -63,22 +83,59 @@ impl Drop for Store {
 }
 
 impl Store {
-    /// Makes a new store that is there whole or not at all: what a crash leaves of one that is half made
-    /// could not be told from damage.
-    pub(crate) fn make(folder: &Path) -> Result<(), StoreError> {
+    /// Makes a new store and lets `fill` put in what it begins with. It is there whole or not at all: what a
+    /// crash leaves of one that is half made could not be told from damage.
+    pub(crate) fn make(
+        folder: &Path,
+        fill: impl FnOnce(&mut Appender) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let unfinished = folder.with_extension(UNFINISHED);
-        delete_folder(&unfinished)?;
-        Self::open(&unfinished)?.flush()?;
+        layout::delete(&unfinished)?;
+        {
+            let mut appender = Appender::new(Self::open(&unfinished)?, &unfinished)?;
+            fill(&mut appender)?;
+            appender.sync()?;
+        }
         sync_all(&unfinished)?;
-        delete_folder(folder)?;
+        layout::delete(folder)?;
         fs::rename(&unfinished, folder)?;
         Ok(folder.parent().map_or(Ok(()), sync_folder)?)
+    }
+
+    /// Writes the frames before entry `end` of the store of an earlier version anew, in records that this one
+    /// keeps safe, and reads them back before anything relies on them.
+    pub(crate) fn rewrite(from: &Path, to: &Path, end: Option<u64>) -> Result<(), StoreError> {
+        let old = Self::open(from)?;
+        let frames = || {
+            let kept = |frame: &Result<(u64, sled::IVec), StoreError>| match frame {
+                Ok((first, _)) => end.is_none_or(|end| *first < end),
+                Err(_) => true,
+            };
+            old.frames_from(0).take_while(kept)
+        };
+        Self::make(to, |appender| {
+            for frame in frames() {
+                let (first, frame) = frame?;
+                appender.insert(first, &frame)?;
+            }
+            appender.sync()?;
+            let mut written = appender.store().frames_from(0);
+            for frame in frames() {
+                if written.next().transpose()? != Some(frame?) {
+                    return Err(
+                        io::Error::other("a frame is not read back as it was written").into()
+                    );
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Opens the store in `folder`.
     pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
         let config = sled::Config::new()
             .path(folder)
+            .segment_size(segment_bytes(folder)?)
             .cache_capacity(CACHE_BYTES)
             // Every write is flushed by its writer, and by nothing else.
             .flush_every_ms(None);
@@ -99,56 +156,32 @@ impl Store {
     }
 
     /// Frames from the one with first entry `first` on.
-    pub(crate) fn frames_from(
-        &self,
-        first: u64,
-    ) -> impl DoubleEndedIterator<Item = Result<(u64, sled::IVec), StoreError>> + use<> {
-        self.db().range(first.to_be_bytes()..).map(|record| {
-            let (key, frame) = record?;
-            let key: Result<[u8; 8], _> = key.as_ref().try_into();
-            let key = key.map_err(|_| {
-                io::Error::new(io::ErrorKind::InvalidData, "a key that is not 8 bytes long")
-            })?;
-            Ok((u64::from_be_bytes(key), frame))
-        })
+    pub(crate) fn frames_from(&self, first: u64) -> Frames {
+        Frames::new(self.db().range(first.to_be_bytes()..))
     }
 
     /// The first entry of the frame that `sequence` lies in, or of the last one before it.
     pub(crate) fn frame_of(&self, sequence: u64) -> Result<Option<u64>, StoreError> {
         let found = self.db().range(..=sequence.to_be_bytes()).next_back().transpose()?;
-        Ok(found.and_then(|(key, _)| key.as_ref().try_into().ok().map(u64::from_be_bytes)))
+        found.map(|(key, _)| Ok(frames::place_of(&key)?.0)).transpose()
     }
 
-    pub(crate) fn insert(&self, first: u64, frame: &[u8]) -> Result<(), StoreError> {
-        self.db().insert(first.to_be_bytes(), frame)?;
-        Ok(())
-    }
-
-    pub(crate) fn remove(&self, first: u64) -> Result<(), StoreError> {
-        self.db().remove(first.to_be_bytes())?;
-        Ok(())
-    }
-
-    /// Hands everything to the operating system; [`StoreFile::sync`] makes it durable.
-    pub(crate) fn flush(&self) -> Result<(), StoreError> {
+    /// Hands everything to the operating system; only [`Appender::sync`] makes it durable.
+    fn flush(&self) -> Result<(), StoreError> {
         self.db().flush()?;
         Ok(())
     }
 }
 
-/// The store's own file, held open, since sled never syncs it.
-#[derive(Debug)]
-pub(crate) struct StoreFile(File);
-
-impl StoreFile {
-    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
-        File::open(folder.join("db")).map(Self)
-    }
-
-    /// Waits until all that was flushed is on disk.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
-    }
+/// The size of segments that a store was made with, which never changes.
+fn segment_bytes(folder: &Path) -> io::Result<usize> {
+    let conf = match fs::read(folder.join("conf")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        read => read?,
+    };
+    let before = format!("segment_size: {SEGMENT_BYTES_BEFORE}\n");
+    let is_before = conf.windows(before.len()).any(|line| line == before.as_bytes());
+    Ok(if is_before { SEGMENT_BYTES_BEFORE } else { SEGMENT_BYTES })
 }
 
 /// Deletes what a crash left half made: sled would take it for whole.
@@ -161,19 +194,14 @@ pub(crate) fn delete_unfinished(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Deletes a folder where there is one.
-fn delete_folder(folder: &Path) -> io::Result<()> {
+/// Deletes what sled keeps to start sooner, all of which it finds in its log as well.
+pub(crate) fn delete_cached(folder: &Path) -> io::Result<()> {
     for path in entries(folder)? {
-        if path.is_dir() {
-            delete_folder(&path)?;
-        } else {
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("snap.")) {
             fs::remove_file(&path)?;
         }
     }
-    match fs::remove_dir(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
+    Ok(())
 }
 
 /// Makes the store's files and their names durable before anything relies on them.

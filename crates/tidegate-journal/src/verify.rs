@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 use serde::{Deserialize, Serialize};
 
 use crate::frame::{Frame, Kind};
-use crate::journal::{self, MARK, OpenError, SNAPSHOTS, STORE};
+use crate::journal::{self, OpenError};
+use crate::layout::{MARK, SNAPSHOTS, Stored};
 use crate::mark::{self, Mark, Read};
 use crate::snapshot;
 use crate::store::{Store, StoreError};
@@ -97,13 +98,14 @@ pub fn in_process(folder: &Path) -> io::Result<Report> {
         list.push(sequence);
     }
     let mark = mark::read(&folder.join(MARK))?;
-    if !folder.join(STORE).join("db").exists() {
+    let stored = Stored::find(folder);
+    let Some(store) = stored.folder() else {
         if mark == Read::Absent || mark == Read::Mark(Mark::default()) {
             return Ok(report);
         }
         return Ok(Report::damaged("the store is missing"));
-    }
-    match Store::open(&folder.join(STORE)) {
+    };
+    match Store::open(store) {
         Ok(store) => check_frames(&store, mark, &mut report),
         Err(error) => match error.of_disk() {
             Ok(error) => return Err(error),
@@ -146,6 +148,7 @@ pub fn locked(
     verify: impl FnOnce(&Path) -> io::Result<Report>,
 ) -> Result<Report, OpenError> {
     let _lock = journal::lock(folder)?;
+    journal::refuse_unfinished(folder)?;
     verify(folder).map_err(|source| OpenError::Disk { folder: folder.to_owned(), source })
 }
 

@@ -7,15 +7,15 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use crate::batch::Batch;
-use crate::frame::{self, ENTRIES_BYTES_MAX, FRAME_BYTES_MAX, Kind};
+use crate::frame::{self, FRAME_BYTES_MAX, Kind, SHARED_BYTES_MAX};
 use crate::mark::{Mark, MarkFile};
-use crate::store::{Store, StoreError, StoreFile};
+use crate::store::{Appender, StoreError};
 
-/// Entries' bytes that are made durable with one sync.
+/// Entries' bytes that are acknowledged together.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How often others are let run before a group that is smaller than the one before is written.
 const YIELDS_MAX: usize = 64;
-/// Frames removed between two syncs.
+/// Frames that are looked through at once for those that may go.
 const REMOVED_MAX: usize = 512;
 
 /// Why entries are not on disk.
@@ -58,8 +58,7 @@ pub(crate) struct Health {
 }
 
 pub(crate) struct Writer {
-    pub(crate) store: Store,
-    pub(crate) file: StoreFile,
+    pub(crate) appender: Appender,
     pub(crate) mark: MarkFile,
     pub(crate) at: Mark,
     pub(crate) health: Arc<Health>,
@@ -154,7 +153,7 @@ impl Writer {
         self.payload.clear();
         for batch in batches {
             for (unit, entries) in batch.slices() {
-                if self.payload.len() + unit.len() > ENTRIES_BYTES_MAX {
+                if count > 0 && self.payload.len() + unit.len() > SHARED_BYTES_MAX {
                     at = self.insert((at, first, count))?;
                     (first, count) = (at.last + 1, 0);
                 }
@@ -167,8 +166,7 @@ impl Writer {
             at = self.insert((at, first, count))?;
         }
         if at != self.at {
-            self.store.flush()?;
-            self.file.sync()?;
+            self.appender.sync()?;
             self.mark.write(at)?;
             self.at = at;
         }
@@ -180,7 +178,7 @@ impl Writer {
         let crc =
             frame::write(Kind::Entries, (at.crc, first, count), &self.payload, &mut self.frame);
         debug_assert!(self.frame.len() <= FRAME_BYTES_MAX, "units were checked");
-        self.store.insert(first, &self.frame)?;
+        self.appender.insert(first, &self.frame)?;
         self.payload.clear();
         Ok(Mark { last: at.last + u64::from(count), crc })
     }
@@ -189,7 +187,8 @@ impl Writer {
         loop {
             // A frame may go when the next one begins at or before the bound; the last always stays.
             let heads: Result<Vec<u64>, StoreError> = self
-                .store
+                .appender
+                .store()
                 .frames_from(0)
                 .take(REMOVED_MAX + 1)
                 .map(|frame| frame.map(|(first, _)| first))
@@ -197,10 +196,9 @@ impl Writer {
             let heads = heads?;
             let old = heads.windows(2).filter(|pair| pair[1] <= before).count();
             for first in &heads[..old] {
-                self.store.remove(*first)?;
+                self.appender.remove(*first)?;
             }
-            self.store.flush()?;
-            self.file.sync()?;
+            self.appender.sync()?;
             if old < REMOVED_MAX {
                 return Ok(());
             }

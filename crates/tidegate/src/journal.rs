@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::{Args, Subcommand};
-use tidegate_journal::{Journal, Report, Verdict, export, import, repair, verify};
+use serde::Serialize;
+use tidegate_journal::{Journal, Repaired, Report, Verdict, export, import, repair, verify};
 
 use crate::args::Format;
 use crate::failure::Failure;
@@ -87,21 +88,47 @@ pub(crate) fn run(args: &JournalArgs, out: &mut impl Write) -> Result<(), Failur
             answer(Format::Json, "", &report, out)
         }
         JournalCommand::Verify { folder, locked_by_parent: false } => verified(folder, out),
-        JournalCommand::Repair { from, folder } => {
-            must_exist(&folder.data)?;
-            let repaired = repair(&folder.data, from.as_deref(), by_child(&folder.data)?)?;
-            let lost = match repaired.lost {
-                Some(lost) => format!("{lost} acknowledged entries lost"),
-                None => "how many acknowledged entries are lost is not known".to_owned(),
-            };
-            let text = format!(
-                "the journal goes on after entry {}, {lost}; the damaged files are in {}",
-                repaired.last,
-                repaired.moved_to.display()
-            );
-            answer(folder.format, &text, &repaired, out)
-        }
+        JournalCommand::Repair { from, folder } => repaired(folder, from.as_deref(), out),
     }
+}
+
+/// What a repair did, for people and programs.
+#[derive(Serialize)]
+struct RepairDone {
+    #[serde(flatten)]
+    repaired: Repaired,
+    /// Experiments that serve control until a person resumes them.
+    paused: Vec<String>,
+}
+
+fn repaired(folder: &Folder, from: Option<&Path>, out: &mut impl Write) -> Result<(), Failure> {
+    must_exist(&folder.data)?;
+    let mut paused = Vec::new();
+    let check = by_child(&folder.data)?;
+    let repaired = repair(&folder.data, from, check, |journal, opened, repaired| {
+        if repaired.may_lack_entries() {
+            let keys = tidegate_daemon::pause_all(journal, opened)?;
+            paused = keys.iter().map(ToString::to_string).collect();
+        }
+        Ok(())
+    })?;
+    let lost = match repaired.lost {
+        Some(lost) => format!("{lost} acknowledged entries lost"),
+        None => "how many acknowledged entries are lost is not known".to_owned(),
+    };
+    let safe = match &paused[..] {
+        [] => String::new(),
+        keys => format!(
+            "; a rollback may be among what is lost, so these serve control until you resume them: {}",
+            keys.join(", ")
+        ),
+    };
+    let text = format!(
+        "the journal goes on after entry {}, {lost}{safe}; the damaged files are in {}",
+        repaired.last,
+        repaired.moved_to.display()
+    );
+    answer(folder.format, &text, &RepairDone { repaired, paused }, out)
 }
 
 /// Checks the journal through a child, under the lock.

@@ -48,7 +48,7 @@ fn starts_on(folder: &Path, what: &str) -> bool {
     assert_calm(&log);
     if !noticed {
         let kept = read(folder).unwrap();
-        assert!(kept.analyses["a"].iter().copied().eq(0..REPORTED), "{what}: a silent loss");
+        assert!(kept.numbers["a"].iter().copied().eq(0..REPORTED), "{what}: a silent loss");
     }
     noticed
 }

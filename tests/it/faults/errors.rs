@@ -109,7 +109,7 @@ impl Sufferer {
         assert!(well, "{}", log.join("\n"));
         assert_calm(&log);
         let kept = read(&self.journal()).unwrap();
-        assert_eq!(kept.analyses["a"], self.acknowledged);
+        assert_eq!(kept.numbers["a"], self.acknowledged);
         self.acknowledged.len()
     }
 }

@@ -174,11 +174,36 @@ pub(crate) fn fast_folder() -> tempfile::TempDir {
 /// What a journal has.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    /// The numbers of the analyses of each reporter, in the journal's order.
-    pub(crate) analyses: BTreeMap<String, Vec<u32>>,
+    /// The numbers of what each reporter reported, in the journal's order.
+    pub(crate) numbers: BTreeMap<String, Vec<u32>>,
     /// The first entry.
     pub(crate) first: u64,
     pub(crate) snapshot: Option<u64>,
+}
+
+/// Who reported an entry, and as which of its own.
+fn reported(entry: &Entry) -> Option<(String, String)> {
+    match entry {
+        Entry::Event { event: Event::Analysis(analysis), .. } => {
+            let (reporter, number) = analysis.id.as_ref()?.as_str().rsplit_once('-')?;
+            Some((reporter.to_owned(), number.to_owned()))
+        }
+        // With the last of its parts.
+        Entry::Defined { key, part, parts, .. } if part + 1 == *parts => {
+            let (reporter, number) = key.as_str().rsplit_once('-')?;
+            Some((reporter.to_owned(), number.to_owned()))
+        }
+        Entry::Version { head, part, parts, .. } if part + 1 == *parts => {
+            let (reporter, number) = head.key.as_str().rsplit_once('-')?;
+            Some((reporter.to_owned(), number.to_owned()))
+        }
+        Entry::Defined { .. }
+        | Entry::Event { .. }
+        | Entry::Decided { .. }
+        | Entry::Version { .. }
+        | Entry::LabelMoved { .. }
+        | Entry::Noted { .. } => None,
+    }
 }
 
 /// Opens a journal and reads it from its beginning; `Err` says why it is refused.
@@ -196,12 +221,9 @@ pub(crate) fn read(folder: &Path) -> Result<Kept, String> {
             return Err(format!("{next} was to come"));
         }
         next += 1;
-        if let Entry::Event { event: Event::Analysis(analysis), .. } = entry
-            && let Some(id) = analysis.id
-            && let Some((reporter, number)) = id.as_str().rsplit_once('-')
-        {
-            let number = number.parse().map_err(|_| id.as_str().to_owned())?;
-            kept.analyses.entry(reporter.to_owned()).or_default().push(number);
+        if let Some((reporter, number)) = reported(&entry) {
+            let number = number.parse().map_err(|_| format!("{reporter}-{number}"))?;
+            kept.numbers.entry(reporter).or_default().push(number);
         }
         Ok(())
     });

@@ -49,7 +49,7 @@ fn below_the_reserve_nothing_is_taken_in_and_all_else_goes_on() {
     assert_eq!(daemon.act(KEY, "stop").status, 200);
     ends_well(daemon);
     let kept = read(folder.path()).unwrap();
-    assert!(kept.analyses.is_empty(), "{kept:?}");
+    assert!(kept.numbers.is_empty(), "{kept:?}");
     let daemon = start(folder.path()).ready();
     assert_eq!(phase(&daemon), "stopped");
     println!("below the reserve: 507, 3 actions done and kept, no observation taken in");
@@ -155,7 +155,7 @@ fn a_small_disk_that_is_really_full_is_survived_at_every_stage() {
     await_ready(&daemon);
     ends_well(daemon);
     let kept = read(&data).unwrap();
-    assert!(kept.analyses["a"].iter().copied().eq(0..=taken), "{:?}", kept.analyses);
+    assert!(kept.numbers["a"].iter().copied().eq(0..=taken), "{:?}", kept.numbers);
     println!("a full disk at 4 stages: {} acknowledged, all kept once; {filled}", taken + 1);
 }
 
@@ -215,6 +215,6 @@ fn no_space_for_any_call_is_survived_at_every_stage() {
     await_ready(&daemon);
     ends_well(daemon);
     let kept = read(data).unwrap();
-    assert!(kept.analyses["a"].iter().copied().eq(0..=taken), "{:?}", kept.analyses);
+    assert!(kept.numbers["a"].iter().copied().eq(0..=taken), "{:?}", kept.numbers);
     println!("ENOSPC at 4 stages: {} acknowledged, all kept once", taken + 1);
 }

@@ -1,7 +1,6 @@
 //! Power cuts: whatever a disk may hold after one, nothing acknowledged is lost in silence.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 
@@ -11,22 +10,21 @@ use system_tests::daemon::Daemon;
 use system_tests::fault_shim::{Fault, Shim};
 use system_tests::power_cut::{Call, Disk, Image, read_record};
 
-use crate::faults::fleet::{self, Kept, START_MS, analyses, fast_folder, read};
+use crate::faults::fleet::{self, START_MS, fast_folder, read};
+use crate::faults::load::{NARROW, Reporter, WIDE, missing};
 
 /// Cuts in a test run, and the variable that asks for more.
-const CUTS: usize = 600;
+const CUTS: usize = 900;
 const CUTS_VARIABLE: &str = "TIDEGATE_POWER_CUTS";
 const SEED: u64 = 1;
 const SEED_VARIABLE: &str = "TIDEGATE_POWER_SEED";
-const REPORTERS: [&str; 3] = ["a", "b", "c"];
-const BATCH: u32 = 16;
 
 /// An acknowledgement: the record had this length when the answer was there.
 #[derive(Debug, Clone, Copy)]
 struct Acknowledged {
     record: u64,
     reporter: &'static str,
-    /// Analyses below this number were acknowledged.
+    /// What has a number below this was acknowledged.
     below: u32,
 }
 
@@ -50,22 +48,29 @@ struct Tally {
 fn no_power_cut_loses_in_silence_what_was_acknowledged() {
     use End::{Kill, Terminate};
     let ends = [Kill(40), Terminate, Kill(90), Kill(3), Terminate, Kill(200), Terminate];
-    survive("all kept", &ends, &[]);
+    survive("all kept", &ends, &NARROW, &[]);
+}
+
+#[test]
+fn no_power_cut_loses_a_record_however_large_it_is() {
+    use End::{Kill, Terminate};
+    let ends = [Kill(300), Terminate, Kill(700), Terminate];
+    survive("all sizes", &ends, &WIDE, &[]);
 }
 
 #[test]
 fn no_power_cut_loses_more_than_what_is_too_old() {
     use End::{Kill, Terminate};
     let ends = [Kill(150), Terminate, Kill(250), Terminate, Terminate];
-    survive("pruned", &ends, &["--retention-hours", "1"]);
+    survive("pruned", &ends, &NARROW, &["--retention-hours", "1"]);
 }
 
-fn survive(name: &str, ends: &[End], arguments: &[&str]) {
+fn survive(name: &str, ends: &[End], reporters: &[Reporter], arguments: &[&str]) {
     let workshop = tempfile::tempdir().unwrap();
     let root = workshop.path().join("root");
     std::fs::create_dir(&root).unwrap();
     let Some(shim) = Shim::new(workshop.path(), &root) else { return };
-    let acknowledged = load(&shim, ends, arguments);
+    let acknowledged = load(&shim, ends, reporters, arguments);
     let calls = read_record(shim.record());
     // The model is only worth something if it ends where the disk ended.
     let mut disk = Disk::default();
@@ -78,13 +83,18 @@ fn survive(name: &str, ends: &[End], arguments: &[&str]) {
 }
 
 /// Puts load on one daemon after another and gives what they acknowledged.
-fn load(shim: &Shim, ends: &[End], arguments: &[&str]) -> Vec<Acknowledged> {
+fn load(
+    shim: &Shim,
+    ends: &[End],
+    reporters: &[Reporter],
+    arguments: &[&str],
+) -> Vec<Acknowledged> {
     let data = shim.folder().join("journal");
     let start = fleet::start(&data).with(&["--snapshot-every", "100"]).with(arguments);
     let start = shim.load_recording(start);
     let kinds = "write,sync,range,name";
     let acknowledged = Mutex::new(Vec::new());
-    let mut next = BTreeMap::from(REPORTERS.map(|reporter| (reporter, 0)));
+    let mut next = vec![0; reporters.len()];
     for (round, end) in ends.iter().enumerate() {
         if let End::Kill(skip) = end {
             shim.fail(Fault { kinds, error: "KILL", skip: *skip, count: 1 });
@@ -95,10 +105,14 @@ fn load(shim: &Shim, ends: &[End], arguments: &[&str]) -> Vec<Acknowledged> {
             let begun = begin(&daemon, hour);
             if begun {
                 thread::scope(|scope| {
-                    for (reporter, next) in &mut next {
+                    for (reporter, next) in reporters.iter().zip(&mut next) {
                         let (daemon, acknowledged) = (&daemon, &acknowledged);
                         scope.spawn(move || {
-                            report(daemon, shim.record(), (*reporter, next), acknowledged);
+                            reporter.report(daemon, next, |reporter, below| {
+                                let record = std::fs::metadata(shim.record()).unwrap().len();
+                                let told = Acknowledged { record, reporter, below };
+                                acknowledged.lock().unwrap().push(told);
+                            });
                         });
                     }
                 });
@@ -142,31 +156,10 @@ fn begin(daemon: &Daemon, hour: i64) -> bool {
         && fleet::try_begin(daemon)
 }
 
-/// Reports batches until the round is over or the daemon is gone.
-fn report(
-    daemon: &Daemon,
-    record: &Path,
-    (reporter, next): (&'static str, &mut u32),
-    acknowledged: &Mutex<Vec<Acknowledged>>,
-) {
-    for _ in 0..14 {
-        let below = *next + BATCH;
-        let reply = daemon.try_post("/v1/observations", &analyses(reporter, *next..below));
-        let Ok(reply) = reply else { return };
-        if reply.status != 200 {
-            return;
-        }
-        assert_eq!(reply.body["rejected"], 0, "{}", reply.text);
-        let length = std::fs::metadata(record).unwrap().len();
-        acknowledged.lock().unwrap().push(Acknowledged { record: length, reporter, below });
-        *next = below;
-    }
-}
-
 #[expect(clippy::print_stdout, reason = "the figure is the point")]
 fn cut_often(name: &str, calls: &[Call], acknowledged: &[Acknowledged]) {
     let asked = std::env::var(CUTS_VARIABLE).map(|text| text.parse().unwrap());
-    let cuts: usize = asked.unwrap_or(CUTS) / 2;
+    let cuts: usize = asked.unwrap_or(CUTS) / 3;
     let seed: u64 = std::env::var(SEED_VARIABLE).map_or(SEED, |text| text.parse().unwrap());
     println!("{name}: {SEED_VARIABLE}={seed}");
     let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -228,11 +221,15 @@ fn check(
         Ok(kept) => kept,
         Err(why) => return tally.lock().unwrap().refused.push(format!("call {point}: {why}")),
     };
-    let fault = REPORTERS.iter().find_map(|reporter| {
-        let acknowledged = acknowledged.iter().filter(|acknowledged| {
-            acknowledged.record <= end && acknowledged.reporter == *reporter
-        });
-        let below = acknowledged.map(|acknowledged| acknowledged.below).max().unwrap_or(0);
+    let mut below = BTreeMap::new();
+    for told in acknowledged {
+        // Also where nothing is acknowledged yet, what is there must be in order.
+        let below = below.entry(told.reporter).or_insert(0);
+        if told.record <= end {
+            *below = told.below.max(*below);
+        }
+    }
+    let fault = below.into_iter().find_map(|(reporter, below)| {
         missing(&kept, reporter, below).map(|why| format!("call {point}, {reporter}: {why}"))
     });
     let mut tally = tally.lock().unwrap();
@@ -240,25 +237,4 @@ fn check(
         Some(why) => tally.lost.push(why),
         None => tally.intact += 1,
     }
-}
-
-/// What is wrong with the analyses of a reporter of which those below a number were acknowledged.
-fn missing(kept: &Kept, reporter: &str, below: u32) -> Option<String> {
-    let numbers = kept.analyses.get(reporter).map_or(&[][..], Vec::as_slice);
-    if let Some([before, number]) =
-        numbers.array_windows().find(|[before, number]| *number != before + 1)
-    {
-        return Some(format!("{number} comes after {before}"));
-    }
-    let (first, end) = match numbers {
-        [] => (None, 0),
-        [first, .., last] => (Some(*first), last + 1),
-        [only] => (Some(*only), only + 1),
-    };
-    // What came before the oldest kept entry is in the snapshot before it.
-    let pruned = kept.first > 1 && kept.snapshot.is_some_and(|at| at + 1 >= kept.first);
-    if end < below && !(pruned && numbers.is_empty()) {
-        return Some(format!("{below} were acknowledged, {end} are there"));
-    }
-    (first.is_some_and(|first| first > 0) && !pruned).then(|| format!("it begins with {first:?}"))
 }

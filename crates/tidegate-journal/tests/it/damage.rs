@@ -5,7 +5,7 @@ use std::panic;
 use std::path::{Path, PathBuf};
 
 use tidegate_journal::{
-    Journal, OpenError, RETENTION_DEFAULT, RepairError, Verdict, export, repair, verify,
+    Journal, OpenError, RETENTION_DEFAULT, RepairError, Repaired, Verdict, export, repair, verify,
 };
 
 use crate::world::{append, at, events, live, open, recall, state, tick};
@@ -141,12 +141,16 @@ fn a_lost_tail_is_damage_and_a_lost_mark_too() {
     assert!(!verify::in_process(&sound).unwrap().is_sound());
 }
 
+fn repaired(folder: &Path, export: Option<&Path>) -> Result<Repaired, RepairError> {
+    repair(folder, export, verify::in_process, |_, _, _| Ok(()))
+}
+
 #[test]
 fn repair_goes_on_from_what_is_whole_and_deletes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
     let last = make(&path);
-    assert!(matches!(repair(&path, None, verify::in_process), Err(RepairError::Sound(_))));
+    assert!(matches!(repaired(&path, None), Err(RepairError::Sound(_))));
     // A mark beyond the store: one entry was acknowledged and is lost.
     let before = folder.path().join("before");
     copy(&path, &before);
@@ -156,12 +160,12 @@ fn repair_goes_on_from_what_is_whole_and_deletes_nothing() {
     journal.close();
     fs::copy(path.join("mark"), before.join("mark")).unwrap();
 
-    let repaired = repair(&before, None, verify::in_process).unwrap();
+    let repaired = repaired(&before, None).unwrap();
     assert_eq!(
         (repaired.last, repaired.acknowledged, repaired.lost),
         (last, Some(last + 1), Some(1))
     );
-    assert!(repaired.moved_to.join("store").join("db").exists());
+    assert!(repaired.moved_to.join("frames").join("db").exists());
     let (journal, opened) = open(&before);
     assert_eq!(opened.last, last);
     assert_eq!(recall(&journal, &opened).snapshot(), rollout.snapshot());
@@ -173,7 +177,7 @@ fn repair_of_a_store_that_cannot_be_opened_takes_the_newest_snapshot() {
     let path = folder.path().join("journal");
     make(&path);
     let snapshot = verify::in_process(&path).unwrap().snapshots[0];
-    let db = path.join("store").join("db");
+    let db = path.join("frames").join("db");
     let length = fs::metadata(&db).unwrap().len();
     fs::write(&db, vec![0xa5; usize::try_from(length).unwrap()]).unwrap();
     assert!(checked(&path).map_or(true, |report| !report.is_sound()));
@@ -182,7 +186,7 @@ fn repair_of_a_store_that_cannot_be_opened_takes_the_newest_snapshot() {
         let verdict = Verdict::Damaged { why };
         Ok(verify::Report { verdict, ..verify::Report::default() })
     };
-    let repaired = repair(&path, None, broken).unwrap();
+    let repaired = repair(&path, None, broken, |_, _, _| Ok(())).unwrap();
     assert_eq!(repaired.last, snapshot);
     let (journal, opened) = open(&path);
     assert_eq!(opened.state.map(|state| state.sequence), Some(snapshot));
@@ -201,12 +205,12 @@ fn a_repair_that_fails_leaves_the_journal_as_it_was() {
     fs::remove_file(path.join("mark")).unwrap();
     let before: Vec<_> =
         files(&path).into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
-    let absent = repair(&path, Some(&folder.path().join("absent")), verify::in_process);
+    let absent = repaired(&path, Some(&folder.path().join("absent")));
     assert!(matches!(absent, Err(RepairError::Disk(_))), "{absent:?}");
     // Cut in the middle, so that some of it was taken in before.
     let text = fs::read_to_string(&export_file).unwrap();
     fs::write(&export_file, &text[..text.len() / 2]).unwrap();
-    let cut = repair(&path, Some(&export_file), verify::in_process);
+    let cut = repaired(&path, Some(&export_file));
     assert!(matches!(cut, Err(RepairError::Import(_))), "{cut:?}");
     let after: Vec<_> =
         files(&path).into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
@@ -224,7 +228,7 @@ fn repair_from_an_export_has_all_that_the_export_has() {
     export(&journal, &file).unwrap();
     journal.close();
     fs::remove_file(path.join("mark")).unwrap();
-    let repaired = repair(&path, Some(&file), verify::in_process).unwrap();
+    let repaired = repaired(&path, Some(&file)).unwrap();
     assert_eq!((repaired.last, repaired.acknowledged, repaired.lost), (last, None, None));
     assert_eq!(open(&path).1.last, last);
 }

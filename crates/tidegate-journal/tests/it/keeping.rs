@@ -94,7 +94,10 @@ fn a_batch_beyond_a_frame_is_split_between_units_only() {
     for _ in 0..10 {
         batch.push(&[tick(0), decided.clone(), decided.clone()]).unwrap();
     }
-    assert!(batch.push(&vec![decided.clone(); 4]).is_err(), "no frame has room for these together");
+    assert!(
+        batch.push(&vec![decided.clone(); 60]).is_err(),
+        "no frame has room for these together"
+    );
     assert_eq!(batch.entries(), 30);
     let before = journal.append_and_wait(Batch::default()).unwrap();
     assert_eq!(journal.append_and_wait(batch).unwrap(), before + 30);
@@ -219,7 +222,7 @@ fn a_store_that_is_held_for_a_moment_is_waited_for() {
     append(&journal, &[tick(0)]);
     journal.close();
     // The check of a killed process: it has the store, but not the journal's lock.
-    let db = fs::File::open(folder.path().join("store").join("db")).unwrap();
+    let db = fs::File::open(folder.path().join("frames").join("db")).unwrap();
     db.lock().unwrap();
     let opened = std::thread::scope(|scope| {
         let opening = scope.spawn(|| open(folder.path()).1.last);
@@ -268,4 +271,52 @@ fn a_queue_has_room_until_it_is_nearly_full_and_again_once_it_is_written() {
     assert!(journal.append_and_wait(Batch::default()).is_err());
     journal.close();
     assert_eq!(open(folder.path()).1.last, last);
+}
+
+#[test]
+fn units_of_every_size_stay_in_the_log_while_they_come_and_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    let rollout = live(&journal, &events(1));
+    let lifecycle = *rollout.lifecycle();
+    let step = tidegate_engine::decision::Step {
+        number: 2,
+        at: lifecycle.now,
+        transition: tidegate_engine::phase::Transition::Stop,
+        from: lifecycle.state,
+        to: lifecycle.state,
+    };
+    let decided = |bytes: usize| Entry::Decided { rollout: ID, step, account: "x".repeat(bytes) };
+    // Files of the store's own, beside its log.
+    let beside = || fs::read_dir(folder.path().join("frames/blobs")).unwrap().count();
+    let mut sizes = Vec::new();
+    for day in 0..10 {
+        for n in 0..40_usize {
+            // Around the length of a record and its multiples, and far beyond.
+            let bytes = [1, 8_100, 8_192, 16_300, 24_500, 59_000][n * 7 % 6];
+            let entries = if n % 13 == 0 { 17 } else { 1 };
+            append(&journal, &vec![decided(bytes); entries]);
+            sizes.extend(vec![bytes; entries]);
+            assert_eq!(beside(), 0, "after {bytes} bytes");
+        }
+        append(&journal, &[tick(day * DAY_MS)]);
+        sizes.push(0);
+        let last = journal.append_and_wait(Batch::default()).unwrap();
+        journal.keep(&state(&rollout, last, at(day * DAY_MS)), Duration::from_hours(24)).unwrap();
+        journal.append_and_wait(Batch::default()).unwrap();
+        assert_eq!(beside(), 0, "after frames went");
+    }
+    let first = journal.first().unwrap();
+    assert!(first > 100, "{first}");
+    journal.close();
+    let (journal, opened) = open(folder.path());
+    assert_eq!((opened.report.first, beside()), (first, 0));
+    let mut read = Vec::new();
+    journal
+        .replay(first - 1, |_, entry| {
+            read.push(if let Entry::Decided { account, .. } = entry { account.len() } else { 0 });
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(read, sizes[sizes.len() - read.len()..]);
 }
