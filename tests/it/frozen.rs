@@ -44,3 +44,30 @@ fn a_journal_of_version_1_opens_and_says_what_it_said() {
         "{status}"
     );
 }
+
+/// One with a page that sled had moved to a file of its own, as a power cut would have lost it.
+#[test]
+fn a_journal_with_long_records_is_written_anew_where_no_power_cut_loses_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    copy(&repository("tests/journals/v1-long/data"), &data);
+    let frozen = fs::read_to_string(repository("tests/journals/v1-long/export.jsonl")).unwrap();
+    // What a rewriting that was cut short leaves: it begins anew.
+    copy(&repository("tests/journals/v1-long/data/store"), &data.join("frames.unfinished"));
+    for start in ["the first", "the next"] {
+        let (journal, opened) = Journal::open(&data, verify::in_process).unwrap();
+        assert!(opened.report.is_sound(), "{:?}", opened.report);
+        let file = folder.path().join("export.jsonl");
+        export(&journal, &file).unwrap();
+        assert_eq!(fs::read_to_string(file).unwrap(), frozen, "{start}");
+        journal.close();
+        assert!(!data.join("store").exists() && !data.join("frames.unfinished").exists());
+        assert_eq!(fs::read_dir(data.join("frames/blobs")).unwrap().count(), 0);
+        // What a cut right after the renaming leaves: the new one counts.
+        copy(&repository("tests/journals/v1-long/data/store"), &data.join("store"));
+    }
+    let program = env!("CARGO_BIN_EXE_tidegate-under-test");
+    let daemon = system_tests::daemon::Start::new(program, &data).ready();
+    let status = daemon.get("/v1/experiments/door/status").body;
+    assert_eq!(status["phase"], "rolled_back", "{status}");
+}
