@@ -4,5 +4,6 @@ mod damage;
 mod errors;
 mod fleet;
 mod full;
+mod image;
 mod load;
 mod power;
