@@ -6,4 +6,5 @@ mod fleet;
 mod full;
 mod image;
 mod load;
+mod making;
 mod power;
