@@ -364,7 +364,7 @@ impl<'a> Importing<'a> {
             let state = state.ok_or_else(|| {
                 Refused::Line("the snapshot it begins with is not whole".to_owned())
             })?;
-            layout::prepare(self.folder)?;
+            journal::prepare(self.folder)?;
             snapshot::write(&self.folder.join(SNAPSHOTS), &state)?;
         }
         let lock = self.lock.take().map_or_else(|| journal::lock(self.folder), Ok)?;

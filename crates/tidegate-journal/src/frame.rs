@@ -1,12 +1,14 @@
 //! Frames: entries written together, checked and chained.
 
 use crate::record::{Entry, Unreadable};
-use crate::store::RECORD_BYTES_MAX;
 
 /// The only format there is.
 const FORMAT: u8 = 1;
 /// Bytes before the entries.
 const HEAD: usize = 22;
+/// Longest record of the store in bytes. A leaf of sled's tree has at most 17 values, and 22 for a moment in which
+/// two are merged: 22 × 8 KiB are less than half of the quarter of a segment above which a page leaves the log.
+pub(crate) const RECORD_BYTES_MAX: usize = 8 * 1024;
 /// Longest frame in bytes. Only a unit that is longer than a record of the store makes one longer than that.
 pub(crate) const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// Room for a unit in a frame, with the lengths of its entries.

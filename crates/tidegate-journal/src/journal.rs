@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::batch::Batch;
 use crate::disk::{self, sync_folder};
 use crate::frame::{BadFrame, Frame, Kind};
-use crate::layout::{self, FRAMES, LOCK, MARK, SNAPSHOTS, STORE_BEFORE, Stored};
+use crate::layout::{FRAMES, LOCK, MARK, SNAPSHOTS, STORE_BEFORE, Stored};
 use crate::mark::{Mark, MarkFile};
 use crate::record::Entry;
 use crate::retention;
@@ -117,7 +117,7 @@ impl Journal {
         verify: impl FnOnce(&Path) -> io::Result<Report>,
     ) -> Result<(Self, Opened), OpenError> {
         let disk = |source| OpenError::Disk { folder: folder.to_owned(), source };
-        layout::prepare(folder).map_err(disk)?;
+        prepare(folder).map_err(disk)?;
         let report = verify(folder).map_err(disk)?;
         let damaged = |why| OpenError::Damaged { folder: folder.to_owned(), why };
         if let Verdict::Damaged { why } = &report.verdict {
@@ -369,6 +369,16 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes the folders and deletes what a crash left half made.
+pub(crate) fn prepare(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder.join(SNAPSHOTS))?;
+    if let Some(store) = Stored::find(folder).folder() {
+        store::delete_unfinished(store)?;
+    }
+    snapshot::delete_unfinished(&folder.join(SNAPSHOTS))?;
+    sync_folder(folder)
+}
+
 /// Opens the store that is there, or makes one: without a tail that was never acknowledged, and with every file
 /// and name of it on disk.
 fn open_store(folder: &Path, broken_tail: Option<u64>) -> Result<Appender, StoreError> {
@@ -381,7 +391,7 @@ fn open_store(folder: &Path, broken_tail: Option<u64>) -> Result<Appender, Store
         }
         Stored::Here(_) => store::sync_all(&frames)?,
     }
-    layout::delete(&folder.join(STORE_BEFORE))?;
+    disk::delete(&folder.join(STORE_BEFORE))?;
     let mut appender = Appender::new(Store::open(&frames)?, &frames)?;
     if let Some(tail) = broken_tail {
         for frame in appender.store().frames_from(tail) {

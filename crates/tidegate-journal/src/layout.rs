@@ -1,12 +1,9 @@
 //! The names in a journal's folder.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::disk::sync_folder;
-use crate::snapshot;
-use crate::store;
+use crate::disk::{delete, sync_folder};
 
 pub(crate) const LOCK: &str = "lock";
 /// The store with the frames.
@@ -55,29 +52,10 @@ pub(crate) fn is_taken(folder: &Path) -> bool {
     [MARK, FRAMES, STORE_BEFORE].iter().any(|name| folder.join(name).exists())
 }
 
-/// Makes the folders and deletes what a crash left half made.
-pub(crate) fn prepare(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder.join(SNAPSHOTS))?;
-    if let Some(store) = Stored::find(folder).folder() {
-        store::delete_unfinished(store)?;
-    }
-    snapshot::delete_unfinished(&folder.join(SNAPSHOTS))?;
-    sync_folder(folder)
-}
-
 /// Deletes all that a journal is made of.
 pub(crate) fn clear(folder: &Path) -> io::Result<()> {
     for name in ALL {
         delete(&folder.join(name))?;
     }
     sync_folder(folder)
-}
-
-/// Deletes a file or a folder where there is one.
-pub(crate) fn delete(path: &Path) -> io::Result<()> {
-    let deleted = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match deleted {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
 }

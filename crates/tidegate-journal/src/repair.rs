@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::batch::Batch;
-use crate::disk::sync_folder;
+use crate::disk::{self, sync_folder};
 use crate::export::{self, ImportError};
 use crate::frame::{Frame, Kind};
 use crate::journal::{self, Journal, OpenError, Opened};
@@ -83,7 +83,7 @@ pub fn repair(
         Some(Making::Import) => journal::refuse_unfinished(folder)?,
         Some(making) => put_back(folder, &making)?,
     }
-    layout::prepare(folder)?;
+    journal::prepare(folder)?;
     let acknowledged = match mark::read(&folder.join(MARK))? {
         Read::Mark(mark) => Some(mark.last),
         Read::Absent | Read::Unreadable => None,
@@ -137,7 +137,7 @@ fn put_back(folder: &Path, making: &Making) -> Result<(), RepairError> {
         rename_where_there(&aside.join(name), &folder.join(name))?;
     }
     sync_folder(folder)?;
-    layout::delete(&aside)?;
+    disk::delete(&aside)?;
     Ok(unfinished::end(folder)?)
 }
 
@@ -198,7 +198,7 @@ fn salvage(aside: &Path, folder: &Path, lock: File) -> Result<(Journal, Opened),
         .max_by(|(a, a_base), (b, b_base)| a.cmp(b).then(b_base.cmp(a_base)))
         .unwrap_or((0, 0));
 
-    layout::prepare(folder)?;
+    journal::prepare(folder)?;
     for sequence in bases.into_iter().filter(|sequence| *sequence > 0 && *sequence <= last) {
         if sequence >= base {
             let name = snapshot::path(&folder.join(SNAPSHOTS), sequence);
@@ -249,20 +249,20 @@ fn whole_frames(aside: &Path) -> io::Result<Vec<Whole>> {
     let copy = aside.join("copy");
     copy_folder(&store, &copy)?;
     let mut whole = frames_in(&copy);
-    layout::delete(&copy)?;
+    disk::delete(&copy)?;
     copy_folder(&store, &copy)?;
     crate::store::delete_cached(&copy)?;
     let without = frames_in(&copy);
     if without.len() > whole.len() {
         whole = without;
     }
-    layout::delete(&copy)?;
+    disk::delete(&copy)?;
     Ok(whole)
 }
 
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
-    for path in crate::store::entries(from)? {
+    for path in disk::entries(from)? {
         let to = to.join(path.file_name().unwrap_or_default());
         if path.is_dir() {
             copy_folder(&path, &to)?;

@@ -12,10 +12,9 @@ use tidegate_engine::prompt;
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::time::Timestamp;
 
-use crate::disk::sync_folder;
+use crate::disk::{entries, sync_folder};
 use crate::frame::{self, BadFrame, FRAME_BYTES_MAX, Frame, Kind};
 use crate::record::{RolloutId, Unreadable};
-use crate::store::entries;
 
 pub(crate) use part::{Assembly, Part, parts};
 

@@ -4,7 +4,7 @@
 //! tree that is longer than a quarter of a segment to a file of its own, whose bytes and name nobody syncs; and
 //! it writes over a segment as soon as what replaced it was *written*, which may be before that is on disk. So
 //! records are short enough for every page to stay in the log, and the log never grows by a segment between
-//! two syncs: see [`RECORD_BYTES_MAX`] and [`Appender`].
+//! two syncs: see [`RECORD_BYTES_MAX`](crate::frame::RECORD_BYTES_MAX) and [`Appender`].
 
 mod appender;
 mod frames;
@@ -12,19 +12,15 @@ mod frames;
 use std::fs::{self, File};
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use crate::disk::sync_folder;
-use crate::layout;
+use crate::disk::{self, entries, sync_folder};
 
 pub(crate) use appender::Appender;
 pub(crate) use frames::Frames;
 
-/// Longest value of the store in bytes. A leaf of sled's tree has at most 17 values, and 22 for a moment in which
-/// two are merged: 22 × 8 KiB are less than half of the quarter of a segment above which a page leaves the log.
-pub(crate) const RECORD_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of the file that sled fills before it goes on elsewhere.
 const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
 /// The same in the store of versions before, whose values were up to eight times as long.
@@ -90,14 +86,14 @@ impl Store {
         fill: impl FnOnce(&mut Appender) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let unfinished = folder.with_extension(UNFINISHED);
-        layout::delete(&unfinished)?;
+        disk::delete(&unfinished)?;
         {
             let mut appender = Appender::new(Self::open(&unfinished)?, &unfinished)?;
             fill(&mut appender)?;
             appender.sync()?;
         }
         sync_all(&unfinished)?;
-        layout::delete(folder)?;
+        disk::delete(folder)?;
         fs::rename(&unfinished, folder)?;
         Ok(folder.parent().map_or(Ok(()), sync_folder)?)
     }
@@ -215,13 +211,4 @@ pub(crate) fn sync_all(folder: &Path) -> io::Result<()> {
     }
     sync_folder(folder)?;
     folder.parent().map_or(Ok(()), sync_folder)
-}
-
-/// The paths in a folder, none where it is absent.
-pub(crate) fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    match fs::read_dir(folder) {
-        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
 }

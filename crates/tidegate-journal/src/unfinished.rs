@@ -8,7 +8,6 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::disk;
-use crate::layout;
 
 /// The file that says so. It is made before anything else and goes once all is on disk.
 const FILE: &str = "unfinished";
@@ -55,6 +54,6 @@ pub(crate) fn begin(folder: &Path, making: &Making) -> io::Result<()> {
 
 /// Says on disk that it is whole.
 pub(crate) fn end(folder: &Path) -> io::Result<()> {
-    layout::delete(&folder.join(FILE))?;
+    disk::delete(&folder.join(FILE))?;
     disk::sync_folder(folder)
 }

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::{RECORD_BYTES_MAX, Store, StoreError, frames};
+use super::{Store, StoreError, frames};
+use crate::frame::RECORD_BYTES_MAX;
 
 /// Bytes of records that may be written between two syncs. What sled's log grows by is more: each record is
 /// written once, again with its page each time that this is split, and a page beside it is moved each time. With
