@@ -36,4 +36,5 @@ mod statistics;
 mod status;
 mod tidy;
 mod token;
+mod two_experiments;
 mod webhooks;

@@ -41,7 +41,7 @@ pub fn pause_all(journal: &Journal, opened: Opened) -> Result<Vec<ExperimentKey>
     }
     let mut batch = Batch::default();
     for unit in &changed.units {
-        batch.push(unit).map_err(|error| error.to_string())?;
+        batch.push(&unit.entries).map_err(|error| error.to_string())?;
     }
     journal.append_and_wait(batch).map_err(|error| error.to_string())?;
     Ok(paused)

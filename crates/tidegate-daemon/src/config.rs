@@ -4,12 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tidegate_engine::time;
 use tidegate_spec::{ParseError, document};
 
-use crate::metrics::MetricNames;
-use crate::recovery::Verifier;
 use crate::webhooks::Webhook;
+
+pub use crate::settings::{Export, MetricNames, Verifier};
 
 /// Where the daemon listens unless told otherwise.
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4_780);
@@ -86,15 +85,6 @@ pub struct Config {
     pub time: TimeSource,
     /// How the journal is checked at the start.
     pub verifier: Verifier,
-}
-
-/// A backup of the journal that the daemon writes itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Export {
-    /// The file; it is replaced whole or not at all.
-    pub file: PathBuf,
-    /// How often, by the time that the rollouts go by.
-    pub every: time::Duration,
 }
 
 /// The files of a certificate.

@@ -13,7 +13,7 @@ use tidegate_journal::FeedState;
 use tidegate_spec::api::{self, Event, EventType, Reset, What};
 use tokio::sync::{Semaphore, watch};
 
-use crate::driver::Shared;
+use crate::shared::Shared;
 
 /// Events that are kept for those who were away.
 pub(crate) const EVENTS_KEPT_MAX: usize = 10_000;

@@ -28,8 +28,10 @@ use axum::routing::{get, post, put};
 use tokio::sync::oneshot;
 
 use crate::config::TimeSource;
-use crate::driver::{Command, Reply, Shared, View};
+use crate::driver::{Command, Reply};
+use crate::published::View;
 use crate::refusal::Refusal;
+use crate::shared::Shared;
 use crate::tokens::Tokens;
 
 pub(crate) use front::Front;
@@ -97,7 +99,7 @@ impl App {
 
     /// Why the daemon cannot answer now, or else `otherwise`: what is not read yet is not unknown.
     fn refusal_or(&self, otherwise: Refusal) -> Refusal {
-        self.0.shared.standing.borrow().refusal().unwrap_or(otherwise)
+        self.0.shared.readiness.borrow().refusal().unwrap_or(otherwise)
     }
 
     /// Why the driver dropped a command.

@@ -19,9 +19,12 @@ mod metrics;
 mod page;
 mod prompts;
 mod published;
+mod readiness;
 mod recovery;
 mod refusal;
 mod rollouts;
+mod settings;
+mod shared;
 pub mod telemetry;
 pub mod tokens;
 mod webhooks;
@@ -43,17 +46,18 @@ pub use config::Config;
 pub use http::TlsError;
 #[cfg(feature = "openapi")]
 pub use http::openapi_document;
-pub use metrics::MetricNames;
-pub use recovery::Verifier;
+pub use settings::{MetricNames, Verifier};
 pub use webhooks::{SecretError, Webhook};
 
 use config::{TimeSource, Unsafe};
-use driver::{Command, Driver, Settings, Shared, Standing};
+use driver::{Command, Driver};
 use feed::Feed;
 use http::{Address, App, Front, Listening, Parts};
 use metrics::Metrics;
 use published::Published;
-use recovery::Recovery;
+use readiness::Readiness;
+use settings::{DriverSettings, Recovery};
+use shared::Shared;
 use tokens::{TokenFileError, Tokens};
 use webhooks::{Prepared, Webhooks};
 
@@ -150,19 +154,19 @@ pub async fn run(
     let (prefix, ticket) = (random()?, random()?);
     let refetch = Address::new(tokens.is_some().then_some(ticket));
 
-    let (standing, standings) = watch::channel(Standing::Recovering);
+    let (readiness, readinesses) = watch::channel(Readiness::Recovering);
     let shared = Arc::new(Shared {
         published: Published::new(),
         feed: Feed::new(config.connections_max),
         followers: prepared.iter().map(Prepared::follower).collect(),
         metrics: Metrics::new(config.metric_names),
         clock: Arc::new(clock),
-        standing,
+        readiness,
         floor_ms: AtomicI64::new(0),
     });
     let (commands, queue) = mpsc::sync_channel(COMMANDS_MAX);
     let recovery = Recovery { folder: config.data.clone(), verifier: config.verifier.clone() };
-    let settings = Settings {
+    let settings = DriverSettings {
         recovery,
         reserve_bytes: config.disk_reserve_mb.saturating_mul(1024 * 1024),
         snapshot_every: config.snapshot_every,
@@ -198,7 +202,7 @@ pub async fn run(
     let ending = async {
         tokio::select! {
             () = shutdown => {}
-            why = announce(standings) => impossible = Some(why),
+            why = announce(readinesses) => impossible = Some(why),
         }
         tracing::info!("draining");
         // Streams have no end of their own.
@@ -241,17 +245,17 @@ async fn end(commands: mpsc::SyncSender<Command>, driving: thread::JoinHandle<()
 }
 
 /// Tells the service manager where the daemon stands; ends only where it cannot start at all.
-async fn announce(mut standings: watch::Receiver<Standing>) -> String {
+async fn announce(mut readinesses: watch::Receiver<Readiness>) -> String {
     use sd_notify::NotifyState;
     loop {
-        let standing = standings.borrow_and_update().clone();
-        let (ready, status) = match standing {
-            Standing::Impossible(why) => return why,
-            Standing::Recovering => (false, "reading the journal".to_owned()),
-            Standing::Ready => (true, "serving".to_owned()),
-            Standing::Draining => (false, "draining".to_owned()),
+        let readiness = readinesses.borrow_and_update().clone();
+        let (ready, status) = match readiness {
+            Readiness::Impossible(why) => return why,
+            Readiness::Recovering => (false, "reading the journal".to_owned()),
+            Readiness::Ready => (true, "serving".to_owned()),
+            Readiness::Draining => (false, "draining".to_owned()),
             // Control is served, so the service manager must not give up on it.
-            Standing::Unavailable(why) | Standing::Damaged(why) => {
+            Readiness::Unavailable(why) | Readiness::Damaged(why) => {
                 (true, format!("serving control only: {why}"))
             }
         };
@@ -262,7 +266,7 @@ async fn announce(mut standings: watch::Receiver<Standing>) -> String {
         } else {
             sd_notify::notify(&[status])
         };
-        if standings.changed().await.is_err() {
+        if readinesses.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
     }

@@ -17,13 +17,13 @@ use prometheus_client::registry::Registry;
 use tidegate_engine::decision::Decision;
 use tidegate_engine::event::Event;
 use tidegate_engine::experiment::Experiment;
-use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::phase::Phase;
 use tidegate_spec::api::Answers;
 
-use crate::driver::{Standing, View};
 use crate::feed::Told;
-use crate::published::Ground;
+use crate::published::{Ground, View};
+use crate::readiness::Readiness;
+use crate::settings::MetricNames;
 use replaced::Replaced;
 use rollout::RolloutGauges;
 
@@ -45,15 +45,6 @@ const FREQUENT: (&str, u16) = ("GET", 200);
 const EXPERIMENTS_SHOWN_MAX: usize = 12;
 /// The same where the metrics of the replaced system need room too.
 const EXPERIMENTS_SHOWN_MAX_WITH_REPLACED: usize = 6;
-
-/// Which names the metrics have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MetricNames {
-    /// `tidegate_…`.
-    Own,
-    /// And those of the system that Tidegate replaces, `hsi_…`, so that its dashboards go on.
-    OwnAndReplaced,
-}
 
 /// Everything that is counted.
 #[derive(Debug)]
@@ -225,8 +216,8 @@ impl Metrics {
     }
 
     /// All metrics as text, with the daemon and the rollouts as they stand.
-    pub(crate) fn text(&self, standing: &Standing, view: View<'_>) -> String {
-        self.ready.set(if *standing == Standing::Ready { 1.0 } else { 0.0 });
+    pub(crate) fn text(&self, readiness: &Readiness, view: View<'_>) -> String {
+        self.ready.set(if *readiness == Readiness::Ready { 1.0 } else { 0.0 });
         self.rollouts.set(view);
         if let Some(replaced) = &self.replaced {
             replaced.set(view);
@@ -267,7 +258,7 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn decided(&self, _key: &ExperimentKey, decision: &Decision) {
+    pub(crate) fn decided(&self, decision: &Decision) {
         let labels = [("cause", decision.cause.code().into())];
         self.decisions.get_or_create(&labels).inc();
         if decision.to.phase == Phase::RolledBack {

@@ -3,8 +3,8 @@
 //! Assignments are answered from it and never wait for anything.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use tidegate_engine::assignment::{ServeReason, Serving};
@@ -31,11 +31,19 @@ pub(crate) enum Trust {
     ControlOnly,
 }
 
+/// What a reader of the engine sees.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) rollouts: &'a Rollouts,
+    pub(crate) now: Timestamp,
+    pub(crate) trust: Trust,
+}
+
 /// Who is served what.
 #[derive(Debug)]
 pub(crate) struct Picture {
     trust: Trust,
-    experiments: HashMap<String, Served>,
+    experiments: HashMap<String, Arc<Served>>,
 }
 
 /// What an experiment serves one camera, borrowed from a picture.
@@ -129,9 +137,8 @@ pub(crate) struct ServedVersion {
 
 impl Picture {
     pub(crate) fn new(rollouts: &Rollouts, trust: Trust) -> Self {
-        let experiments =
-            rollouts.iter().map(|run| (run.key.as_str().to_owned(), Served::of(run))).collect();
-        Self { trust, experiments }
+        let served = |run: &Run| (run.key.as_str().to_owned(), Arc::new(Served::of(run)));
+        Self { trust, experiments: rollouts.iter().map(served).collect() }
     }
 
     /// The text of a version that an experiment of this picture is about, where it is kept here.
@@ -293,22 +300,38 @@ impl ServedPrompt {
 pub(crate) struct Published {
     picture: ArcSwap<Picture>,
     drawn: AtomicU64,
-    newest: std::sync::Mutex<u64>,
+    newest: Mutex<Newest>,
     shown: watch::Sender<Shown>,
 }
 
-/// Which picture is shown, and since when.
+/// Which drawings are shown: what was drawn before them comes too late.
+#[derive(Debug, Default)]
+struct Newest {
+    /// Of all experiments.
+    all: u64,
+    /// Of those that were drawn alone.
+    experiments: HashMap<String, u64>,
+}
+
+/// How often the picture was changed, and when last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shown {
     pub(crate) number: u64,
     pub(crate) at: Timestamp,
 }
 
-/// A picture that may not be shown before what it shows is on disk.
+/// A drawing that may not be shown before what it shows is on disk.
 #[derive(Debug)]
 pub(crate) struct Drawn {
-    shown: Shown,
-    picture: Arc<Picture>,
+    number: u64,
+    at: Timestamp,
+    subject: Subject,
+}
+
+#[derive(Debug)]
+enum Subject {
+    All(Picture),
+    One { key: String, served: Arc<Served> },
 }
 
 impl Published {
@@ -318,7 +341,7 @@ impl Published {
         Self {
             picture: ArcSwap::from_pointee(picture),
             drawn: AtomicU64::new(0),
-            newest: std::sync::Mutex::new(0),
+            newest: Mutex::default(),
             shown: watch::Sender::new(Shown { number: 0, at: Timestamp::EPOCH }),
         }
     }
@@ -332,27 +355,63 @@ impl Published {
         self.picture.load()
     }
 
-    /// Draws a picture, to be shown later.
-    pub(crate) fn draw(&self, rollouts: &Rollouts, trust: Trust, at: Timestamp) -> Drawn {
-        let number = self.drawn.fetch_add(1, Ordering::Relaxed) + 1;
-        Drawn { shown: Shown { number, at }, picture: Arc::new(Picture::new(rollouts, trust)) }
+    /// Draws every experiment, and whether the journal can be relied on, to be shown later.
+    pub(crate) fn draw_all(&self, rollouts: &Rollouts, trust: Trust, at: Timestamp) -> Drawn {
+        self.drawn(at, Subject::All(Picture::new(rollouts, trust)))
     }
 
-    /// Shows a picture, unless a newer one was shown already.
+    /// Draws one experiment, to be shown later, whatever becomes of others meanwhile.
+    pub(crate) fn draw(&self, run: &Run, at: Timestamp) -> Drawn {
+        let key = run.key.as_str().to_owned();
+        self.drawn(at, Subject::One { key, served: Arc::new(Served::of(run)) })
+    }
+
+    fn drawn(&self, at: Timestamp, subject: Subject) -> Drawn {
+        Drawn { number: self.drawn.fetch_add(1, Ordering::Relaxed) + 1, at, subject }
+    }
+
+    /// Shows a drawing, but for what a newer one showed already.
     pub(crate) fn show(&self, drawn: &Drawn) {
-        let mut newest = self.newest.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if drawn.shown.number > *newest {
-            *newest = drawn.shown.number;
-            self.picture.store(drawn.picture.clone());
-            // Whoever is told of it finds it.
-            self.shown.send_replace(drawn.shown);
-        }
+        let Drawn { number, at, subject } = drawn;
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.picture.load();
+        let picture = match subject {
+            Subject::All(_) if *number <= newest.all => return,
+            Subject::All(picture) => {
+                newest.all = *number;
+                newest.experiments.retain(|_, drawn_alone| *drawn_alone > *number);
+                let mut experiments = picture.experiments.clone();
+                for key in newest.experiments.keys() {
+                    if let Some(served) = before.experiments.get(key) {
+                        experiments.insert(key.clone(), served.clone());
+                    }
+                }
+                Picture { trust: picture.trust, experiments }
+            }
+            Subject::One { key, served } => {
+                let shown = newest.experiments.get(key).copied().unwrap_or(0).max(newest.all);
+                if *number <= shown {
+                    return;
+                }
+                newest.experiments.insert(key.clone(), *number);
+                let mut experiments = before.experiments.clone();
+                experiments.insert(key.clone(), served.clone());
+                Picture { trust: before.trust, experiments }
+            }
+        };
+        self.picture.store(Arc::new(picture));
+        // Whoever is told of it finds it.
+        self.shown.send_modify(|shown| *shown = Shown { number: shown.number + 1, at: *at });
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+    use tidegate_spec::ExperimentFile;
+
     use super::*;
+    use crate::rollouts::{Changed, SaltChoice};
 
     #[test]
     fn every_ground_is_at_its_place() {
@@ -360,5 +419,69 @@ mod tests {
             assert_eq!(ground.index(), place, "{ground:?}");
         }
         assert_eq!(Ground::ALL.map(Ground::as_str).last(), Some(&STORE_UNAVAILABLE));
+    }
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_ms(1_772_323_200_000 + ms).unwrap()
+    }
+
+    fn act(rollouts: &mut Rollouts, key: &str, command: Command, ms: i64) {
+        let actor = Actor::new("ann").unwrap();
+        let note = Note::new("a test").unwrap();
+        let action = Event::Action(Action { command, actor, note });
+        let key = key.parse().unwrap();
+        rollouts.apply(&key, at(ms), action, &mut Changed::default()).unwrap().unwrap();
+    }
+
+    /// Two experiments in their test.
+    fn two() -> Rollouts {
+        let mut rollouts = Rollouts::default();
+        for key in ["east", "west"] {
+            let toml = format!(
+                "key = \"{key}\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n[shadow]\nduration_hours = 0\n"
+            );
+            let file = ExperimentFile::parse(&toml).unwrap();
+            rollouts.define(at(0), &file, SaltChoice::Own).unwrap();
+            act(&mut rollouts, key, Command::Start, 1);
+        }
+        rollouts
+    }
+
+    fn phases(published: &Published) -> [&'static str; 2] {
+        let (picture, camera) = (published.load(), "camera-1".parse().unwrap());
+        ["east", "west"].map(|key| picture.evaluate(key, &camera, at(9)).unwrap().phase.as_str())
+    }
+
+    #[test]
+    fn a_rollback_shows_nothing_of_another_experiment_that_is_not_on_disk() {
+        let (mut rollouts, published) = (two(), Published::new());
+        published.show(&published.draw_all(&rollouts, Trust::Full, at(1)));
+        act(&mut rollouts, "west", Command::Advance, 2);
+        let run = |rollouts: &Rollouts, key: &str| {
+            published.draw(rollouts.get(&key.parse().unwrap()).unwrap(), at(2))
+        };
+        let released = run(&rollouts, "west");
+        act(&mut rollouts, "east", Command::RollBack, 3);
+        published.show(&run(&rollouts, "east"));
+        assert_eq!(phases(&published), ["rolled_back", "ab"]);
+        published.show(&released);
+        assert_eq!(phases(&published), ["rolled_back", "full"]);
+    }
+
+    #[test]
+    fn a_drawing_that_comes_too_late_shows_nothing() {
+        let (mut rollouts, published) = (two(), Published::new());
+        let all = published.draw_all(&rollouts, Trust::Full, at(1));
+        act(&mut rollouts, "east", Command::Pause, 2);
+        let paused = published.draw(rollouts.get(&"east".parse().unwrap()).unwrap(), at(2));
+        act(&mut rollouts, "east", Command::RollBack, 3);
+        let rolled_back = published.draw(rollouts.get(&"east".parse().unwrap()).unwrap(), at(3));
+        published.show(&rolled_back);
+        published.show(&paused);
+        published.show(&all);
+        assert_eq!(phases(&published), ["rolled_back", "ab"]);
+        // What comes with a newer drawing of all counts again.
+        published.show(&published.draw_all(&two(), Trust::Full, at(4)));
+        assert_eq!(phases(&published), ["ab", "ab"]);
     }
 }

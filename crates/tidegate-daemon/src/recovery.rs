@@ -1,7 +1,6 @@
 //! Opening the journal and making the rollouts of it.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
 use std::process::Command;
 
 use tidegate_journal::{Journal, OpenError, Opened, verify};
@@ -9,25 +8,7 @@ use tidegate_journal::{Journal, OpenError, Opened, verify};
 use crate::clock::Stopwatch;
 use crate::feed::Kept;
 use crate::rollouts::{NotRecalled, Rollouts};
-
-/// Where the journal is, and how it is checked first.
-#[derive(Debug, Clone)]
-pub(crate) struct Recovery {
-    pub(crate) folder: PathBuf,
-    pub(crate) verifier: Verifier,
-}
-
-/// Who checks the journal before it is opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verifier {
-    /// A child process of this program, run with `journal verify`: a damaged store can make sled panic.
-    Child {
-        /// The program.
-        program: PathBuf,
-    },
-    /// This process, where no program of ours is at hand.
-    InProcess,
-}
+use crate::settings::{Recovery, Verifier};
 
 /// A journal with all that it says.
 #[derive(Debug)]

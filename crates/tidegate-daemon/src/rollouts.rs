@@ -1,6 +1,6 @@
 //! Every run of every experiment beside the prompts they are about, and the entries that each change of them leaves in the journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tidegate_engine::decision::Decision;
 use tidegate_engine::event::{Event, Rejection};
@@ -74,21 +74,88 @@ pub(crate) enum NotRecalled {
 pub(crate) struct Rollouts {
     prompts: Prompts,
     runs: BTreeMap<ExperimentKey, Run>,
+    /// The experiment of each present run.
+    keys: HashMap<RolloutId, ExperimentKey>,
     last_id: u32,
     /// Of a definition in several parts, those that have come.
     parts: String,
 }
 
-/// What a change did.
+/// What a change did, to one experiment or several.
 #[derive(Debug, Default)]
 pub(crate) struct Changed {
-    /// Entries in units: each an event, what was noticed with it, and the decisions it led to.
-    pub(crate) units: Vec<Vec<Entry>>,
-    pub(crate) decisions: Vec<Decision>,
+    /// What is to be written, in order.
+    pub(crate) units: Vec<Unit>,
+    pub(crate) decisions: Vec<Decided>,
+    /// The experiment that was defined.
+    pub(crate) defined: Option<ExperimentKey>,
     /// Each decision as its history has it.
     pub(crate) items: Vec<HistoryItem>,
-    /// What became of `production` on the way.
-    pub(crate) followed: Vec<Followed>,
+    /// What became of `production` on the way, and because of which experiment.
+    pub(crate) followed: Vec<(ExperimentKey, Followed)>,
+}
+
+/// A decision, and whose it is.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    pub(crate) experiment: ExperimentKey,
+    pub(crate) decision: Decision,
+}
+
+/// Entries that belong together, such as an event, what was noticed with it, and the decisions it led to.
+#[derive(Debug, Default)]
+pub(crate) struct Unit {
+    pub(crate) entries: Vec<Entry>,
+    /// What subscribers are told of some of them.
+    telling: Vec<Telling>,
+}
+
+/// What subscribers are told of an entry, before it has a number.
+#[derive(Debug)]
+struct Telling {
+    /// The place of the entry in its unit.
+    place: usize,
+    at: Timestamp,
+    experiment: ExperimentKey,
+    run: u32,
+    what: What,
+}
+
+impl Unit {
+    /// Each entry as a unit of its own.
+    pub(crate) fn each_of(entries: Vec<Entry>) -> Vec<Self> {
+        let alone = |entry| Self { entries: vec![entry], telling: Vec::new() };
+        entries.into_iter().map(alone).collect()
+    }
+
+    /// What subscribers are told of it once its entries have the numbers after `before`.
+    pub(crate) fn told<'a>(
+        &'a self,
+        before: u64,
+        rollouts: &'a Rollouts,
+    ) -> impl Iterator<Item = Told> + 'a {
+        let mut telling = self.telling.iter().peekable();
+        self.entries.iter().enumerate().filter_map(move |(place, entry)| {
+            let number = before + 1 + place as u64;
+            match (entry, telling.next_if(|telling| telling.place == place)) {
+                (_, Some(Telling { at, experiment, run, what, .. })) => {
+                    Some(Told::new(number, *at, Some((experiment, *run)), what.clone()))
+                }
+                (Entry::LabelMoved { prompt, label, step, .. }, None) => {
+                    rollouts.told_move(number, prompt, (label, step))
+                }
+                (_, None) => None,
+            }
+        })
+    }
+}
+
+impl Changed {
+    /// The experiments whose picture is another now, each once.
+    pub(crate) fn touched(&self) -> BTreeSet<&ExperimentKey> {
+        let decided = self.decisions.iter().map(|decided| &decided.experiment);
+        decided.chain(&self.defined).collect()
+    }
 }
 
 impl Rollouts {
@@ -125,7 +192,7 @@ impl Rollouts {
         at: Timestamp,
         file: &ExperimentFile,
         salt: SaltChoice,
-    ) -> Result<(Change, Vec<Entry>), NotDefined> {
+    ) -> Result<(Change, Changed), NotDefined> {
         let key = file.definition.experiment().key.clone();
         let (change, number) = match self.runs.get(&key) {
             None if self.runs.len() >= EXPERIMENTS_MAX => {
@@ -161,8 +228,9 @@ impl Rollouts {
         }
         let text = file.to_toml();
         let entries = Entry::definition(id, at, (&key, number), &text);
-        self.place(id, (key, number), text, (file.definition, in_play));
-        Ok((change, entries))
+        self.place(id, (key.clone(), number), text, (file.definition, in_play));
+        let units = Unit::each_of(entries);
+        Ok((change, Changed { units, defined: Some(key), ..Changed::default() }))
     }
 
     fn place(
@@ -173,24 +241,23 @@ impl Rollouts {
         (definition, in_play): (Definition, Option<InPlay>),
     ) {
         self.last_id = self.last_id.max(id.0);
-        let history = self.runs.remove(&key).map_or(Vec::new(), |run| run.history);
+        let former = self.runs.remove(&key);
+        if let Some(former) = &former {
+            self.keys.remove(&former.id);
+        }
+        self.keys.insert(id, key.clone());
+        let history = former.map_or(Vec::new(), |run| run.history);
         let rollout = Rollout::new(definition);
         let noticed = Noticed::default();
         let run = Run { id, key: key.clone(), number, text, rollout, in_play, noticed, history };
         self.runs.insert(key, run);
     }
 
-    /// Lets a rollout meet every deadline up to `at`, each at its own time, so that a daemon that was down
-    /// decides as one that was not.
-    pub(crate) fn meet_deadlines(&mut self, key: &ExperimentKey, at: Timestamp) -> Changed {
+    /// Lets every rollout meet every deadline up to `at`.
+    pub(crate) fn meet_all_deadlines(&mut self, at: Timestamp) -> Changed {
         let mut changed = Changed::default();
-        let prompts = &mut self.prompts;
-        let Some(run) = self.runs.get_mut(key) else { return changed };
-        while let Some((deadline, _)) = run.rollout.next_deadline().filter(|(due, _)| *due <= at) {
-            // A tick at a deadline is never refused; if it were, time would stand still and not loop.
-            if run.apply(deadline, Event::Tick, prompts, &mut changed).is_err() {
-                break;
-            }
+        for run in self.runs.values_mut() {
+            run.meet_deadlines(at, &mut self.prompts, &mut changed);
         }
         changed
     }
@@ -203,19 +270,13 @@ impl Rollouts {
         event: Event,
         changed: &mut Changed,
     ) -> Option<Result<(), Rejection>> {
-        if self.get(key)?.rollout.next_deadline().is_some_and(|(due, _)| due <= at) {
-            let met = self.meet_deadlines(key, at);
-            changed.units.extend(met.units);
-            changed.decisions.extend(met.decisions);
-            changed.items.extend(met.items);
-            changed.followed.extend(met.followed);
-        }
         let run = self.runs.get_mut(key)?;
+        run.meet_deadlines(at, &mut self.prompts, changed);
         Some(run.apply(at, event, &mut self.prompts, changed))
     }
 
-    /// What subscribers are told of an entry that has this number, if anything.
-    pub(crate) fn told(&self, sequence: u64, entry: &Entry) -> Option<Told> {
+    /// What subscribers are told of an entry of the journal, if anything.
+    fn told(&self, sequence: u64, entry: &Entry) -> Option<Told> {
         let (rollout, at, what) = match entry {
             Entry::Defined { .. } | Entry::Event { .. } | Entry::Version { .. } => return None,
             Entry::LabelMoved { prompt, label, step, .. } => {
@@ -229,7 +290,7 @@ impl Rollouts {
                 (*rollout, *at, serde_json::from_str(account).ok()?)
             }
         };
-        let run = self.runs.values().find(|run| run.id == rollout)?;
+        let run = self.runs.get(self.keys.get(&rollout)?)?;
         Some(Told::new(sequence, at, Some((&run.key, run.number)), what))
     }
 
@@ -315,7 +376,7 @@ impl Rollouts {
     }
 
     fn run_of(&mut self, id: RolloutId) -> Result<&mut Run, NotRecalled> {
-        let run = self.runs.values_mut().find(|run| run.id == id);
+        let run = self.keys.get(&id).and_then(|key| self.runs.get_mut(key));
         run.ok_or(NotRecalled::UnknownRollout(id.0))
     }
 
@@ -355,6 +416,7 @@ impl Rollouts {
             let history = accounts;
             let run =
                 Run { id, key: key.clone(), number, text, rollout, in_play, noticed, history };
+            rollouts.keys.insert(id, key.clone());
             rollouts.runs.insert(key, run);
         }
         Ok(rollouts)
@@ -380,6 +442,17 @@ pub(crate) enum SaltChoice {
 }
 
 impl Run {
+    /// Meets every deadline up to `at`, each at its own time, so that a daemon that was down decides as one
+    /// that was not.
+    fn meet_deadlines(&mut self, at: Timestamp, prompts: &mut Prompts, changed: &mut Changed) {
+        while let Some((deadline, _)) = self.rollout.next_deadline().filter(|(due, _)| *due <= at) {
+            // A tick at a deadline is never refused; if it were, time would stand still and not loop.
+            if self.apply(deadline, Event::Tick, prompts, changed).is_err() {
+                break;
+            }
+        }
+    }
+
     fn apply(
         &mut self,
         at: Timestamp,
@@ -390,32 +463,41 @@ impl Run {
         let before = self.rollout.lifecycle().state.phase;
         let decisions = self.rollout.apply(at, &event)?;
         let rollout = self.id;
-        let mut unit = vec![Entry::Event { rollout, at, event }];
+        let mut unit = Unit { entries: vec![Entry::Event { rollout, at, event }], telling: vec![] };
         self.notice((at, before), &decisions, &mut unit);
-        for decision in &decisions {
+        for decision in decisions {
             self.noticed.step(decision.transition);
-            let mut item = HistoryItem::new(self.number, decision);
+            let mut item = HistoryItem::new(self.number, &decision);
             let mut moved = Vec::new();
             if let Some(in_play) = &self.in_play {
-                let followed = prompts.follow((&self.key, self.number), in_play, decision);
+                let followed = prompts.follow((&self.key, self.number), in_play, &decision);
                 let sentence = followed.as_ref().map(|followed| followed.sentence.clone());
                 item.prompt = Some(in_play.shown(sentence));
                 if let Some(Followed { outcome: Outcome::Moved(changes), .. }) = &followed {
                     moved = Entry::changes(changes);
                 }
-                changed.followed.extend(followed);
+                changed.followed.extend(followed.map(|followed| (self.key.clone(), followed)));
             }
             // A value with text keys only and finite numbers or none is always JSON.
             let account = serde_json::to_string(&item).unwrap_or_default();
             self.history.push(account.clone());
-            unit.push(Entry::Decided { rollout, step: decision.step(), account });
+            let step = decision.step();
+            let entry = Entry::Decided { rollout, step, account };
+            self.tell(step.at, entry, What::PhaseChanged(item.clone().into()), &mut unit);
             // In the same unit: a crash leaves the decision and where `production` went, or neither.
-            unit.extend(moved);
+            unit.entries.extend(moved);
             changed.items.push(item);
+            changed.decisions.push(Decided { experiment: self.key.clone(), decision });
         }
         changed.units.push(unit);
-        changed.decisions.extend(decisions);
         Ok(())
+    }
+
+    /// Adds an entry of which subscribers are told.
+    fn tell(&self, at: Timestamp, entry: Entry, what: What, unit: &mut Unit) {
+        let (place, experiment) = (unit.entries.len(), self.key.clone());
+        unit.telling.push(Telling { place, at, experiment, run: self.number, what });
+        unit.entries.push(entry);
     }
 
     /// Adds what is worth telling of an event at a time, in the phase before it.
@@ -423,7 +505,7 @@ impl Run {
         &mut self,
         (at, before): (Timestamp, Phase),
         decisions: &[Decision],
-        unit: &mut Vec<Entry>,
+        unit: &mut Unit,
     ) {
         if !matches!(before, Phase::Shadow | Phase::Ab | Phase::Full) {
             return;
@@ -442,19 +524,13 @@ impl Run {
         }
     }
 
-    fn notice_look(&mut self, at: Timestamp, check: &Check, unit: &mut Vec<Entry>) {
+    fn notice_look(&mut self, at: Timestamp, check: &Check, unit: &mut Unit) {
         for notice in self.noticed.look(check) {
             self.note(at, notice, Some(check), unit);
         }
     }
 
-    fn note(
-        &mut self,
-        at: Timestamp,
-        notice: Notice,
-        check: Option<&Check>,
-        unit: &mut Vec<Entry>,
-    ) {
+    fn note(&mut self, at: Timestamp, notice: Notice, check: Option<&Check>, unit: &mut Unit) {
         let what = What::noted(
             &notice,
             WhatIsNoted {
@@ -466,7 +542,8 @@ impl Run {
         self.noticed.note(at, &notice);
         // As an account of a step: always JSON.
         let account = serde_json::to_string(&what).unwrap_or_default();
-        unit.push(Entry::Noted { rollout: self.id, at, notice, account });
+        let entry = Entry::Noted { rollout: self.id, at, notice, account };
+        self.tell(at, entry, what, unit);
     }
 }
 

@@ -23,8 +23,8 @@ use ureq::http::Uri;
 
 use crate::clock::Stopwatch;
 use crate::config::Config;
-use crate::driver::Shared;
 use crate::feed::{Reader, Wanted};
+use crate::shared::Shared;
 use delivery::Delivery;
 use place::PlaceFile;
 use secret::Secret;

@@ -20,9 +20,9 @@ use tidegate_spec::api::schema;
 use super::code::Code;
 use super::problem::Problem;
 use super::{App, asked};
-use crate::driver::Shared;
 use crate::feed::{Head, Next, Reader, Wanted};
 use crate::refusal::Refusal;
+use crate::shared::Shared;
 
 /// How long a client is asked to wait before it comes again.
 pub(super) const RETRY: Duration = Duration::from_secs(2);

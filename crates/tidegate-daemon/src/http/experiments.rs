@@ -20,9 +20,10 @@ use super::body::{self, Json, Kind};
 use super::code::Code;
 use super::problem::Problem;
 use crate::describe;
-use crate::driver::{Command, Override, View};
+use crate::driver::{Command, Override};
 use crate::faults::Faults;
 use crate::page;
+use crate::published::View;
 use crate::refusal::Refusal;
 use crate::rollouts::{Change, Run, SaltChoice};
 

@@ -12,7 +12,8 @@ use super::App;
 use super::body::{self, Json};
 use super::problem::Problem;
 use crate::clock::{Clock, moment};
-use crate::driver::{Command, Standing};
+use crate::driver::Command;
+use crate::readiness::Readiness;
 
 /// Tells that the process serves.
 #[cfg_attr(feature = "openapi", utoipa::path(
@@ -32,16 +33,16 @@ pub(super) async fn healthz() -> Json<Health> {
     ),
 ))]
 pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Health>) {
-    let standing = app.0.shared.standing.borrow().clone();
-    let status = match standing {
-        Standing::Ready => "ok",
-        Standing::Recovering => "recovering",
-        Standing::Unavailable(_) | Standing::Impossible(_) => "store_unavailable",
-        Standing::Damaged(_) => "damaged",
-        Standing::Draining => "draining",
+    let readiness = app.0.shared.readiness.borrow().clone();
+    let status = match readiness {
+        Readiness::Ready => "ok",
+        Readiness::Recovering => "recovering",
+        Readiness::Unavailable(_) | Readiness::Impossible(_) => "store_unavailable",
+        Readiness::Damaged(_) => "damaged",
+        Readiness::Draining => "draining",
     };
-    let detail = standing.refusal().map(|refusal| refusal.to_string());
-    let ready = standing == Standing::Ready;
+    let detail = readiness.refusal().map(|refusal| refusal.to_string());
+    let ready = readiness == Readiness::Ready;
     let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(Health { status: status.to_owned(), detail }))
 }
@@ -59,8 +60,8 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
         let lag = shared.feed.behind(follower.after(), &follower.wanted);
         shared.metrics.webhook_lag(&follower.name, lag);
     }
-    let standing = shared.standing.borrow().clone();
-    let text = app.read(move |view| shared.metrics.text(&standing, view)).await?;
+    let readiness = shared.readiness.borrow().clone();
+    let text = app.read(move |view| shared.metrics.text(&readiness, view)).await?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response())
 }

@@ -20,7 +20,7 @@ use super::front::Front;
 use super::head_timer::HeadTimer;
 use super::patience::Patient;
 use crate::config::TlsFiles;
-use crate::driver::Shared;
+use crate::shared::Shared;
 
 /// How long the head of a request, or a TLS handshake, may take.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(5);

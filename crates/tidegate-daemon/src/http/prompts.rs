@@ -496,7 +496,7 @@ async fn weigh(
             (weighed, digests, catalog.get(&wanted).cloned().unwrap_or_default())
         })
         .await?;
-    if let Some(refusal) = app.0.shared.standing.borrow().refusal() {
+    if let Some(refusal) = app.0.shared.readiness.borrow().refusal() {
         return Err(refusal.into());
     }
     let (mut changes, mut present, mut conflicts) = (Vec::new(), Vec::new(), Vec::new());

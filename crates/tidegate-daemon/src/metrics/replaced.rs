@@ -14,7 +14,7 @@ use tidegate_engine::observation::{Analysis, Comparison, Label, Outcome};
 use tidegate_engine::variant::Variant;
 
 use super::{Number, One, Two};
-use crate::driver::View;
+use crate::published::View;
 
 /// The label that names the model; there is one.
 const MODEL: &str = "nemotron";

@@ -6,7 +6,7 @@ use tidegate_engine::look::Check;
 use tidegate_engine::variant::Variant;
 
 use super::{Number, One, Two};
-use crate::driver::View;
+use crate::published::View;
 
 #[derive(Debug, Default)]
 pub(super) struct RolloutGauges {

@@ -14,8 +14,8 @@ use super::patience;
 use super::place::PlaceFile;
 use super::secret::Secret;
 use crate::config::TimeSource;
-use crate::driver::Shared;
 use crate::feed::{Head, Next, Reader, Told};
+use crate::shared::Shared;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a hook may take to answer.

@@ -1,0 +1,82 @@
+//! Observations: what of a request was taken in, and once it is on disk, the answer.
+
+use tidegate_engine::event::{Event, Rejection};
+use tidegate_engine::id::ExperimentKey;
+use tidegate_engine::time::Timestamp;
+use tidegate_spec::api::{Answer, AnswerStatus, Answers, Reported};
+
+use super::Driver;
+use super::pending::{Pending, refuse};
+use super::protocol::{Item, Reply};
+use crate::rollouts::Changed;
+
+impl Driver {
+    pub(super) fn observe(&mut self, items: Vec<Item>, reply: Reply<Answers>) {
+        if let Err(refusal) = self.writable().and_then(|journal| self.check_disk(&journal)) {
+            return refuse(reply, refusal);
+        }
+        let now = self.now();
+        let mut changed = Changed::default();
+        let answers: Answers = items
+            .into_iter()
+            .map(|item| match item {
+                Item::Refused(answer) => answer,
+                Item::Reported(Reported { experiment, event }) => {
+                    self.observe_one(&experiment, now, event, &mut changed)
+                }
+            })
+            .collect();
+        self.shared.metrics.observed(&answers);
+        // Duplicates wait too: what they repeat may not be on disk yet.
+        self.commit(&changed, Pending::answer(reply, answers));
+    }
+
+    fn observe_one(
+        &mut self,
+        key: &ExperimentKey,
+        now: Timestamp,
+        event: Event,
+        changed: &mut Changed,
+    ) -> Answer {
+        let told = self.shared.metrics.to_count(&event);
+        match self.rollouts.apply(key, now, event, changed) {
+            None => rejected("unknown_experiment", format!("no experiment has the key `{key}`")),
+            Some(Ok(())) => {
+                if let Some(run) = self.rollouts.get(key) {
+                    self.shared.metrics.accepted(&told, run.rollout.definition().experiment());
+                }
+                Answer { status: AnswerStatus::Accepted, code: None, pointer: None, detail: None }
+            }
+            Some(Err(rejection)) => answer_of(&rejection),
+        }
+    }
+}
+
+fn rejected(code: &str, detail: String) -> Answer {
+    Answer {
+        status: AnswerStatus::Rejected,
+        code: Some(code.to_owned()),
+        pointer: None,
+        detail: Some(detail),
+    }
+}
+
+fn answer_of(rejection: &Rejection) -> Answer {
+    let detail = rejection.to_string();
+    let code = match rejection {
+        Rejection::Duplicate { .. } | Rejection::SameLabel { .. } => {
+            let (status, code, pointer) = (AnswerStatus::Duplicate, None, None);
+            return Answer { status, code, pointer, detail: None };
+        }
+        Rejection::NotStarted => "not_started",
+        Rejection::UnknownAnalysis { .. } => "unknown_analysis",
+        Rejection::TooManyCameras { .. } => "too_many_cameras",
+        Rejection::TooManyObservations { .. } => "too_many_observations",
+        Rejection::TooManyBlocks { .. } => "too_many_blocks",
+        // The driver holds time, meets deadlines first, and actions do not come this way.
+        Rejection::TimeRanBackwards { .. }
+        | Rejection::TickDue { .. }
+        | Rejection::NotAllowed { .. } => "internal",
+    };
+    rejected(code, detail)
+}

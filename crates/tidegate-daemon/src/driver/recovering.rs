@@ -1,0 +1,121 @@
+//! Opening the journal, at the start and after it failed.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use tidegate_engine::event::{Action, Actor, Command as Verb, Note};
+use tidegate_engine::id::ExperimentKey;
+use tidegate_engine::phase::Phase;
+
+use super::Driver;
+use super::pending::Pending;
+use super::protocol::Command;
+use crate::prompts::TIDEGATE;
+use crate::readiness::Readiness;
+use crate::recovery::{self, NotRecovered, Recovered};
+use crate::rollouts::{Changed, Rollouts};
+
+/// How long the daemon waits before it opens a journal that failed anew.
+const REOPEN_PAUSE: Duration = Duration::from_secs(2);
+
+impl Driver {
+    /// Serves control and opens the journal anew once it failed. An `fsync` is never tried twice.
+    pub(super) fn leave_a_failed_journal(&mut self) {
+        let Some(why) = self.journal.as_ref().and_then(|journal| journal.failure()) else { return };
+        let why = why.to_owned();
+        tracing::error!(why, "the journal failed; control is served until it can be opened anew");
+        self.shared.metrics.journal_failed();
+        self.journal = None;
+        self.stand(Readiness::Unavailable(why));
+        self.recover_after(REOPEN_PAUSE);
+    }
+
+    fn stand(&self, readiness: Readiness) {
+        self.shared.readiness.send_replace(readiness);
+        let (published, now) = (&self.shared.published, self.shared.now());
+        published.show(&published.draw_all(&self.rollouts, self.trust(), now));
+    }
+
+    /// Opens the journal on a thread of its own.
+    pub(super) fn recover_after(&self, pause: Duration) {
+        let (commands, recovery) = (self.commands.clone(), self.settings.recovery.clone());
+        let recovering = thread::Builder::new().name("recovery".to_owned()).spawn(move || {
+            thread::sleep(pause);
+            let recovered = recovery::recover(&recovery);
+            // Without a driver nothing is to be recovered.
+            let _ = commands.send(Command::Recovered(Box::new(recovered)));
+        });
+        if let Err(error) = recovering {
+            self.stand(Readiness::Unavailable(error.to_string()));
+        }
+    }
+
+    pub(super) fn recovered(&mut self, result: Result<Recovered, NotRecovered>) {
+        match result {
+            Ok(Recovered { journal, rollouts, kept, last, seconds }) => {
+                let before = std::mem::replace(&mut self.rollouts, rollouts);
+                // Known from the first moment on; whether it suffices is asked at every observation.
+                let _ = self.check_disk(&journal);
+                self.journal = Some(Arc::new(journal));
+                self.was_ready = true;
+                (self.last, self.since_snapshot) = (last, 0);
+                self.shared.feed.replace(kept, last);
+                let latest = self.rollouts.latest().ms();
+                self.shared.floor_ms.fetch_max(latest, Ordering::Relaxed);
+                self.shared.metrics.recovered(seconds);
+                self.roll_back_again(&before);
+                self.pass_time();
+                tracing::info!(entries = last, seconds, "ready");
+                self.stand(Readiness::Ready);
+                let export = self.settings.export.as_ref();
+                self.export_due = export.map(|export| {
+                    let now = self.shared.now();
+                    if export.file.exists() { now.plus(export.every) } else { now }
+                });
+            }
+            Err(NotRecovered::Damaged(why)) => {
+                tracing::error!(why, "the journal is damaged; control is served");
+                self.stand(Readiness::Damaged(why));
+            }
+            Err(NotRecovered::Impossible(why)) if !self.was_ready => {
+                self.stand(Readiness::Impossible(why));
+            }
+            // A disk that failed may come back read-only, or be under repair: no reason to end.
+            Err(NotRecovered::Unavailable(why) | NotRecovered::Impossible(why)) => {
+                tracing::error!(why, "the journal cannot be opened; control is served");
+                self.stand(Readiness::Unavailable(why));
+                self.recover_after(REOPEN_PAUSE);
+            }
+        }
+    }
+
+    /// Rolls back again what was rolled back while it could not be written.
+    fn roll_back_again(&mut self, before: &Rollouts) {
+        let lost: Vec<ExperimentKey> = before
+            .iter()
+            .filter(|run| run.rollout.lifecycle().state.phase == Phase::RolledBack)
+            .filter(|run| {
+                self.rollouts.get(&run.key).is_some_and(|now| {
+                    now.number == run.number
+                        && matches!(
+                            now.rollout.lifecycle().state.phase,
+                            Phase::Shadow | Phase::Ab | Phase::Full
+                        )
+                })
+            })
+            .map(|run| run.key.clone())
+            .collect();
+        for key in lost {
+            let actor = Actor::new(TIDEGATE);
+            let note = Note::new("Rolled back before while the journal could not be written");
+            let (Ok(actor), Ok(note)) = (actor, note) else { continue };
+            let action = Action { command: Verb::RollBack, actor, note };
+            let mut changed = Changed::default();
+            if self.acted(&key, action, &mut changed).is_ok() {
+                self.commit(&changed, Pending::nobody());
+            }
+        }
+    }
+}
