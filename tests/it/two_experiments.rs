@@ -33,7 +33,8 @@ fn a_rollback_is_told_of_the_experiment_that_was_rolled_back() {
         assert_eq!(daemon.act(key, "start").status, 200);
     }
     // East fails whenever it is treated; of west comes one good report, the last.
-    let east = (0..80).map(|n| analysis("east", n, if n < 40 { "control" } else { "treatment" }));
+    let fails = |n: u32| n % 2 == 1 || n >= 40;
+    let east = (0..80).map(|n| analysis("east", n, if fails(n) { "treatment" } else { "control" }));
     let batch: Value = east.chain([analysis("west", 0, "control")]).collect();
     let reply = daemon.post("/v1/observations", &batch);
     assert_eq!((reply.status, &reply.body["rejected"]), (200, &0.into()), "{}", reply.text);
