@@ -79,6 +79,7 @@ fn unreadable(index: usize, text: &str, error: &serde_json::Error) -> Answer {
 }
 
 fn refused(code: &str, pointer: Option<String>, detail: String) -> Answer {
-    let (code, detail) = (Some(code.to_owned()), Some(detail));
+    let pointer = pointer.map(|pointer| problem::named(&pointer).into_owned());
+    let (code, detail) = (Some(code.to_owned()), Some(problem::told(&detail).into_owned()));
     Answer { status: AnswerStatus::Rejected, code, pointer, detail }
 }

@@ -17,14 +17,14 @@ use sha2::{Digest as _, Sha256};
 use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_spec::api::Object;
 use tidegate_spec::api::ofrep::{
-    Endpoint, ErrorCode, EventStream, Failure, Flag, FlagMetadata, Flags, Reason,
+    Endpoint, ErrorCode, EventStream, Flag, FlagMetadata, Flags, Reason,
 };
 
 use super::App;
 use super::asked;
 use super::body::{self, Json, Kind};
 use super::code::Code;
-use super::problem::Problem;
+use super::problem::{self, Problem};
 use crate::published::{Evaluated, Ground, ServedVersion};
 use crate::refusal::Refusal;
 
@@ -309,8 +309,7 @@ impl Fault {
         } else {
             StatusCode::BAD_REQUEST
         };
-        let body = Failure { key, error_code, error_details: &details };
-        (status, Json(body)).into_response()
+        problem::failure(status, key, error_code, &details)
     }
 }
 

@@ -508,7 +508,7 @@ async fn weigh(
                 present.extend(there.map(|there| there.head.key.to_string()));
             }
             Err(rejection) => {
-                let detail = rejection.to_string();
+                let detail = problem::told(&rejection.to_string()).into_owned();
                 let code = problem::of_rejection(&rejection).name().to_owned();
                 let pointer = pointer.clone();
                 conflicts.push(PromptConflict { pointer, code, detail });
