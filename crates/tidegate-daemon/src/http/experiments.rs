@@ -26,6 +26,9 @@ use crate::page;
 use crate::refusal::Refusal;
 use crate::rollouts::{Change, Run, SaltChoice};
 
+/// Bytes that the steps of one page have, unless the first alone has more.
+const PAGE_BYTES_MAX: usize = 1024 * 1024;
+
 pub(super) type KeyPath = Result<Path<String>, PathRejection>;
 pub(super) type CameraPath = Result<Path<(String, String)>, PathRejection>;
 
@@ -245,7 +248,13 @@ pub(super) async fn history(
     let key = key_of(path)?;
     let (after, limit) = asked::query(page)?.bounds()?;
     let (steps, total) = look(&app, key, move |run, _| {
-        let steps: Vec<String> = run.history.iter().skip(after).take(limit).cloned().collect();
+        let mut bytes = 0;
+        let page = run.history.iter().skip(after).take(limit).enumerate();
+        let page = page.take_while(|(number, step)| {
+            bytes += step.len();
+            *number == 0 || bytes <= PAGE_BYTES_MAX
+        });
+        let steps: Vec<String> = page.map(|(_, step)| step.clone()).collect();
         (steps, run.history.len())
     })
     .await?;
