@@ -48,7 +48,7 @@ pub use webhooks::{SecretError, Webhook};
 use config::{TimeSource, Unsafe};
 use driver::{Command, Driver, Settings, Shared, Standing};
 use feed::Feed;
-use http::{Address, App, Front, Listening, Parts};
+use http::{Address, App, Front, Held, Listening, Parts};
 use metrics::Metrics;
 use published::Published;
 use recovery::Recovery;
@@ -178,6 +178,7 @@ pub async fn run(
         tokens,
         hosts: hosts(&config, local),
         time: config.time,
+        held: Held::new(),
         heartbeat: config.heartbeat,
         refetch,
         request_id_prefix: u64::from_le_bytes(prefix),

@@ -127,7 +127,7 @@ pub(super) async fn define(
 ) -> Result<(StatusCode, Json<ExperimentDetail>), Problem> {
     let key = key_of(path)?;
     let kind = Kind::of(&headers, &[Kind::Json, Kind::Toml])?;
-    let text = body::text(body).await?;
+    let text = body::text(&app, body).await?;
     let is_object =
         document::Syntax::of(text.trim_start_matches('\u{feff}')) == document::Syntax::Json;
     if is_object != (kind == Kind::Json) {
@@ -164,7 +164,7 @@ pub(super) async fn act(
     body: Body,
 ) -> Result<Json<Done>, Problem> {
     let key = key_of(path)?;
-    let request: ActionRequest = body::json(&headers, body).await?;
+    let request: ActionRequest = body::json(&app, &headers, body).await?;
     let action = action(&request)?;
     Ok(Json(app.ask(|reply| Command::Act { key, action, reply }).await?))
 }
@@ -201,7 +201,7 @@ pub(super) async fn set_override(
     body: Body,
 ) -> Result<Json<ExperimentDetail>, Problem> {
     let (key, camera) = camera_of(path)?;
-    let request: OverrideRequest = body::json(&headers, body).await?;
+    let request: OverrideRequest = body::json(&app, &headers, body).await?;
     let variant = Variant::ALL.into_iter().find(|variant| variant.as_str() == request.variant);
     if variant.is_none() {
         let detail = "is not allowed, allowed: control | treatment";

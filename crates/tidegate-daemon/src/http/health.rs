@@ -88,7 +88,7 @@ pub(super) async fn set_time(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Told>, Problem> {
-    let told: Told = body::json(&headers, body).await?;
+    let told: Told = body::json(&app, &headers, body).await?;
     let time = moment(&told.now).map_err(|detail| Problem::invalid_field("/now", detail))?;
     if let Clock::Driven(ms) = &*app.0.shared.clock {
         ms.store(time.ms(), Ordering::Release);

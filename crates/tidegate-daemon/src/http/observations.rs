@@ -31,7 +31,7 @@ pub(super) async fn observe(
     body: Body,
 ) -> Result<Json<Answers>, Problem> {
     let kind = Kind::of(&headers, &[Kind::Json, Kind::Ndjson])?;
-    let text = body::text(body).await?;
+    let text = body::text(&app, body).await?;
     let texts: Vec<&str> = match kind {
         Kind::Ndjson => text.lines().map(str::trim).filter(|line| !line.is_empty()).collect(),
         Kind::Json | Kind::Toml => {

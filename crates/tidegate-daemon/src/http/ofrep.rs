@@ -69,7 +69,7 @@ async fn evaluate_one(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    let text = text(headers, body).await?;
+    let text = text(app, headers, body).await?;
     let asked = Asked::read(&text)?;
     let shared = &app.0.shared;
     let picture = shared.published.load();
@@ -121,7 +121,7 @@ pub(super) async fn all(
 }
 
 async fn evaluate_all(app: &App, headers: &HeaderMap, body: Body) -> Result<Response, Fault> {
-    let text = text(headers, body).await?;
+    let text = text(app, headers, body).await?;
     let asked = Asked::read(&text)?;
     let shared = &app.0.shared;
     let picture = shared.published.load();
@@ -284,9 +284,9 @@ impl<'a> Asked<'a> {
     }
 }
 
-async fn text(headers: &HeaderMap, body: Body) -> Result<String, Problem> {
+async fn text(app: &App, headers: &HeaderMap, body: Body) -> Result<body::Text, Problem> {
     Kind::of(headers, &[Kind::Json])?;
-    body::text(body).await
+    body::text(app, body).await
 }
 
 /// Why a flag is not evaluated.

@@ -10,6 +10,7 @@ use tidegate_spec::api::{self, FieldFault};
 use tidegate_spec::{Faults, ParseError};
 
 use super::code::Code;
+use super::held::BODIES_BYTES_MAX;
 use crate::refusal::Refusal;
 
 /// Faults that one answer names.
@@ -93,6 +94,13 @@ impl Problem {
         let detail = "as many streams of events are open as this daemon allows";
         let problem = Self::new(Code::TooManyStreams, detail);
         Self { retry_after_seconds: Some(15), ..problem }
+    }
+
+    pub(super) fn no_room() -> Self {
+        let detail = format!(
+            "bodies of {BODIES_BYTES_MAX} bytes are being read, as much as this daemon allows; nothing was taken in"
+        );
+        Self { retry_after_seconds: Some(1), ..Self::new(Code::TooManyRequests, detail) }
     }
 
     /// An import against which something stands, each thing with its pointer.
