@@ -11,6 +11,7 @@ mod guard;
 mod head_timer;
 mod health;
 mod held;
+mod line;
 mod listener;
 mod observations;
 mod ofrep;

@@ -178,7 +178,7 @@ pub async fn run(
         tokens,
         hosts: hosts(&config, local),
         time: config.time,
-        held: Held::new(),
+        held: Held::new(shared.clone()),
         heartbeat: config.heartbeat,
         refetch,
         request_id_prefix: u64::from_le_bytes(prefix),

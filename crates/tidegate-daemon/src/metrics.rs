@@ -69,6 +69,7 @@ pub(crate) struct Metrics {
     /// In the order of [`Ground::ALL`].
     assignments: [Counter; Ground::ALL.len()],
     refused_connections: Counter,
+    answers_given_up: Counter,
     journal_failures: Counter,
     ready: Number,
     recovery_seconds: Number,
@@ -144,6 +145,11 @@ impl Metrics {
             "Connections closed because no request came in time, or TLS failed",
             Counter::default()
         );
+        let answers_given_up = register!(
+            "http_answers_given_up",
+            "Answers that their clients did not take, given up as all of them held too much memory",
+            Counter::default()
+        );
         let journal_failures = register!(
             "journal_failures",
             "How often the journal could not be written and was opened anew",
@@ -208,6 +214,7 @@ impl Metrics {
             request_seconds,
             assignments,
             refused_connections,
+            answers_given_up,
             journal_failures,
             ready,
             recovery_seconds,
@@ -312,6 +319,10 @@ impl Metrics {
 
     pub(crate) fn connection_refused(&self) {
         self.refused_connections.inc();
+    }
+
+    pub(crate) fn answer_given_up(&self) {
+        self.answers_given_up.inc();
     }
 
     pub(crate) fn journal_failed(&self) {

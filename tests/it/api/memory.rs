@@ -5,8 +5,9 @@ use system_tests::raw::{Answer, Connection, ExpectBody, Request};
 
 use super::World;
 
-/// As `docs/security.md` has it: what bodies may hold in MiB, and what connections may beside it.
+/// As `docs/security.md` has it: what bodies and what answers may hold in MiB, and what connections may beside it.
 const BODIES_MIB: u64 = 32;
+const ANSWERS_MIB: u64 = 32;
 const CONNECTIONS_MIB: u64 = 32;
 
 /// The peak of a daemon's memory since it was idle.
@@ -151,4 +152,30 @@ fn bodies_that_never_come_whole_hold_no_more_than_their_room_and_stop_no_rollbac
     drop(clients);
     // The room is given back.
     while large.send(world.address()).status != 200 {}
+}
+
+#[test]
+fn answers_that_are_not_taken_hold_no_more_than_their_room_and_whoever_reads_is_answered() {
+    let world = World::new(&[]);
+    let mut toml = super::experiment("door");
+    toml.push_str("[assignment.overrides]\n");
+    for number in 0..36_000 {
+        toml.push_str(&format!("camera-{number} = \"control\"\n"));
+    }
+    assert_eq!(world.daemon.define("door", &toml).status, 201);
+    let get = Request::new("GET", "/v1/experiments/door");
+    let length = get.send(world.address()).body.len();
+    assert!(length > 900_000, "{length}");
+    let peak = Peak::of(&world);
+    // More answers than the buffers of the kernel hold.
+    let clients: Vec<Connection> = (0..80).map(|_| deaf(&world, &get.bytes().repeat(16))).collect();
+    let given_up = "tidegate_http_answers_given_up_total 0\n";
+    while world.daemon.get("/metrics").text.contains(given_up) {
+        assert_eq!(get.send(world.address()).body.len(), length);
+    }
+    for _ in 0..20 {
+        assert_eq!(get.send(world.address()).body.len(), length);
+    }
+    peak.is_within("80 clients that ask and do not read", ANSWERS_MIB + CONNECTIONS_MIB);
+    drop(clients);
 }

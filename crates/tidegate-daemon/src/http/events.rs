@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{Stream, unfold};
@@ -88,12 +88,19 @@ pub(super) fn permit(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
     permit.map_err(|_| Problem::too_many_streams())
 }
 
+/// Marks an answer that has no end of its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Streamed;
+
 /// An answer that goes on for as long as there are events.
 pub(super) fn streamed(
     events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static,
 ) -> Response {
     let mut response = Sse::new(events).into_response();
-    response.headers_mut().extend([UNBUFFERED]);
+    // Nothing comes after it on its connection, which has a place among streams alone.
+    let close = (header::CONNECTION, HeaderValue::from_static("close"));
+    response.headers_mut().extend([UNBUFFERED, close]);
+    response.extensions_mut().insert(Streamed);
     response
 }
 

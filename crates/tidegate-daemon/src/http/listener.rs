@@ -16,8 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
-use super::front::Front;
+use super::front::{Front, OnLine};
 use super::head_timer::HeadTimer;
+use super::line::Line;
 use super::patience::Patient;
 use crate::config::TlsFiles;
 use crate::driver::Shared;
@@ -94,9 +95,11 @@ impl Listening {
                 next = next => next,
                 () = &mut shutdown => break,
             };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
+            let (stream, permit) = match (accepted, permit) {
+                (Ok((stream, _)), Ok(permit)) => (stream, permit),
+                // Nobody closes it.
+                (Ok(_), Err(_)) => break,
+                (Err(error), _) => {
                     pause_if_exhausted(&error).await;
                     continue;
                 }
@@ -106,11 +109,9 @@ impl Listening {
                 front: self.front.clone(),
                 watcher: graceful.watcher(),
                 shared: self.shared.clone(),
+                line: Arc::new(Line::new(permit)),
             };
-            tokio::spawn(async move {
-                connection.serve(stream).await;
-                drop(permit);
-            });
+            tokio::spawn(connection.serve(stream));
         }
         drop(self.listener);
         if tokio::time::timeout(DRAIN_TIME_MAX, graceful.shutdown()).await.is_err() {
@@ -132,6 +133,7 @@ struct Connection {
     front: Front,
     watcher: Watcher,
     shared: Arc<Shared>,
+    line: Arc<Line>,
 }
 
 impl Connection {
@@ -155,7 +157,10 @@ impl Connection {
             .max_buf_size(HEAD_BYTES_READ_MAX)
             // One copy of an answer costs less than to write it in pieces; the largest has some mebibytes.
             .writev(false)
-            .serve_connection(TokioIo::new(Patient::new(stream)), self.front);
+            .serve_connection(
+                TokioIo::new(Patient::new(stream, self.line.clone())),
+                OnLine { front: self.front, line: self.line },
+            );
         if let Err(error) = self.watcher.watch(connection).await {
             self.shared.metrics.connection_refused();
             tracing::debug!(%error, "a connection ended early");

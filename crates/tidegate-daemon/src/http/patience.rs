@@ -3,24 +3,28 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use super::line::Line;
+
 /// How long nothing at all may be taken of an answer.
 const STALL_TIME_MAX: Duration = Duration::from_secs(10);
 
 pub(super) struct Patient<S> {
     stream: S,
+    line: Arc<Line>,
     /// Runs out while the other end takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patient<S> {
-    pub(super) const fn new(stream: S) -> Self {
-        Self { stream, stalled: None }
+    pub(super) const fn new(stream: S, line: Arc<Line>) -> Self {
+        Self { stream, line, stalled: None }
     }
 
     fn waited<T>(
@@ -31,6 +35,9 @@ impl<S> Patient<S> {
         if written.is_ready() {
             self.stalled = None;
             return written;
+        }
+        if self.line.is_cut(context) {
+            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
         }
         let stalled = &mut self.stalled;
         let timer = stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(STALL_TIME_MAX)));
