@@ -151,7 +151,7 @@ pub async fn run(
     let (standing, standings) = watch::channel(Standing::Recovering);
     let shared = Arc::new(Shared {
         published: Published::new(),
-        feed: Feed::new(config.connections_max),
+        feed: Feed::new(config.event_streams_max),
         followers: prepared.iter().map(Prepared::follower).collect(),
         metrics: Metrics::new(config.metric_names),
         clock: Arc::new(clock),

@@ -79,6 +79,7 @@ pub(crate) struct Metrics {
     clock_jumps: Counter,
     events: Family<One, Counter>,
     event_streams: Number,
+    event_streams_max: Number,
     webhook_events: Family<Two, Counter>,
     webhook_lag: Family<One, Number>,
     rollouts: RolloutGauges,
@@ -187,6 +188,8 @@ impl Metrics {
         );
         let event_streams =
             register!("event_streams", "Streams of events that are open", Number::default());
+        let event_streams_max =
+            register!("event_streams_max", "Streams of events that may be open", Number::default());
         let webhook_events = register!(
             "webhook_events",
             "Events by webhook and what became of bringing them",
@@ -224,6 +227,7 @@ impl Metrics {
             clock_jumps,
             events,
             event_streams,
+            event_streams_max,
             webhook_events,
             webhook_lag,
             rollouts,
@@ -291,7 +295,8 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn event_streams(&self, open: usize) {
+    pub(crate) fn event_streams(&self, open: usize, max: usize) {
+        self.event_streams_max.set(max as f64);
         self.event_streams.set(open as f64);
     }
 

@@ -175,7 +175,8 @@ fn a_head_of_the_stream_has_no_body_and_holds_nothing() {
 
 #[test]
 fn streams_are_bounded_and_one_that_ends_makes_room() {
-    let world = World::new(&["--heartbeat-seconds", "1", "--connections-max", "16"]);
+    // No sign of life comes that could fail.
+    let world = World::new(&["--heartbeat-seconds", "3600", "--event-streams-max", "4"]);
     let daemon = world.ready();
     let mut open: Vec<Stream> =
         (0..4).map(|_| Stream::open(daemon.address(), "/v1/events")).collect();
@@ -185,15 +186,41 @@ fn streams_are_bounded_and_one_that_ends_makes_room() {
     assert_eq!(refused.header("retry-after"), Some("15"));
     let metrics = daemon.get("/metrics").text;
     assert!(metrics.contains("tidegate_event_streams 4"), "{metrics}");
-    open.pop();
-    // Found out with the next sign of life that nobody takes.
-    loop {
-        match Stream::try_open(daemon.address(), "/v1/events", &[]) {
-            Ok(_) => break,
-            Err((status, _)) => assert_eq!(status, 429),
-        }
-        assert!(open[0].block().is_some());
+    assert!(metrics.contains("tidegate_event_streams_max 4"), "{metrics}");
+    for path in ["/v1/events", "/ofrep/v1/events", "/v1/events"] {
+        open.pop();
+        // Whoever comes next may be quicker than the end of the other.
+        let next = loop {
+            match Stream::try_open(daemon.address(), path, &[]) {
+                Ok(stream) => break stream,
+                Err((status, _)) => assert_eq!(status, 429),
+            }
+        };
+        open.push(next);
     }
+}
+
+#[test]
+fn streams_take_no_place_of_requests_and_give_back_what_they_took() {
+    const COUNT: usize = 200;
+    let world = World::new(&["--heartbeat-seconds", "3600", "--connections-max", "2"]);
+    let daemon = world.ready();
+    running(&daemon, "door", "");
+    let idle_mib = daemon.memory_mib("VmHWM");
+    let closed = || daemon.get("/metrics").text.contains("tidegate_event_streams 0.0");
+    for _ in 0..5 {
+        let mut streams: Vec<Stream> =
+            (0..COUNT).map(|_| Stream::open(daemon.address(), "/v1/events")).collect();
+        assert_eq!(daemon.act("door", "hold").status, 200);
+        for stream in &mut streams {
+            assert_eq!(stream.events(1)[0].kind, "phase_changed");
+        }
+        assert_eq!(daemon.act("door", "resume").status, 200);
+        drop(streams);
+        while !closed() {}
+    }
+    let peak_mib = daemon.memory_mib("VmHWM") - idle_mib;
+    assert!(peak_mib <= 32, "{peak_mib} MiB");
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Health>)
 ))]
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let shared = app.0.shared.clone();
-    shared.metrics.event_streams(shared.feed.open_streams());
+    shared.metrics.event_streams(shared.feed.open_streams(), shared.feed.streams_max);
     for follower in &shared.followers {
         let lag = shared.feed.behind(follower.after(), &follower.wanted);
         shared.metrics.webhook_lag(&follower.name, lag);

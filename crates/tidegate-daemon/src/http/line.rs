@@ -9,6 +9,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 #[derive(Debug)]
 pub(super) struct Line {
+    /// Whether the answer is a stream of events.
+    streams: AtomicBool,
     /// Whether it was given up for the sake of others.
     cut: AtomicBool,
     /// Who waits for the client to take something.
@@ -20,6 +22,7 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn new(permit: OwnedSemaphorePermit) -> Self {
         Self {
+            streams: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             writer: AtomicWaker::new(),
             permit: Mutex::new(Some(permit)),
@@ -28,7 +31,12 @@ impl Line {
 
     /// From here on all that goes over it is a stream of events.
     pub(super) fn stream(&self) {
+        self.streams.store(true, Ordering::Release);
         self.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    pub(super) fn streams(&self) -> bool {
+        self.streams.load(Ordering::Acquire)
     }
 
     /// Ends it, whatever its client has not taken.

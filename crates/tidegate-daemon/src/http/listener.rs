@@ -148,6 +148,7 @@ impl Connection {
     }
 
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let line = self.line.clone();
         let connection = http1::Builder::new()
             .timer(HeadTimer::new(HEAD_TIME_MAX))
             // A client that has said all it has to say still wants the answers.
@@ -161,7 +162,8 @@ impl Connection {
                 TokioIo::new(Patient::new(stream, self.line.clone())),
                 OnLine { front: self.front, line: self.line },
             );
-        if let Err(error) = self.watcher.watch(connection).await {
+        let ended = self.watcher.watch(connection).await;
+        if let (Err(error), false) = (ended, line.streams()) {
             self.shared.metrics.connection_refused();
             tracing::debug!(%error, "a connection ended early");
         }

@@ -2,6 +2,7 @@
 //! hold its connection for ever, and enough of those would hold all of them.
 
 use std::io::{self, ErrorKind, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -45,6 +46,24 @@ impl<S> Patient<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Patient<S> {
+    /// Notices that whoever hears a stream of events has gone: hyper reads nothing while it answers. What else
+    /// comes is no request, as the connection ends with the stream.
+    fn heard(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let mut bytes = [MaybeUninit::uninit(); 64];
+        loop {
+            let mut buffer = ReadBuf::uninit(&mut bytes);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer)? {
+                Poll::Ready(()) if buffer.filled().is_empty() => {
+                    return Err(ErrorKind::ConnectionAborted.into());
+                }
+                Poll::Ready(()) => {}
+                Poll::Pending => return Ok(()),
+            }
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -55,7 +74,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -80,6 +99,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if flushed.is_ready() && self.line.streams() {
+            self.heard(context)?;
+        }
         self.waited(context, flushed)
     }
 
