@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use system_tests::raw::Request;
+use system_tests::raw::{Connection, ExpectBody, Request};
 use system_tests::stream::Stream;
 
 use super::{BEGAN_MS, MINUTE_MS, World, as_step, comparison, history, report, running};
@@ -221,6 +221,28 @@ fn streams_take_no_place_of_requests_and_give_back_what_they_took() {
     }
     let peak_mib = daemon.memory_mib("VmHWM") - idle_mib;
     assert!(peak_mib <= 32, "{peak_mib} MiB");
+}
+
+#[test]
+fn a_daemon_that_drains_waits_little_for_requests_that_are_not_whole() {
+    let world = World::new(&[]);
+    let daemon = world.ready();
+    let mut head = Connection::open(daemon.address());
+    head.write(b"GET /healthz HT");
+    let mut body = Connection::open(daemon.address());
+    body.write(
+        b"POST /v1/observations HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n\
+          content-type: application/json\r\ncontent-length: 100\r\n\r\n",
+    );
+    let asked = body.read(ExpectBody::No).unwrap().expect("it is asked for the body");
+    assert_eq!(asked.status, 100);
+    let (well, log) = daemon.terminate();
+    assert!(well, "{log:?}");
+    let late = log.iter().find(|line| line.contains("requests were cut off"));
+    assert_eq!(late, None, "after 10 seconds they would have been");
+    let refused = body.read(ExpectBody::Yes).unwrap().expect("an answer");
+    assert_eq!(refused.problem(), (503, "draining".to_owned()));
+    assert_eq!(head.rest().unwrap(), b"");
 }
 
 #[test]

@@ -15,7 +15,9 @@ use tidegate_spec::api::Object;
 use super::App;
 use super::code::Code;
 use super::held::{NoRoom, Room};
+use super::listener::DRAIN_GRACE;
 use super::problem::{self, Problem};
+use crate::refusal::Refusal;
 
 /// Largest body in bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -103,7 +105,16 @@ pub(super) async fn text(app: &App, mut body: Body) -> Result<Text, Problem> {
         return Err(too_large());
     }
     let mut room = app.0.held.room();
-    let problem = match whole(&mut body, &mut room).await {
+    let late = async {
+        app.0.shared.feed.ended().await;
+        tokio::time::sleep(DRAIN_GRACE).await;
+    };
+    let read = tokio::select! {
+        biased;
+        read = whole(&mut body, &mut room) => read,
+        () = late => return Err(Refusal::Draining.into()),
+    };
+    let problem = match read {
         Ok(bytes) => {
             let text = String::from_utf8(bytes);
             let text = text.map_err(|_| Problem::malformed("the body is not UTF-8"))?;

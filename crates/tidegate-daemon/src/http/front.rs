@@ -16,7 +16,7 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
 use super::events::Streamed;
-use super::held::InPieces;
+use super::held::{Held, InPieces};
 use super::line::Line;
 use super::{App, assignments};
 
@@ -38,6 +38,10 @@ impl Front {
         let router = TowerToHyperService::new(super::router(app.clone()));
         Self { app, router }
     }
+
+    pub(super) fn held(&self) -> &Held {
+        &self.app.0.held
+    }
 }
 
 type Answer = Result<Response<Either<Full<Bytes>, InPieces>>, Infallible>;
@@ -52,13 +56,14 @@ impl Service<Request<Incoming>> for OnLine {
         if let Some(response) = assignments::at_once(app, &request) {
             return Answering::AtOnce(ready(Ok(response.map(Either::Left))));
         }
+        let answering = app.0.held.answering();
         let (routed, app, line) = (router.call(request), app.clone(), self.line.clone());
         Answering::Routed(Box::pin(async move {
             let response = routed.await?;
             if response.extensions().get::<Streamed>().is_some() {
                 line.stream();
             }
-            Ok(response.map(|body| Either::Right(app.0.held.answer(body, &line))))
+            Ok(response.map(|body| Either::Right(app.0.held.answer(body, &line, answering))))
         }))
     }
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::line::Line;
 use crate::driver::Shared;
@@ -28,13 +28,28 @@ const PIECE_BYTES: usize = 16 * 1024;
 pub(crate) struct Held {
     bodies: Arc<Semaphore>,
     answers: Arc<Answers>,
+    /// Has a receiver for each request that is being answered.
+    answering: watch::Sender<()>,
 }
+
+/// Kept for as long as a request is being answered.
+#[derive(Debug)]
+pub(super) struct BeingAnswered(#[expect(dead_code, reason = "it is counted")] watch::Receiver<()>);
 
 impl Held {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let bodies = Arc::new(Semaphore::new(BODIES_BYTES_MAX));
         let answers = Arc::new(Answers { shared, waiting: Mutex::default() });
-        Self { bodies, answers }
+        Self { bodies, answers, answering: watch::Sender::new(()) }
+    }
+
+    pub(super) fn answering(&self) -> BeingAnswered {
+        BeingAnswered(self.answering.subscribe())
+    }
+
+    /// Waits until every request is answered, and the answers are taken.
+    pub(super) async fn all_answered(&self) {
+        self.answering.closed().await;
     }
 
     /// Room for a body, none of it taken yet.
@@ -44,11 +59,11 @@ impl Held {
 
     /// An answer as a connection is handed it. Where it does not fit beside those that wait, the one of which
     /// nothing was taken for longest is given up with its connection: whoever reads is answered.
-    pub(super) fn answer(&self, body: Body, line: &Arc<Line>) -> InPieces {
+    pub(super) fn answer(&self, body: Body, line: &Arc<Line>, of: BeingAnswered) -> InPieces {
         let bytes = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
         let counted = bytes.filter(|bytes| *bytes > UNCOUNTED_BYTES_MAX);
         let place = counted.map(|bytes| Place::new(&self.answers, bytes, line));
-        InPieces { body, rest: Bytes::new(), place }
+        InPieces { body, rest: Bytes::new(), place, _of: of }
     }
 }
 
@@ -160,6 +175,7 @@ pub(crate) struct InPieces {
     /// What came of the body and was not handed over.
     rest: Bytes,
     place: Option<Place>,
+    _of: BeingAnswered,
 }
 
 impl HttpBody for InPieces {

@@ -28,8 +28,10 @@ const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 /// Where a head is not even read to its end. What is allowed is less, and refused with a reason.
 const HEADERS_READ_MAX: usize = 128;
 const HEAD_BYTES_READ_MAX: usize = 32 * 1024;
-/// How long requests in flight may take once the daemon shuts down.
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long requests that are whole may take to be answered, and to be read, once the daemon shuts down.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long those have that are not whole.
+pub(super) const DRAIN_GRACE: Duration = Duration::from_secs(2);
 /// How long to wait where the system has no descriptor left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -114,7 +116,18 @@ impl Listening {
             tokio::spawn(connection.serve(stream));
         }
         drop(self.listener);
-        if tokio::time::timeout(DRAIN_TIME_MAX, graceful.shutdown()).await.is_err() {
+        // Connections on which nothing is answered have sent no whole head, or none at all.
+        let answered = async {
+            tokio::time::sleep(DRAIN_GRACE).await;
+            self.front.held().all_answered().await;
+        };
+        let drained = async {
+            tokio::select! {
+                () = graceful.shutdown() => {}
+                () = answered => {}
+            }
+        };
+        if tokio::time::timeout(DRAIN_TIME_MAX, drained).await.is_err() {
             tracing::warn!("requests were cut off at the end of the drain");
         }
     }
