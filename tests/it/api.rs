@@ -3,6 +3,7 @@
 mod behaviour;
 pub(crate) mod examples;
 mod hostile;
+mod memory;
 mod metrics;
 mod security;
 

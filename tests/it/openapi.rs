@@ -2,6 +2,7 @@
 //! schemathesis.
 
 mod mended;
+mod queries;
 mod schemathesis;
 mod settings;
 mod shape;

@@ -32,6 +32,7 @@ fn the_sample_uncommented_has_every_setting_with_its_default() {
         tokens,
         allowed_hosts,
         connections_max,
+        event_streams_max,
         disk_reserve_mb,
         snapshot_every,
         retention_hours,
@@ -58,15 +59,20 @@ fn the_sample_uncommented_has_every_setting_with_its_default() {
     let help = crate::command::run(&["serve", "--help"]).out;
     for (flag, value) in [
         ("--connections-max", connections_max),
+        ("--event-streams-max", event_streams_max),
         ("--disk-reserve-mb", disk_reserve_mb),
         ("--snapshot-every", snapshot_every),
     ] {
         let line = help.lines().find(|line| line.contains(flag)).unwrap();
         assert!(line.contains(&format!("[default: {}]", value.unwrap())), "{line}");
     }
-    for range in
-        [config::CONNECTIONS, config::RESERVE_MB, config::SNAPSHOT_EVERY, config::RETENTION_HOURS]
-    {
+    for range in [
+        config::CONNECTIONS,
+        config::EVENT_STREAMS,
+        config::RESERVE_MB,
+        config::SNAPSHOT_EVERY,
+        config::RETENTION_HOURS,
+    ] {
         let said = format!("{} to {}.", range.start(), range.end());
         assert!(sample.contains(&said), "no range {said}");
     }

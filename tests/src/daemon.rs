@@ -150,6 +150,15 @@ impl Daemon {
         self.child.id()
     }
 
+    /// A figure of its memory in MiB, such as `VmHWM`, the most that it ever had.
+    pub fn memory_mib(&self, figure: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
+        let status = status.expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kib.expect("a figure in kB") / 1024
+    }
+
     /// Sends this token with every request.
     pub fn use_token(&mut self, token: &str) {
         self.token = Some(token.to_owned());

@@ -65,6 +65,8 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// Connections at once.
     pub connections_max: usize,
+    /// Streams of events at once, beside the connections.
+    pub event_streams_max: usize,
     /// Disk that is left free, in MB.
     pub disk_reserve_mb: u64,
     /// Entries between two snapshots.
@@ -113,6 +115,8 @@ pub struct ConfigFile {
     pub allowed_hosts: Option<Vec<String>>,
     /// See [`Config::connections_max`].
     pub connections_max: Option<u64>,
+    /// See [`Config::event_streams_max`].
+    pub event_streams_max: Option<u64>,
     /// See [`Config::disk_reserve_mb`].
     pub disk_reserve_mb: Option<u64>,
     /// See [`Config::snapshot_every`].
@@ -147,6 +151,10 @@ impl TimeSource {
 
 /// Connections at once, for messages and checks.
 pub const CONNECTIONS: std::ops::RangeInclusive<u64> = 1..=65_536;
+/// Streams of events at once, and the number unless told otherwise.
+pub const EVENT_STREAMS: std::ops::RangeInclusive<u64> = 1..=65_536;
+/// See [`EVENT_STREAMS`].
+pub const EVENT_STREAMS_DEFAULT: u64 = 512;
 /// Megabytes that may be kept free.
 pub const RESERVE_MB: std::ops::RangeInclusive<u64> = 1..=1_048_576;
 /// Entries between two snapshots.
@@ -182,6 +190,7 @@ impl ConfigFile {
                 tokens: path(fields.text("tokens")),
                 allowed_hosts: fields.texts("allowed_hosts"),
                 connections_max: fields.count("connections_max", CONNECTIONS),
+                event_streams_max: fields.count("event_streams_max", EVENT_STREAMS),
                 disk_reserve_mb: fields.count("disk_reserve_mb", RESERVE_MB),
                 snapshot_every: fields.count("snapshot_every", SNAPSHOT_EVERY),
                 retention_hours: fields.count("retention_hours", RETENTION_HOURS),

@@ -17,10 +17,6 @@ use crate::shared::Shared;
 
 /// Events that are kept for those who were away.
 pub(crate) const EVENTS_KEPT_MAX: usize = 10_000;
-/// Streams that may be open at once, where there are connections enough.
-const STREAMS_MAX: usize = 64;
-/// And of all connections one in this many, so that streams leave room for requests.
-const STREAMS_ONE_IN: usize = 4;
 
 /// One event as subscribers get it.
 #[derive(Debug, PartialEq, Eq)]
@@ -162,12 +158,11 @@ pub(crate) struct Feed {
     head: watch::Sender<Head>,
     /// One permit a stream.
     pub(crate) streams: Arc<Semaphore>,
-    streams_max: usize,
+    pub(crate) streams_max: usize,
 }
 
 impl Feed {
-    pub(crate) fn new(connections_max: usize) -> Self {
-        let streams_max = (connections_max / STREAMS_ONE_IN).clamp(1, STREAMS_MAX);
+    pub(crate) fn new(streams_max: usize) -> Self {
         Self {
             kept: Mutex::default(),
             head: watch::Sender::new(Head::Unread),

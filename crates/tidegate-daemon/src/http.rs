@@ -10,6 +10,8 @@ mod front;
 mod guard;
 mod head_timer;
 mod health;
+mod held;
+mod line;
 mod listener;
 mod observations;
 mod ofrep;
@@ -35,6 +37,7 @@ use crate::shared::Shared;
 use crate::tokens::Tokens;
 
 pub(crate) use front::Front;
+pub(crate) use held::Held;
 pub use listener::TlsError;
 pub(crate) use listener::{Listening, tls};
 #[cfg(feature = "openapi")]
@@ -53,6 +56,7 @@ pub(crate) struct Parts {
     /// Names this daemon may be called by, in small letters.
     pub(crate) hosts: Vec<String>,
     pub(crate) time: TimeSource,
+    pub(crate) held: Held,
     /// How long a stream of events may be silent.
     pub(crate) heartbeat: Duration,
     /// Where OpenFeature's clients are told to ask again.

@@ -52,7 +52,7 @@ pub use webhooks::{SecretError, Webhook};
 use config::{TimeSource, Unsafe};
 use driver::{Command, Driver};
 use feed::Feed;
-use http::{Address, App, Front, Listening, Parts};
+use http::{Address, App, Front, Held, Listening, Parts};
 use metrics::Metrics;
 use published::Published;
 use readiness::Readiness;
@@ -157,7 +157,7 @@ pub async fn run(
     let (readiness, readinesses) = watch::channel(Readiness::Recovering);
     let shared = Arc::new(Shared {
         published: Published::new(),
-        feed: Feed::new(config.connections_max),
+        feed: Feed::new(config.event_streams_max),
         followers: prepared.iter().map(Prepared::follower).collect(),
         metrics: Metrics::new(config.metric_names),
         clock: Arc::new(clock),
@@ -184,6 +184,7 @@ pub async fn run(
         tokens,
         hosts: hosts(&config, local),
         time: config.time,
+        held: Held::new(shared.clone()),
         heartbeat: config.heartbeat,
         refetch,
         request_id_prefix: u64::from_le_bytes(prefix),

@@ -60,6 +60,7 @@ pub(crate) struct Metrics {
     /// In the order of [`Ground::ALL`].
     assignments: [Counter; Ground::ALL.len()],
     refused_connections: Counter,
+    answers_given_up: Counter,
     journal_failures: Counter,
     ready: Number,
     recovery_seconds: Number,
@@ -69,6 +70,7 @@ pub(crate) struct Metrics {
     clock_jumps: Counter,
     events: Family<One, Counter>,
     event_streams: Number,
+    event_streams_max: Number,
     webhook_events: Family<Two, Counter>,
     webhook_lag: Family<One, Number>,
     rollouts: RolloutGauges,
@@ -135,6 +137,11 @@ impl Metrics {
             "Connections closed because no request came in time, or TLS failed",
             Counter::default()
         );
+        let answers_given_up = register!(
+            "http_answers_given_up",
+            "Answers that their clients did not take, given up as all of them held too much memory",
+            Counter::default()
+        );
         let journal_failures = register!(
             "journal_failures",
             "How often the journal could not be written and was opened anew",
@@ -172,6 +179,8 @@ impl Metrics {
         );
         let event_streams =
             register!("event_streams", "Streams of events that are open", Number::default());
+        let event_streams_max =
+            register!("event_streams_max", "Streams of events that may be open", Number::default());
         let webhook_events = register!(
             "webhook_events",
             "Events by webhook and what became of bringing them",
@@ -199,6 +208,7 @@ impl Metrics {
             request_seconds,
             assignments,
             refused_connections,
+            answers_given_up,
             journal_failures,
             ready,
             recovery_seconds,
@@ -208,6 +218,7 @@ impl Metrics {
             clock_jumps,
             events,
             event_streams,
+            event_streams_max,
             webhook_events,
             webhook_lag,
             rollouts,
@@ -275,7 +286,8 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn event_streams(&self, open: usize) {
+    pub(crate) fn event_streams(&self, open: usize, max: usize) {
+        self.event_streams_max.set(max as f64);
         self.event_streams.set(open as f64);
     }
 
@@ -303,6 +315,10 @@ impl Metrics {
 
     pub(crate) fn connection_refused(&self) {
         self.refused_connections.inc();
+    }
+
+    pub(crate) fn answer_given_up(&self) {
+        self.answers_given_up.inc();
     }
 
     pub(crate) fn journal_failed(&self) {

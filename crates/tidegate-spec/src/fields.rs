@@ -26,32 +26,57 @@ impl fmt::Display for Fault {
     }
 }
 
+/// Faults of a file that are told; the others are counted.
+const KEPT_MAX: usize = 100;
+
 /// Everything wrong in a file, in the order of reading.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Faults(Vec<Fault>);
+pub struct Faults {
+    /// The first of them.
+    kept: Vec<Fault>,
+    count: usize,
+}
 
 impl Faults {
     /// A single fault.
     pub(crate) fn one(path: &str, problem: impl Into<String>) -> Self {
-        Self(vec![Fault { path: path.to_owned(), problem: problem.into() }])
+        let mut faults = Self::default();
+        faults.note(|| Fault { path: path.to_owned(), problem: problem.into() });
+        faults
+    }
+
+    fn note(&mut self, fault: impl FnOnce() -> Fault) {
+        self.count += 1;
+        if self.kept.len() < KEPT_MAX {
+            self.kept.push(fault());
+        }
+    }
+
+    /// How many there are.
+    pub const fn count(&self) -> usize {
+        self.count
     }
 
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.count == 0
     }
 
-    /// Each fault.
+    /// Each fault, up to the first hundred: a file of another kind may have one in every line.
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
-        self.0.iter()
+        self.kept.iter()
     }
 }
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.0.len();
+        let count = self.count;
         write!(f, "{count} fault{}", if count == 1 { "" } else { "s" })?;
-        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+        self.kept.iter().try_for_each(|fault| write!(f, "\n  {fault}"))?;
+        match count - self.kept.len() {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
     }
 }
 
@@ -73,12 +98,13 @@ impl<'a> Fields<'a> {
     /// Notes a fault at `key`.
     pub fn fault(&mut self, key: &str, problem: impl Into<String>) {
         let path = join(&self.path, key);
-        self.faults.0.push(Fault { path, problem: problem.into() });
+        self.faults.note(|| Fault { path, problem: problem.into() });
     }
 
     /// Notes a fault of this table as a whole.
     pub fn here(&mut self, problem: impl Into<String>) {
-        self.faults.0.push(Fault { path: self.path.clone(), problem: problem.into() });
+        let path = &self.path;
+        self.faults.note(|| Fault { path: path.clone(), problem: problem.into() });
     }
 
     /// Notes settings that do not agree; each problem begins with the path of one of them.
@@ -298,7 +324,11 @@ impl<'a> Fields<'a> {
             self.table.keys().filter(|key| !self.known.contains(&key.as_str())).collect();
         let known = self.known.join(", ");
         for key in unknown {
-            self.fault(key, format!("is not a known key, allowed: {known}"));
+            let here = &self.path;
+            self.faults.note(|| Fault {
+                path: join(here, key),
+                problem: format!("is not a known key, allowed: {known}"),
+            });
         }
     }
 

@@ -41,6 +41,9 @@ pub(crate) struct ServeArgs {
     /// Connections at once [default: 512]
     #[arg(long, env = "TIDEGATE_CONNECTIONS_MAX", value_name = "N", value_parser = clap::value_parser!(u64).range(1..=65_536))]
     connections_max: Option<u64>,
+    /// Streams of events at once, beside the connections [default: 512]
+    #[arg(long, env = "TIDEGATE_EVENT_STREAMS_MAX", value_name = "N", value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    event_streams_max: Option<u64>,
     /// Disk that is left free, in MB [default: 64]
     #[arg(long, env = "TIDEGATE_DISK_RESERVE_MB", value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
     disk_reserve_mb: Option<u64>,
@@ -98,6 +101,8 @@ fn config(args: ServeArgs, file: ConfigFile) -> Result<Config, Failure> {
         Config::tls(args.tls_certificate.or(file.tls_certificate), args.tls_key.or(file.tls_key));
     let program = std::env::current_exe().map_err(Failure::Program)?;
     let connections_max = args.connections_max.or(file.connections_max).unwrap_or(512);
+    let event_streams_max = args.event_streams_max.or(file.event_streams_max);
+    let event_streams_max = event_streams_max.unwrap_or(config::EVENT_STREAMS_DEFAULT);
     let retention_hours = args.retention_hours.or(file.retention_hours);
     let retention_hours = retention_hours.unwrap_or(config::RETENTION_HOURS_DEFAULT);
     let export_hours = args.export_hours.or(file.export_hours);
@@ -113,6 +118,7 @@ fn config(args: ServeArgs, file: ConfigFile) -> Result<Config, Failure> {
         tokens: args.tokens.or(file.tokens),
         allowed_hosts: args.allowed_hosts.or(file.allowed_hosts).unwrap_or_default(),
         connections_max: usize::try_from(connections_max).unwrap_or(usize::MAX),
+        event_streams_max: usize::try_from(event_streams_max).unwrap_or(usize::MAX),
         disk_reserve_mb: args.disk_reserve_mb.or(file.disk_reserve_mb).unwrap_or(64),
         snapshot_every: args.snapshot_every.or(file.snapshot_every).unwrap_or(200_000),
         retention: Duration::from_hours(retention_hours),

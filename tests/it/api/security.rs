@@ -344,6 +344,67 @@ fn only_its_own_names_and_pages_reach_the_daemon() {
 }
 
 #[test]
+fn a_header_that_counts_once_is_refused_where_it_is_there_twice() {
+    let world = World::new(&[]);
+    let own = world.address().replace("http://", "");
+    let list = || Request::new("GET", "/v1/experiments").host(Some(&own));
+    let origin = world.address();
+    let report = || Request::new("POST", "/v1/observations").body("application/json", "[]");
+    let assign = || Request::new("GET", "/v1/experiments/door/assignments/c1").host(Some(&own));
+    for request in [
+        list().header("origin", origin).header("origin", "https://evil.example"),
+        list().header("Origin", origin).header("oriGin", origin),
+        assign().header("origin", origin).header("origin", "https://evil.example"),
+        list().header("authorization", "Bearer a").header("authorization", "Bearer b"),
+        list().header("x-api-key", "a").header("x-api-key", "b"),
+        report().header("content-type", "text/plain"),
+        report().header("content-type", "application/x-ndjson"),
+        Request::new("GET", "/v1/events").header("last-event-id", "1").header("last-event-id", "1"),
+        Request::new("GET", "/ofrep/v1/events")
+            .header("last-event-id", "a")
+            .header("last-event-id", "b"),
+    ] {
+        let answer = request.send(world.address());
+        assert_eq!(answer.problem(), (400, "invalid_header".to_owned()), "{request:?}");
+    }
+    // Others may come as often as they like.
+    assert_eq!(list().header("accept", "a/b").header("accept", "c/d").send(origin).status, 200);
+}
+
+#[test]
+fn a_body_in_a_coding_that_is_not_known_is_refused() {
+    let world = World::new(&[]);
+    world.running("door");
+    let whole = serde_json::json!([super::analysis("door", "e1", "c1")]).to_string();
+    let send = |codings: &[&str]| {
+        let codings: String =
+            codings.iter().map(|coding| format!("transfer-encoding: {coding}\r\n")).collect();
+        let mut connection = Connection::open(world.address());
+        connection.write(
+            format!(
+                "POST /v1/observations HTTP/1.1\r\nhost: localhost\r\n\
+                 content-type: application/json\r\n{codings}\r\n{:x}\r\n{whole}\r\n0\r\n\r\n",
+                whole.len()
+            )
+            .as_bytes(),
+        );
+        connection.read(system_tests::raw::ExpectBody::Yes).unwrap().unwrap()
+    };
+    for codings in
+        [&["gzip, chunked"][..], &["gzip,chunked"], &["gzip", "chunked"], &["x, chunked"]]
+    {
+        let answer = send(codings);
+        assert_eq!(
+            answer.problem(),
+            (501, "unsupported_transfer_coding".to_owned()),
+            "{codings:?}"
+        );
+    }
+    assert_eq!(world.daemon.get("/v1/experiments/door/status").body["observations"], 0);
+    assert_eq!(send(&["Chunked"]).status, 200);
+}
+
+#[test]
 fn a_log_line_is_one_json_object_whatever_is_sent() {
     let world = World::new(&[]);
     world.running("door");

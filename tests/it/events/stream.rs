@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use system_tests::raw::Request;
+use system_tests::raw::{Connection, ExpectBody, Request};
 use system_tests::stream::Stream;
 
 use super::{BEGAN_MS, MINUTE_MS, World, as_step, comparison, history, report, running};
@@ -175,7 +175,8 @@ fn a_head_of_the_stream_has_no_body_and_holds_nothing() {
 
 #[test]
 fn streams_are_bounded_and_one_that_ends_makes_room() {
-    let world = World::new(&["--heartbeat-seconds", "1", "--connections-max", "16"]);
+    // No sign of life comes that could fail.
+    let world = World::new(&["--heartbeat-seconds", "3600", "--event-streams-max", "4"]);
     let daemon = world.ready();
     let mut open: Vec<Stream> =
         (0..4).map(|_| Stream::open(daemon.address(), "/v1/events")).collect();
@@ -185,15 +186,63 @@ fn streams_are_bounded_and_one_that_ends_makes_room() {
     assert_eq!(refused.header("retry-after"), Some("15"));
     let metrics = daemon.get("/metrics").text;
     assert!(metrics.contains("tidegate_event_streams 4"), "{metrics}");
-    open.pop();
-    // Found out with the next sign of life that nobody takes.
-    loop {
-        match Stream::try_open(daemon.address(), "/v1/events", &[]) {
-            Ok(_) => break,
-            Err((status, _)) => assert_eq!(status, 429),
-        }
-        assert!(open[0].block().is_some());
+    assert!(metrics.contains("tidegate_event_streams_max 4"), "{metrics}");
+    for path in ["/v1/events", "/ofrep/v1/events", "/v1/events"] {
+        open.pop();
+        // Whoever comes next may be quicker than the end of the other.
+        let next = loop {
+            match Stream::try_open(daemon.address(), path, &[]) {
+                Ok(stream) => break stream,
+                Err((status, _)) => assert_eq!(status, 429),
+            }
+        };
+        open.push(next);
     }
+}
+
+#[test]
+fn streams_take_no_place_of_requests_and_give_back_what_they_took() {
+    const COUNT: usize = 200;
+    let world = World::new(&["--heartbeat-seconds", "3600", "--connections-max", "2"]);
+    let daemon = world.ready();
+    running(&daemon, "door", "");
+    let idle_mib = daemon.memory_mib("VmHWM");
+    let closed = || daemon.get("/metrics").text.contains("tidegate_event_streams 0.0");
+    for _ in 0..5 {
+        let mut streams: Vec<Stream> =
+            (0..COUNT).map(|_| Stream::open(daemon.address(), "/v1/events")).collect();
+        assert_eq!(daemon.act("door", "hold").status, 200);
+        for stream in &mut streams {
+            assert_eq!(stream.events(1)[0].kind, "phase_changed");
+        }
+        assert_eq!(daemon.act("door", "resume").status, 200);
+        drop(streams);
+        while !closed() {}
+    }
+    let peak_mib = daemon.memory_mib("VmHWM") - idle_mib;
+    assert!(peak_mib <= 32, "{peak_mib} MiB");
+}
+
+#[test]
+fn a_daemon_that_drains_waits_little_for_requests_that_are_not_whole() {
+    let world = World::new(&[]);
+    let daemon = world.ready();
+    let mut head = Connection::open(daemon.address());
+    head.write(b"GET /healthz HT");
+    let mut body = Connection::open(daemon.address());
+    body.write(
+        b"POST /v1/observations HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n\
+          content-type: application/json\r\ncontent-length: 100\r\n\r\n",
+    );
+    let asked = body.read(ExpectBody::No).unwrap().expect("it is asked for the body");
+    assert_eq!(asked.status, 100);
+    let (well, log) = daemon.terminate();
+    assert!(well, "{log:?}");
+    let late = log.iter().find(|line| line.contains("requests were cut off"));
+    assert_eq!(late, None, "after 10 seconds they would have been");
+    let refused = body.read(ExpectBody::Yes).unwrap().expect("an answer");
+    assert_eq!(refused.problem(), (503, "draining".to_owned()));
+    assert_eq!(head.rest().unwrap(), b"");
 }
 
 #[test]

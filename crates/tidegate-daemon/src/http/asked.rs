@@ -5,13 +5,46 @@ use std::str::FromStr;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
+use axum::http::Method;
 use serde::Deserialize;
+use tidegate_spec::api;
 
 use super::problem::Problem;
 
 /// Items in one page.
 const PAGE_MAX: usize = 500;
 const PAGE_DEFAULT: usize = 100;
+
+/// The operations that read a query; each refuses what it does not know. No other takes any.
+const WITH_QUERY: [(Method, &str); 10] = [
+    (Method::GET, "/v1/experiments/{key}/history"),
+    (Method::GET, "/v1/experiments/{key}/assignments/{camera_id}"),
+    (Method::GET, "/v1/prompts/{name}/versions"),
+    (Method::GET, "/v1/prompts/{name}/diff"),
+    (Method::GET, "/v1/prompts/{name}/export"),
+    (Method::POST, "/v1/prompts/{name}/import"),
+    (Method::DELETE, "/v1/prompts/{name}/labels/{label}"),
+    (Method::GET, "/v1/events"),
+    (Method::POST, "/ofrep/v1/evaluate/flags"),
+    (Method::GET, "/ofrep/v1/events"),
+];
+
+/// Refuses a query where nothing reads it; `matched` is the path as the router has it, none where it has none.
+pub(super) fn check_query(
+    method: &Method,
+    matched: Option<&str>,
+    query: Option<&str>,
+) -> Result<(), Problem> {
+    let first = query.and_then(|query| query.split('&').find(|part| !part.is_empty()));
+    let (Some(matched), Some(first)) = (matched, first) else { return Ok(()) };
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    if WITH_QUERY.iter().any(|(takes, path)| takes == method && *path == matched) {
+        return Ok(());
+    }
+    let name = first.split('=').next().unwrap_or_default();
+    let detail = format!("unknown parameter {}, allowed: none", api::quoted(name));
+    Err(Problem::invalid_query(detail))
+}
 
 /// The parts of a path.
 pub(super) fn path<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Problem> {

@@ -119,7 +119,7 @@ pub(super) async fn many(
     body: Body,
 ) -> Result<Routed, Problem> {
     let key = key_of(path)?;
-    let request: AssignmentsRequest = body::json(&headers, body).await?;
+    let request: AssignmentsRequest = body::json(&app, &headers, body).await?;
     let count = request.camera_ids.len();
     if !(1..=CAMERAS_MAX).contains(&count) {
         let detail = format!("{count} cameras, allowed: 1 to {CAMERAS_MAX}");

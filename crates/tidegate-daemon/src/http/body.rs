@@ -1,18 +1,23 @@
 //! Bodies: read whole within bounds, and written as JSON.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use tidegate_spec::api::Object;
 
+use super::App;
 use super::code::Code;
+use super::held::{NoRoom, Room};
+use super::listener::DRAIN_GRACE;
 use super::problem::{self, Problem};
+use crate::refusal::Refusal;
 
 /// Largest body in bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -70,20 +75,82 @@ impl Kind {
     }
 }
 
-/// Reads a whole body.
-pub(super) async fn bytes(mut body: Body) -> Result<Bytes, Problem> {
+/// A whole body, with the room that it takes.
+#[derive(Debug)]
+pub(super) struct Text {
+    text: String,
+    _room: Room,
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Why a body is not read to its end.
+#[derive(Debug)]
+enum Unread {
+    TooLarge,
+    NoRoom,
+    CutOff,
+}
+
+/// Reads a whole body as text.
+pub(super) async fn text(app: &App, mut body: Body) -> Result<Text, Problem> {
     // What is announced to be too large is not waited for.
     if body.size_hint().lower() > DISCARDED_BYTES_MAX as u64 {
         return Err(too_large());
     }
-    match Limited::new(&mut body, BODY_BYTES_MAX).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let _ = tokio::time::timeout(DISCARD_TIME_MAX, discard(body)).await;
-            Err(too_large())
+    let mut room = app.0.held.room();
+    let late = async {
+        app.0.shared.feed.ended().await;
+        tokio::time::sleep(DRAIN_GRACE).await;
+    };
+    let read = tokio::select! {
+        biased;
+        read = whole(&mut body, &mut room) => read,
+        () = late => return Err(Refusal::Draining.into()),
+    };
+    let problem = match read {
+        Ok(bytes) => {
+            let text = String::from_utf8(bytes);
+            let text = text.map_err(|_| Problem::malformed("the body is not UTF-8"))?;
+            return Ok(Text { text, _room: room });
         }
-        Err(_) => Err(Problem::malformed("the body ended before it was whole")),
+        Err(Unread::CutOff) => {
+            return Err(Problem::malformed("the body ended before it was whole"));
+        }
+        Err(Unread::TooLarge) => too_large(),
+        Err(Unread::NoRoom) => Problem::no_room(),
+    };
+    drop(room);
+    let _ = tokio::time::timeout(DISCARD_TIME_MAX, discard(body)).await;
+    Err(problem)
+}
+
+/// Copied out of the connection's buffer, of which a piece of a few bytes would keep the whole.
+async fn whole(body: &mut Body, room: &mut Room) -> Result<Vec<u8>, Unread> {
+    // It may not be, as of a body in chunks.
+    let announced = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
+    let announced = announced.unwrap_or(BODY_BYTES_MAX);
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Unread::CutOff)?.into_data() else { continue };
+        let needed = bytes.len() + data.len();
+        if needed > BODY_BYTES_MAX {
+            return Err(Unread::TooLarge);
+        }
+        if needed > bytes.capacity() {
+            let capacity = needed.max(announced.min(2 * bytes.len()));
+            room.grow(capacity).map_err(|NoRoom| Unread::NoRoom)?;
+            bytes.reserve_exact(capacity - bytes.len());
+        }
+        bytes.extend_from_slice(&data);
     }
+    Ok(bytes)
 }
 
 fn too_large() -> Problem {
@@ -100,19 +167,14 @@ async fn discard(mut body: Body) {
     }
 }
 
-/// Reads a whole body as text.
-pub(super) async fn text(body: Body) -> Result<String, Problem> {
-    let bytes = bytes(body).await?;
-    String::from_utf8(bytes.into()).map_err(|_| Problem::malformed("the body is not UTF-8"))
-}
-
 /// Reads a JSON body.
 pub(super) async fn json<T: DeserializeOwned>(
+    app: &App,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<T, Problem> {
     Kind::of(headers, &[Kind::Json])?;
-    parse(&text(body).await?)
+    parse(&text(app, body).await?)
 }
 
 /// Reads a JSON text; a fault has the pointer of its field.

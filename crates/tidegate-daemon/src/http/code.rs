@@ -46,11 +46,11 @@ codes! {
     InvalidPath = "invalid_path", BAD_REQUEST:
         "an experiment key, camera id, prompt name or label in the path is not one";
     InvalidQuery = "invalid_query", BAD_REQUEST:
-        "a query parameter is unknown or not valid";
+        "a query parameter is unknown, there twice or not valid";
     InvalidIfMatch = "invalid_if_match", BAD_REQUEST:
         "`If-Match` is no revision in quotes";
     InvalidHeader = "invalid_header", BAD_REQUEST:
-        "`Last-Event-ID` is no whole number, or there are two";
+        "`Last-Event-ID` is no whole number, or a header that counts once is there twice";
     Unauthorized = "unauthorized", UNAUTHORIZED:
         "no token, or one that is not known";
     Forbidden = "forbidden", FORBIDDEN:
@@ -102,11 +102,13 @@ codes! {
     TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS:
         "the daemon works at its limit; `Retry-After` says when to come again";
     TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS:
-        "64 streams of events are open, or a quarter of `connections_max`; `Retry-After`";
+        "as many streams of events are open as `event_streams_max` allows; `Retry-After`";
     HeadersTooLarge = "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE:
         "over 64 headers or 16 KiB of them";
     Internal = "internal", INTERNAL_SERVER_ERROR:
         "a fault of the daemon; the log has the request id";
+    UnsupportedTransferCoding = "unsupported_transfer_coding", NOT_IMPLEMENTED:
+        "a `Transfer-Encoding` other than `chunked`";
     QueueFull = "queue_full", SERVICE_UNAVAILABLE:
         "the journal has no room for now; `Retry-After`, nothing was taken in";
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE:

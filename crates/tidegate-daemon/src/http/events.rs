@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{Stream, unfold};
@@ -26,7 +26,7 @@ use crate::shared::Shared;
 
 /// How long a client is asked to wait before it comes again.
 pub(super) const RETRY: Duration = Duration::from_secs(2);
-pub(super) const LAST_EVENT_ID: &str = "last-event-id";
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Tells a proxy to hand on what comes as it comes.
 const UNBUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -55,7 +55,7 @@ pub(super) struct Asked {
         ("Last-Event-ID" = Option<String>, Header, pattern = "^[0-9]{1,19}$", description = "The last event that is known."),
     ),
     responses((status = 200, body = ref("#/components/schemas/StreamedEvent"), content_type = "text/event-stream", description = "Server-sent events; the data of each is an `Event`, its name the event's type.")),
-    extensions(("x-problems" = json!(["standing", "too_many_streams", "invalid_header"]))),
+    extensions(("x-problems" = json!(["standing", "too_many_streams"]))),
 ))]
 pub(super) async fn stream(
     State(app): State<App>,
@@ -88,12 +88,19 @@ pub(super) fn permit(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
     permit.map_err(|_| Problem::too_many_streams())
 }
 
+/// Marks an answer that has no end of its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Streamed;
+
 /// An answer that goes on for as long as there are events.
 pub(super) fn streamed(
     events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static,
 ) -> Response {
     let mut response = Sse::new(events).into_response();
-    response.headers_mut().extend([UNBUFFERED]);
+    // Nothing comes after it on its connection, which has a place among streams alone.
+    let close = (header::CONNECTION, HeaderValue::from_static("close"));
+    response.headers_mut().extend([UNBUFFERED, close]);
+    response.extensions_mut().insert(Streamed);
     response
 }
 
@@ -127,8 +134,7 @@ fn last_known(headers: &HeaderMap, asked: &Asked) -> Result<Option<u64>, Problem
     });
     let asked = asked.transpose()?;
     if let Some(value) = headers.get(LAST_EVENT_ID) {
-        let one = headers.get_all(LAST_EVENT_ID).iter().count() == 1;
-        let id = value.to_str().ok().filter(|_| one).and_then(number);
+        let id = value.to_str().ok().and_then(number);
         return id.map(Some).ok_or_else(|| {
             let detail = format!("Last-Event-ID is not valid, {allowed}");
             Problem::new(Code::InvalidHeader, detail)

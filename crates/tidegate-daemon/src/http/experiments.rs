@@ -27,6 +27,9 @@ use crate::published::View;
 use crate::refusal::Refusal;
 use crate::rollouts::{Change, Run, SaltChoice};
 
+/// Bytes that the steps of one page have, unless the first alone has more.
+const PAGE_BYTES_MAX: usize = 1024 * 1024;
+
 pub(super) type KeyPath = Result<Path<String>, PathRejection>;
 pub(super) type CameraPath = Result<Path<(String, String)>, PathRejection>;
 
@@ -125,7 +128,7 @@ pub(super) async fn define(
 ) -> Result<(StatusCode, Json<ExperimentDetail>), Problem> {
     let key = key_of(path)?;
     let kind = Kind::of(&headers, &[Kind::Json, Kind::Toml])?;
-    let text = body::text(body).await?;
+    let text = body::text(&app, body).await?;
     let is_object =
         document::Syntax::of(text.trim_start_matches('\u{feff}')) == document::Syntax::Json;
     if is_object != (kind == Kind::Json) {
@@ -162,7 +165,7 @@ pub(super) async fn act(
     body: Body,
 ) -> Result<Json<Done>, Problem> {
     let key = key_of(path)?;
-    let request: ActionRequest = body::json(&headers, body).await?;
+    let request: ActionRequest = body::json(&app, &headers, body).await?;
     let action = action(&request)?;
     Ok(Json(app.ask(|reply| Command::Act { key, action, reply }).await?))
 }
@@ -199,7 +202,7 @@ pub(super) async fn set_override(
     body: Body,
 ) -> Result<Json<ExperimentDetail>, Problem> {
     let (key, camera) = camera_of(path)?;
-    let request: OverrideRequest = body::json(&headers, body).await?;
+    let request: OverrideRequest = body::json(&app, &headers, body).await?;
     let variant = Variant::ALL.into_iter().find(|variant| variant.as_str() == request.variant);
     if variant.is_none() {
         let detail = "is not allowed, allowed: control | treatment";
@@ -246,7 +249,13 @@ pub(super) async fn history(
     let key = key_of(path)?;
     let (after, limit) = asked::query(page)?.bounds()?;
     let (steps, total) = look(&app, key, move |run, _| {
-        let steps: Vec<String> = run.history.iter().skip(after).take(limit).cloned().collect();
+        let mut bytes = 0;
+        let page = run.history.iter().skip(after).take(limit).enumerate();
+        let page = page.take_while(|(number, step)| {
+            bytes += step.len();
+            *number == 0 || bytes <= PAGE_BYTES_MAX
+        });
+        let steps: Vec<String> = page.map(|(_, step)| step.clone()).collect();
         (steps, run.history.len())
     })
     .await?;

@@ -4,16 +4,20 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::http::{Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
+use super::events::Streamed;
+use super::held::{Held, InPieces};
+use super::line::Line;
 use super::{App, assignments};
 
 /// Everything that can be asked for.
@@ -23,26 +27,44 @@ pub(crate) struct Front {
     router: TowerToHyperService<Router>,
 }
 
+/// The same, on one connection.
+pub(super) struct OnLine {
+    pub(super) front: Front,
+    pub(super) line: Arc<Line>,
+}
+
 impl Front {
     pub(crate) fn new(app: App) -> Self {
         let router = TowerToHyperService::new(super::router(app.clone()));
         Self { app, router }
     }
+
+    pub(super) fn held(&self) -> &Held {
+        &self.app.0.held
+    }
 }
 
-type Answer = Result<Response<Either<Full<Bytes>, Body>>, Infallible>;
+type Answer = Result<Response<Either<Full<Bytes>, InPieces>>, Infallible>;
 
-impl Service<Request<Incoming>> for Front {
-    type Response = Response<Either<Full<Bytes>, Body>>;
+impl Service<Request<Incoming>> for OnLine {
+    type Response = Response<Either<Full<Bytes>, InPieces>>;
     type Error = Infallible;
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Answering {
-        if let Some(response) = assignments::at_once(&self.app, &request) {
+        let Front { app, router } = &self.front;
+        if let Some(response) = assignments::at_once(app, &request) {
             return Answering::AtOnce(ready(Ok(response.map(Either::Left))));
         }
-        let routed = self.router.call(request);
-        Answering::Routed(Box::pin(async { Ok(routed.await?.map(Either::Right)) }))
+        let answering = app.0.held.answering();
+        let (routed, app, line) = (router.call(request), app.clone(), self.line.clone());
+        Answering::Routed(Box::pin(async move {
+            let response = routed.await?;
+            if response.extensions().get::<Streamed>().is_some() {
+                line.stream();
+            }
+            Ok(response.map(|body| Either::Right(app.0.held.answer(body, &line, answering))))
+        }))
     }
 }
 

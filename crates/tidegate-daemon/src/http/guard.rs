@@ -3,14 +3,14 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::code::Code;
 use super::problem::Problem;
-use super::{App, ofrep};
+use super::{App, asked, events, ofrep};
 use crate::clock::Stopwatch;
 use crate::tokens::{Access, Scope};
 
@@ -22,12 +22,22 @@ const HEADERS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_LEN_MAX: usize = 64;
+/// Headers that count once: of two, the one that counts here need not be the one that a proxy looked at.
+const SINGLE: [HeaderName; 5] = [
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    header::ORIGIN,
+    ofrep::API_KEY,
+    events::LAST_EVENT_ID,
+];
 
 pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let watch = Stopwatch::start();
     let request_id = request_id(&app, request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let checked = check(&app, request.method(), request.uri(), request.headers());
+    let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let checked = check(&app, request.method(), request.uri(), request.headers())
+        .and_then(|()| asked::check_query(request.method(), matched, request.uri().query()));
     let answered = match checked {
         Err(problem) => Ok(problem.into_response()),
         Ok(()) => tokio::time::timeout(REQUEST_TIME_MAX, next.run(request)).await,
@@ -105,6 +115,8 @@ pub(super) fn check(
     headers: &HeaderMap,
 ) -> Result<(), Problem> {
     check_head(method, uri, headers)?;
+    check_single(headers)?;
+    check_transfer_coding(headers)?;
     let host = check_host(app, uri, headers)?;
     check_origin(host, headers)?;
     let (Some(tokens), Some(scope)) = (&app.0.tokens, scope_of(method, uri.path())) else {
@@ -143,6 +155,28 @@ fn check_head(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Pro
         "{count} headers and {bytes} bytes of head, allowed: {HEADERS_MAX} headers and {HEAD_BYTES_MAX} bytes"
     );
     Err(Problem::new(Code::HeadersTooLarge, detail))
+}
+
+fn check_single(headers: &HeaderMap) -> Result<(), Problem> {
+    // Most requests name no header twice.
+    if headers.keys_len() == headers.len() {
+        return Ok(());
+    }
+    let twice = SINGLE.into_iter().find(|name| headers.get_all(name).iter().nth(1).is_some());
+    twice.map_or(Ok(()), |name| {
+        let detail = format!("`{name}` is there more than once, allowed: once");
+        Err(Problem::new(Code::InvalidHeader, detail))
+    })
+}
+
+/// hyper takes a body whose last coding is `chunked` and leaves those before it as they are.
+fn check_transfer_coding(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    if codings.all(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked")) {
+        return Ok(());
+    }
+    let detail = "the transfer coding is not known, allowed: chunked";
+    Err(Problem::new(Code::UnsupportedTransferCoding, detail))
 }
 
 /// A page in a browser that was led here by another name (DNS rebinding) is turned away.

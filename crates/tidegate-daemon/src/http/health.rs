@@ -55,7 +55,7 @@ pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Health>)
 ))]
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let shared = app.0.shared.clone();
-    shared.metrics.event_streams(shared.feed.open_streams());
+    shared.metrics.event_streams(shared.feed.open_streams(), shared.feed.streams_max);
     for follower in &shared.followers {
         let lag = shared.feed.behind(follower.after(), &follower.wanted);
         shared.metrics.webhook_lag(&follower.name, lag);
@@ -89,7 +89,7 @@ pub(super) async fn set_time(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Told>, Problem> {
-    let told: Told = body::json(&headers, body).await?;
+    let told: Told = body::json(&app, &headers, body).await?;
     let time = moment(&told.now).map_err(|detail| Problem::invalid_field("/now", detail))?;
     if let Clock::Driven(ms) = &*app.0.shared.clock {
         ms.store(time.ms(), Ordering::Release);

@@ -16,8 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
-use super::front::Front;
+use super::front::{Front, OnLine};
 use super::head_timer::HeadTimer;
+use super::line::Line;
 use super::patience::Patient;
 use crate::config::TlsFiles;
 use crate::shared::Shared;
@@ -27,8 +28,10 @@ const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 /// Where a head is not even read to its end. What is allowed is less, and refused with a reason.
 const HEADERS_READ_MAX: usize = 128;
 const HEAD_BYTES_READ_MAX: usize = 32 * 1024;
-/// How long requests in flight may take once the daemon shuts down.
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long requests that are whole may take to be answered, and to be read, once the daemon shuts down.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long those have that are not whole.
+pub(super) const DRAIN_GRACE: Duration = Duration::from_secs(2);
 /// How long to wait where the system has no descriptor left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -94,9 +97,11 @@ impl Listening {
                 next = next => next,
                 () = &mut shutdown => break,
             };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
+            let (stream, permit) = match (accepted, permit) {
+                (Ok((stream, _)), Ok(permit)) => (stream, permit),
+                // Nobody closes it.
+                (Ok(_), Err(_)) => break,
+                (Err(error), _) => {
                     pause_if_exhausted(&error).await;
                     continue;
                 }
@@ -106,14 +111,23 @@ impl Listening {
                 front: self.front.clone(),
                 watcher: graceful.watcher(),
                 shared: self.shared.clone(),
+                line: Arc::new(Line::new(permit)),
             };
-            tokio::spawn(async move {
-                connection.serve(stream).await;
-                drop(permit);
-            });
+            tokio::spawn(connection.serve(stream));
         }
         drop(self.listener);
-        if tokio::time::timeout(DRAIN_TIME_MAX, graceful.shutdown()).await.is_err() {
+        // Connections on which nothing is answered have sent no whole head, or none at all.
+        let answered = async {
+            tokio::time::sleep(DRAIN_GRACE).await;
+            self.front.held().all_answered().await;
+        };
+        let drained = async {
+            tokio::select! {
+                () = graceful.shutdown() => {}
+                () = answered => {}
+            }
+        };
+        if tokio::time::timeout(DRAIN_TIME_MAX, drained).await.is_err() {
             tracing::warn!("requests were cut off at the end of the drain");
         }
     }
@@ -132,6 +146,7 @@ struct Connection {
     front: Front,
     watcher: Watcher,
     shared: Arc<Shared>,
+    line: Arc<Line>,
 }
 
 impl Connection {
@@ -146,6 +161,7 @@ impl Connection {
     }
 
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let line = self.line.clone();
         let connection = http1::Builder::new()
             .timer(HeadTimer::new(HEAD_TIME_MAX))
             // A client that has said all it has to say still wants the answers.
@@ -155,8 +171,12 @@ impl Connection {
             .max_buf_size(HEAD_BYTES_READ_MAX)
             // One copy of an answer costs less than to write it in pieces; the largest has some mebibytes.
             .writev(false)
-            .serve_connection(TokioIo::new(Patient::new(stream)), self.front);
-        if let Err(error) = self.watcher.watch(connection).await {
+            .serve_connection(
+                TokioIo::new(Patient::new(stream, self.line.clone())),
+                OnLine { front: self.front, line: self.line },
+            );
+        let ended = self.watcher.watch(connection).await;
+        if let (Err(error), false) = (ended, line.streams()) {
             self.shared.metrics.connection_refused();
             tracing::debug!(%error, "a connection ended early");
         }

@@ -31,7 +31,7 @@ pub(super) async fn observe(
     body: Body,
 ) -> Result<Json<Answers>, Problem> {
     let kind = Kind::of(&headers, &[Kind::Json, Kind::Ndjson])?;
-    let text = body::text(body).await?;
+    let text = body::text(&app, body).await?;
     let texts: Vec<&str> = match kind {
         Kind::Ndjson => text.lines().map(str::trim).filter(|line| !line.is_empty()).collect(),
         Kind::Json | Kind::Toml => {
@@ -79,6 +79,7 @@ fn unreadable(index: usize, text: &str, error: &serde_json::Error) -> Answer {
 }
 
 fn refused(code: &str, pointer: Option<String>, detail: String) -> Answer {
-    let (code, detail) = (Some(code.to_owned()), Some(detail));
+    let pointer = pointer.map(|pointer| problem::named(&pointer).into_owned());
+    let (code, detail) = (Some(code.to_owned()), Some(problem::told(&detail).into_owned()));
     Answer { status: AnswerStatus::Rejected, code, pointer, detail }
 }

@@ -7,9 +7,9 @@
 use std::borrow::Cow;
 
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -17,19 +17,20 @@ use sha2::{Digest as _, Sha256};
 use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_spec::api::Object;
 use tidegate_spec::api::ofrep::{
-    Endpoint, ErrorCode, EventStream, Failure, Flag, FlagMetadata, Flags, Reason,
+    Endpoint, ErrorCode, EventStream, Flag, FlagMetadata, Flags, Reason,
 };
 
 use super::App;
+use super::asked;
 use super::body::{self, Json, Kind};
 use super::code::Code;
-use super::problem::Problem;
+use super::problem::{self, Problem};
 use crate::published::{Evaluated, Ground, ServedVersion};
 use crate::refusal::Refusal;
 
 const PATH: &str = "/ofrep/v1/evaluate/flags";
 const ROOT: &str = "/ofrep/";
-const API_KEY: &str = "x-api-key";
+pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Whether `path` is answered in the shapes of the protocol, errors too.
 pub(super) fn is_at(path: &str) -> bool {
@@ -68,7 +69,7 @@ async fn evaluate_one(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    let text = text(headers, body).await?;
+    let text = text(app, headers, body).await?;
     let asked = Asked::read(&text)?;
     let shared = &app.0.shared;
     let picture = shared.published.load();
@@ -80,10 +81,25 @@ async fn evaluate_one(
     Ok(Json(flag(&evaluated, asked.text)).into_response())
 }
 
+/// What a client sends that heard of a change. An answer is never older than what was told, so nothing is done
+/// with it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub(super) struct Heard {
+    /// The `etag` of the event.
+    #[serde(rename = "flagConfigEtag")]
+    _etag: Option<String>,
+    /// Its `lastModified`.
+    #[serde(rename = "flagConfigLastModified")]
+    _last_modified: Option<String>,
+}
+
 /// Evaluates every flag for a camera.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/ofrep/v1/evaluate/flags", operation_id = "evaluate_flags", tag = "openfeature",
-    params(("If-None-Match" = Option<String>, Header, description = "Answers that the client has.")),
+    params(Heard, ("If-None-Match" = Option<String>, Header, description = "Answers that the client has.")),
     request_body = ref("#/components/schemas/FlagRequest"),
     responses(
         (status = 200, body = Flags, headers(("ETag" = String, description = "Names this answer."))),
@@ -91,13 +107,21 @@ async fn evaluate_one(
     ),
     extensions(("x-problems" = json!(["standing"]))),
 ))]
-pub(super) async fn all(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
-    let evaluated = evaluate_all(&app, &headers, body).await;
+pub(super) async fn all(
+    State(app): State<App>,
+    heard: Result<Query<Heard>, QueryRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let evaluated = match asked::query(heard) {
+        Ok(Heard { .. }) => evaluate_all(&app, &headers, body).await,
+        Err(problem) => Err(problem.into()),
+    };
     evaluated.unwrap_or_else(|fault| fault.response(None))
 }
 
 async fn evaluate_all(app: &App, headers: &HeaderMap, body: Body) -> Result<Response, Fault> {
-    let text = text(headers, body).await?;
+    let text = text(app, headers, body).await?;
     let asked = Asked::read(&text)?;
     let shared = &app.0.shared;
     let picture = shared.published.load();
@@ -260,9 +284,9 @@ impl<'a> Asked<'a> {
     }
 }
 
-async fn text(headers: &HeaderMap, body: Body) -> Result<String, Problem> {
+async fn text(app: &App, headers: &HeaderMap, body: Body) -> Result<body::Text, Problem> {
     Kind::of(headers, &[Kind::Json])?;
-    body::text(body).await
+    body::text(app, body).await
 }
 
 /// Why a flag is not evaluated.
@@ -285,8 +309,7 @@ impl Fault {
         } else {
             StatusCode::BAD_REQUEST
         };
-        let body = Failure { key, error_code, error_details: &details };
-        (status, Json(body)).into_response()
+        problem::failure(status, key, error_code, &details)
     }
 }
 

@@ -2,25 +2,30 @@
 //! hold its connection for ever, and enough of those would hold all of them.
 
 use std::io::{self, ErrorKind, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use super::line::Line;
+
 /// How long nothing at all may be taken of an answer.
 const STALL_TIME_MAX: Duration = Duration::from_secs(10);
 
 pub(super) struct Patient<S> {
     stream: S,
+    line: Arc<Line>,
     /// Runs out while the other end takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patient<S> {
-    pub(super) const fn new(stream: S) -> Self {
-        Self { stream, stalled: None }
+    pub(super) const fn new(stream: S, line: Arc<Line>) -> Self {
+        Self { stream, line, stalled: None }
     }
 
     fn waited<T>(
@@ -32,9 +37,30 @@ impl<S> Patient<S> {
             self.stalled = None;
             return written;
         }
+        if self.line.is_cut(context) {
+            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
+        }
         let stalled = &mut self.stalled;
         let timer = stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(STALL_TIME_MAX)));
         timer.as_mut().poll(context).map(|()| Err(ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> Patient<S> {
+    /// Notices that whoever hears a stream of events has gone: hyper reads nothing while it answers. What else
+    /// comes is no request, as the connection ends with the stream.
+    fn heard(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let mut bytes = [MaybeUninit::uninit(); 64];
+        loop {
+            let mut buffer = ReadBuf::uninit(&mut bytes);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer)? {
+                Poll::Ready(()) if buffer.filled().is_empty() => {
+                    return Err(ErrorKind::ConnectionAborted.into());
+                }
+                Poll::Ready(()) => {}
+                Poll::Pending => return Ok(()),
+            }
+        }
     }
 }
 
@@ -48,7 +74,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -73,6 +99,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if flushed.is_ready() && self.line.streams() {
+            self.heard(context)?;
+        }
         self.waited(context, flushed)
     }
 

@@ -1,5 +1,7 @@
 //! Errors as problem details (RFC 9457): one match from what went wrong to status and code.
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tidegate_engine::prompt::Rejection;
@@ -8,7 +10,37 @@ use tidegate_spec::api::{self, FieldFault};
 use tidegate_spec::{Faults, ParseError};
 
 use super::code::Code;
+use super::held::BODIES_BYTES_MAX;
 use crate::refusal::Refusal;
+
+/// Faults that one answer names.
+const FAULTS_MAX: usize = 100;
+/// Bytes of a sentence; most of a longer one is what the client sent.
+const DETAIL_BYTES_MAX: usize = 1024;
+/// Bytes of a pointer, or of a key that is none.
+const POINTER_BYTES_MAX: usize = 512;
+
+/// A text of at most so many bytes: of a longer one both ends, as what is wrong may stand in either.
+fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    const GAP: &str = " … ";
+    if text.len() <= bytes_max {
+        return Cow::Borrowed(text);
+    }
+    let end = (bytes_max - GAP.len()) / 2;
+    let (first, rest) = text.split_at(text.floor_char_boundary(end));
+    let (_, last) = rest.split_at(rest.ceil_char_boundary(rest.len() - end));
+    Cow::Owned([first, GAP, last].concat())
+}
+
+/// A sentence as it is answered, however long a text of the client's it holds.
+pub(super) fn told(sentence: &str) -> Cow<'_, str> {
+    cut(sentence, DETAIL_BYTES_MAX)
+}
+
+/// A pointer, or a key, as it is answered.
+pub(super) fn named(pointer: &str) -> Cow<'_, str> {
+    cut(pointer, POINTER_BYTES_MAX)
+}
 
 /// An error answer before it knows its request's id.
 #[derive(Debug, Clone)]
@@ -39,9 +71,16 @@ impl Problem {
 
     /// A body with faults, each with its pointer.
     pub(super) fn invalid_fields(faults: Vec<FieldFault>) -> Self {
+        let count = faults.len();
+        Self::invalid_of(count, faults)
+    }
+
+    /// A body with so many faults, of which the first are here.
+    fn invalid_of(count: usize, faults: Vec<FieldFault>) -> Self {
         let detail = match &faults[..] {
             [fault] => format!("{} {}", fault.pointer, fault.detail),
-            faults => format!("{} fields are not valid", faults.len()),
+            _ if count <= FAULTS_MAX => format!("{count} fields are not valid"),
+            _ => format!("{count} fields are not valid; the first {FAULTS_MAX} are named"),
         };
         Self { faults, ..Self::new(Code::InvalidField, detail) }
     }
@@ -55,6 +94,13 @@ impl Problem {
         let detail = "as many streams of events are open as this daemon allows";
         let problem = Self::new(Code::TooManyStreams, detail);
         Self { retry_after_seconds: Some(15), ..problem }
+    }
+
+    pub(super) fn no_room() -> Self {
+        let detail = format!(
+            "bodies of {BODIES_BYTES_MAX} bytes are being read, as much as this daemon allows; nothing was taken in"
+        );
+        Self { retry_after_seconds: Some(1), ..Self::new(Code::TooManyRequests, detail) }
     }
 
     /// An import against which something stands, each thing with its pointer.
@@ -77,14 +123,18 @@ impl Problem {
     /// The answer to the request of this id.
     pub(super) fn response(self, request_id: &str) -> Response {
         let (code, status) = (self.code.name(), self.code.status());
+        let faults = self.faults.iter().take(FAULTS_MAX).map(|fault| FieldFault {
+            pointer: named(&fault.pointer).into_owned(),
+            detail: told(&fault.detail).into_owned(),
+        });
         let body = api::Problem {
             kind: format!("urn:tidegate:problem:{code}"),
             title: code.replace('_', " "),
             status: status.as_u16(),
-            detail: self.detail,
+            detail: told(&self.detail).into_owned(),
             code: code.to_owned(),
             request_id: Some(request_id.to_owned()),
-            faults: self.faults,
+            faults: faults.collect(),
         };
         let mut response = (status, super::body::Json(body)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
@@ -101,10 +151,21 @@ impl Problem {
         } else {
             ErrorCode::General
         };
-        let body = Failure { key, error_code, error_details: &self.detail };
-        let response = (self.code.status(), super::body::Json(body)).into_response();
+        let response = failure(self.code.status(), key, error_code, &self.detail);
         told_when_to_return(response, self.retry_after_seconds)
     }
+}
+
+/// An error in the shape of OFREP; `key` is the flag that was asked for, if it was one.
+pub(super) fn failure(
+    status: StatusCode,
+    key: Option<&str>,
+    error_code: ErrorCode,
+    details: &str,
+) -> Response {
+    let (key, details) = (key.map(named), told(details));
+    let body = Failure { key: key.as_deref(), error_code, error_details: &details };
+    (status, super::body::Json(body)).into_response()
 }
 
 fn told_when_to_return(mut response: Response, retry_after_seconds: Option<u32>) -> Response {
@@ -189,7 +250,7 @@ impl From<Refusal> for Problem {
 impl From<ParseError> for Problem {
     fn from(error: ParseError) -> Self {
         match error {
-            ParseError::Faults(faults) => Self::invalid_fields(pointers(&faults)),
+            ParseError::Faults(faults) => Self::invalid_of(faults.count(), pointers(&faults)),
             ParseError::Toml(_) | ParseError::Json(_) => Self::malformed(error.to_string()),
         }
     }
@@ -227,6 +288,18 @@ pub(super) async fn method_not_allowed() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_text_both_ends_are_told() {
+        let long = format!("unknown field `{}`, expected one of `a`, `b`", "é".repeat(450_000));
+        let shown = told(&long);
+        assert!((1_000..=DETAIL_BYTES_MAX).contains(&shown.len()), "{}", shown.len());
+        assert!(
+            shown.starts_with("unknown field `é") && shown.ends_with("expected one of `a`, `b`")
+        );
+        let fits = "x".repeat(DETAIL_BYTES_MAX);
+        assert_eq!(told(&fits), fits);
+    }
 
     #[test]
     fn a_path_becomes_a_pointer() {

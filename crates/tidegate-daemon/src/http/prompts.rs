@@ -119,7 +119,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<VersionDetail>), Problem> {
-    let request: PromptRequest = body::json(&headers, body).await?;
+    let request: PromptRequest = body::json(&app, &headers, body).await?;
     let PromptRequest { name, text, key, note, actor, label } = request;
     let mut faults = Faults::default();
     let name = faults.take("/name", name.parse::<PromptName>());
@@ -148,7 +148,7 @@ pub(super) async fn add_version(
     body: Body,
 ) -> Result<(StatusCode, Json<VersionDetail>), Problem> {
     let name = name_of(path)?;
-    let request: VersionRequest = body::json(&headers, body).await?;
+    let request: VersionRequest = body::json(&app, &headers, body).await?;
     let mut faults = Faults::default();
     match add_orders(request, Whether::Known, &mut faults) {
         Some(orders) => add(&app, name, orders).await,
@@ -265,7 +265,7 @@ pub(super) async fn move_label(
 ) -> Result<Response, Problem> {
     let (name, label) = label_of(path)?;
     let expected = if_match(&headers)?;
-    let request: LabelRequest = body::json(&headers, body).await?;
+    let request: LabelRequest = body::json(&app, &headers, body).await?;
     let mut faults = Faults::default();
     let actor = faults.take("/actor", Actor::new(&request.actor));
     let reason = faults.take("/reason", Note::new(&request.reason));
@@ -452,7 +452,7 @@ pub(super) async fn import(
 ) -> Result<Json<PromptImported>, Problem> {
     let name = name_of(path)?;
     let Preview { preview } = asked::query(preview)?;
-    let request: PromptImport = body::json(&headers, body).await?;
+    let request: PromptImport = body::json(&app, &headers, body).await?;
     let orders = document::orders(&name, &request).map_err(Problem::invalid_fields)?;
     let (pointers, orders): (Vec<String>, Vec<Order>) = orders.into_iter().unzip();
     let weighed = weigh(&app, &name, orders.clone(), &pointers).await?;
@@ -508,7 +508,7 @@ async fn weigh(
                 present.extend(there.map(|there| there.head.key.to_string()));
             }
             Err(rejection) => {
-                let detail = rejection.to_string();
+                let detail = problem::told(&rejection.to_string()).into_owned();
                 let code = problem::of_rejection(&rejection).name().to_owned();
                 let pointer = pointer.clone();
                 conflicts.push(PromptConflict { pointer, code, detail });

@@ -5,18 +5,19 @@
 
 use std::fmt::Write as _;
 
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use axum::response::sse::Event;
 use futures_util::stream::unfold;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::App;
 use super::events::{LAST_EVENT_ID, RETRY, permit, streamed};
 use super::problem::Problem;
+use super::{App, asked};
 use crate::published::Shown;
 
 const PATH: &str = "/ofrep/v1/events";
@@ -60,6 +61,14 @@ fn ticket(query: &str) -> Option<&str> {
     query.strip_prefix(TICKET)
 }
 
+/// What the address says, where a ticket opens the stream: the guard looks at it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    #[serde(rename = "ticket")]
+    _ticket: Option<String>,
+}
+
 /// Tells a client of OpenFeature's protocol when to ask for every flag again.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/ofrep/v1/events", operation_id = "stream_refetches", tag = "openfeature",
@@ -69,7 +78,9 @@ fn ticket(query: &str) -> Option<&str> {
 pub(super) async fn stream(
     State(app): State<App>,
     headers: HeaderMap,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    asked::query(asked)?;
     let shared = &app.0.shared;
     let permit = permit(shared)?;
     let known = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());

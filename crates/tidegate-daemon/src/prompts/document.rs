@@ -2,6 +2,7 @@
 
 use tidegate_engine::event::{Actor, Note};
 use tidegate_engine::id::{LabelName, PromptKey, PromptName};
+use tidegate_engine::limits;
 use tidegate_engine::prompt::{LabelOrder, Order, Prompt, VersionOrder, Whereto, Whether};
 use tidegate_spec::api::{
     self, FieldFault, PromptDocument, PromptDocumentLabel, PromptDocumentVersion, PromptImport,
@@ -79,6 +80,18 @@ pub(crate) fn orders(
             "/document/versions",
             "is empty, allowed: at least one version or label".to_owned(),
         );
+    }
+    for (field, count, allowed) in [
+        ("versions", document.versions.len(), limits::PROMPT_VERSIONS_MAX),
+        ("labels", document.labels.len(), limits::PROMPT_LABELS_MAX),
+    ] {
+        if count > allowed {
+            faults.add(
+                &format!("/document/{field}"),
+                format!("has {count} entries, allowed: 0 to {allowed}"),
+            );
+            return Err(faults.0);
+        }
     }
     let actor = faults.take("/actor", Actor::new(actor));
     let reason = faults.take("/reason", Note::new(reason));

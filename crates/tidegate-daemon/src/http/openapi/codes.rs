@@ -3,7 +3,10 @@
 use super::super::code::Code;
 
 /// What every request may be answered.
-pub(super) const ANY: [Code; 5] = [
+pub(super) const ANY: [Code; 8] = [
+    Code::InvalidQuery,
+    Code::InvalidHeader,
+    Code::UnsupportedTransferCoding,
     Code::ForeignOrigin,
     Code::RequestTimeout,
     Code::UnknownHost,
@@ -13,8 +16,13 @@ pub(super) const ANY: [Code; 5] = [
 /// What a request may be answered that needs a token.
 pub(super) const TOKEN: [Code; 2] = [Code::Unauthorized, Code::Forbidden];
 /// What a request with a body may be answered.
-pub(super) const BODY: [Code; 4] =
-    [Code::MalformedBody, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::InvalidField];
+pub(super) const BODY: [Code; 5] = [
+    Code::MalformedBody,
+    Code::BodyTooLarge,
+    Code::UnsupportedMediaType,
+    Code::InvalidField,
+    Code::TooManyRequests,
+];
 /// What a request may be answered that needs what is in the journal.
 pub(super) const STANDING: [Code; 4] =
     [Code::StoreUnavailable, Code::JournalDamaged, Code::Recovering, Code::Draining];

@@ -155,9 +155,6 @@ fn complete(operation: &mut Value, method: &str, path: &str, problems: &mut Prob
         codes.insert(Code::InvalidPath.name());
     }
     if let Some(Value::Array(others)) = object(operation).remove("parameters") {
-        if others.iter().any(|parameter| parameter["in"] == "query") {
-            codes.insert(Code::InvalidQuery.name());
-        }
         parameters.extend(others.into_iter().map(bounded));
     }
     operation["parameters"] = parameters.into();
