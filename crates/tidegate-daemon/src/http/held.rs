@@ -11,7 +11,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::line::Line;
-use crate::driver::Shared;
+use crate::shared::Shared;
 
 /// Bytes that all bodies together may hold.
 pub(super) const BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
