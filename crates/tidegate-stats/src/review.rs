@@ -1,0 +1,14 @@
+//! The review: what a person's answers on a few dozen events say of a rollout that nobody was exposed to.
+//!
+//! In shadow every event has both prompts' answers. Only *discordant* events, on which exactly one of them
+//! alerts, can change the number of false alarms or of missed threats. An event is *lost* if only the control
+//! alerts (L of them), *gained* if only the treatment does (G); N = L + G, ΔA = G - L, and A counts the control's
+//! alerts. A reviewer answers "worth an alert?" on a card drawn at random among them: z = 0, ½ or 1. With v = z for
+//! a lost event and -z for a gained one, and δ = Σv over the window, the change in missed threats is δ and the
+//! change in false alarms ΔA + δ. So δ is the one unknown; ΔA and A are counted.
+
+mod card;
+mod evidence;
+
+pub use card::{Card, Direction, Discordant, EVENTS_MAX, Refused, Worth};
+pub use evidence::{Claim, Evidence};
