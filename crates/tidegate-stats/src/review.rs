@@ -7,8 +7,10 @@
 //! a lost event and -z for a gained one, and δ = Σv over the window, the change in missed threats is δ and the
 //! change in false alarms ΔA + δ. So δ is the one unknown; ΔA and A are counted.
 
+mod bounds;
 mod card;
 mod evidence;
 
+pub use bounds::{Bounds, LEVEL_MAX};
 pub use card::{Card, Direction, Discordant, EVENTS_MAX, Refused, Worth};
 pub use evidence::{Claim, Evidence};
