@@ -10,7 +10,9 @@
 mod bounds;
 mod card;
 mod evidence;
+mod spread;
 
 pub use bounds::{Bounds, LEVEL_MAX};
 pub use card::{Card, Direction, Discordant, EVENTS_MAX, Refused, Worth};
 pub use evidence::{Claim, Evidence};
+pub use spread::{Block, Spread};
