@@ -10,9 +10,17 @@
 mod bounds;
 mod card;
 mod evidence;
+mod fill;
+mod limits;
+mod question;
 mod spread;
+mod verdict;
 
 pub use bounds::{Bounds, LEVEL_MAX};
 pub use card::{Card, Direction, Discordant, EVENTS_MAX, Refused, Worth};
 pub use evidence::{Claim, Evidence};
+pub use fill::{Drawn, FILL_FACTOR, UNANSWERED_MAX};
+pub use limits::{LimitSettings, Limits};
+pub use question::ByQuestion;
 pub use spread::{Block, Spread};
+pub use verdict::{Findings, Review, Verdict};

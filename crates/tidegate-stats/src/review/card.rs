@@ -63,6 +63,11 @@ impl Worth {
     pub const fn value(self) -> f64 {
         self.0
     }
+
+    /// `value`, or the nearest of 0 and 1.
+    pub(super) const fn clamped(value: f64) -> Self {
+        Self(value.clamp(0.0, 1.0))
+    }
 }
 
 /// A card with its answer.

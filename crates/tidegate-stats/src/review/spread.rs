@@ -3,7 +3,7 @@
 use libm::sqrt;
 
 use crate::range::{OutOfRange, within};
-use crate::review::card::{EVENTS_MAX, Refused};
+use crate::review::card::{Discordant, EVENTS_MAX, Refused};
 use crate::student::DegreesOfFreedom;
 
 /// The whole fleet in two hours.
@@ -52,6 +52,18 @@ impl Spread {
         let between = count / (count - 1.0) * squares.sum::<f64>();
         let degrees = DegreesOfFreedom::new(count - 1.0)?;
         Ok(Self { s: sqrt(between.max(events as f64)), degrees, alerts })
+    }
+
+    /// The same, where the blocks have to be those of `events`.
+    pub(super) fn within_window(blocks: &[Block], events: Discordant) -> Result<Self, Refused> {
+        let spread = Self::of(blocks, events.total())?;
+        // Each change is within the range of `of`, so only absurdly many blocks could exceed an integer.
+        let sum = blocks.iter().fold(0_i64, |sum, block| sum.saturating_add(block.change));
+        if sum == events.change() {
+            Ok(spread)
+        } else {
+            Err(Refused::BlocksDisagree { blocks: sum, events: events.change() })
+        }
     }
 
     /// s, in alerts.
@@ -113,5 +125,13 @@ mod tests {
         assert!(Spread::of(&[block(i64::MIN, 5), block(0, 5)], 0).is_err());
         assert!(Spread::of(&[block(0, u64::MAX), block(0, u64::MAX)], 0).is_err());
         assert!(Spread::of(&[block(0, 1), block(0, 1)], u64::MAX).is_err());
+    }
+
+    #[test]
+    fn blocks_of_another_window_are_refused() {
+        let events = Discordant::new(3, 1).unwrap();
+        assert!(Spread::within_window(&[block(-1, 5), block(-1, 5)], events).is_ok());
+        let other = Spread::within_window(&[block(-1, 5), block(0, 5)], events);
+        assert_eq!(other, Err(Refused::BlocksDisagree { blocks: -1, events: -2 }));
     }
 }
