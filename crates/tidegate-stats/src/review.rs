@@ -7,6 +7,7 @@
 //! a lost event and -z for a gained one, and δ = Σv over the window, the change in missed threats is δ and the
 //! change in false alarms ΔA + δ. So δ is the one unknown; ΔA and A are counted.
 
+mod agreement;
 mod bounds;
 mod card;
 mod evidence;
@@ -16,6 +17,7 @@ mod question;
 mod spread;
 mod verdict;
 
+pub use agreement::{AgreementBlock, CameraLabels, agreement};
 pub use bounds::{Bounds, LEVEL_MAX};
 pub use card::{Card, Direction, Discordant, EVENTS_MAX, Refused, Worth};
 pub use evidence::{Claim, Evidence};
