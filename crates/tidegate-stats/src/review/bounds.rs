@@ -11,7 +11,7 @@ pub const LEVEL_MAX: f64 = 1e9;
 ///
 /// A δ is refused at a level K where the evidence that δ lies below or above it, in the window form of [`Evidence`],
 /// reaches K. Both ends together hold the true δ at all looks at once with a chance of at least 1 - 2/K: a confidence
-/// sequence (Waudby-Smith and Ramdas 2020, theorem 2). They are whole events; a δ that is none, as an answer that cannot
+/// sequence (Waudby-Smith and Ramdas 2024, section 5). They are whole events; a δ that is none, as an answer that cannot
 /// tell counts a half, may lie half an event beyond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {

@@ -34,9 +34,9 @@ pub enum Claim {
 ///
 /// - *Window form*, as above: under the null hypothesis each factor has a conditional mean of at most 1, as the next
 ///   card is a random one of those that remain. So E is a nonnegative supermartingale, and exceeds 1/α *ever* with a
-///   chance of at most α (Ville 1939; betting without replacement by Waudby-Smith and Ramdas 2020, section 4, and
-///   2024, theorem 3; ALPHA by Stark 2023). This is exact, for any stopping and any correlation of events. It never
-///   falls as d rises.
+///   chance of at most α (Ville 1939). This is exact, for any stopping and any correlation of events. It never falls as
+///   d rises. The bets are those of Waudby-Smith and Ramdas 2024, section 5, without replacement, and of Stark's ALPHA
+///   2023, section 2.
 /// - *Stream form*: `μ = (d - (L - G)q)/N` and `top` of the whole window, as if each card came anew from the same
 ///   traffic. An approximation where a window is nearly exhausted; at d = L without gained events it bets nothing.
 #[derive(Debug, Clone)]
