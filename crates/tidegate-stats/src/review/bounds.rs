@@ -2,14 +2,14 @@
 
 use crate::range::within;
 use crate::review::card::{Card, Discordant, Refused};
-use crate::review::evidence::{Claim, Evidence};
+use crate::review::evidence::{Claim, WindowEvidence};
 
 /// The greatest level of bounds.
 pub const LEVEL_MAX: f64 = 1e9;
 
 /// The least and the greatest δ of the window that neither side refuses.
 ///
-/// A δ is refused at a level K where the evidence that δ lies below or above it, in the window form of [`Evidence`],
+/// A δ is refused at a level K where the evidence that δ lies below or above it, in the window form of [`Evidence`](super::Evidence),
 /// reaches K. Both ends together hold the true δ at all looks at once with a chance of at least 1 - 2/K: a confidence
 /// sequence (Waudby-Smith and Ramdas 2024, section 5). They are whole events; a δ that is none, as an answer that cannot
 /// tell counts a half, may lie half an event beyond.
@@ -32,9 +32,11 @@ impl Bounds {
         let level = libm::log(within("level of bounds", level, &(above_one..=LEVEL_MAX))?);
         let (lowest, highest) = (-events.gained().cast_signed(), events.lost().cast_signed());
         let refused = |claim| {
-            let mut evidence = Evidence::new(events, claim);
-            cards.iter().try_for_each(|card| evidence.add(*card))?;
-            Ok::<_, Refused>(evidence.window().ln() >= level)
+            let mut evidence = WindowEvidence::new(events, claim);
+            for card in cards {
+                evidence.add(*card)?;
+            }
+            Ok::<_, Refused>(evidence.e_value().ln() >= level)
         };
         let Some(greatest) = last_kept(highest, lowest, |d| refused(Claim::Below(d)))? else {
             return Ok(None);

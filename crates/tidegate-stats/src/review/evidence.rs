@@ -41,6 +41,49 @@ pub enum Claim {
 ///   traffic. An approximation where a window is nearly exhausted; at d = L without gained events it bets nothing.
 #[derive(Debug, Clone)]
 pub struct Evidence {
+    window: WindowEvidence,
+    stream: Bets,
+}
+
+impl Evidence {
+    /// No cards yet.
+    pub const fn new(events: Discordant, claim: Claim) -> Self {
+        Self { window: WindowEvidence::new(events, claim), stream: Bets::NONE }
+    }
+
+    /// Takes in the next card.
+    ///
+    /// # Errors
+    /// [`Refused::TooManyCards`] where no event of its direction is left; nothing changes then.
+    pub fn add(&mut self, card: Card) -> Result<(), Refused> {
+        let Step { q, u } = self.window.add(card)?;
+        self.stream.bet(self.window.all, self.window.d, q, u);
+        Ok(())
+    }
+
+    /// The window form: what the events of this very window say.
+    pub fn window(&self) -> EValue {
+        self.window.e_value()
+    }
+
+    /// The stream form: what is to be expected of the traffic.
+    pub fn stream(&self) -> EValue {
+        if self.window.d > self.window.all.lost {
+            return EValue::INFINITE;
+        }
+        self.stream.e_value()
+    }
+
+    /// The lesser of both forms, which decisions rest on.
+    pub fn lesser(&self) -> EValue {
+        let (window, stream) = (self.window(), self.stream());
+        if stream < window { stream } else { window }
+    }
+}
+
+/// The window form alone, for bounds.
+#[derive(Debug, Clone)]
+pub(super) struct WindowEvidence {
     events: Discordant,
     claim: Claim,
     /// As if the claim were `Claim::Below(d)`: mirrored otherwise.
@@ -52,13 +95,18 @@ pub struct Evidence {
     worth_sum: f64,
     /// Σv.
     change_sum: f64,
-    window: Bets,
-    stream: Bets,
+    bets: Bets,
 }
 
-impl Evidence {
-    /// No cards yet.
-    pub const fn new(events: Discordant, claim: Claim) -> Self {
+/// What was expected of a card, and what its answer adds to that.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    q: f64,
+    u: f64,
+}
+
+impl WindowEvidence {
+    pub(super) const fn new(events: Discordant, claim: Claim) -> Self {
         let (lost, gained) = (events.lost() as f64, events.gained() as f64);
         let (d, all) = match claim {
             Claim::Below(d) => (d as f64, Remaining { lost, gained }),
@@ -73,16 +121,11 @@ impl Evidence {
             cards: 0.0,
             worth_sum: 0.0,
             change_sum: 0.0,
-            window: Bets::NONE,
-            stream: Bets::NONE,
+            bets: Bets::NONE,
         }
     }
 
-    /// Takes in the next card.
-    ///
-    /// # Errors
-    /// [`Refused::TooManyCards`] where no event of its direction is left; nothing changes then.
-    pub fn add(&mut self, card: Card) -> Result<(), Refused> {
+    pub(super) fn add(&mut self, card: Card) -> Result<Step, Refused> {
         let direction = match self.claim {
             Claim::Below(_) => card.direction,
             Claim::Above(_) => card.direction.mirrored(),
@@ -98,8 +141,7 @@ impl Evidence {
             Direction::Lost => (z, z - q),
             Direction::Gained => (-z, q - z),
         };
-        self.window.bet(self.left, self.d - self.change_sum, q, u);
-        self.stream.bet(self.all, self.d, q, u);
+        self.bets.bet(self.left, self.d - self.change_sum, q, u);
         self.cards += 1.0;
         self.worth_sum += z;
         self.change_sum += v;
@@ -107,29 +149,14 @@ impl Evidence {
             Direction::Lost => self.left.lost -= 1.0,
             Direction::Gained => self.left.gained -= 1.0,
         }
-        Ok(())
+        Ok(Step { q, u })
     }
 
-    /// The window form: what the events of this very window say.
-    pub fn window(&self) -> EValue {
+    pub(super) fn e_value(&self) -> EValue {
         if self.change_sum + self.left.lost < self.d - ROUNDING {
             return EValue::INFINITE;
         }
-        self.window.e_value()
-    }
-
-    /// The stream form: what is to be expected of the traffic.
-    pub fn stream(&self) -> EValue {
-        if self.d > self.all.lost {
-            return EValue::INFINITE;
-        }
-        self.stream.e_value()
-    }
-
-    /// The lesser of both forms, which decisions rest on.
-    pub fn lesser(&self) -> EValue {
-        let (window, stream) = (self.window(), self.stream());
-        if stream < window { stream } else { window }
+        self.bets.e_value()
     }
 }
 
