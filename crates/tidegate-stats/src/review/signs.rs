@@ -16,7 +16,8 @@ const CHANCES: [f64; 4] = [0.55, 0.65, 0.8, 0.92];
 /// mixture of bets on a coin (Dixon and Mood 1946; Ville 1939, Robbins 1970).
 ///
 /// Exact where, whatever came before, a block that is no tie goes up with a chance of at most ½. An outage of
-/// one endpoint is one long event: it fills few blocks with many errors, and here each counts once. A treatment may
+/// one endpoint is one long event: it fills few blocks with many errors, and here each counts once. One of several blocks
+/// makes the next like the last, and the bound a little worse (measured in `docs/statistics.md`). A treatment may
 /// go up in more blocks than down and still fail less often in all, so a verdict also asks that the rate of errors rose by
 /// the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
