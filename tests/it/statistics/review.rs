@@ -14,6 +14,9 @@ use tidegate_stats::review::{
 };
 use tidegate_stats::student::DegreesOfFreedom;
 
+mod simulation;
+mod world;
+
 /// The groups that are compared, each by a test.
 const GROUPS: [&str; 8] =
     ["agreement", "bounds", "evidence", "order", "sign", "spread", "student", "verdict"];
