@@ -14,6 +14,7 @@ use tidegate_stats::review::{
 };
 use tidegate_stats::student::DegreesOfFreedom;
 
+mod outages;
 mod simulation;
 mod world;
 
