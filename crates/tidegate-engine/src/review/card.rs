@@ -42,7 +42,7 @@ pub struct Opinion {
     pub reviewer: Actor,
     /// When.
     pub at: Timestamp,
-    /// The answer; `None` where there is nothing to be seen any more, or the reviewer left the card out.
+    /// The answer; `None` where there is nothing to be seen any more, or the reviewer skipped the card.
     pub answer: Option<Answer>,
 }
 
@@ -51,7 +51,7 @@ pub struct Opinion {
 pub enum Standing {
     /// It waits for an opinion: the first, a second after a yes, or a third after two that differ.
     Waiting,
-    /// The opinion it waited for was left out. It counts as unanswered; another reviewer still may answer.
+    /// The opinion it waited for was skipped. It counts as unanswered; another reviewer still may answer.
     Unanswered,
     /// It has its answer.
     Settled(Answer),

@@ -39,7 +39,7 @@ pub struct Reply {
     pub reviewer: Actor,
     /// When.
     pub at: Timestamp,
-    /// The answer; `None` to leave the card out.
+    /// The answer; `None` to skip the card.
     pub answer: Option<Answer>,
 }
 
@@ -189,10 +189,10 @@ impl Queue {
     /// The card that `reviewer` should look at next; `None` where there is nothing for them.
     ///
     /// The first that waits, except that a card they know comes again only after ten other opinions of theirs or when nothing
-    /// else waits; then those that others left out. Nobody gets a card again that they left out.
+    /// else waits; then those that others skipped. Nobody gets a card again that they skipped.
     pub fn next(&self, reviewer: &Actor) -> Option<&Card> {
         let mut again = None;
-        let mut left_out = None;
+        let mut skipped = None;
         for card in self.cards() {
             let last = card.last_opinion_of(reviewer);
             if last.is_some_and(|opinion| opinion.answer.is_none()) {
@@ -205,11 +205,11 @@ impl Queue {
                     }
                     _ => return Some(card),
                 },
-                Standing::Unanswered => left_out = left_out.or(Some(card)),
+                Standing::Unanswered => skipped = skipped.or(Some(card)),
                 Standing::Settled(_) => {}
             }
         }
-        again.or(left_out)
+        again.or(skipped)
     }
 
     /// How many opinions the reviewer of `opinion` has given since.
@@ -246,6 +246,8 @@ impl Queue {
     }
 
     /// What the statistics may read: the cards up to the first that waits, as evidence counts cards in their order.
+    ///
+    /// Before the window closes, events may still come between them, so a verdict waits until then.
     pub fn drawn(&self) -> Vec<Drawn> {
         let of = |card: &Card| match card.standing() {
             Standing::Waiting => None,

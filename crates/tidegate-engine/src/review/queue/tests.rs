@@ -135,7 +135,7 @@ fn whoever_is_alone_gets_a_card_again_after_ten_others_or_at_the_end() {
 }
 
 #[test]
-fn a_card_that_is_left_out_holds_nobody_up() {
+fn a_card_that_is_skipped_holds_nobody_up() {
     let mut queue = filled(3, 3);
     let first = reply(&mut queue, "mara", None);
     assert_eq!(queue.drawn().len(), 1);
