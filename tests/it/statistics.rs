@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 mod classics;
 mod guardrails;
+mod review;
 
 /// The groups that this crate has to reproduce; the file has others too.
 const REQUIRED: [&str; 14] = [

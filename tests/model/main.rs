@@ -7,3 +7,4 @@ mod generate;
 mod naive;
 mod prompts;
 mod properties;
+mod review;

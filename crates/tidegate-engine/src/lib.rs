@@ -62,6 +62,7 @@ pub mod phase;
 pub mod preflight;
 pub mod promotion;
 pub mod prompt;
+pub mod review;
 pub mod rollout;
 mod sequential;
 pub mod snapshot;

@@ -22,8 +22,10 @@ pub struct EValue {
 impl EValue {
     /// No evidence at all.
     pub const ZERO: Self = Self { ln: f64::NEG_INFINITY };
+    /// What the null hypothesis rules out has happened.
+    pub const INFINITE: Self = Self { ln: f64::INFINITY };
 
-    /// Its natural logarithm; minus infinity for [`Self::ZERO`].
+    /// Its natural logarithm; minus infinity for [`Self::ZERO`], infinity for [`Self::INFINITE`].
     pub const fn ln(self) -> f64 {
         self.ln
     }
@@ -72,6 +74,11 @@ impl EValue {
         let greatest = terms.into_iter().fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = terms.iter().zip(WEIGHTS).map(|(term, w)| w * exp(term - greatest)).sum();
         Ok(Self { ln: greatest + log(sum) })
+    }
+
+    /// The e-value with this natural logarithm, which is no NaN.
+    pub(crate) const fn of_ln(ln: f64) -> Self {
+        Self { ln }
     }
 
     /// Takes the natural logarithm of an e-value that was computed elsewhere.

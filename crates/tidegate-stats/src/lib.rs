@@ -24,6 +24,7 @@ pub mod proportion;
 pub mod quantile;
 pub mod range;
 pub mod ratio;
+pub mod review;
 pub mod sample_ratio;
 pub mod sample_size;
 pub mod student;
