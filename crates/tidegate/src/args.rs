@@ -12,6 +12,7 @@ use tidegate_spec::{EvaluationMetric, Preset};
 use crate::client::ServerArgs;
 use crate::demo::DemoArgs;
 use crate::experiment::{defined, steps};
+use crate::format::Format;
 use crate::journal::JournalArgs;
 use crate::manual::{CompletionsArgs, ManArgs};
 use crate::prompt::PromptArgs;
@@ -60,14 +61,6 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Write a manual page for each command into a folder
     Man(ManArgs),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
-    Text,
-    /// For programs: one JSON object per line
-    Json,
 }
 
 /// Show which variant cameras get: now, as the daemon says, or while the A/B test runs with its whole share

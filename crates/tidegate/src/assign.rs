@@ -11,12 +11,13 @@ use tidegate_engine::id::CameraId;
 use tidegate_engine::number::Share;
 use tidegate_engine::time::Timestamp;
 
-use crate::args::{AssignArgs, Format};
+use crate::args::AssignArgs;
 use crate::client::Client;
 use crate::environment::Process;
-use crate::experiment;
 use crate::failure::Failure;
+use crate::format::Format;
 use crate::lines::{LINE_BYTES_MAX, Line, Lines};
+use crate::settings_file::read_experiment;
 use asked::Asked;
 
 pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure> {
@@ -118,7 +119,7 @@ impl Question {
         let at = args.at.unwrap_or(Timestamp::EPOCH);
         let (split, share) = match (&args.experiment, &args.salt, args.share) {
             (Some(path), _, _) => {
-                let definition = experiment::read(path)?.definition;
+                let definition = read_experiment(path)?.definition;
                 (definition.split().clone(), definition.experiment().ab.share)
             }
             (None, Some(salt), Some(share)) => (Arc::new(Split::new(salt, &[], &[], None)), share),

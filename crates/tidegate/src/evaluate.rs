@@ -12,9 +12,10 @@ use serde::Serialize;
 use tidegate_evaluate::{Evaluation, Settings, Verdict, report};
 use tidegate_spec::{EvaluationMetric, ExperimentFile};
 
-use crate::args::{EvaluateArgs, FailOn, Format};
-use crate::experiment;
+use crate::args::{EvaluateArgs, FailOn};
 use crate::failure::Failure;
+use crate::format::Format;
+use crate::settings_file::read_experiment;
 
 /// An evaluation as JSON, with where its cases came from.
 #[derive(Serialize)]
@@ -69,7 +70,7 @@ fn is_worse(evaluation: &Evaluation) -> bool {
 /// Where the cases are, and what is compared; flags go before the experiment.
 fn settings(args: &EvaluateArgs) -> Result<(PathBuf, Settings), Failure> {
     let file: Option<ExperimentFile> = match (&args.experiment, args.preset) {
-        (Some(path), _) => Some(experiment::read(path)?),
+        (Some(path), _) => Some(read_experiment(path)?),
         (None, Some(preset)) => Some(preset.file()),
         (None, None) => None,
     };

@@ -8,8 +8,8 @@ use std::process::Command;
 use clap::{Args, Subcommand};
 use tidegate_journal::{Journal, Report, Verdict, export, import, repair, verify};
 
-use crate::args::Format;
 use crate::failure::Failure;
+use crate::format::Format;
 
 /// Export, import, verify or repair a journal that no daemon has open
 #[derive(Debug, Args)]

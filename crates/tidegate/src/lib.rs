@@ -2,6 +2,7 @@
 //!
 //! Answers go to standard output, all else to standard error. Exit codes: see [`failure`].
 
+mod actor;
 mod args;
 mod assign;
 mod client;
@@ -12,6 +13,7 @@ mod environment;
 mod evaluate;
 mod experiment;
 pub mod failure;
+mod format;
 mod journal;
 mod judgements;
 mod lines;
@@ -23,8 +25,10 @@ mod record;
 mod replace_file;
 mod replay;
 mod serve;
+mod settings_file;
 mod simulate;
 mod status;
+mod table;
 mod token;
 mod tune;
 

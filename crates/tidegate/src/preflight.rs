@@ -9,9 +9,10 @@ use tidegate_engine::experiment::Experiment;
 use tidegate_engine::guardrail::Power;
 use tidegate_engine::preflight::{Expected, Preflight, Sight};
 
-use crate::args::{Format, PreflightArgs};
-use crate::experiment;
+use crate::args::PreflightArgs;
 use crate::failure::Failure;
+use crate::format::Format;
+use crate::settings_file::read_experiment;
 
 #[derive(Serialize)]
 struct Answer<'a> {
@@ -44,7 +45,7 @@ impl From<&Sight> for SightLine {
 }
 
 pub(crate) fn run(args: &PreflightArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let file = experiment::read(&args.file)?;
+    let file = read_experiment(&args.file)?;
     let experiment = file.definition.experiment();
     let listed = experiment.assignment.cameras.len() as u64;
     let cameras = args.cameras.or((listed > 0).then_some(listed)).ok_or_else(|| {

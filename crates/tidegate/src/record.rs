@@ -13,10 +13,10 @@ use clap::Args;
 use serde::Serialize;
 use tidegate_engine::time::Duration;
 
-use crate::args::Format;
-use crate::client::{Client, ServerArgs, json};
+use crate::client::{Client, ServerArgs};
 use crate::environment::Process;
 use crate::failure::Failure;
+use crate::format::{Format, json_line};
 use crate::printable::printable;
 use crate::replay::time::parse_length;
 use batch::{Batch, Batches, Flow};
@@ -164,8 +164,7 @@ impl Summary {
 fn sum_up(summary: &Summary, format: Format, out: &mut impl Write) -> Result<(), Failure> {
     match format {
         Format::Json => {
-            out.write_all(&json(summary)?)?;
-            writeln!(out)?;
+            json_line(summary, out)?;
         }
         Format::Text => {
             let Summary { accepted, duplicate, rejected, requests } = summary;

@@ -24,12 +24,12 @@ use self::report::Report;
 use self::rows::{Row, Rows, RowsError};
 use self::run::Replay;
 use crate::args::ReplayArgs;
-use crate::experiment;
 use crate::failure::Failure;
+use crate::settings_file::{read_experiment, read_text};
 
 pub(crate) fn run(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let definition = without_shadow(&experiment::read(&args.experiment)?.definition)?;
-    let map = Map::parse(&experiment::read_text(&args.map)?)
+    let definition = without_shadow(&read_experiment(&args.experiment)?.definition)?;
+    let map = Map::parse(&read_text(&args.map)?)
         .map_err(|source| Failure::Invalid { path: args.map.clone(), source })?;
 
     let mut counts = Counts::default();

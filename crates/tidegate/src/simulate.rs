@@ -14,8 +14,9 @@ use tidegate_sim::{Summary, World, monte_carlo};
 
 use self::scenarios::scenarios_of;
 pub(crate) use self::scenarios::{Pool, Progress, read_files, say_speed, world_of};
-use crate::args::{Format, RuleChoice, SimulateArgs};
+use crate::args::{RuleChoice, SimulateArgs};
 use crate::failure::Failure;
+use crate::format::Format;
 
 /// A summary as JSON, with the time it took where that is wanted.
 #[derive(Serialize)]

@@ -8,10 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::args::Format;
-use crate::client::json;
 use crate::digest::{hex, sha256_hex};
 use crate::failure::Failure;
+use crate::format::{Format, json_line};
 use register::{Entry, Register};
 
 /// Random bytes of a token.
@@ -112,8 +111,7 @@ pub(crate) fn run(args: &TokenArgs, out: &mut impl Write) -> Result<(), Failure>
                 let Entry { name, scopes, .. } = entry;
                 match format {
                     Format::Json => {
-                        out.write_all(&json(&Listed { name, scopes })?)?;
-                        writeln!(out)?;
+                        json_line(&Listed { name, scopes }, out)?;
                     }
                     Format::Text => {
                         let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();

@@ -12,12 +12,13 @@ use tidegate_sim::{Outcome, World};
 use tidegate_spec::ScenarioFile;
 use tidegate_spec::scenario::{Scenario, Setting, Variation, cells};
 
-use crate::args::{Format, Objective, TuneArgs};
+use crate::args::{Objective, TuneArgs};
 use crate::failure::Failure;
-use crate::simulate::table::aligned;
+use crate::format::Format;
 use crate::simulate::{
     Pool, Progress, Simulated, files, read_files, say_speed, simulate, world_of,
 };
+use crate::table::aligned;
 
 /// The last line of the JSON answer.
 #[derive(Serialize)]

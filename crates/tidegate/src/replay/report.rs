@@ -19,8 +19,9 @@ use tidegate_spec::api::{self, Judgement, SplitCheck};
 
 use super::counts::Counts;
 use super::run::Run;
-use crate::args::{Format, ReplayArgs};
+use crate::args::ReplayArgs;
 use crate::failure::Failure;
+use crate::format::Format;
 use crate::judgements;
 
 /// Prints runs as they end, and the whole at the end.

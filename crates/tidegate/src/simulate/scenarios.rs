@@ -11,8 +11,8 @@ use tidegate_spec::scenario::{Scenario, Setting};
 
 use super::Simulated;
 use crate::args::SamplingArgs;
-use crate::experiment::read_text;
 use crate::failure::Failure;
+use crate::settings_file::read_text;
 
 /// Reads scenario files; of folders every `*.toml`, in order of name.
 pub(crate) fn read_files(paths: &[PathBuf]) -> Result<Vec<(PathBuf, ScenarioFile)>, Failure> {
