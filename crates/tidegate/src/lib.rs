@@ -4,6 +4,7 @@
 
 mod actor;
 mod args;
+mod argument;
 mod assign;
 mod client;
 mod clock;

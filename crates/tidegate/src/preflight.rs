@@ -1,7 +1,9 @@
 //! `tidegate experiment preflight`.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
+use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use tidegate_engine::assignment::SplitMethod;
@@ -9,7 +11,6 @@ use tidegate_engine::experiment::Experiment;
 use tidegate_engine::guardrail::Power;
 use tidegate_engine::preflight::{Expected, Preflight, Sight};
 
-use crate::args::PreflightArgs;
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::settings_file::read_experiment;
@@ -42,6 +43,47 @@ impl From<&Sight> for SightLine {
             unit: sight.unit,
         }
     }
+}
+
+/// Say what an experiment can see with the fleet at hand, before it starts
+#[derive(Debug, Args)]
+pub(crate) struct PreflightArgs {
+    /// The experiment file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Cameras in the fleet; left out: those the experiment lists
+    #[arg(long, value_name = "N")]
+    pub(crate) cameras: Option<u64>,
+    /// Analyses of one camera on one day
+    #[arg(long, value_name = "A")]
+    pub(crate) analyses_per_day: f64,
+    /// The share of analyses that people label, 0 to 1
+    #[arg(long, value_name = "F")]
+    pub(crate) feedback_share: f64,
+    /// False positives among labels, 0 to 1
+    #[arg(long, value_name = "RATE", default_value_t = 0.6)]
+    pub(crate) fp_rate: f64,
+    /// Failed analyses among all, 0 to 1
+    #[arg(long, value_name = "RATE", default_value_t = 0.02)]
+    pub(crate) error_rate: f64,
+    /// Missed threats among labels, 0 to 1
+    #[arg(long, value_name = "RATE", default_value_t = 0.01)]
+    pub(crate) missed_threat_rate: f64,
+    /// Alerts among answers, 0 to 1
+    #[arg(long, value_name = "RATE", default_value_t = 0.5)]
+    pub(crate) alert_rate: f64,
+    /// Spread of one camera's latencies over their mean
+    #[arg(long, value_name = "CV", default_value_t = 0.5)]
+    pub(crate) latency_cv: f64,
+    /// How alike the events of one camera are: the intraclass correlation, 0 to 0.99
+    #[arg(long, value_name = "RHO", default_value_t = 0.1)]
+    pub(crate) icc: f64,
+    /// The part of the difference between cameras that is new every day, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
+    pub(crate) drift_share: f64,
+    /// How to answer
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
 }
 
 pub(crate) fn run(args: &PreflightArgs, out: &mut impl Write) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! `tidegate replay`: the same engine, driven by recorded traffic and recorded time.
 
+mod args;
 mod counts;
 mod map;
 mod order;
@@ -16,6 +17,7 @@ use std::path::Path;
 use tidegate_engine::experiment::Definition;
 use tidegate_engine::time::{Duration, Timestamp};
 
+pub(crate) use self::args::ReplayArgs;
 use self::counts::Counts;
 use self::map::{Layout, Map};
 use self::order::{Recorded, Sorter};
@@ -23,7 +25,6 @@ use self::record::{Reading, RecordReader};
 use self::report::Report;
 use self::rows::{Row, Rows, RowsError};
 use self::run::Replay;
-use crate::args::ReplayArgs;
 use crate::failure::Failure;
 use crate::settings_file::{read_experiment, read_text};
 

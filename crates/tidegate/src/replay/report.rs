@@ -17,9 +17,9 @@ use tidegate_engine::threshold::{self, Finding};
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_spec::api::{self, Judgement, SplitCheck};
 
+use super::args::ReplayArgs;
 use super::counts::Counts;
 use super::run::Run;
-use crate::args::ReplayArgs;
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::judgements;

@@ -9,9 +9,9 @@ use tidegate_engine::phase::{Condition, Phase, Transition};
 use tidegate_engine::rollout::{Looked, Rollout};
 use tidegate_engine::time::{Duration, Timestamp};
 
+use super::args::ReplayArgs;
 use super::counts::Counts;
 use super::order::Recorded;
-use crate::args::ReplayArgs;
 
 /// The replay of a whole recording.
 pub(crate) struct Replay {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tidegate_sim::report::{self, Scene, Sweep};
 
-use super::{Simulated, SummaryLine};
+use super::simulated::{Simulated, SummaryLine};
 use crate::failure::Failure;
 
 /// Makes the folder, before anything is simulated in vain.

@@ -9,8 +9,8 @@ use tidegate_sim::World;
 use tidegate_spec::ScenarioFile;
 use tidegate_spec::scenario::{Scenario, Setting};
 
-use super::Simulated;
-use crate::args::SamplingArgs;
+use super::sampling::SamplingArgs;
+use super::simulated::Simulated;
 use crate::failure::Failure;
 use crate::settings_file::read_text;
 

@@ -7,7 +7,7 @@ use tidegate_sim::summary::{Met, Summary};
 use tidegate_sim::{Ending, Outcome};
 use tidegate_spec::scenario::{Bound, Expectation, Measure};
 
-use super::Simulated;
+use super::simulated::Simulated;
 use crate::table::aligned;
 
 pub(crate) const TITLES: [&str; 11] = [
