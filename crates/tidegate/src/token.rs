@@ -1,17 +1,19 @@
 //! `tidegate token`: the tokens that a daemon knows.
 
 mod register;
+mod scope;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
-use serde::{Deserialize, Serialize};
+use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use crate::digest::{hex, sha256_hex};
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use register::{Entry, Register};
+use scope::Scope;
 
 /// Random bytes of a token.
 const TOKEN_BYTES: usize = 32;
@@ -61,28 +63,6 @@ struct FileArgs {
     /// The file of tokens, for its owner's eyes alone
     #[arg(long, value_name = "FILE")]
     tokens: PathBuf,
-}
-
-/// What a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Scope {
-    /// Look
-    Read,
-    /// Report observations
-    Record,
-    /// Everything
-    Admin,
-}
-
-impl Scope {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Record => "record",
-            Self::Admin => "admin",
-        }
-    }
 }
 
 /// What a list shows of a token.
