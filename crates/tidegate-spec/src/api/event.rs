@@ -8,6 +8,7 @@ use tidegate_engine::number::Percent;
 use tidegate_engine::prompt::{Move, Prompt};
 use tidegate_engine::verdict::Verdict;
 
+use super::event_type::EventType;
 use super::history::HistoryItem;
 
 #[cfg(feature = "openapi")]
@@ -51,23 +52,6 @@ pub enum What {
     PromptLabelMoved(PromptLabelMoved),
     /// Events between the last one the subscriber knows and the next are no longer kept, or never were.
     Reset(Reset),
-}
-
-/// The kinds of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EventType {
-    /// See [`What::PhaseChanged`].
-    PhaseChanged,
-    /// See [`What::VerdictChanged`].
-    VerdictChanged,
-    /// See [`What::Alarm`].
-    Alarm,
-    /// See [`What::LatencyWarning`].
-    LatencyWarning,
-    /// See [`What::PromptLabelMoved`].
-    PromptLabelMoved,
-    /// See [`What::Reset`].
-    Reset,
 }
 
 /// A step of a rollout, as its history has it, without the evidence.
@@ -162,35 +146,6 @@ pub struct Reset {
     pub resumes_after: String,
     /// What happened, and what to do.
     pub sentence: String,
-}
-
-impl EventType {
-    /// Every type with its name.
-    pub const NAMES: [(&'static str, Self); 6] = [
-        ("phase_changed", Self::PhaseChanged),
-        ("verdict_changed", Self::VerdictChanged),
-        ("alarm", Self::Alarm),
-        ("latency_warning", Self::LatencyWarning),
-        ("prompt_label_moved", Self::PromptLabelMoved),
-        ("reset", Self::Reset),
-    ];
-
-    /// The name in events and filters.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PhaseChanged => "phase_changed",
-            Self::VerdictChanged => "verdict_changed",
-            Self::Alarm => "alarm",
-            Self::LatencyWarning => "latency_warning",
-            Self::PromptLabelMoved => "prompt_label_moved",
-            Self::Reset => "reset",
-        }
-    }
-
-    /// Those that can be asked for; a reset is told to whomever it concerns.
-    pub fn asked_for() -> impl Iterator<Item = (&'static str, Self)> {
-        Self::NAMES.into_iter().filter(|(_, kind)| *kind != Self::Reset)
-    }
 }
 
 impl What {

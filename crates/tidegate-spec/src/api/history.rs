@@ -5,7 +5,8 @@ use tidegate_engine::decision::{Cause, Decision};
 use tidegate_engine::exposure::Window;
 
 use super::judgement::{Judgement, SplitCheck};
-use super::shown;
+use super::moment::shown;
+use super::prompt::VersionsInPlay;
 use super::status::{ByVariantMetrics, VariantMetrics};
 
 #[cfg(feature = "openapi")]
@@ -53,24 +54,6 @@ pub struct HistoryItem {
     /// is kept here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<VersionsInPlay>,
-}
-
-/// The versions of a prompt that an experiment is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct VersionsInPlay {
-    /// The prompt.
-    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
-    pub name: String,
-    /// The digest of the control's text.
-    #[cfg_attr(feature = "openapi", schema(value_type = schema::TextDigest))]
-    pub control: String,
-    /// The digest of the treatment's text.
-    #[cfg_attr(feature = "openapi", schema(value_type = schema::TextDigest))]
-    pub treatment: String,
-    /// In a step, what became of the label `production`, in a sentence; else where it points.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub production: Option<String>,
 }
 
 /// The numbers a step rests on.

@@ -364,3 +364,21 @@ pub struct PromptConflict {
     /// Why.
     pub detail: String,
 }
+
+/// The versions of a prompt that an experiment is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct VersionsInPlay {
+    /// The prompt.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
+    pub name: String,
+    /// The digest of the control's text.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::TextDigest))]
+    pub control: String,
+    /// The digest of the treatment's text.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::TextDigest))]
+    pub treatment: String,
+    /// In a step, what became of the label `production`, in a sentence; else where it points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub production: Option<String>,
+}
