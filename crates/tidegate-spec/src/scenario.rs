@@ -305,8 +305,7 @@ fn resolve(table: &mut Table) {
         let found = Preset::ALL.iter().find(|(preset, _)| name.as_str() == Some(preset));
         // Where the name is wrong, one that is right stands in for it, so that only the name is a fault.
         let preset = found.map_or(Preset::Production, |(_, preset)| *preset);
-        let printed = preset.file().to_toml();
-        let mut filled: Table = toml::from_str(&printed).expect("printed TOML is valid");
+        let mut filled = preset.file().to_table();
         overlay(&mut filled, experiment);
         *experiment = filled;
     }

@@ -13,7 +13,8 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::experiment::{self, RULES};
+use crate::experiment;
+use crate::experiment::names::RULES;
 
 /// What an id may be, as a regular expression.
 pub const ID_PATTERN: &str = "^[A-Za-z0-9._:/-]{1,128}$";
