@@ -20,11 +20,12 @@ pub use self::world::{
 use crate::document::{self, ParseError};
 use crate::fields::Faults;
 
-/// A scenario file as it was written; with a grid it stands for several scenarios.
+/// A scenario file; with a grid it stands for several scenarios.
 #[derive(Debug, Clone)]
 pub struct ScenarioFile {
     table: Table,
     grid: Vec<Variation>,
+    scenarios: Vec<Scenario>,
 }
 
 impl ScenarioFile {
@@ -40,58 +41,63 @@ impl ScenarioFile {
             return Err(ParseError::Faults(Faults::one("key", problem)));
         }
         let grid = table.remove("grid").unwrap_or_else(|| Value::Table(Table::new()));
-        let alone = Table::from_iter([("grid".to_owned(), grid)]);
-        let grid = document::read_table(&alone, |fields| {
-            let entries = fields.entries("grid")?;
-            Some(
-                entries
-                    .iter()
-                    .filter_map(|(path, values)| grid::read(path, values, fields))
-                    .collect(),
-            )
-        });
-        let file = Self { table, grid: Vec::new() };
-        // The faults of the scenario come first; most readers look there.
-        file.scenario(&[])?;
-        let grid: Vec<Variation> = grid?;
-        let file = Self { grid, ..file };
-        for settings in cells(&file.grid)? {
-            file.scenario(&settings)?;
+        // The faults of the scenario come before those of its grid; most readers look there.
+        let alone = scenario(&table, &[])?;
+        let grid = read_grid(grid)?;
+        if grid.is_empty() {
+            return Ok(Self { table, grid, scenarios: vec![alone] });
         }
-        Ok(file)
+        Self::new(table, grid)
     }
 
-    /// Changes a setting for good, such as the rule; a grid no longer varies it.
-    pub fn set(&mut self, setting: &Setting) {
-        setting.apply(&mut self.table);
-        self.grid.retain(|variation| !setting.is_of(variation.path()));
+    fn new(table: Table, grid: Vec<Variation>) -> Result<Self, ParseError> {
+        let scenarios: Result<Vec<Scenario>, ParseError> =
+            cells(&grid)?.iter().map(|cell| scenario(&table, cell)).collect();
+        Ok(Self { table, grid, scenarios: scenarios? })
     }
 
-    /// Every scenario the file stands for: one, or one for each cell of its grid.
-    ///
-    /// # Errors
-    /// None for a file that was parsed.
-    pub fn scenarios(&self) -> Result<Vec<Scenario>, ParseError> {
-        cells(&self.grid)?.iter().map(|settings| self.scenario(settings)).collect()
-    }
-
-    /// The scenario with some settings changed, each named behind its name.
+    /// The file with some settings changed, such as the rule; its grid no longer varies them.
     ///
     /// # Errors
     /// Every fault at once; a path that leads nowhere is an unknown key.
-    pub fn scenario(&self, settings: &[Setting]) -> Result<Scenario, ParseError> {
-        let mut table = self.table.clone();
+    pub fn with(&self, settings: &[Setting]) -> Result<Self, ParseError> {
+        let (mut table, mut grid) = (self.table.clone(), self.grid.clone());
         for setting in settings {
             setting.apply(&mut table);
+            grid.retain(|variation| !setting.is_of(variation.path()));
         }
-        merge::resolve(&mut table);
-        let mut scenario = document::read_table(&table, read::scenario)?;
-        if !settings.is_empty() {
-            let shown: Vec<String> = settings.iter().map(ToString::to_string).collect();
-            scenario.name = format!("{}[{}]", scenario.name, shown.join(","));
-        }
-        Ok(scenario)
+        Self::new(table, grid)
     }
+
+    /// Every scenario the file stands for: one, or one for each cell of its grid.
+    pub fn scenarios(&self) -> &[Scenario] {
+        &self.scenarios
+    }
+}
+
+fn read_grid(grid: Value) -> Result<Vec<Variation>, ParseError> {
+    let alone = Table::from_iter([("grid".to_owned(), grid)]);
+    document::read_table(&alone, |fields| {
+        let entries = fields.entries("grid")?;
+        let variations =
+            entries.iter().filter_map(|(path, values)| grid::read(path, values, fields));
+        Some(variations.collect())
+    })
+}
+
+/// One cell of a grid, its settings behind its name.
+fn scenario(table: &Table, cell: &[Setting]) -> Result<Scenario, ParseError> {
+    let mut table = table.clone();
+    for setting in cell {
+        setting.apply(&mut table);
+    }
+    merge::resolve(&mut table);
+    let mut scenario = document::read_table(&table, read::scenario)?;
+    if !cell.is_empty() {
+        let shown: Vec<String> = cell.iter().map(ToString::to_string).collect();
+        scenario.name = format!("{}[{}]", scenario.name, shown.join(","));
+    }
+    Ok(scenario)
 }
 
 #[cfg(test)]
@@ -120,7 +126,8 @@ mod tests {
     fn a_preset_lies_below_the_experiments_own_settings() {
         let text = "[experiment]\npreset = \"cot_vs_current\"\nguardrails.alpha = 0.2\n\
             [shadow]\nhours = 7\n[grid]\n\"fleet.cameras\" = [5, 6]\n\"ab.duration_hours\" = [1.0]\n";
-        let scenarios = ScenarioFile::parse(text).unwrap().scenarios().unwrap();
+        let scenarios = ScenarioFile::parse(text).unwrap();
+        let scenarios = scenarios.scenarios();
         let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
         assert_eq!(
             names,

@@ -154,11 +154,7 @@ impl Cell {
         let mut toml = None;
         for (path, file) in files {
             let invalid = |source| Failure::Invalid { path: path.clone(), source };
-            let mut file = file.clone();
-            for setting in &settings {
-                file.set(setting);
-            }
-            for scenario in file.scenarios().map_err(invalid)? {
+            for scenario in file.with(&settings).map_err(invalid)?.scenarios() {
                 if scenario.treatment.harms().next().is_none() {
                     let text = format!(
                         "{}: the treatment does no harm, allowed: scenarios with harm to stop",
@@ -166,12 +162,12 @@ impl Cell {
                     );
                     return Err(Failure::BadInput(text));
                 }
-                toml.get_or_insert_with(|| experiment_of(&scenario));
-                let twin = harmless_twin(&scenario);
+                toml.get_or_insert_with(|| experiment_of(scenario));
+                let twin = harmless_twin(scenario);
                 if !twins.iter().any(|other| is_same_world(other, &twin)) {
                     twins.push(twin);
                 }
-                harmful.push(world_of(scenario, &args.sampling)?);
+                harmful.push(world_of(scenario.clone(), &args.sampling)?);
             }
         }
         let harmless: Result<Vec<World>, Failure> =

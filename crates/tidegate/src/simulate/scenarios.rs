@@ -1,5 +1,6 @@
 //! Finds scenario files, and the threads to simulate them with.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -58,20 +59,21 @@ pub(crate) fn scenarios_of(
     let mut worlds = Vec::new();
     for (path, file) in files {
         let invalid = |source| Failure::Invalid { path: path.clone(), source };
-        let by_rule: Result<Vec<Vec<Scenario>>, Failure> = rules
+        let by_rule: Result<Vec<Cow<'_, ScenarioFile>>, Failure> = rules
             .iter()
-            .map(|rule| {
-                let mut file = file.clone();
-                if let Some(rule) = rule {
-                    file.set(&Setting::new("guardrails.rule", rule));
+            .map(|rule| match rule {
+                None => Ok(Cow::Borrowed(file)),
+                Some(rule) => {
+                    let rule = Setting::new("guardrails.rule", rule);
+                    file.with(&[rule]).map(Cow::Owned).map_err(invalid)
                 }
-                file.scenarios().map_err(invalid)
             })
             .collect();
         let by_rule = by_rule?;
-        for cell in 0..by_rule.first().map_or(0, Vec::len) {
-            for scenarios in &by_rule {
-                worlds.push((path.clone(), world_of(scenarios[cell].clone(), sampling)?));
+        for cell in 0..by_rule.first().map_or(0, |file| file.scenarios().len()) {
+            for file in &by_rule {
+                let scenario = file.scenarios()[cell].clone();
+                worlds.push((path.clone(), world_of(scenario, sampling)?));
             }
         }
     }
