@@ -6,11 +6,11 @@ use hashbrown::HashTable;
 use tidegate_stats::quantile::QuantileSketch;
 
 use crate::assignment::{CameraHash, Split};
-use crate::baseline::{self, Usual};
-use crate::exposure::{Alerts, Window};
+use crate::baseline::{self, ShadowSums, Usual};
+use crate::exposure::Window;
 use crate::id::CameraId;
 use crate::number::Latency;
-use crate::observation::{Label, Outcome};
+use crate::observation::{Alerts, Label, Outcome};
 use crate::tally::{Alerted, Cuts, Pairs, Tally, Warned};
 use crate::time::Block;
 use crate::variant::{ByVariant, Variant};
@@ -100,13 +100,6 @@ impl Comparable {
     pub(crate) fn of(split: &Split, camera: &CameraId) -> Self {
         split.override_of(camera).map_or(Self::Yes, |_| Self::Overridden)
     }
-}
-
-/// What one camera showed in shadow.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct ShadowSums {
-    pub(crate) control: Tally,
-    pub(crate) pairs: Pairs,
 }
 
 /// All cameras seen, found by id in constant time. What a look reads lies in columns of its own, so that

@@ -9,8 +9,8 @@ use tidegate_stats::student::{DegreesOfFreedom, Estimate};
 use tidegate_stats::switchback::{Block, Switchback};
 
 use super::{Context, Measure, RETENTION_MIN};
-use crate::baseline::Usual;
-use crate::fleet::{BlockSums, ShadowSums};
+use crate::baseline::{ShadowSums, Usual};
+use crate::fleet::BlockSums;
 use crate::guardrail::{Guardrail, Power};
 use crate::observation::Label;
 use crate::tally::{Pairs, Tally};
