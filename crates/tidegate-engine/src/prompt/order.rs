@@ -8,7 +8,8 @@ use crate::id::{LabelName, PromptKey, PromptName};
 use crate::limits;
 use crate::time::Timestamp;
 
-use super::{DIGEST_SCHEME, NotFound, TextDigest};
+use super::digest::{DIGEST_SCHEME, TextDigest};
+use super::version::NotFound;
 
 /// One thing that is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
