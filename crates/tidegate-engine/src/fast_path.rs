@@ -86,7 +86,8 @@ impl FastPath {
         &mut self,
         at: Timestamp,
         camera: u32,
-        (variant, outcome): (Variant, Outcome),
+        variant: Variant,
+        outcome: Outcome,
         plan: Plan,
     ) {
         match variant {

@@ -7,7 +7,7 @@ use tidegate_stats::quantile::QuantileSketch;
 
 use crate::assignment::{CameraHash, Split};
 use crate::baseline::{self, ShadowSums, Usual};
-use crate::exposure::Window;
+use crate::exposure::{Exposure, Window};
 use crate::id::CameraId;
 use crate::number::Latency;
 use crate::observation::{Alerts, Label, Outcome};
@@ -290,14 +290,9 @@ impl Fleet {
         }
     }
 
-    pub(crate) fn relabel(
-        &mut self,
-        at: u32,
-        place: Place,
-        alerts: Alerts,
-        (former, label): (Option<Label>, Label),
-    ) {
-        let Place { window, variant, block } = place;
+    /// Counts a label in place of the one its analysis had, if any, where the analysis was counted.
+    pub(crate) fn relabel(&mut self, exposure: &Exposure, block: Option<Block>, label: Label) {
+        let Exposure { camera: at, variant, window, alerts, label: former, .. } = *exposure;
         match window {
             Window::Shadow => {
                 let shadow = &mut self.shadow[at as usize];

@@ -27,7 +27,7 @@ use self::pending::Pending;
 use self::restarts::Restarts;
 use crate::outcome::{Ending, Outcome, Stopper};
 use crate::traffic::{Arrivals, DAY_MS, MINUTE_MS};
-use crate::world::{Answer, Camera, Change, World};
+use crate::world::{Answer, Camera, Change, Prompt, World};
 
 const HOUR_MS: f64 = 60.0 * MINUTE_MS;
 /// Late reports are late by up to this.
@@ -272,7 +272,7 @@ impl<'a, O: Observer> Run<'a, O> {
         let label = self.world.label(
             &self.cameras[camera],
             &answer,
-            (variant, &self.change),
+            Prompt { variant, change: &self.change },
             &mut self.random,
         );
         let faults = &self.world.scenario().faults;
@@ -297,7 +297,7 @@ impl<'a, O: Observer> Run<'a, O> {
 
     fn answer(&mut self, camera: usize, variant: Variant, scene: crate::world::Scene) -> Answer {
         let Self { world, cameras, change, random, .. } = self;
-        world.answer(&cameras[camera], scene, (variant, change), random)
+        world.answer(&cameras[camera], scene, Prompt { variant, change }, random)
     }
 
     /// Brings up to date what changes with time: the treatment's change and a switchback's turns.

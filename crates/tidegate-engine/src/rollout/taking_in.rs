@@ -100,10 +100,8 @@ impl Rollout {
         let frozen =
             exposure.window == Window::Shadow && self.lifecycle.state.phase != Phase::Shadow;
         if !frozen {
-            let Exposure { camera, window, variant, alerts, .. } = exposure;
-            let place =
-                Place { window, variant, block: self.definition.split().block(exposure.at) };
-            self.fleet.relabel(camera, place, alerts, (exposure.label, *label));
+            let block = self.definition.split().block(exposure.at);
+            self.fleet.relabel(&exposure, block, *label);
         }
         if let Some(exposure) = self.exposures.find_mut(fingerprint) {
             exposure.label = Some(*label);
@@ -126,7 +124,7 @@ impl Rollout {
     fn watch_for_failure(&mut self, camera: u32, variant: Variant, outcome: Outcome) {
         if !self.fleet.is_quarantined(camera) {
             let (now, plan) = (self.lifecycle.now, self.fast_path_plan());
-            self.fast_path.add(now, camera, (variant, outcome), plan);
+            self.fast_path.add(now, camera, variant, outcome, plan);
         }
     }
 

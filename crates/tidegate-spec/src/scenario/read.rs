@@ -106,16 +106,16 @@ fn read_fleet(fields: &mut Fields<'_>) -> Fleet {
 fn log_normal(
     fields: &mut Fields<'_>,
     key: &'static str,
-    (median, log_sd): (f64, f64),
+    default: LogNormal,
     median_max: f64,
 ) -> LogNormal {
     if let Some(value) = fields.value(key).filter(|value| !value.is_table()) {
         fields.not_allowed(key, value, "a table such as { median = 45, log_sd = 1.2 }");
-        return LogNormal { median, log_sd };
+        return default;
     }
     fields.table(key, |fields| LogNormal {
-        median: fields.real("median", &(0.001..=median_max)).unwrap_or(median),
-        log_sd: fields.real("log_sd", &LOG_SD).unwrap_or(log_sd),
+        median: fields.real("median", &(0.001..=median_max)).unwrap_or(default.median),
+        log_sd: fields.real("log_sd", &LOG_SD).unwrap_or(default.log_sd),
     })
 }
 
@@ -125,7 +125,12 @@ fn read_control(fields: &mut Fields<'_>) -> Control {
         missed_threat_rate: fields.real("missed_threat_rate", &(0.0..=0.99)).unwrap_or(0.0),
         error_rate: fields.real("error_rate", &SHARE).unwrap_or(0.02),
         alert_rate: fields.real("alert_rate", &(0.001..=0.999)),
-        latency_ms: log_normal(fields, "latency_ms", (900.0, 0.5), limits::LATENCY_MS_MAX),
+        latency_ms: log_normal(
+            fields,
+            "latency_ms",
+            LogNormal { median: 900.0, log_sd: 0.5 },
+            limits::LATENCY_MS_MAX,
+        ),
         slow_share: fields.real("slow_share", &SHARE).unwrap_or(0.0),
         slow_factor: fields.real("slow_factor", &(1.0..=1_000.0)).unwrap_or(5.0),
     };
@@ -196,7 +201,12 @@ fn effect(fields: &mut Fields<'_>, key: &'static str, range: &RangeInclusive<f64
 fn read_feedback(fields: &mut Fields<'_>) -> Feedback {
     Feedback {
         share: fields.real("share", &SHARE).unwrap_or(0.075),
-        delay_minutes: log_normal(fields, "delay_minutes", (45.0, 1.2), 100_000.0),
+        delay_minutes: log_normal(
+            fields,
+            "delay_minutes",
+            LogNormal { median: 45.0, log_sd: 1.2 },
+            100_000.0,
+        ),
         false_positive_factor: fields.real("false_positive_factor", &FACTOR).unwrap_or(1.0),
         treatment_factor: fields.real("treatment_factor", &FACTOR).unwrap_or(1.0),
     }
