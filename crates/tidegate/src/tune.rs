@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tidegate_engine::number::Share;
-use tidegate_sim::report::{self, Sweep};
+use tidegate_sim::report;
 use tidegate_sim::sweep::{
-    Objective as Cost, Point, harmless_twin, is_same_world, mark_front, recommend,
+    Objective as Cost, Point, Sweep, harmless_twin, is_same_world, mark_front, recommend,
 };
 use tidegate_sim::{Outcome, World};
 use tidegate_spec::ScenarioFile;

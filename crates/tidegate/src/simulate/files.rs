@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use tidegate_sim::report::{self, Scene, Sweep};
+use tidegate_sim::report::{self, Scene};
+use tidegate_sim::sweep::Sweep;
 
 use super::simulated::{Simulated, SummaryLine};
 use crate::failure::Failure;
