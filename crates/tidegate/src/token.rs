@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::digest::{hex, sha256_hex};
+use crate::digest::sha256_hex;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use register::{Entry, Register};
@@ -113,7 +113,7 @@ pub(crate) fn run(args: &TokenArgs, out: &mut impl Write) -> Result<(), Failure>
 fn new_token() -> Result<String, Failure> {
     let mut bytes = [0; TOKEN_BYTES];
     getrandom::fill(&mut bytes).map_err(|error| Failure::Random(io::Error::other(error)))?;
-    Ok(format!("tg_{}", hex(&bytes)))
+    Ok(format!("tg_{}", base16ct::lower::encode_string(&bytes)))
 }
 
 fn parse_name(text: &str) -> Result<String, String> {

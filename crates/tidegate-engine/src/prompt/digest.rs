@@ -3,6 +3,8 @@
 use core::fmt;
 use core::str::FromStr;
 
+use base16ct::{HexDisplay, lower};
+
 /// What every digest begins with.
 pub const DIGEST_SCHEME: &str = "sha256:";
 
@@ -13,7 +15,7 @@ pub struct TextDigest(pub [u8; 32]);
 impl fmt::Display for TextDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(DIGEST_SCHEME)?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{:x}", HexDisplay(&self.0))
     }
 }
 
@@ -31,29 +33,15 @@ impl FromStr for TextDigest {
             return Err(InvalidDigest);
         }
         let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
-        }
+        lower::decode(digits, &mut bytes).map_err(|_| InvalidDigest)?;
         Ok(Self(bytes))
-    }
-}
-
-const fn nibble(digit: u8) -> Result<u8, InvalidDigest> {
-    match digit {
-        b'0'..=b'9' => Ok(digit - b'0'),
-        b'a'..=b'f' => Ok(digit - b'a' + 10),
-        _ => Err(InvalidDigest),
     }
 }
 
 impl TextDigest {
     /// Whether it begins with these hexadecimal digits.
     pub(super) fn begins_with(&self, digits: &[u8]) -> bool {
-        digits.len() <= 64
-            && digits.iter().enumerate().all(|(index, digit)| {
-                let byte = self.0[index / 2];
-                let own = if index % 2 == 0 { byte >> 4 } else { byte & 0xf };
-                nibble(*digit) == Ok(own)
-            })
+        let mut own = [0; 64];
+        lower::encode(&self.0, &mut own).is_ok_and(|own| own.starts_with(digits))
     }
 }
