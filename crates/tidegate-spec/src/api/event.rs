@@ -263,11 +263,53 @@ mod tests {
         assert_eq!(serde_json::from_str::<Event>(&json).expect("an event"), event);
     }
 
+    /// One of each type.
+    fn samples() -> [What; 6] {
+        let text = String::new;
+        let verdict =
+            VerdictChanged { guardrail: text(), from: text(), to: text(), sentence: text() };
+        [
+            What::PhaseChanged(PhaseChanged {
+                number: 1,
+                from: text(),
+                to: text(),
+                cause: text(),
+                action: None,
+                actor: None,
+                reason: text(),
+            }),
+            What::VerdictChanged(verdict.clone()),
+            What::Alarm(verdict),
+            What::LatencyWarning(LatencyWarning {
+                count: 1,
+                total: 1,
+                threshold_pct: 50.0,
+                comparisons: 1,
+                sentence: text(),
+            }),
+            What::PromptLabelMoved(PromptLabelMoved {
+                prompt: text(),
+                label: text(),
+                revision: 1,
+                from: None,
+                to: None,
+                digest: None,
+                actor: text(),
+                reason: text(),
+            }),
+            What::Reset(Reset { last_event_id: text(), resumes_after: text(), sentence: text() }),
+        ]
+    }
+
     #[test]
     fn every_type_has_its_name() {
-        for (name, kind) in EventType::NAMES {
-            assert_eq!(kind.as_str(), name);
-        }
+        // What a filter asks for is what stands in the event, which serde names.
+        let written = samples().map(|what| {
+            let name = what.kind().as_str();
+            assert_eq!(serde_json::to_value(&what).expect("JSON")["type"], name);
+            (name, what.kind())
+        });
+        assert_eq!(written, EventType::NAMES);
         assert_eq!(EventType::asked_for().count(), EventType::NAMES.len() - 1);
     }
 }

@@ -20,13 +20,17 @@ pub enum EventType {
 impl EventType {
     /// Every type with its name.
     pub const NAMES: [(&'static str, Self); 6] = [
-        ("phase_changed", Self::PhaseChanged),
-        ("verdict_changed", Self::VerdictChanged),
-        ("alarm", Self::Alarm),
-        ("latency_warning", Self::LatencyWarning),
-        ("prompt_label_moved", Self::PromptLabelMoved),
-        ("reset", Self::Reset),
+        Self::PhaseChanged.named(),
+        Self::VerdictChanged.named(),
+        Self::Alarm.named(),
+        Self::LatencyWarning.named(),
+        Self::PromptLabelMoved.named(),
+        Self::Reset.named(),
     ];
+
+    const fn named(self) -> (&'static str, Self) {
+        (self.as_str(), self)
+    }
 
     /// The name in events and filters.
     pub const fn as_str(self) -> &'static str {
