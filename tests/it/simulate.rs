@@ -271,7 +271,6 @@ fn a_report_is_one_page_that_a_browser_shows() {
 }
 
 /// Whether the page needs nothing from elsewhere, and a real browser lays it out with its charts.
-#[expect(clippy::print_stderr, reason = "a skipped test says that it is")]
 fn check_page(path: &Path, words: &[&str]) {
     let page = std::fs::read_to_string(path).unwrap();
     // Links within the page alone; the name space of SVG is no address to fetch.
@@ -291,7 +290,7 @@ fn check_page(path: &Path, words: &[&str]) {
         .arg(format!("file://{}", path.display()))
         .output();
     let Ok(browser) = browser else {
-        eprintln!("skipped: no chromium to show {}", path.display());
+        system_tests::skipped(format_args!("no chromium to show {}", path.display()));
         return;
     };
     let shown = String::from_utf8_lossy(&browser.stdout);
