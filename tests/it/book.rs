@@ -237,7 +237,7 @@ fn read_mark(mark: &str) -> Result<(How, Option<(String, String)>), String> {
 }
 
 /// Whether a text is as shown: `…` stands for any part of a line, and alone on a line for any lines.
-fn is_as_shown(shown: &str, printed: &str) -> bool {
+pub(crate) fn is_as_shown(shown: &str, printed: &str) -> bool {
     let lines = |text: &str| text.lines().map(|l| l.trim_end().to_owned()).collect::<Vec<_>>();
     lines_match(&lines(shown.trim_matches('\n')), &lines(printed.trim_matches('\n')))
 }
