@@ -35,6 +35,7 @@ impl Rollout {
         self.check_observable(at)?;
         let fingerprint = analysis.id.as_ref().map(|id| self.check_new(at, id)).transpose()?;
         self.check_blocks()?;
+        // The last that may be refused: from here on nothing fails, so that a rejected event leaves no trace.
         let camera = self.camera(&analysis.camera)?;
         let before = self.advance_time(at);
 

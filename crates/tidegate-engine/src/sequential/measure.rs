@@ -90,7 +90,8 @@ impl Context<'_> {
         for (tallies, usual) in self.fleet.ab() {
             for variant in Variant::ALL {
                 let tally = &tallies[variant];
-                // Sums are checked where they enter; a camera that slipped through counts for nothing.
+                // Sums are checked where they enter. Should one slip through, nothing is measured at all: a verdict on
+                // the other cameras alone would be one on another fleet.
                 if tally.analyses > 0 && sides[variant].add(tally, usual, extent).is_err() {
                     return Vec::new();
                 }
