@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::Experiment;
@@ -14,6 +13,7 @@ use tidegate_engine::preflight::{Expected, Preflight, Sight};
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::settings_file::read_experiment;
+use crate::table::aligned;
 
 #[derive(Serialize)]
 struct Answer<'a> {
@@ -134,16 +134,9 @@ fn text(preflight: &Preflight, experiment: &Experiment, out: &mut impl Write) ->
         }
     }
     let needed = experiment.guardrails.min_samples.max(30);
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["", "trials a variant", "smallest detectable harm", "limit"]);
-    for (i, column) in table.column_iter_mut().enumerate() {
-        if i > 0 {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    for sight in &preflight.sights {
-        table.add_row([
+    let titles = ["", "trials a variant", "smallest detectable harm", "limit"];
+    let rows = preflight.sights.iter().map(|sight| {
+        vec![
             sight.guardrail.as_str().to_owned(),
             sight.trials.to_string(),
             // Below its floor a guardrail rolls nothing back, whatever it sees.
@@ -156,9 +149,9 @@ fn text(preflight: &Preflight, experiment: &Experiment, out: &mut impl Write) ->
                 }
             },
             format!("{:.1} {}", sight.limit, sight.unit),
-        ]);
-    }
-    writeln!(out, "{table}")?;
+        ]
+    });
+    writeln!(out, "{}", aligned(&titles, &[0], rows))?;
     writeln!(
         out,
         "harm of this size is found by the end of the test in about half of all rollouts"
