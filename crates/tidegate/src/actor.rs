@@ -22,10 +22,9 @@ fn user(environment: &impl Environment) -> Result<String, Failure> {
             return Ok(user);
         }
     }
-    let [user, logname] = environment::USER;
-    Err(Failure::BadInput(format!(
-        "nobody is named by {user} or {logname}: give --actor, as every step is kept with who took it"
-    )))
+    let [user, _] = environment::USER;
+    let hint = format!("set `{user}` or pass `--actor`: every step is kept with who took it");
+    Err(Failure::BadInput(hint))
 }
 
 #[cfg(test)]
