@@ -52,7 +52,7 @@ impl Sums {
 /// A camera with all that it showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CameraSums {
-    /// Which.
+    /// The camera.
     pub camera: CameraId,
     /// Its sums.
     pub sums: Sums,
@@ -63,7 +63,7 @@ pub struct CameraSums {
 /// What a camera showed in one block of a switchback under one variant, in order of blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockSums {
-    /// When.
+    /// The stretch of time, the same for all cameras.
     pub block: Block,
     /// The variant that ran; at a block's edge both may have.
     pub variant: Variant,

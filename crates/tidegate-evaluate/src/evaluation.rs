@@ -65,7 +65,7 @@ pub struct Answers {
 /// How scenarios were drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Bootstrap {
-    /// Resamples.
+    /// How many times whole scenarios were drawn.
     pub resamples: u32,
     /// What fixes the draws.
     pub seed: u64,

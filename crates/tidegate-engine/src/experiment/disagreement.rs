@@ -58,13 +58,13 @@ pub enum Disagreement {
     /// A count out of range.
     #[error("{path} {value} is out of range, allowed: {min} to {max}")]
     Count {
-        /// Where.
+        /// The path of the setting.
         path: &'static str,
         /// What was set.
         value: u64,
-        /// The least.
+        /// The least that is allowed.
         min: u64,
-        /// The most.
+        /// The most that is allowed.
         max: u64,
     },
     /// A balanced split needs its fleet.
@@ -88,7 +88,7 @@ pub enum Disagreement {
         blocks: u64,
         /// Cameras it may see.
         cameras_max: usize,
-        /// The bound.
+        /// Most blocks of all cameras together.
         blocks_max: u64,
     },
     /// Blocks too short to learn anything from, or of no end.
@@ -100,9 +100,9 @@ pub enum Disagreement {
     /// One camera twice.
     #[error("{path} names camera `{camera}` twice, allowed: once")]
     CameraTwice {
-        /// Where.
+        /// The path of the setting.
         path: &'static str,
-        /// Which.
+        /// The camera that is named twice.
         camera: CameraId,
     },
 }

@@ -24,7 +24,7 @@ pub struct Snapshot {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("snapshot with a prompt `{prompt}` that cannot be: {what}")]
 pub struct RestoreError {
-    /// Which.
+    /// The prompt that cannot be.
     pub prompt: PromptName,
     /// What is wrong with it.
     pub what: &'static str,

@@ -47,11 +47,11 @@ pub struct Version {
 pub struct Move {
     /// 1, 2, 3 … for each label.
     pub revision: u32,
-    /// When.
+    /// When the label moved.
     pub at: Timestamp,
-    /// Who.
+    /// Who moved it, a person or a rollout.
     pub actor: Actor,
-    /// Why.
+    /// The reason that was given.
     pub reason: Note,
     /// Where it pointed before, if anywhere: the number of a version.
     pub from: Option<u32>,
@@ -79,7 +79,7 @@ pub enum NotFound {
         prompt: PromptName,
         /// The reference.
         reference: String,
-        /// How many.
+        /// How many versions it could be.
         count: usize,
     },
 }

@@ -60,9 +60,9 @@ pub enum What {
 pub struct PhaseChanged {
     /// 1, 2, 3 … within a run.
     pub number: u32,
-    /// From which phase and condition, such as `ab (held)`.
+    /// The phase and condition before it, such as `ab (held)`.
     pub from: String,
-    /// To which.
+    /// The phase and condition after it.
     pub to: String,
     /// A stable name of the cause, such as `guardrail` or `operator`.
     pub cause: String,
@@ -132,7 +132,7 @@ pub struct PromptLabelMoved {
     pub digest: Option<String>,
     /// Who moved it.
     pub actor: String,
-    /// Why.
+    /// The reason that was given.
     pub reason: String,
 }
 

@@ -31,12 +31,12 @@ pub struct HistoryItem {
     pub run: u32,
     /// 1, 2, 3 … within a run.
     pub number: u32,
-    /// When.
+    /// The time of the step.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Time))]
     pub at: String,
-    /// From which phase and condition, such as `ab (held)`.
+    /// The phase and condition before it, such as `ab (held)`.
     pub from: String,
-    /// To which.
+    /// The phase and condition after it.
     pub to: String,
     /// A stable name of the cause, such as `guardrail` or `operator`.
     pub cause: String,
@@ -48,7 +48,7 @@ pub struct HistoryItem {
     pub actor: Option<String>,
     /// Why, in a sentence.
     pub reason: String,
-    /// On what.
+    /// The sums and verdicts that it rests on.
     pub evidence: Evidence,
     /// The versions it was about, and what became of `production`, where the experiment names a prompt that
     /// is kept here.

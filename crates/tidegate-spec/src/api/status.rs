@@ -113,7 +113,7 @@ pub struct Next {
 pub struct Warning {
     /// A stable name, such as `few_cameras`.
     pub code: String,
-    /// In words.
+    /// What it is about, in a sentence.
     pub detail: String,
 }
 

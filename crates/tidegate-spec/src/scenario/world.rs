@@ -197,7 +197,7 @@ pub struct Outage {
 /// A moment at which the shell's clock jumps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClockJump {
-    /// When.
+    /// The hour of the rollout at which it jumps.
     pub hour: f64,
     /// By how much; backwards below zero.
     pub minutes: f64,
