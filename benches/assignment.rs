@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use tidegate_engine::Rollout;
-use tidegate_engine::assignment::{Catalog, Serving};
+use tidegate_engine::assignment::Serving;
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::id::CameraId;
 use tidegate_engine::time::Timestamp;
@@ -51,25 +51,6 @@ fn assignment(criterion: &mut Criterion) {
         bencher
             .iter(|| by_handle.assign(black_box(next.next().expect("a cycle does not end")), NOW));
     });
-
-    for experiments in [1, 16, 1024] {
-        let mut catalog = Catalog::default();
-        let keys: Vec<String> = (0..experiments).map(|i| format!("prompt_{i:09}")).collect();
-        for key in &keys {
-            catalog.insert(key.parse().expect("a valid key"), serving(key));
-        }
-        let mut next_key = keys.iter().cycle();
-        group.bench_function(format!("by_key_among_{experiments}"), |bencher| {
-            bencher.iter(|| {
-                let key = next_key.next().expect("a cycle does not end");
-                catalog.assign(
-                    black_box(key),
-                    black_box(next.next().expect("a cycle does not end")),
-                    NOW,
-                )
-            });
-        });
-    }
 
     group.bench_function("parse_camera_id", |bencher| {
         bencher.iter(|| black_box("site-00001/door1").parse::<CameraId>());

@@ -17,7 +17,7 @@ use tidegate_spec::ScenarioFile;
 fn world(cameras: u32) -> World {
     let text = format!("[experiment]\npreset = \"production\"\n[fleet]\ncameras = {cameras}\n");
     let file = ScenarioFile::parse(&text).expect("a valid scenario");
-    let scenario = file.scenarios().expect("a valid scenario").remove(0);
+    let scenario = file.scenarios()[0].clone();
     World::new(scenario).expect("rates that can be")
 }
 

@@ -80,11 +80,10 @@ fn analysis(experiment: &str, id: &str, camera: &str) -> Value {
 }
 
 /// Whether a program is on this machine; says so where it is not.
-#[expect(clippy::print_stderr, reason = "a skipped test says that it is")]
 fn is_here(program: &str, argument: &str) -> bool {
     let here = Command::new(program).arg(argument).output().is_ok();
     if !here {
-        eprintln!("skipped: `{program}` is not on this machine");
+        system_tests::skipped(format_args!("`{program}` is not on this machine"));
     }
     here
 }

@@ -237,7 +237,7 @@ fn read_mark(mark: &str) -> Result<(How, Option<(String, String)>), String> {
 }
 
 /// Whether a text is as shown: `…` stands for any part of a line, and alone on a line for any lines.
-fn is_as_shown(shown: &str, printed: &str) -> bool {
+pub(crate) fn is_as_shown(shown: &str, printed: &str) -> bool {
     let lines = |text: &str| text.lines().map(|l| l.trim_end().to_owned()).collect::<Vec<_>>();
     lines_match(&lines(shown.trim_matches('\n')), &lines(printed.trim_matches('\n')))
 }
@@ -453,7 +453,6 @@ fn whoever_moves_finds_every_old_name_and_every_fault_with_its_test() {
 }
 
 /// mdBook, where it is installed or `.ci/run` unpacked it; says so where it is not.
-#[expect(clippy::print_stderr, reason = "a test that skips says so")]
 fn mdbook() -> Option<PathBuf> {
     let unpacked = system_tests::repository("target/tools/bin/mdbook");
     for path in [Path::new("mdbook"), &unpacked] {
@@ -461,7 +460,7 @@ fn mdbook() -> Option<PathBuf> {
             return Some(path.to_owned());
         }
     }
-    eprintln!("skipped: no mdbook on this machine");
+    system_tests::skipped("no mdbook on this machine");
     None
 }
 

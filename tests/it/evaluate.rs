@@ -69,7 +69,7 @@ const KEYS: [&str; 4] = ["--control", "a", "--treatment", "b"];
 fn the_script_makes_the_data_set_that_ships() {
     let script = system_tests::repository("scenarios/evaluate/synthetic.py");
     let Ok(made) = Command::new("python3").arg(script).output() else {
-        return skipped("no python3 on this machine");
+        return system_tests::skipped("no python3 on this machine");
     };
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     assert!(made.stdout == std::fs::read(synthetic()).unwrap(), "made from another script");
@@ -78,11 +78,6 @@ fn the_script_makes_the_data_set_that_ships() {
     let scenarios: BTreeSet<&str> =
         cases.iter().map(|case| case["scenario"].as_str().unwrap()).collect();
     assert!(cases.len() >= 120 && scenarios.len() >= 20, "{} {}", cases.len(), scenarios.len());
-}
-
-#[expect(clippy::print_stderr, reason = "a test that skips says so")]
-fn skipped(why: &str) {
-    eprintln!("skipped: {why}");
 }
 
 #[test]

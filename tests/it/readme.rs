@@ -1,37 +1,24 @@
 //! The README's commands print what the README says they print.
 
+use crate::book::is_as_shown;
 use crate::command::run;
+
+/// Lines that the first page may have: it is read on one screen and a half.
+const LINES_MAX: usize = 130;
 
 #[test]
 fn the_commands_print_what_the_readme_shows() {
     let readme = std::fs::read_to_string(system_tests::repository("README.md")).unwrap();
+    assert!(readme.lines().count() <= LINES_MAX, "{}", readme.lines().count());
     let commands = readme.lines().filter_map(|line| line.strip_prefix("cargo run --release -- "));
     let shown = readme.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let mut seen = 0;
     for (command, shown) in commands.zip(shown) {
-        let path = |word: &str| system_tests::repository(word).to_str().unwrap().to_owned();
-        let arguments: Vec<String> = command
-            .split_whitespace()
-            .map(|word| if word.starts_with("scenarios/") { path(word) } else { word.to_owned() })
-            .collect();
-        let trimmed = |text: &str| text.lines().map(timeless).collect::<Vec<_>>().join("\n");
-        assert_eq!(trimmed(&run(&arguments).out), trimmed(shown), "{command}");
+        let printed = run(&command.split_whitespace().collect::<Vec<_>>()).out;
+        assert!(is_as_shown(shown, &printed), "{command} printed\n{printed}");
         seen += 1;
     }
-    assert_eq!(seen, 3);
-}
-
-/// A line without what depends on the machine: how long a start and the whole took.
-fn timeless(line: &str) -> String {
-    let line = line.trim_end();
-    for (before, after) in [("ready again after ", " s"), ("cameras moved; ", " s in all")] {
-        if let Some((head, rest)) = line.split_once(before)
-            && let Some((_, tail)) = rest.split_once(after)
-        {
-            return format!("{head}{before}…{after}{tail}");
-        }
-    }
-    line.to_owned()
+    assert_eq!(seen, 1);
 }
 
 #[test]
@@ -55,9 +42,9 @@ fn the_scenario_in_the_guide_is_valid_with_every_hint_uncommented() {
 }
 
 #[test]
-fn the_map_in_the_readme_works_with_every_hint_uncommented() {
-    let readme = std::fs::read_to_string(system_tests::repository("README.md")).unwrap();
-    let map = readme.split("```toml\n# where").nth(1).unwrap().split("```").next().unwrap();
+fn the_map_in_the_guide_works_with_every_hint_uncommented() {
+    let guide = std::fs::read_to_string(system_tests::repository("docs/replay.md")).unwrap();
+    let map = guide.split("```toml\n# where").nth(1).unwrap().split("```").next().unwrap();
     let map = format!("# where{map}");
     // `step` and `camera_modulo` are for other recordings than this one, `[fixed]` repeats a column.
     let hints =

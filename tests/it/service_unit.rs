@@ -7,12 +7,11 @@ fn unit() -> String {
 }
 
 /// What `systemd-analyze` says, or nothing where there is none that can.
-#[expect(clippy::print_stderr, reason = "a test that skips says so")]
 fn analyze(arguments: &[&str]) -> Option<Output> {
     let help = Command::new("systemd-analyze").arg("--help").output();
     let knows = help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--offline"));
     if !knows {
-        eprintln!("skipped: no systemd-analyze with --offline on this machine");
+        system_tests::skipped("no systemd-analyze with --offline on this machine");
         return None;
     }
     Some(Command::new("systemd-analyze").args(arguments).output().unwrap())

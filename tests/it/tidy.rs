@@ -46,6 +46,7 @@ fn the_engine_depends_on_nothing_that_waits_or_draws() {
         "tidegate-engine",
         "tidegate-stats",
         "approx",
+        "base16ct",
         "hashbrown",
         "libm",
         "num-traits",

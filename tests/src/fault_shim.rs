@@ -36,7 +36,6 @@ pub struct Fault {
 impl Shim {
     /// Compiles the shim into `workshop`, for files below `folder`; says so and gives `None` where there is
     /// no C compiler.
-    #[expect(clippy::print_stderr, reason = "a skipped test says that it is")]
     pub fn new(workshop: &Path, folder: &Path) -> Option<Self> {
         let library = workshop.join("faults.so");
         let compiled = Command::new("cc")
@@ -49,7 +48,7 @@ impl Shim {
                 assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                eprintln!("skipped: there is no `cc` to compile tests/shim/faults.c with");
+                crate::skipped("there is no `cc` to compile tests/shim/faults.c with");
                 return None;
             }
             Err(error) => panic!("cc: {error}"),

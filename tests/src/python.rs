@@ -11,10 +11,9 @@ use std::process::{Command, Output};
 ///
 /// # Panics
 /// Where the registry can be reached, and the packages cannot be installed nonetheless.
-#[expect(clippy::print_stderr, reason = "a skipped test says that it is")]
 pub fn environment(folder: &Path, packages: &[&str]) -> Option<PathBuf> {
     let Ok(found) = Command::new("python3").arg("--version").output() else {
-        eprintln!("skipped: no python3 on this machine");
+        crate::skipped("no python3 on this machine");
         return None;
     };
     fs::create_dir_all(folder).expect("a folder for the environment");
@@ -34,7 +33,7 @@ pub fn environment(folder: &Path, packages: &[&str]) -> Option<PathBuf> {
         .output()
         .expect("python3 ran before");
     if !made.status.success() {
-        eprintln!("skipped: python3 cannot make an environment: {}", words(&made));
+        crate::skipped(format_args!("python3 cannot make an environment: {}", words(&made)));
         return None;
     }
     let pip = |arguments: &[&str]| {
@@ -49,7 +48,10 @@ pub fn environment(folder: &Path, packages: &[&str]) -> Option<PathBuf> {
     if !installed.status.success() {
         let probe = pip(&["download", "--quiet", "--no-deps", "--dest", "probe", "packaging"]);
         assert!(!probe.status.success(), "{packages:?}: {}", words(&installed));
-        eprintln!("skipped: the package registry cannot be reached: {}", words(&installed));
+        crate::skipped(format_args!(
+            "the package registry cannot be reached: {}",
+            words(&installed)
+        ));
         return None;
     }
     fs::write(&marker, wanted).expect("a marker");

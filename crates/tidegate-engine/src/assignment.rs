@@ -16,7 +16,7 @@ use core::fmt;
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::id::{CameraId, ExperimentKey, Salt};
+use crate::id::{CameraId, Salt};
 use crate::limits;
 use crate::number::Share;
 use crate::time::{Block, Duration, Timestamp};
@@ -361,40 +361,5 @@ impl Serving {
                 None => Assignment { variant: Variant::Treatment, reason },
             },
         }
-    }
-}
-
-/// What every experiment serves right now, by key.
-#[derive(Debug, Clone, Default)]
-pub struct Catalog {
-    entries: HashTable<(ExperimentKey, Serving)>,
-}
-
-impl Catalog {
-    /// Puts in what an experiment serves, in place of what it served before.
-    pub fn insert(&mut self, key: ExperimentKey, serving: Serving) {
-        let hash = Self::key_hash(key.as_str());
-        if let Some(entry) = self.entries.find_mut(hash, |(k, _)| *k == key) {
-            entry.1 = serving;
-        } else {
-            self.entries.insert_unique(hash, (key, serving), |(k, _)| Self::key_hash(k.as_str()));
-        }
-    }
-
-    /// What `camera` is served by the experiment `key` at `at`; control where there is no such
-    /// experiment.
-    #[inline]
-    pub fn assign(&self, key: &str, camera: &CameraId, at: Timestamp) -> Assignment {
-        match self.entries.find(Self::key_hash(key), |(k, _)| k.as_str() == key) {
-            Some((_, serving)) => serving.assign(camera, at),
-            None => {
-                Assignment { variant: Variant::Control, reason: ServeReason::UnknownExperiment }
-            }
-        }
-    }
-
-    #[inline]
-    fn key_hash(key: &str) -> u64 {
-        xxh3_64_with_seed(key.as_bytes(), 0)
     }
 }

@@ -4,9 +4,8 @@ use alloc::vec::Vec;
 
 use tidegate_stats::baseline::{Baseline, Spread};
 
-use crate::fleet::ShadowSums;
 use crate::observation::Label;
-use crate::tally::Tally;
+use crate::tally::{Pairs, Tally};
 
 /// What a camera's outcomes are measured from: rates are reduced by theirs, the mean latency is divided
 /// by its own.
@@ -59,6 +58,13 @@ const MEASURES: [(Read, Keep); 6] = [
         |usual| &mut usual.latency_us,
     ),
 ];
+
+/// What one camera showed in shadow.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ShadowSums {
+    pub(crate) control: Tally,
+    pub(crate) pairs: Pairs,
+}
 
 /// What is usual for a camera never seen in shadow, and for each camera in order.
 pub(crate) fn learn(cameras: &[ShadowSums]) -> (Usual, Vec<Usual>) {

@@ -20,17 +20,17 @@ use crate::verdict::Judgement;
 pub struct Decision {
     /// 1, 2, 3 … within a run: acting twice on a number is harmless.
     pub number: u32,
-    /// When.
+    /// The time of the event that it came of.
     pub at: Timestamp,
-    /// The step.
+    /// Which kind of step it is.
     pub transition: Transition,
-    /// From where.
+    /// The phase and condition before it.
     pub from: State,
-    /// To where.
+    /// The phase and condition after it.
     pub to: State,
-    /// Why.
+    /// What led to it.
     pub cause: Cause,
-    /// On what.
+    /// The sums and verdicts that it rests on.
     pub evidence: Evidence,
 }
 
@@ -48,13 +48,13 @@ impl Decision {
 pub struct Step {
     /// 1, 2, 3 … within a run.
     pub number: u32,
-    /// When.
+    /// The time of the event that it came of.
     pub at: Timestamp,
-    /// The step.
+    /// Which kind of step it is.
     pub transition: Transition,
-    /// From where.
+    /// The phase and condition before it.
     pub from: State,
-    /// To where.
+    /// The phase and condition after it.
     pub to: State,
 }
 
@@ -65,9 +65,9 @@ pub enum Cause {
     Operator {
         /// What was asked.
         command: Command,
-        /// Who.
+        /// Who asked for it.
         actor: Actor,
-        /// Why.
+        /// The reason that they gave.
         note: Note,
     },
     /// The treatment passed a limit of the threshold rule.

@@ -31,7 +31,7 @@ pub struct Action {
     pub command: Command,
     /// Who wants it.
     pub actor: Actor,
-    /// Why.
+    /// The reason; it is kept with the step.
     pub note: Note,
 }
 
@@ -204,13 +204,13 @@ pub enum Rejection {
     /// One more than any sum has room for.
     #[error("more than {observations_max} observations, allowed: a new run")]
     TooManyObservations {
-        /// The bound.
+        /// Most observations of one run.
         observations_max: u64,
     },
     /// One more block of a switchback than there is room for.
     #[error("more than {blocks_max} blocks of all cameras together, allowed: longer blocks")]
     TooManyBlocks {
-        /// The bound.
+        /// Most blocks of all cameras together.
         blocks_max: u64,
     },
     /// The transition table does not lead there.

@@ -6,6 +6,7 @@ use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::id::AnalysisId;
+pub use crate::observation::Alerts;
 use crate::observation::Label;
 use crate::time::{Duration, Timestamp};
 use crate::variant::Variant;
@@ -42,17 +43,6 @@ pub enum Window {
     Ab,
     /// No comparison: paused, expired, full, ended, or a camera with an override.
     Outside,
-}
-
-/// Who alerted on a comparison, for threats that a person confirms later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alerts {
-    /// Not the control; or one prompt ran alone.
-    NotControl,
-    /// The control, and not the treatment.
-    ControlOnly,
-    /// Control and treatment.
-    Both,
 }
 
 /// One analysis whose feedback may still come.

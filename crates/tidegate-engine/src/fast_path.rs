@@ -63,9 +63,9 @@ pub struct TotalFailure {
     pub cameras: usize,
     /// The control's analyses meanwhile, and those that failed.
     pub control: (u64, u64),
-    /// The sum and the height it reached.
+    /// How strongly the failures speak against the treatment.
     pub sum: f64,
-    /// The height.
+    /// From this sum on the fast path rolls back.
     pub height: f64,
 }
 
@@ -86,7 +86,8 @@ impl FastPath {
         &mut self,
         at: Timestamp,
         camera: u32,
-        (variant, outcome): (Variant, Outcome),
+        variant: Variant,
+        outcome: Outcome,
         plan: Plan,
     ) {
         match variant {

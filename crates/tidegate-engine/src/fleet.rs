@@ -6,11 +6,11 @@ use hashbrown::HashTable;
 use tidegate_stats::quantile::QuantileSketch;
 
 use crate::assignment::{CameraHash, Split};
-use crate::baseline::{self, Usual};
-use crate::exposure::{Alerts, Window};
+use crate::baseline::{self, ShadowSums, Usual};
+use crate::exposure::{Exposure, Window};
 use crate::id::CameraId;
 use crate::number::Latency;
-use crate::observation::{Label, Outcome};
+use crate::observation::{Alerts, Label, Outcome};
 use crate::tally::{Alerted, Cuts, Pairs, Tally, Warned};
 use crate::time::Block;
 use crate::variant::{ByVariant, Variant};
@@ -52,7 +52,7 @@ impl Sums {
 /// A camera with all that it showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CameraSums {
-    /// Which.
+    /// The camera.
     pub camera: CameraId,
     /// Its sums.
     pub sums: Sums,
@@ -63,7 +63,7 @@ pub struct CameraSums {
 /// What a camera showed in one block of a switchback under one variant, in order of blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockSums {
-    /// When.
+    /// The stretch of time, the same for all cameras.
     pub block: Block,
     /// The variant that ran; at a block's edge both may have.
     pub variant: Variant,
@@ -100,13 +100,6 @@ impl Comparable {
     pub(crate) fn of(split: &Split, camera: &CameraId) -> Self {
         split.override_of(camera).map_or(Self::Yes, |_| Self::Overridden)
     }
-}
-
-/// What one camera showed in shadow.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct ShadowSums {
-    pub(crate) control: Tally,
-    pub(crate) pairs: Pairs,
 }
 
 /// All cameras seen, found by id in constant time. What a look reads lies in columns of its own, so that
@@ -297,14 +290,9 @@ impl Fleet {
         }
     }
 
-    pub(crate) fn relabel(
-        &mut self,
-        at: u32,
-        place: Place,
-        alerts: Alerts,
-        (former, label): (Option<Label>, Label),
-    ) {
-        let Place { window, variant, block } = place;
+    /// Counts a label in place of the one its analysis had, if any, where the analysis was counted.
+    pub(crate) fn relabel(&mut self, exposure: &Exposure, block: Option<Block>, label: Label) {
+        let Exposure { camera: at, variant, window, alerts, label: former, .. } = *exposure;
         match window {
             Window::Shadow => {
                 let shadow = &mut self.shadow[at as usize];

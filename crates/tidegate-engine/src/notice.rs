@@ -21,7 +21,7 @@ pub const WARNINGS_EVERY: Duration = Duration::from_ms(3_600_000);
 pub enum Notice {
     /// A guardrail says something else than at the look before.
     Verdict {
-        /// Which.
+        /// The guardrail whose verdict changed.
         guardrail: Guardrail,
         /// What it said.
         from: Verdict,

@@ -25,7 +25,7 @@ macro_rules! checked_number {
                 within($quantity, value, &Self::RANGE).map(Self)
             }
 
-            /// The number.
+            /// The number, which is within the range.
             pub const fn value(self) -> f64 {
                 self.0
             }
@@ -55,9 +55,9 @@ checked_number! {
 }
 
 impl Share {
-    /// Nothing.
+    /// No camera, 0.
     pub const NONE: Self = Self(0.0);
-    /// Everything.
+    /// Every camera, 1.
     pub const ALL: Self = Self(1.0);
 }
 

@@ -3,7 +3,6 @@
 //! One event is reported once: as an [`Analysis`] where one prompt ran, or as a [`Comparison`] where
 //! the shadow ran too. [`Feedback`] comes later and names the event.
 
-use crate::exposure::Alerts;
 use crate::id::{AnalysisId, CameraId};
 use crate::number::{Latency, Percent, RiskScore};
 use crate::variant::{ByVariant, Variant};
@@ -68,6 +67,17 @@ pub struct Comparison {
     pub camera: CameraId,
     /// How both calls ended.
     pub outcomes: ByVariant<Outcome>,
+}
+
+/// Who alerted on a comparison, for threats that a person confirms later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alerts {
+    /// Not the control; or one prompt ran alone.
+    NotControl,
+    /// The control, and not the treatment.
+    ControlOnly,
+    /// Control and treatment.
+    Both,
 }
 
 impl Comparison {

@@ -39,7 +39,7 @@ impl Phase {
 /// What holds a phase up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Condition {
-    /// Nothing.
+    /// Nothing: the phase goes on by itself.
     Clear,
     /// The phase goes on but does not advance by itself.
     Held,

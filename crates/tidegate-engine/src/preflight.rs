@@ -55,7 +55,7 @@ pub struct Preflight {
 /// The smallest harm that one guardrail finds by the end of the test, in about half of all rollouts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sight {
-    /// Which.
+    /// The guardrail that finds it.
     pub guardrail: Guardrail,
     /// Trials of each variant: the fewer.
     pub trials: u64,

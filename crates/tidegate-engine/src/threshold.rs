@@ -41,7 +41,7 @@ pub enum Finding {
 /// A limit that is passed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Breach {
-    /// Which.
+    /// The guardrail whose limit it is.
     pub guardrail: Guardrail,
     /// By what: points (0 to 1) for rates, percent for latency.
     pub increase: f64,

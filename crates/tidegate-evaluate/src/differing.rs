@@ -4,8 +4,9 @@ use serde::Serialize;
 use tidegate_spec::EvaluationMetric;
 use tidegate_spec::case::Said;
 
-use crate::evaluation::{Compared, Sides};
+use crate::compared::Compared;
 use crate::reading::{Measure, Read, Reading};
+use crate::sides::Sides;
 
 /// Characters of a text that are shown.
 const TEXT_SHOWN: usize = 600;
@@ -66,11 +67,10 @@ pub(crate) fn find(cases: &[Compared<'_>], metrics: &[EvaluationMetric]) -> Vec<
 }
 
 fn differing(compared: &Compared<'_>, metrics: &[EvaluationMetric]) -> Option<Differing> {
-    let Compared { case, sides } = compared;
     let (mut gained, mut lost) = (Vec::new(), Vec::new());
     for metric in metrics {
-        let measure = |read: &Read<'_>| read.measure(*metric, &case.expected);
-        match (measure(&sides.control), measure(&sides.treatment)) {
+        let Sides { control, treatment } = compared.measure(*metric);
+        match (control, treatment) {
             (Measure::Right(false), Measure::Right(true)) => gained.push(metric.as_str()),
             (Measure::Right(true), Measure::Right(false)) => lost.push(metric.as_str()),
             (_, _) => {}
@@ -79,6 +79,7 @@ fn differing(compared: &Compared<'_>, metrics: &[EvaluationMetric]) -> Option<Di
     if gained.is_empty() && lost.is_empty() {
         return None;
     }
+    let Compared { case, sides } = compared;
     let expected = Expected {
         score_min: *case.expected.score.start(),
         score_max: *case.expected.score.end(),

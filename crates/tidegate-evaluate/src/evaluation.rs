@@ -4,58 +4,21 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use tidegate_engine::id::PromptKey;
-use tidegate_spec::EvaluationMetric;
 use tidegate_spec::case::Case;
 use tidegate_stats::holm;
 use tidegate_stats::range::OutOfRange;
 
 use crate::ALPHA;
+use crate::compare;
+use crate::compared::Compared;
 use crate::differing::{self, Differing};
-use crate::metric::{self, Metric};
+use crate::judge;
+use crate::metric::{Change, Metric};
 use crate::reading::{Read, Reading};
 use crate::scenarios::{self, InScenario};
-use crate::verdict::{self, Verdict};
-
-/// What is compared, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// The prompt version in use.
-    pub control: PromptKey,
-    /// The prompt version being tried.
-    pub treatment: PromptKey,
-    /// By what; a metric that is named twice counts once.
-    pub metrics: Vec<EvaluationMetric>,
-    /// Resamples of the bootstrap, one of [`RESAMPLES`](crate::RESAMPLES).
-    pub resamples: u32,
-    /// Fixes every draw.
-    pub seed: u64,
-}
-
-/// One value of each prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Sides<T> {
-    /// The control's.
-    pub control: T,
-    /// The treatment's.
-    pub treatment: T,
-}
-
-impl<T> Sides<T> {
-    /// Both values by reference.
-    pub const fn as_ref(&self) -> Sides<&T> {
-        Sides { control: &self.control, treatment: &self.treatment }
-    }
-
-    /// Both values through `f`.
-    pub fn map<U>(self, mut f: impl FnMut(T) -> U) -> Sides<U> {
-        Sides { control: f(self.control), treatment: f(self.treatment) }
-    }
-
-    /// Whether either is so.
-    pub fn any(self, is: impl Fn(T) -> bool) -> bool {
-        is(self.control) || is(self.treatment)
-    }
-}
+use crate::settings::Settings;
+use crate::sides::Sides;
+use crate::verdict::Verdict;
 
 /// Two prompts compared on a data set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -102,7 +65,7 @@ pub struct Answers {
 /// How scenarios were drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Bootstrap {
-    /// Resamples.
+    /// How many times whole scenarios were drawn.
     pub resamples: u32,
     /// What fixes the draws.
     pub seed: u64,
@@ -132,12 +95,6 @@ pub enum EvaluateError {
     OutOfRange(#[from] OutOfRange),
 }
 
-/// A case with what can be used of both answers.
-pub(crate) struct Compared<'a> {
-    pub(crate) case: &'a Case,
-    pub(crate) sides: Sides<Read<'a>>,
-}
-
 impl Evaluation {
     /// Compares both prompts.
     ///
@@ -154,11 +111,11 @@ impl Evaluation {
         wanted.sort_unstable();
         wanted.dedup();
         let metrics: Result<Vec<Metric>, OutOfRange> =
-            wanted.iter().map(|metric| metric::compare(*metric, &compared, settings)).collect();
+            wanted.iter().map(|metric| compare::metric(*metric, &compared, settings)).collect();
         let mut metrics = metrics?;
         adjust(&mut metrics)?;
-        metrics.iter_mut().for_each(verdict::judge);
-        let (verdict, reason) = verdict::overall(&metrics);
+        metrics.iter_mut().for_each(judge::judge);
+        let (verdict, reason) = judge::overall(&metrics);
         let names: BTreeSet<&str> = cases.iter().map(|case| case.scenario.as_str()).collect();
         Ok(Self {
             control: settings.control.to_string(),
@@ -221,7 +178,7 @@ const fn count(answers: &mut Answers, reading: &Reading) {
 
 /// Holm's method over the metrics that were tested.
 fn adjust(metrics: &mut [Metric]) -> Result<(), OutOfRange> {
-    let tested: Vec<&mut metric::Change> = metrics
+    let tested: Vec<&mut Change> = metrics
         .iter_mut()
         .filter_map(|metric| metric.change.as_mut())
         .filter(|change| change.p.is_some())

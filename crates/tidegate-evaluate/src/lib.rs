@@ -9,20 +9,27 @@
 //! the same cases, settings and seed give the same bytes.
 
 mod bootstrap;
+mod compare;
+mod compared;
 mod differing;
 mod evaluation;
+mod judge;
 mod metric;
 mod reading;
 pub mod report;
 mod scenarios;
+mod settings;
+mod sides;
 mod verdict;
 pub mod words;
 
 pub use bootstrap::{RESAMPLES, RESAMPLES_DEFAULT, SEED_DEFAULT};
 pub use differing::{Differing, Expected, Shown};
-pub use evaluation::{Answers, Bootstrap, EvaluateError, Evaluation, Settings, Sides};
+pub use evaluation::{Answers, Bootstrap, EvaluateError, Evaluation};
 pub use metric::{Change, Effect, Interval, Metric, Outcomes, Pairs};
 pub use scenarios::{InScenario, Right};
+pub use settings::Settings;
+pub use sides::Sides;
 pub use verdict::{PAIRS_MIN, SCENARIOS_MIN, Verdict};
 
 /// The allowed chance of any false finding among the metrics of one evaluation.

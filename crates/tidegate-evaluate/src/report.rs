@@ -3,8 +3,8 @@
 mod chart;
 
 use askama::Template;
+use tidegate_chart::{Chart, NotDrawn};
 
-use self::chart::Chart;
 use crate::differing::{Differing, Shown};
 use crate::evaluation::{Answers, Evaluation};
 use crate::metric::Metric;
@@ -19,8 +19,8 @@ const SHOWN_MAX: usize = 1_000;
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// A chart cannot be drawn.
-    #[error("a chart cannot be drawn: {0}")]
-    Chart(String),
+    #[error(transparent)]
+    Chart(#[from] NotDrawn),
     /// The page cannot be written.
     #[error("the page cannot be written: {0}")]
     Page(#[from] askama::Error),

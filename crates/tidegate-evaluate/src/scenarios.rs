@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tidegate_spec::EvaluationMetric;
 
-use crate::evaluation::{Compared, Sides};
+use crate::compared::Compared;
 use crate::reading::Measure;
+use crate::sides::Sides;
 
 /// What both prompts did in one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,9 +52,8 @@ impl InScenario {
 
 impl Right {
     fn add(&mut self, metric: EvaluationMetric, case: &Compared<'_>) {
-        let measures = case.sides.as_ref().map(|read| read.measure(metric, &case.case.expected));
         if let Sides { control: Measure::Right(control), treatment: Measure::Right(treatment) } =
-            measures
+            case.measure(metric)
         {
             self.pairs += 1;
             self.control += u64::from(control);
@@ -73,12 +73,10 @@ pub(crate) fn by_scenario(cases: &[Compared<'_>]) -> Vec<InScenario> {
         entry.parsed.add(EvaluationMetric::JsonParseSuccessRate, case);
         entry.score_in_range.add(EvaluationMetric::ScoreInRangeAccuracy, case);
         entry.level_match.add(EvaluationMetric::LevelMatchAccuracy, case);
-        let latency = EvaluationMetric::ResponseLatencyMs;
-        let measures = case.sides.as_ref().map(|read| read.measure(latency, &case.case.expected));
         if let Sides {
             control: Measure::Milliseconds(control),
             treatment: Measure::Milliseconds(treatment),
-        } = measures
+        } = case.measure(EvaluationMetric::ResponseLatencyMs)
         {
             *logs += libm::log(treatment) - libm::log(control);
             *timed += 1.0;

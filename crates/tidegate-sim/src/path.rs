@@ -16,9 +16,9 @@ const EVERY_HOURS: f64 = 0.25;
 /// How one guardrail's estimate moved in one run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
-    /// Which run.
+    /// How the run ended.
     pub outcome: Outcome,
-    /// Which guardrail.
+    /// The guardrail whose estimate is followed.
     pub guardrail: Guardrail,
     /// The owner's limit, in the unit.
     pub limit: f64,

@@ -3,12 +3,12 @@
 mod chart;
 
 use askama::Template;
+use tidegate_chart::{Chart, NotDrawn};
 
-use self::chart::Chart;
 use crate::outcome::Outcome;
 use crate::path;
 use crate::summary::{Judged, Met, Summary};
-use crate::sweep::{Objective, Point};
+use crate::sweep::{Point, Sweep};
 use crate::world::World;
 
 /// One scenario with all that came of it.
@@ -22,25 +22,12 @@ pub struct Scene<'a> {
     pub summary: &'a Summary,
 }
 
-/// A sweep with all that came of it.
-#[derive(Debug, Clone, Copy)]
-pub struct Sweep<'a> {
-    /// Every setting.
-    pub points: &'a [Point],
-    /// What was made small.
-    pub objective: Objective,
-    /// The path of the first varied setting.
-    pub varied: &'a str,
-    /// The recommended experiment; none where a sweep varied the world.
-    pub toml: Option<&'a str>,
-}
-
 /// Why a report cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// A chart cannot be drawn.
-    #[error("a chart cannot be drawn: {0}")]
-    Chart(String),
+    #[error(transparent)]
+    Chart(#[from] NotDrawn),
     /// The page cannot be written.
     #[error("the page cannot be written: {0}")]
     Page(#[from] askama::Error),

@@ -1,6 +1,11 @@
 //! One simulated rollout, driven as a daemon drives it.
 
-use std::cmp::{Ordering, Reverse};
+mod analysis_id;
+mod observer;
+mod pending;
+mod restarts;
+
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use rand::{RngExt, SeedableRng};
@@ -13,41 +18,22 @@ use tidegate_engine::observation::{Analysis, Comparison, Feedback};
 use tidegate_engine::phase::{Condition, Phase, State, Transition};
 use tidegate_engine::promotion::Proof;
 use tidegate_engine::rollout::Looked;
-use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::time::{Block, Timestamp};
 use tidegate_engine::{ByVariant, Rollout, Variant};
 
+use self::analysis_id::analysis_id;
+pub use self::observer::{Observer, Unobserved};
+use self::pending::Pending;
+use self::restarts::Restarts;
 use crate::outcome::{Ending, Outcome, Stopper};
 use crate::traffic::{Arrivals, DAY_MS, MINUTE_MS};
-use crate::world::{Answer, Camera, Change, World};
+use crate::world::{Answer, Camera, Change, Prompt, World};
 
 const HOUR_MS: f64 = 60.0 * MINUTE_MS;
 /// Late reports are late by up to this.
 const LATE_MS: f64 = 10.0 * MINUTE_MS;
 /// A shadow whose gate is still shut after this many times its duration ends the run: a person would look.
 const SHADOW_TIMES: f64 = 2.0;
-
-/// Watches a run.
-pub trait Observer {
-    /// Whether looks are wanted: they cost time.
-    const LOOKS: bool;
-
-    /// A decision was taken, at an hour of the rollout.
-    fn decided(&mut self, hour: f64, decision: &Decision);
-
-    /// The rollout looked at its data and decided nothing.
-    fn looked(&mut self, hour: f64, rollout: &Rollout);
-}
-
-/// Watches nothing.
-#[derive(Debug, Clone, Copy)]
-pub struct Unobserved;
-
-impl Observer for Unobserved {
-    const LOOKS: bool = false;
-    fn decided(&mut self, _: f64, _: &Decision) {}
-    fn looked(&mut self, _: f64, _: &Rollout) {}
-}
 
 /// Simulates one run of a world. The same world and number give the same outcome, on any machine.
 pub fn run(world: &World, number: u32, observer: &mut impl Observer) -> Outcome {
@@ -96,49 +82,6 @@ struct Counts {
     refused: u64,
 }
 
-/// Kills of the daemon still to come, and what it wrote down since its last snapshot.
-#[derive(Debug, Default)]
-struct Restarts {
-    /// In milliseconds, the next last.
-    at: Vec<f64>,
-    snapshot: Option<Snapshot>,
-    journal: Vec<Written>,
-}
-
-#[derive(Debug)]
-enum Written {
-    Event(Timestamp, Event),
-    Decision(Box<Decision>),
-}
-
-/// Something on its way to the daemon.
-#[derive(Debug)]
-struct Pending {
-    at: f64,
-    sequence: u64,
-    event: Event,
-}
-
-impl PartialEq for Pending {
-    fn eq(&self, other: &Self) -> bool {
-        self.sequence == other.sequence
-    }
-}
-
-impl Eq for Pending {}
-
-impl PartialOrd for Pending {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Pending {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.at.total_cmp(&other.at).then(self.sequence.cmp(&other.sequence))
-    }
-}
-
 impl<'a, O: Observer> Run<'a, O> {
     fn new(world: &'a World, number: u32, observer: &'a mut O) -> Self {
         let scenario = world.scenario();
@@ -161,16 +104,14 @@ impl<'a, O: Observer> Run<'a, O> {
             + jumps.sum::<f64>();
         let arrivals = Arrivals::draw(&scenario.fleet, &live, until * HOUR_MS, &mut random);
         let rollout = Rollout::new(world.definition().clone());
-        let mut at: Vec<f64> =
-            scenario.faults.daemon_restart_hours.iter().map(|hour| hour * HOUR_MS).collect();
-        at.sort_by(|a, b| b.total_cmp(a));
+        let kills = scenario.faults.daemon_restart_hours.iter().map(|hour| hour * HOUR_MS);
         Self {
             world,
             observer,
             number,
             serving: rollout.serving(),
             assigned: vec![Variant::Control; cameras.len()],
-            restarts: Restarts { at, snapshot: Some(rollout.snapshot()), journal: Vec::new() },
+            restarts: Restarts::new(kills.collect(), &rollout),
             rollout,
             random,
             fault_random,
@@ -331,7 +272,7 @@ impl<'a, O: Observer> Run<'a, O> {
         let label = self.world.label(
             &self.cameras[camera],
             &answer,
-            (variant, &self.change),
+            Prompt { variant, change: &self.change },
             &mut self.random,
         );
         let faults = &self.world.scenario().faults;
@@ -356,7 +297,7 @@ impl<'a, O: Observer> Run<'a, O> {
 
     fn answer(&mut self, camera: usize, variant: Variant, scene: crate::world::Scene) -> Answer {
         let Self { world, cameras, change, random, .. } = self;
-        world.answer(&cameras[camera], scene, (variant, change), random)
+        world.answer(&cameras[camera], scene, Prompt { variant, change }, random)
     }
 
     /// Brings up to date what changes with time: the treatment's change and a switchback's turns.
@@ -388,16 +329,7 @@ impl<'a, O: Observer> Run<'a, O> {
 
     fn next_id(&mut self) -> AnalysisId {
         self.sequence += 1;
-        let mut digits = [0_u8; 20];
-        let mut left = self.sequence;
-        let mut start = digits.len();
-        while left > 0 {
-            start -= 1;
-            digits[start] = b'0' + u8::try_from(left % 10).unwrap_or(0);
-            left /= 10;
-        }
-        let text = core::str::from_utf8(&digits[start..]).unwrap_or_default();
-        text.parse().expect("digits are an id")
+        analysis_id(self.sequence)
     }
 
     fn send_later(&mut self, at: f64, event: Event) {
@@ -444,11 +376,7 @@ impl<'a, O: Observer> Run<'a, O> {
             self.counts.refused += 1;
             return;
         };
-        if !self.restarts.at.is_empty() {
-            self.restarts.journal.push(Written::Event(at, event.clone()));
-            let decisions = decisions.iter().cloned().map(Box::new).map(Written::Decision);
-            self.restarts.journal.extend(decisions);
-        }
+        self.restarts.write(at, event, &decisions);
         if O::LOOKS && decisions.is_empty() && self.rollout.looked() == Looked::Yes {
             self.observer.looked(self.now / HOUR_MS, &self.rollout);
         }
@@ -492,27 +420,9 @@ impl<'a, O: Observer> Run<'a, O> {
         }
     }
 
-    /// Kills the daemon and takes up what it wrote down.
+    /// Kills the daemon where it is time, and goes on with what it wrote down.
     fn restart_if_due(&mut self) {
-        while self.restarts.at.last().is_some_and(|at| *at <= self.now) {
-            self.restarts.at.pop();
-            let definition = self.world.definition().clone();
-            let Some(snapshot) = self.restarts.snapshot.take() else { return };
-            let mut restored = Rollout::restore(definition, snapshot)
-                .expect("a rollout takes up the snapshot it wrote");
-            for written in self.restarts.journal.drain(..) {
-                match written {
-                    Written::Event(at, event) => {
-                        restored.recall_event(at, &event).expect("the event was taken before");
-                    }
-                    Written::Decision(decision) => {
-                        restored
-                            .recall_decision(decision.step())
-                            .expect("the decision was taken before");
-                    }
-                }
-            }
-            self.restarts.snapshot = Some(restored.snapshot());
+        while let Some(restored) = self.restarts.take_due(self.now, self.world.definition()) {
             self.rollout = restored;
             self.serving = self.rollout.serving();
         }

@@ -23,11 +23,11 @@ pub struct Summary {
     pub description: String,
     /// The rule that decided.
     pub rule: &'static str,
-    /// Runs.
+    /// How many rollouts were simulated.
     pub runs: u32,
     /// What fixed every random number.
     pub seed: u64,
-    /// Rolled back.
+    /// The share of runs that were rolled back, 0 to 1.
     pub rolled_back_share: f64,
     /// Rolled back, by what did it.
     pub rolled_back_by: BTreeMap<&'static str, f64>,

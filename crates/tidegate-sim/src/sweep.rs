@@ -51,6 +51,19 @@ pub struct Point {
     pub recommended: bool,
 }
 
+/// A sweep with all that came of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sweep<'a> {
+    /// Every setting.
+    pub points: &'a [Point],
+    /// What was made small.
+    pub objective: Objective,
+    /// The path of the first varied setting.
+    pub varied: &'a str,
+    /// The recommended experiment; none where a sweep varied the world.
+    pub toml: Option<&'a str>,
+}
+
 /// What a sweep makes small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Objective {

@@ -57,6 +57,14 @@ pub(crate) struct Change {
     pub(crate) harmful: bool,
 }
 
+/// The prompt that answers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Prompt<'a> {
+    pub(crate) variant: Variant,
+    /// What the treatment does otherwise just now.
+    pub(crate) change: &'a Change,
+}
+
 /// What one detection event is, whichever prompt looks at it; drawn only where scores are.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Scene {
@@ -193,10 +201,11 @@ impl World {
         &self,
         camera: &Camera,
         scene: Scene,
-        (variant, change): (Variant, &Change),
+        prompt: Prompt<'_>,
         random: &mut impl Rng,
     ) -> Answer {
         let control = &self.scenario.control;
+        let Prompt { variant, change } = prompt;
         let (points, factor, slower) = match variant {
             Variant::Control => (0.0, 1.0, 0.0),
             Variant::Treatment => (change.points.error, change.latency_factor, change.slow_share),
@@ -214,7 +223,7 @@ impl World {
             ms *= control.slow_factor;
         }
         let latency = Latency::from_ms(ms.min(LATENCY_MS_MAX)).ok();
-        let (score, sight) = self.look(camera, scene, (variant, change));
+        let (score, sight) = self.look(camera, scene, prompt);
         Answer { outcome: Outcome::Answered { latency, score }, sight }
     }
 
@@ -227,13 +236,14 @@ impl World {
         &self,
         camera: &Camera,
         scene: Scene,
-        (variant, change): (Variant, &Change),
+        prompt: Prompt<'_>,
     ) -> (Option<RiskScore>, Sight) {
         let Some(alerts) = self.scenario.control.alert_rate else { return (None, Sight::Unscored) };
         let rates = camera.today;
         let threats = (alerts * (1.0 - rates.fp) / (1.0 - rates.missed_threat)).clamp(0.0, 1.0);
         let threat = scene.threat < threats;
-        let (fp, missed) = labels_of(camera, variant, change);
+        let (fp, missed) = labels_of(camera, prompt);
+        let Prompt { variant, change } = prompt;
         let factor = if variant == Variant::Treatment { change.alert_factor } else { 1.0 };
         let alerts_with = if threat {
             1.0 - missed / (1.0 - fp).max(1e-9)
@@ -261,14 +271,15 @@ impl World {
         &self,
         camera: &Camera,
         answer: &Answer,
-        (variant, change): (Variant, &Change),
+        prompt: Prompt<'_>,
         random: &mut impl Rng,
     ) -> Option<Label> {
         if answer.outcome.failed() {
             return None;
         }
         let feedback = &self.scenario.feedback;
-        let factor = if variant == Variant::Treatment { feedback.treatment_factor } else { 1.0 };
+        let treated = prompt.variant == Variant::Treatment;
+        let factor = if treated { feedback.treatment_factor } else { 1.0 };
         let spoken = self.label_chance * factor;
         let said: f64 = random.random();
         // Most answers are never labelled, whatever the label would be.
@@ -279,7 +290,7 @@ impl World {
             Sight::Nothing => return None,
             Sight::Seen(label) => label,
             Sight::Unscored => {
-                let (fp, missed) = labels_of(camera, variant, change);
+                let (fp, missed) = labels_of(camera, prompt);
                 let kind: f64 = random.random();
                 if kind < fp {
                     Label::FalsePositive
@@ -304,7 +315,7 @@ impl World {
 }
 
 /// The false positives and missed threats among the labels of a camera.
-fn labels_of(camera: &Camera, variant: Variant, change: &Change) -> (f64, f64) {
+fn labels_of(camera: &Camera, Prompt { variant, change }: Prompt<'_>) -> (f64, f64) {
     let points = if variant == Variant::Treatment { change.points } else { PerRate::default() };
     let fp = (camera.today.fp + points.fp).clamp(0.0, 1.0);
     let missed = (camera.today.missed_threat + points.missed_threat).clamp(0.0, 1.0 - fp);

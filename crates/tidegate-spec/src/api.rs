@@ -4,8 +4,10 @@
 //! client ignores what it does not know. Times are ISO 8601 in UTC, shares and rates 0 to 1.
 
 mod event;
+mod event_type;
 mod history;
 mod judgement;
+mod moment;
 mod object;
 mod observation;
 pub mod ofrep;
@@ -19,14 +21,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::time::Timestamp;
 
 pub use event::{
-    Event, EventType, LatencyWarning, PhaseChanged, PromptLabelMoved, Reset, VerdictChanged, What,
-    WhatIsNoted,
+    Event, LatencyWarning, PhaseChanged, PromptLabelMoved, Reset, VerdictChanged, What, WhatIsNoted,
 };
-pub use history::{Evidence, History, HistoryItem, VersionsInPlay};
+pub use event_type::EventType;
+pub use history::{Evidence, History, HistoryItem};
 pub use judgement::{Counts, Judgement, SplitCheck, finding};
+pub use moment::shown;
 pub use object::Object;
 pub use observation::{
     Answer, AnswerStatus, Answers, InvalidField, OBSERVATIONS_MAX, Observation, Reported, Side,
@@ -37,14 +39,9 @@ pub use prompt::{
     LabelHistory, LabelInfo, LabelMove, LabelRequest, PromptConflict, PromptDetail, PromptDiff,
     PromptDocument, PromptDocumentLabel, PromptDocumentVersion, PromptImport, PromptImported,
     PromptRequest, PromptSummary, Prompts, VersionDetail, VersionRequest, VersionSummary, Versions,
+    VersionsInPlay,
 };
 pub use status::{ByVariantMetrics, Labels, Next, Pairs, Status, Step, VariantMetrics, Warning};
-
-/// Writes a time as ISO 8601 in UTC, with milliseconds where there are any.
-pub fn shown(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.ms())
-        .map_or_else(|_| at.ms().to_string(), |moment| moment.to_string())
-}
 
 /// `POST /v1/experiments/{key}/actions`.
 #[derive(Debug, Clone, Serialize, Deserialize)]

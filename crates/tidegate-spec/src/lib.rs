@@ -12,7 +12,6 @@ pub mod document;
 pub mod experiment;
 pub mod fields;
 pub mod preset;
-mod printed;
 pub mod scenario;
 
 pub use case::Case;

@@ -3,7 +3,8 @@
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::number::Share;
 
-use crate::experiment::{Evaluation, ExperimentFile, METRICS};
+use crate::experiment::names::METRICS;
+use crate::experiment::{Evaluation, ExperimentFile};
 
 /// A ready experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,8 @@
 //! reach a formula; every formula names its source. Logarithms and exponentials come from `libm`, and
 //! sums run in a fixed order, so that the same data give the same bits on every machine.
 //!
-//! `docs/statistics.md` tells why these and no others.
+//! `docs/statistics.md` tells why these and no others. No decision rests on [`cuped`], [`ratio`] or [`sample_size`] yet; they are
+//! here because the required reference vectors hold them.
 #![no_std]
 
 extern crate alloc;

@@ -24,7 +24,7 @@ impl DegreesOfFreedom {
         within("degrees of freedom", value, &(Self::MIN..=f64::INFINITY)).map(Self)
     }
 
-    /// The number.
+    /// The degrees of freedom as a number, above 0.
     pub const fn value(self) -> f64 {
         self.0
     }

@@ -3,21 +3,53 @@
 mod asked;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::Args;
 use serde::Serialize;
 use tidegate_engine::assignment::Split;
-use tidegate_engine::id::CameraId;
+use tidegate_engine::id::{CameraId, ExperimentKey, Salt};
 use tidegate_engine::number::Share;
 use tidegate_engine::time::Timestamp;
 
-use crate::args::{AssignArgs, Format};
-use crate::client::Client;
+use crate::argument::{parse_share, parse_time};
+use crate::client::{Client, ServerArgs};
 use crate::environment::Process;
-use crate::experiment;
 use crate::failure::Failure;
+use crate::format::Format;
 use crate::lines::{LINE_BYTES_MAX, Line, Lines};
+use crate::settings_file::read_experiment;
 use asked::Asked;
+
+/// Show which variant cameras get: now, as the daemon says, or while the A/B test runs with its whole share
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("by").required(true).args(["key", "experiment", "salt"])))]
+pub(crate) struct AssignArgs {
+    /// The experiment to ask the daemon about, for what cameras get now
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["share", "at"])]
+    pub(crate) key: Option<ExperimentKey>,
+    /// The experiment file to take salt, share, overrides and split from
+    #[arg(long, value_name = "FILE", conflicts_with = "share")]
+    pub(crate) experiment: Option<PathBuf>,
+    /// The salt to hash with
+    #[arg(long, value_name = "SALT", requires = "share")]
+    pub(crate) salt: Option<Salt>,
+    /// The share of the treatment, 0 to 1
+    #[arg(long, value_name = "SHARE", requires = "salt", value_parser = parse_share)]
+    pub(crate) share: Option<Share>,
+    /// The time to answer for; a switchback changes with it
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) at: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// How to answer
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+    /// The camera ids; none, or `-`: one per line from standard input
+    #[arg(value_name = "CAMERA")]
+    pub(crate) cameras: Vec<CameraId>,
+}
 
 pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure> {
     let mut answers = match &args.key {
@@ -118,7 +150,7 @@ impl Question {
         let at = args.at.unwrap_or(Timestamp::EPOCH);
         let (split, share) = match (&args.experiment, &args.salt, args.share) {
             (Some(path), _, _) => {
-                let definition = experiment::read(path)?.definition;
+                let definition = read_experiment(path)?.definition;
                 (definition.split().clone(), definition.experiment().ab.share)
             }
             (None, Some(salt), Some(share)) => (Arc::new(Split::new(salt, &[], &[], None)), share),

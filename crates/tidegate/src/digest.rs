@@ -1,22 +1,11 @@
 //! SHA-256 in hexadecimal digits.
 
-use std::fmt::Write;
-
+use base16ct::lower;
 use sha2::{Digest, Sha256};
 
 /// The digest of some bytes.
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// Two lower-case digits a byte.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing into a text does not fail.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
+    lower::encode_string(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

@@ -8,13 +8,18 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use clap::{Args, ValueEnum};
 use serde::Serialize;
-use tidegate_evaluate::{Evaluation, Settings, Verdict, report};
-use tidegate_spec::{EvaluationMetric, ExperimentFile};
+use tidegate_engine::id::PromptKey;
+use tidegate_evaluate::{
+    Evaluation, RESAMPLES, RESAMPLES_DEFAULT, SEED_DEFAULT, Settings, Verdict, report,
+};
+use tidegate_spec::{EvaluationMetric, ExperimentFile, Preset};
 
-use crate::args::{EvaluateArgs, FailOn, Format};
-use crate::experiment;
+use crate::argument::parse_preset;
 use crate::failure::Failure;
+use crate::format::Format;
+use crate::settings_file::read_experiment;
 
 /// An evaluation as JSON, with where its cases came from.
 #[derive(Serialize)]
@@ -22,6 +27,62 @@ struct Answer<'a> {
     dataset: &'a str,
     #[serde(flatten)]
     evaluation: &'a Evaluation,
+}
+
+/// Compare two prompt versions offline, on cases whose right answers are known
+///
+/// Each case has an expected range of risk scores, an expected level, and what each prompt answered; docs/evaluate.md has the
+/// format. Both prompts are compared on the cases where both were measured, once with every case on its own and once with
+/// whole scenarios drawn.
+///
+/// Exit code 0: evaluated, whatever came of it; 1: with --fail-on, what it names; 2: the data set or an argument is not valid.
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArgs {
+    /// A file with one case a line (JSON lines), or a folder of *.json files with one case each; `-` is standard
+    /// input; left out: that of the experiment
+    #[arg(value_name = "DATASET")]
+    pub(crate) dataset: Option<PathBuf>,
+    /// The prompt version in use, as the data set names its answers; left out: the experiment's
+    #[arg(long, value_name = "KEY")]
+    pub(crate) control: Option<PromptKey>,
+    /// The prompt version being tried; left out: the experiment's
+    #[arg(long, value_name = "KEY")]
+    pub(crate) treatment: Option<PromptKey>,
+    /// The experiment file to take prompts, data set and metrics from
+    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    pub(crate) experiment: Option<PathBuf>,
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = parse_preset,
+        help = "The experiment that ships to take prompts, data set and metrics from: rubric_vs_current, cot_vs_current or production"
+    )]
+    pub(crate) preset: Option<Preset>,
+    /// Compare by this metric only; may come several times
+    #[arg(long = "metric", value_name = "METRIC", value_parser = parse_metric)]
+    pub(crate) metrics: Vec<EvaluationMetric>,
+    /// How many times scenarios are drawn for the intervals over scenarios
+    #[arg(long, value_name = "N", default_value_t = RESAMPLES_DEFAULT, value_parser = clap::value_parser!(u32).range(i64::from(*RESAMPLES.start())..=i64::from(*RESAMPLES.end())))]
+    pub(crate) resamples: u32,
+    /// The seed that fixes every draw
+    #[arg(long, value_name = "S", default_value_t = SEED_DEFAULT, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub(crate) seed: u64,
+    /// End with exit code 1 where the treatment is worse by any metric
+    #[arg(long, value_enum, value_name = "VERDICT")]
+    pub(crate) fail_on: Option<FailOn>,
+    /// Write report.html and results.json into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+    /// How to answer
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+/// What an evaluation fails on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// The treatment is worse by any metric
+    Worse,
 }
 
 pub(crate) fn run(args: &EvaluateArgs, out: &mut impl Write) -> Result<(), Failure> {
@@ -69,7 +130,7 @@ fn is_worse(evaluation: &Evaluation) -> bool {
 /// Where the cases are, and what is compared; flags go before the experiment.
 fn settings(args: &EvaluateArgs) -> Result<(PathBuf, Settings), Failure> {
     let file: Option<ExperimentFile> = match (&args.experiment, args.preset) {
-        (Some(path), _) => Some(experiment::read(path)?),
+        (Some(path), _) => Some(read_experiment(path)?),
         (None, Some(preset)) => Some(preset.file()),
         (None, None) => None,
     };
@@ -120,4 +181,12 @@ fn write_report(
         fs::write(&path, text).map_err(|source| Failure::Report { path, source })?;
     }
     Ok(())
+}
+
+fn parse_metric(text: &str) -> Result<EvaluationMetric, String> {
+    let found = EvaluationMetric::ALL.into_iter().find(|metric| metric.as_str() == text);
+    found.ok_or_else(|| {
+        let names = EvaluationMetric::ALL.map(EvaluationMetric::as_str).join(" | ");
+        format!("`{text}` is no metric, allowed: {names}")
+    })
 }

@@ -1,25 +1,78 @@
 //! `tidegate experiment`.
 
 pub(crate) mod defined;
+pub(crate) mod shown;
 pub(crate) mod steps;
 
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::io::Write;
+use std::path::PathBuf;
 
+use clap::{Args, Subcommand};
 use tidegate_engine::event::Command;
-use tidegate_spec::ExperimentFile;
+use tidegate_spec::{ExperimentFile, Preset};
 
-use crate::args::{ExperimentArgs, ExperimentCommand, Format};
+use crate::argument::parse_preset;
 use crate::failure::Failure;
-use crate::preflight;
+use crate::format::Format;
+use crate::preflight::{self, PreflightArgs};
+use crate::settings_file::read_experiment;
 
-/// Largest settings file read, in bytes: room for the longest lists of cameras.
-const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+#[derive(Debug, Args)]
+pub(crate) struct ExperimentArgs {
+    #[command(subcommand)]
+    pub(crate) command: ExperimentCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExperimentCommand {
+    /// Check an experiment file and print it with every default filled in
+    Check {
+        /// The experiment file, TOML or JSON
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// How to print it
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Say what an experiment can see with the fleet at hand, before it starts
+    Preflight(PreflightArgs),
+    /// Print a ready experiment to start from
+    Init {
+        /// Which one
+        #[arg(long, default_value = "production", value_parser = parse_preset)]
+        preset: Preset,
+    },
+    /// Define an experiment in the daemon, replace its draft, or begin the next run of one that has ended
+    Create(defined::CreateArgs),
+    /// List the daemon's experiments
+    List(defined::ListArgs),
+    /// Print an experiment of the daemon as a file, with every setting
+    Show(defined::ShowArgs),
+    /// Begin the rollout of a draft
+    Start(steps::ActionArgs),
+    /// Serve control for now; the phase's time stands still
+    Pause(steps::ActionArgs),
+    /// Go on after a pause, a hold or an end without a verdict
+    Resume(steps::ActionArgs),
+    /// Go on, but do not advance without a person
+    Hold(steps::ActionArgs),
+    /// Go to the next ramp step or phase
+    Advance(steps::ActionArgs),
+    /// End well: the treatment stays
+    Complete(steps::ActionArgs),
+    /// End because of harm: the treatment is never served again in this run
+    RollBack(steps::ActionArgs),
+    /// End without a verdict
+    Stop(steps::ActionArgs),
+    /// Print every step of an experiment, with who took it and why
+    History(steps::HistoryArgs),
+    /// Give a camera of a draft one variant whatever its hash, or let the hash decide again
+    Override(defined::OverrideArgs),
+}
 
 pub(crate) fn run(args: &ExperimentArgs, out: &mut impl Write) -> Result<(), Failure> {
     match &args.command {
-        ExperimentCommand::Check { file, format } => print(&read(file)?, *format, out),
+        ExperimentCommand::Check { file, format } => print(&read_experiment(file)?, *format, out),
         ExperimentCommand::Init { preset } => print(&preset.file(), Format::Text, out),
         ExperimentCommand::Preflight(args) => preflight::run(args, out),
         ExperimentCommand::Create(args) => defined::create(args, out),
@@ -44,23 +97,4 @@ fn print(file: &ExperimentFile, format: Format, out: &mut impl Write) -> Result<
         Format::Json => writeln!(out, "{}", file.to_json())?,
     }
     Ok(())
-}
-
-/// Reads an experiment file.
-pub(crate) fn read(path: &Path) -> Result<ExperimentFile, Failure> {
-    ExperimentFile::parse(&read_text(path)?)
-        .map_err(|source| Failure::Invalid { path: path.to_owned(), source })
-}
-
-/// Reads a settings file of a bounded size.
-pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
-    let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
-    let file = File::open(path).map_err(unreadable)?;
-    let mut text = String::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > FILE_BYTES_MAX {
-        let too_large = format!("larger than {FILE_BYTES_MAX} bytes");
-        return Err(unreadable(io::Error::new(io::ErrorKind::FileTooLarge, too_large)));
-    }
-    Ok(text)
 }

@@ -26,17 +26,17 @@ pub enum Failure {
     /// A file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// What the system said.
         source: io::Error,
     },
     /// A file is not what it should be.
     #[error("{} is not valid: {source}", path.display())]
     Invalid {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// Every fault in it.
         source: ParseError,
     },
     /// The arguments or the input are not valid.
@@ -57,9 +57,9 @@ pub enum Failure {
     /// A file or a folder cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Report {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// What the system said.
         source: io::Error,
     },
     /// The daemon cannot run.

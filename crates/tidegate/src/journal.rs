@@ -9,8 +9,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use tidegate_journal::{Journal, Repaired, Report, Verdict, export, import, repair, verify};
 
-use crate::args::Format;
 use crate::failure::Failure;
+use crate::format::Format;
 
 /// Export, import, verify or repair a journal that no daemon has open
 #[derive(Debug, Args)]

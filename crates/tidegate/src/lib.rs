@@ -2,7 +2,9 @@
 //!
 //! Answers go to standard output, all else to standard error. Exit codes: see [`failure`].
 
+mod actor;
 mod args;
+mod argument;
 mod assign;
 mod client;
 mod clock;
@@ -12,6 +14,7 @@ mod environment;
 mod evaluate;
 mod experiment;
 pub mod failure;
+mod format;
 mod journal;
 mod judgements;
 mod lines;
@@ -23,8 +26,10 @@ mod record;
 mod replace_file;
 mod replay;
 mod serve;
+mod settings_file;
 mod simulate;
 mod status;
+mod table;
 mod token;
 mod tune;
 

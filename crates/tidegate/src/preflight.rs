@@ -1,17 +1,19 @@
 //! `tidegate experiment preflight`.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
-use comfy_table::{CellAlignment, Table, presets};
+use clap::Args;
 use serde::Serialize;
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::Experiment;
 use tidegate_engine::guardrail::Power;
 use tidegate_engine::preflight::{Expected, Preflight, Sight};
 
-use crate::args::{Format, PreflightArgs};
-use crate::experiment;
 use crate::failure::Failure;
+use crate::format::Format;
+use crate::settings_file::read_experiment;
+use crate::table::aligned;
 
 #[derive(Serialize)]
 struct Answer<'a> {
@@ -43,8 +45,49 @@ impl From<&Sight> for SightLine {
     }
 }
 
+/// Say what an experiment can see with the fleet at hand, before it starts
+#[derive(Debug, Args)]
+pub(crate) struct PreflightArgs {
+    /// The experiment file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Cameras in the fleet; left out: those the experiment lists
+    #[arg(long, value_name = "N")]
+    pub(crate) cameras: Option<u64>,
+    /// Analyses of one camera on one day
+    #[arg(long, value_name = "A")]
+    pub(crate) analyses_per_day: f64,
+    /// The share of analyses that people label, 0 to 1
+    #[arg(long, value_name = "F")]
+    pub(crate) feedback_share: f64,
+    /// False positives among labels, 0 to 1
+    #[arg(long, value_name = "RATE", default_value_t = 0.6)]
+    pub(crate) fp_rate: f64,
+    /// Failed analyses among all, 0 to 1
+    #[arg(long, value_name = "RATE", default_value_t = 0.02)]
+    pub(crate) error_rate: f64,
+    /// Missed threats among labels, 0 to 1
+    #[arg(long, value_name = "RATE", default_value_t = 0.01)]
+    pub(crate) missed_threat_rate: f64,
+    /// Alerts among answers, 0 to 1
+    #[arg(long, value_name = "RATE", default_value_t = 0.5)]
+    pub(crate) alert_rate: f64,
+    /// Spread of one camera's latencies over their mean
+    #[arg(long, value_name = "CV", default_value_t = 0.5)]
+    pub(crate) latency_cv: f64,
+    /// How alike the events of one camera are: the intraclass correlation, 0 to 0.99
+    #[arg(long, value_name = "RHO", default_value_t = 0.1)]
+    pub(crate) icc: f64,
+    /// The part of the difference between cameras that is new every day, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
+    pub(crate) drift_share: f64,
+    /// How to answer
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
 pub(crate) fn run(args: &PreflightArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let file = experiment::read(&args.file)?;
+    let file = read_experiment(&args.file)?;
     let experiment = file.definition.experiment();
     let listed = experiment.assignment.cameras.len() as u64;
     let cameras = args.cameras.or((listed > 0).then_some(listed)).ok_or_else(|| {
@@ -91,16 +134,9 @@ fn text(preflight: &Preflight, experiment: &Experiment, out: &mut impl Write) ->
         }
     }
     let needed = experiment.guardrails.min_samples.max(30);
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["", "trials a variant", "smallest detectable harm", "limit"]);
-    for (i, column) in table.column_iter_mut().enumerate() {
-        if i > 0 {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    for sight in &preflight.sights {
-        table.add_row([
+    let titles = ["", "trials a variant", "smallest detectable harm", "limit"];
+    let rows = preflight.sights.iter().map(|sight| {
+        vec![
             sight.guardrail.as_str().to_owned(),
             sight.trials.to_string(),
             // Below its floor a guardrail rolls nothing back, whatever it sees.
@@ -113,9 +149,9 @@ fn text(preflight: &Preflight, experiment: &Experiment, out: &mut impl Write) ->
                 }
             },
             format!("{:.1} {}", sight.limit, sight.unit),
-        ]);
-    }
-    writeln!(out, "{table}")?;
+        ]
+    });
+    writeln!(out, "{}", aligned(&titles, &[0], rows))?;
     writeln!(
         out,
         "harm of this size is found by the end of the test in about half of all rollouts"

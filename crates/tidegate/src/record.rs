@@ -4,31 +4,32 @@ mod batch;
 mod delivery;
 mod patience;
 mod progress;
+mod rejection;
+mod source;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Seek, SeekFrom, Write};
+use std::io::{self, IsTerminal, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 use tidegate_engine::time::Duration;
 
-use crate::args::Format;
-use crate::client::{Client, ServerArgs, json};
+use crate::client::{Client, ServerArgs};
 use crate::environment::Process;
 use crate::failure::Failure;
+use crate::format::{Format, json_line};
 use crate::printable::printable;
 use crate::replay::time::parse_length;
 use batch::{Batch, Batches, Flow};
 use delivery::Delivery;
 use patience::Patience;
 use progress::Progress;
+use rejection::Rejection;
+use source::{Source, source};
 
 /// Rejected lines told one by one; the others are counted.
 const TOLD_MAX: u64 = 20;
-/// How much is read at once.
-const BUFFER_BYTES: usize = 64 * 1024;
-
 /// Report observations, one JSON object a line, to the daemon
 ///
 /// What the daemon does not take is told with its line and does not hold up the rest. Sending the same again is
@@ -58,13 +59,6 @@ struct Summary {
     duplicate: u64,
     rejected: u64,
     requests: u64,
-}
-
-/// One line that was not taken in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Rejection {
-    line: u64,
-    why: String,
 }
 
 pub(crate) fn run(args: &RecordArgs, out: &mut impl Write) -> Result<(), Failure> {
@@ -111,7 +105,7 @@ fn send_all(
     client: &Client,
     patience: &mut Patience,
     name: &Path,
-    reader: &mut BufReader<Box<dyn Read>>,
+    reader: &mut Source,
     flow: Flow,
     mut progress: Option<Progress>,
     summary: &mut Summary,
@@ -164,8 +158,7 @@ impl Summary {
 fn sum_up(summary: &Summary, format: Format, out: &mut impl Write) -> Result<(), Failure> {
     match format {
         Format::Json => {
-            out.write_all(&json(summary)?)?;
-            writeln!(out)?;
+            json_line(summary, out)?;
         }
         Format::Text => {
             let Summary { accepted, duplicate, rejected, requests } = summary;
@@ -180,22 +173,6 @@ fn sum_up(summary: &Summary, format: Format, out: &mut impl Write) -> Result<(),
     Ok(())
 }
 
-fn source(reader: impl Read + 'static) -> BufReader<Box<dyn Read>> {
-    BufReader::with_capacity(BUFFER_BYTES, Box::new(reader))
-}
-
 fn parse_patience(text: &str) -> Result<Duration, String> {
     parse_length(text).map_err(|_| format!("`{text}`: allowed: a length of time, such as 5m or 0s"))
-}
-
-/// A reader whose buffer can be looked into.
-trait Buffered: BufRead {
-    /// Whether the next line may have to be waited for.
-    fn may_wait(&self) -> bool;
-}
-
-impl Buffered for BufReader<Box<dyn Read>> {
-    fn may_wait(&self) -> bool {
-        self.buffer().is_empty()
-    }
 }

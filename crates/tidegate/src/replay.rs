@@ -1,5 +1,6 @@
 //! `tidegate replay`: the same engine, driven by recorded traffic and recorded time.
 
+mod args;
 mod counts;
 mod map;
 mod order;
@@ -16,6 +17,7 @@ use std::path::Path;
 use tidegate_engine::experiment::Definition;
 use tidegate_engine::time::{Duration, Timestamp};
 
+pub(crate) use self::args::ReplayArgs;
 use self::counts::Counts;
 use self::map::{Layout, Map};
 use self::order::{Recorded, Sorter};
@@ -23,13 +25,12 @@ use self::record::{Reading, RecordReader};
 use self::report::Report;
 use self::rows::{Row, Rows, RowsError};
 use self::run::Replay;
-use crate::args::ReplayArgs;
-use crate::experiment;
 use crate::failure::Failure;
+use crate::settings_file::{read_experiment, read_text};
 
 pub(crate) fn run(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let definition = without_shadow(&experiment::read(&args.experiment)?.definition)?;
-    let map = Map::parse(&experiment::read_text(&args.map)?)
+    let definition = without_shadow(&read_experiment(&args.experiment)?.definition)?;
+    let map = Map::parse(&read_text(&args.map)?)
         .map_err(|source| Failure::Invalid { path: args.map.clone(), source })?;
 
     let mut counts = Counts::default();

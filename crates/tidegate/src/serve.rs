@@ -11,8 +11,8 @@ use tidegate_daemon::config::{
 };
 use tidegate_daemon::{MetricNames, Verifier};
 
-use crate::experiment::read_text;
 use crate::failure::Failure;
+use crate::settings_file::read_text;
 
 /// Serve rollouts over HTTP until told to end
 #[derive(Debug, Args)]

@@ -1,46 +1,26 @@
 //! `tidegate simulate`.
 
+mod args;
 pub(crate) mod files;
+pub(crate) mod sampling;
 mod scenarios;
+mod simulated;
 pub(crate) mod table;
 mod trace;
 
 use std::io::{self, Write};
 use std::time::Instant;
 
-use serde::Serialize;
-use tidegate_sim::report::Scene;
 use tidegate_sim::{Summary, World, monte_carlo};
 
+use self::args::RuleChoice;
+pub(crate) use self::args::SimulateArgs;
 use self::scenarios::scenarios_of;
 pub(crate) use self::scenarios::{Pool, Progress, read_files, say_speed, world_of};
-use crate::args::{Format, RuleChoice, SimulateArgs};
+pub(crate) use self::simulated::Simulated;
+use self::simulated::SummaryLine;
 use crate::failure::Failure;
-
-/// A summary as JSON, with the time it took where that is wanted.
-#[derive(Serialize)]
-pub(crate) struct SummaryLine<'a> {
-    #[serde(flatten)]
-    summary: &'a Summary,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seconds: Option<f64>,
-}
-
-/// One scenario with what came of it.
-pub(crate) struct Simulated {
-    pub(crate) world: World,
-    pub(crate) outcomes: Vec<tidegate_sim::Outcome>,
-    pub(crate) summary: Summary,
-    pub(crate) seconds: f64,
-    /// The file it came from, to repeat a run.
-    pub(crate) path: std::path::PathBuf,
-}
-
-impl Simulated {
-    fn scene(&self) -> Scene<'_> {
-        Scene { world: &self.world, outcomes: &self.outcomes, summary: &self.summary }
-    }
-}
+use crate::format::Format;
 
 pub(crate) fn run(args: &SimulateArgs, out: &mut impl Write) -> Result<(), Failure> {
     let rules: &[Option<&str>] = match args.rule {

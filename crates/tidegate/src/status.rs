@@ -15,12 +15,12 @@ use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::time::Duration;
 use tidegate_spec::api::{ExperimentSummary, Experiments, Status};
 
-use crate::args::Format;
 use crate::client::error::DaemonError;
-use crate::client::{Client, ServerArgs, json};
+use crate::client::{Client, ServerArgs};
 use crate::environment::{self, Environment, Process};
-use crate::experiment::defined::say_list;
+use crate::experiment::shown::say_list;
 use crate::failure::Failure;
+use crate::format::{Format, json_line};
 use crate::printable::printable;
 use crate::replay::time::parse_length;
 use following::Following;
@@ -88,8 +88,7 @@ pub(crate) fn run(args: &StatusArgs, out: &mut impl Write) -> Result<(), Failure
     let status = look()?;
     match args.format {
         Format::Json => {
-            out.write_all(&json(&status)?)?;
-            writeln!(out)?;
+            json_line(&status, out)?;
         }
         Format::Text => write!(out, "{}", page::page(&status, paint))?,
     }

@@ -1,18 +1,19 @@
 //! `tidegate token`: the tokens that a daemon knows.
 
 mod register;
+mod scope;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
-use serde::{Deserialize, Serialize};
+use clap::{Args, Subcommand};
+use serde::Serialize;
 
-use crate::args::Format;
-use crate::client::json;
-use crate::digest::{hex, sha256_hex};
+use crate::digest::sha256_hex;
 use crate::failure::Failure;
+use crate::format::{Format, json_line};
 use register::{Entry, Register};
+use scope::Scope;
 
 /// Random bytes of a token.
 const TOKEN_BYTES: usize = 32;
@@ -64,28 +65,6 @@ struct FileArgs {
     tokens: PathBuf,
 }
 
-/// What a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Scope {
-    /// Look
-    Read,
-    /// Report observations
-    Record,
-    /// Everything
-    Admin,
-}
-
-impl Scope {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Record => "record",
-            Self::Admin => "admin",
-        }
-    }
-}
-
 /// What a list shows of a token.
 #[derive(Serialize)]
 struct Listed<'a> {
@@ -112,8 +91,7 @@ pub(crate) fn run(args: &TokenArgs, out: &mut impl Write) -> Result<(), Failure>
                 let Entry { name, scopes, .. } = entry;
                 match format {
                     Format::Json => {
-                        out.write_all(&json(&Listed { name, scopes })?)?;
-                        writeln!(out)?;
+                        json_line(&Listed { name, scopes }, out)?;
                     }
                     Format::Text => {
                         let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
@@ -135,7 +113,7 @@ pub(crate) fn run(args: &TokenArgs, out: &mut impl Write) -> Result<(), Failure>
 fn new_token() -> Result<String, Failure> {
     let mut bytes = [0; TOKEN_BYTES];
     getrandom::fill(&mut bytes).map_err(|error| Failure::Random(io::Error::other(error)))?;
-    Ok(format!("tg_{}", hex(&bytes)))
+    Ok(format!("tg_{}", base16ct::lower::encode_string(&bytes)))
 }
 
 fn parse_name(text: &str) -> Result<String, String> {

@@ -3,21 +3,25 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use clap::{Args, ValueEnum};
 use serde::Serialize;
-use tidegate_sim::report::{self, Sweep};
+use tidegate_engine::number::Share;
+use tidegate_sim::report;
 use tidegate_sim::sweep::{
-    Objective as Cost, Point, harmless_twin, is_same_world, mark_front, recommend,
+    Objective as Cost, Point, Sweep, harmless_twin, is_same_world, mark_front, recommend,
 };
 use tidegate_sim::{Outcome, World};
 use tidegate_spec::ScenarioFile;
 use tidegate_spec::scenario::{Scenario, Setting, Variation, cells};
 
-use crate::args::{Format, Objective, TuneArgs};
+use crate::argument::parse_share;
 use crate::failure::Failure;
-use crate::simulate::table::aligned;
+use crate::format::Format;
+use crate::simulate::sampling::SamplingArgs;
 use crate::simulate::{
     Pool, Progress, Simulated, files, read_files, say_speed, simulate, world_of,
 };
+use crate::table::aligned;
 
 /// The last line of the JSON answer.
 #[derive(Serialize)]
@@ -34,6 +38,49 @@ struct Cell {
     harmless: Vec<World>,
     /// The experiment of the first scenario, for its owner to take.
     toml: String,
+}
+
+/// Find the settings that stop harm soonest without stopping the harmless
+///
+/// Each setting is simulated on the scenarios as they are, and on the same scenarios with a treatment that does
+/// exactly what the control does. Marked is the Pareto front of harm let through against harmless rollouts rolled
+/// back; the recommended settings come as an experiment file.
+#[derive(Debug, Args)]
+pub(crate) struct TuneArgs {
+    /// Scenarios in which the treatment does harm
+    #[arg(value_name = "SCENARIO", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// A setting and its values: PATH=FROM..TO:STEP or PATH=A,B,C
+    #[arg(long, value_name = "PATH=VALUES", required = true)]
+    pub(crate) vary: Vec<Variation>,
+    /// What to make small
+    #[arg(long, value_enum, default_value = "harm")]
+    pub(crate) objective: Objective,
+    /// Write the recommended experiment into this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
+    /// The most harmless rollouts a recommended setting may roll back, as a share
+    #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = parse_share)]
+    pub(crate) false_rollback_max: Share,
+    #[command(flatten)]
+    pub(crate) sampling: SamplingArgs,
+    /// Write report.html, results.json and results.csv into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+    /// How to answer
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+/// What a sweep makes small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Objective {
+    /// Analyses by the treatment while it did harm, on average over all runs
+    Harm,
+    /// Hours until a rollback; a rollout that is never rolled back counts its whole length
+    Hours,
+    /// The share of harmful rollouts that are not rolled back
+    Missed,
 }
 
 pub(crate) fn run(args: &TuneArgs, out: &mut impl Write) -> Result<(), Failure> {
@@ -107,11 +154,7 @@ impl Cell {
         let mut toml = None;
         for (path, file) in files {
             let invalid = |source| Failure::Invalid { path: path.clone(), source };
-            let mut file = file.clone();
-            for setting in &settings {
-                file.set(setting);
-            }
-            for scenario in file.scenarios().map_err(invalid)? {
+            for scenario in file.with(&settings).map_err(invalid)?.scenarios() {
                 if scenario.treatment.harms().next().is_none() {
                     let text = format!(
                         "{}: the treatment does no harm, allowed: scenarios with harm to stop",
@@ -119,12 +162,12 @@ impl Cell {
                     );
                     return Err(Failure::BadInput(text));
                 }
-                toml.get_or_insert_with(|| experiment_of(&scenario));
-                let twin = harmless_twin(&scenario);
+                toml.get_or_insert_with(|| experiment_of(scenario));
+                let twin = harmless_twin(scenario);
                 if !twins.iter().any(|other| is_same_world(other, &twin)) {
                     twins.push(twin);
                 }
-                harmful.push(world_of(scenario, &args.sampling)?);
+                harmful.push(world_of(scenario.clone(), &args.sampling)?);
             }
         }
         let harmless: Result<Vec<World>, Failure> =

@@ -16,11 +16,10 @@ use crate::command::{Ran, run};
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_tidegate-under-test");
 
 /// Whether a program is on this machine.
-#[expect(clippy::print_stderr, reason = "a test that skips says so")]
 pub(crate) fn there_is(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok();
     if !found {
-        eprintln!("skipped: no {program} on this machine");
+        system_tests::skipped(format_args!("no {program} on this machine"));
     }
     found
 }

@@ -25,7 +25,6 @@ struct Analyzer {
 
 impl Analyzer {
     /// Started and listening, or nothing where there is no Python, which is said.
-    #[expect(clippy::print_stderr, reason = "a test that skips says so")]
     fn start(tidegate: &str, more: &[&str]) -> Option<Self> {
         let script = system_tests::repository("examples/analyzer/analyzer.py");
         let child = Command::new("python3")
@@ -39,7 +38,7 @@ impl Analyzer {
             .stdout(Stdio::piped())
             .spawn();
         let Ok(mut child) = child else {
-            eprintln!("skipped: no python3 on this machine");
+            system_tests::skipped("no python3 on this machine");
             return None;
         };
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);

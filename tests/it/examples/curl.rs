@@ -9,10 +9,9 @@ use crate::command::{Ran, run};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tidegate-under-test");
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that skips says so")]
 fn curl_drives_a_rollout_to_its_rollback() {
     if Command::new("curl").arg("--version").output().is_err() {
-        eprintln!("skipped: no curl on this machine");
+        system_tests::skipped("no curl on this machine");
         return;
     }
     let folder = tempfile::tempdir().unwrap();

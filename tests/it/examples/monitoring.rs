@@ -211,7 +211,6 @@ fn every_panel_of_the_dashboard_asks_for_what_is_there() {
 }
 
 /// Prometheus' own checker, where it is installed or `.ci/run` unpacked it; says so where it is not.
-#[expect(clippy::print_stderr, reason = "a test that skips says so")]
 fn promtool() -> Option<PathBuf> {
     let unpacked = system_tests::repository("target/tools/usr/bin/promtool");
     for path in [Path::new("promtool"), &unpacked] {
@@ -219,7 +218,7 @@ fn promtool() -> Option<PathBuf> {
             return Some(path.to_owned());
         }
     }
-    eprintln!("skipped: no promtool on this machine");
+    system_tests::skipped("no promtool on this machine");
     None
 }
 

@@ -96,10 +96,9 @@ pub(super) fn python() -> Option<Client> {
 }
 
 /// The protocol's own schemas, compared by a validator in Python; they are others' and not in here.
-#[expect(clippy::print_stderr, reason = "a skipped test says that it is")]
 pub(super) fn schema() -> Option<Client> {
     let Ok(protocol) = std::env::var("TIDEGATE_OFREP_SPEC") else {
-        eprintln!("skipped: TIDEGATE_OFREP_SPEC names no service/openapi.yaml of OFREP 0.3.0");
+        system_tests::skipped("TIDEGATE_OFREP_SPEC names no service/openapi.yaml of OFREP 0.3.0");
         return None;
     };
     python_in("schema", &[&protocol])
@@ -175,7 +174,6 @@ fn without_proxy(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// The client in Rust, where its registry can be reached.
-#[expect(clippy::print_stderr, reason = "a skipped test says that it is")]
 pub(super) fn rust() -> Option<Client> {
     let _fetching = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
     let target = kept().join("rust");
@@ -187,7 +185,7 @@ pub(super) fn rust() -> Option<Client> {
     if !built.status.success() {
         let told = String::from_utf8_lossy(&built.stderr);
         assert!(is_unreachable(&told), "{told}");
-        eprintln!("skipped: the registry of crates cannot be reached: {told}");
+        system_tests::skipped(format_args!("the registry of crates cannot be reached: {told}"));
         return None;
     }
     Some(Client::start(&mut without_proxy(target.join("debug/openfeature-client"))))
@@ -204,7 +202,6 @@ fn kept() -> PathBuf {
 
 /// A folder with the packages that these lists name, fetched unless it is there already. Says so and
 /// gives `None` where the registry cannot be reached, and fails where anything else is wrong.
-#[expect(clippy::print_stderr, reason = "a skipped test says that it is")]
 fn fetched(name: &str, lists: &[&Path], fetch: impl FnOnce(&Path) -> Command) -> Option<PathBuf> {
     let _fetching = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut hash = DefaultHasher::new();
@@ -221,7 +218,7 @@ fn fetched(name: &str, lists: &[&Path], fetch: impl FnOnce(&Path) -> Command) ->
     let output = match fetch(&folder).output() {
         Ok(output) => output,
         Err(error) => {
-            eprintln!("skipped: {name} is not on this machine: {error}");
+            system_tests::skipped(format_args!("{name} is not on this machine: {error}"));
             return None;
         }
     };
@@ -229,7 +226,7 @@ fn fetched(name: &str, lists: &[&Path], fetch: impl FnOnce(&Path) -> Command) ->
     let told = String::from_utf8_lossy(&told);
     if !output.status.success() {
         assert!(is_unreachable(&told), "{name} cannot be fetched:\n{told}");
-        eprintln!("skipped: the registry of {name} cannot be reached:\n{told}");
+        system_tests::skipped(format_args!("the registry of {name} cannot be reached:\n{told}"));
         return None;
     }
     fs::write(whole, "").unwrap();

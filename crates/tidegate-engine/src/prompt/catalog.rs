@@ -10,10 +10,10 @@ use crate::id::{LabelName, PromptKey, PromptName};
 use crate::limits;
 use crate::time::Timestamp;
 
-use super::{
-    Change, DIGEST_SCHEME, Label, LabelOrder, Move, Order, PRODUCTION, Prompt, Rejection, Version,
-    VersionHead, VersionOrder, Whereto, Whether,
-};
+use super::change::Change;
+use super::digest::DIGEST_SCHEME;
+use super::order::{LabelOrder, Order, Rejection, VersionOrder, Whereto, Whether};
+use super::version::{Label, Move, PRODUCTION, Prompt, Version, VersionHead};
 
 /// All prompts by name.
 #[derive(Debug, Clone, PartialEq, Eq)]

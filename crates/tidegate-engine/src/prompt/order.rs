@@ -8,7 +8,8 @@ use crate::id::{LabelName, PromptKey, PromptName};
 use crate::limits;
 use crate::time::Timestamp;
 
-use super::{DIGEST_SCHEME, NotFound, TextDigest};
+use super::digest::{DIGEST_SCHEME, TextDigest};
+use super::version::NotFound;
 
 /// One thing that is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,15 +55,15 @@ pub enum Whether {
 /// A label to point somewhere. Where it points there already, nothing is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelOrder {
-    /// Which.
+    /// The label to move.
     pub label: LabelName,
     /// Where it is to point.
     pub to: Whereto,
     /// The revision it must have, 0 for a label that never was.
     pub revision: Option<u32>,
-    /// Who.
+    /// Who asks for it; the history of the label keeps it.
     pub actor: Actor,
-    /// Why.
+    /// Why; the history keeps it too.
     pub reason: Note,
 }
 
@@ -136,11 +137,11 @@ pub enum Rejection {
     /// One more than there is room for.
     #[error("{count} {of} are kept, allowed: {max}")]
     TooMany {
-        /// Of what.
+        /// What there are too many of, in the plural.
         of: &'static str,
         /// How many there are, or would be.
         count: usize,
-        /// The bound.
+        /// Most that are kept.
         max: usize,
     },
 }

@@ -3,7 +3,7 @@
 use crate::decision::Step;
 use crate::phase::Phase;
 
-use super::TextDigest;
+use super::digest::TextDigest;
 use crate::variant::{ByVariant, Variant};
 
 /// What is to become of `production` at a step.

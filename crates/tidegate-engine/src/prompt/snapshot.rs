@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 use crate::id::{LabelName, PromptName};
 use crate::limits;
 
-use super::{Catalog, DIGEST_SCHEME, Label, Move, PRODUCTION, Prompt, Version};
+use super::catalog::Catalog;
+use super::digest::DIGEST_SCHEME;
+use super::version::{Label, Move, PRODUCTION, Prompt, Version};
 
 /// All that is remembered of one prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub struct Snapshot {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("snapshot with a prompt `{prompt}` that cannot be: {what}")]
 pub struct RestoreError {
-    /// Which.
+    /// The prompt that cannot be.
     pub prompt: PromptName,
     /// What is wrong with it.
     pub what: &'static str,

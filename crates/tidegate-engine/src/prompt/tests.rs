@@ -1,8 +1,13 @@
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec;
+use alloc::vec::Vec;
 
 use super::*;
+use crate::event::{Actor, Note};
+use crate::id::PromptName;
+use crate::limits;
+use crate::time::Timestamp;
 
 fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(ms).unwrap()

@@ -115,6 +115,7 @@ impl Rollout {
             && phase == Phase::Ab
             && matches!(condition, Condition::Clear | Condition::Held)
         {
+            // At every event and before any look: when everything fails, each further event is a camera left blind.
             if let Some(failure) = self.fast_path.failure(self.lifecycle.now, self.fast_path_plan())
             {
                 decisions.push(self.decide(Transition::RollBack, Cause::TotalFailure(failure)));
@@ -128,6 +129,7 @@ impl Rollout {
         if self.looked == Looked::No {
             return;
         }
+        // Before the gate and the ramp: whoever is due for more exposure must not get it in the moment that harm shows.
         if self.is_watched() {
             let (window, _) = self.compared();
             let harm = sequential::harm(&self.fleet, self.definition.experiment(), window);
@@ -139,6 +141,7 @@ impl Rollout {
         if self.shadow_is_over() && self.gate_passes() {
             decisions.push(self.decide(Transition::OpenAb, Cause::GatePassed));
         }
+        // A loop, as a step may have no dwell of its own.
         while self.step_is_over() && !self.is_alarmed() {
             decisions.push(self.decide(Transition::NextStep, Cause::Dwelled));
         }
@@ -230,6 +233,7 @@ impl Rollout {
     pub(super) fn decide(&mut self, transition: Transition, cause: Cause) -> Decision {
         let from = self.lifecycle.state;
         let to = transition.target(from).expect("the caller took the step from the table's states");
+        // Taken before the step, which changes what is compared: after a gate has opened, the shadow's sums are history.
         let evidence = self.evidence();
         self.enact(transition, to);
         let Lifecycle { now: at, decisions: number, .. } = self.lifecycle;

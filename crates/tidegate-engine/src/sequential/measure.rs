@@ -9,8 +9,8 @@ use tidegate_stats::student::{DegreesOfFreedom, Estimate};
 use tidegate_stats::switchback::{Block, Switchback};
 
 use super::{Context, Measure, RETENTION_MIN};
-use crate::baseline::Usual;
-use crate::fleet::{BlockSums, ShadowSums};
+use crate::baseline::{ShadowSums, Usual};
+use crate::fleet::BlockSums;
 use crate::guardrail::{Guardrail, Power};
 use crate::observation::Label;
 use crate::tally::{Pairs, Tally};
@@ -90,7 +90,8 @@ impl Context<'_> {
         for (tallies, usual) in self.fleet.ab() {
             for variant in Variant::ALL {
                 let tally = &tallies[variant];
-                // Sums are checked where they enter; a camera that slipped through counts for nothing.
+                // Sums are checked where they enter. Should one slip through, nothing is measured at all: a verdict on
+                // the other cameras alone would be one on another fleet.
                 if tally.analyses > 0 && sides[variant].add(tally, usual, extent).is_err() {
                     return Vec::new();
                 }

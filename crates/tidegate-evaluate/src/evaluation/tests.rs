@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use tidegate_spec::EvaluationMetric;
 use tidegate_spec::case::{Answer, Expected, Level, Said};
 
 use super::*;

@@ -31,7 +31,7 @@ impl Observer for Keeper {
 fn lived(text: &str, until: f64) -> (Sums, Sums) {
     let head = "[experiment]\npreset = \"production\"\nguardrails.enabled = false\n";
     let file = ScenarioFile::parse(&format!("{head}{text}")).unwrap();
-    let world = World::new(file.scenarios().unwrap().remove(0)).unwrap();
+    let world = World::new(file.scenarios()[0].clone()).unwrap();
     let (mut before, mut all) = (Sums::default(), Sums::default());
     for number in 0..40 {
         let mut keeper = Keeper { until, before: Sums::default(), last: Sums::default() };

@@ -8,6 +8,7 @@ use tidegate_engine::number::Percent;
 use tidegate_engine::prompt::{Move, Prompt};
 use tidegate_engine::verdict::Verdict;
 
+use super::event_type::EventType;
 use super::history::HistoryItem;
 
 #[cfg(feature = "openapi")]
@@ -53,32 +54,15 @@ pub enum What {
     Reset(Reset),
 }
 
-/// The kinds of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EventType {
-    /// See [`What::PhaseChanged`].
-    PhaseChanged,
-    /// See [`What::VerdictChanged`].
-    VerdictChanged,
-    /// See [`What::Alarm`].
-    Alarm,
-    /// See [`What::LatencyWarning`].
-    LatencyWarning,
-    /// See [`What::PromptLabelMoved`].
-    PromptLabelMoved,
-    /// See [`What::Reset`].
-    Reset,
-}
-
 /// A step of a rollout, as its history has it, without the evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PhaseChanged {
     /// 1, 2, 3 … within a run.
     pub number: u32,
-    /// From which phase and condition, such as `ab (held)`.
+    /// The phase and condition before it, such as `ab (held)`.
     pub from: String,
-    /// To which.
+    /// The phase and condition after it.
     pub to: String,
     /// A stable name of the cause, such as `guardrail` or `operator`.
     pub cause: String,
@@ -148,7 +132,7 @@ pub struct PromptLabelMoved {
     pub digest: Option<String>,
     /// Who moved it.
     pub actor: String,
-    /// Why.
+    /// The reason that was given.
     pub reason: String,
 }
 
@@ -162,35 +146,6 @@ pub struct Reset {
     pub resumes_after: String,
     /// What happened, and what to do.
     pub sentence: String,
-}
-
-impl EventType {
-    /// Every type with its name.
-    pub const NAMES: [(&'static str, Self); 6] = [
-        ("phase_changed", Self::PhaseChanged),
-        ("verdict_changed", Self::VerdictChanged),
-        ("alarm", Self::Alarm),
-        ("latency_warning", Self::LatencyWarning),
-        ("prompt_label_moved", Self::PromptLabelMoved),
-        ("reset", Self::Reset),
-    ];
-
-    /// The name in events and filters.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PhaseChanged => "phase_changed",
-            Self::VerdictChanged => "verdict_changed",
-            Self::Alarm => "alarm",
-            Self::LatencyWarning => "latency_warning",
-            Self::PromptLabelMoved => "prompt_label_moved",
-            Self::Reset => "reset",
-        }
-    }
-
-    /// Those that can be asked for; a reset is told to whomever it concerns.
-    pub fn asked_for() -> impl Iterator<Item = (&'static str, Self)> {
-        Self::NAMES.into_iter().filter(|(_, kind)| *kind != Self::Reset)
-    }
 }
 
 impl What {
@@ -308,11 +263,53 @@ mod tests {
         assert_eq!(serde_json::from_str::<Event>(&json).expect("an event"), event);
     }
 
+    /// One of each type.
+    fn samples() -> [What; 6] {
+        let text = String::new;
+        let verdict =
+            VerdictChanged { guardrail: text(), from: text(), to: text(), sentence: text() };
+        [
+            What::PhaseChanged(PhaseChanged {
+                number: 1,
+                from: text(),
+                to: text(),
+                cause: text(),
+                action: None,
+                actor: None,
+                reason: text(),
+            }),
+            What::VerdictChanged(verdict.clone()),
+            What::Alarm(verdict),
+            What::LatencyWarning(LatencyWarning {
+                count: 1,
+                total: 1,
+                threshold_pct: 50.0,
+                comparisons: 1,
+                sentence: text(),
+            }),
+            What::PromptLabelMoved(PromptLabelMoved {
+                prompt: text(),
+                label: text(),
+                revision: 1,
+                from: None,
+                to: None,
+                digest: None,
+                actor: text(),
+                reason: text(),
+            }),
+            What::Reset(Reset { last_event_id: text(), resumes_after: text(), sentence: text() }),
+        ]
+    }
+
     #[test]
     fn every_type_has_its_name() {
-        for (name, kind) in EventType::NAMES {
-            assert_eq!(kind.as_str(), name);
-        }
+        // What a filter asks for is what stands in the event, which serde names.
+        let written = samples().map(|what| {
+            let name = what.kind().as_str();
+            assert_eq!(serde_json::to_value(&what).expect("JSON")["type"], name);
+            (name, what.kind())
+        });
+        assert_eq!(written, EventType::NAMES);
         assert_eq!(EventType::asked_for().count(), EventType::NAMES.len() - 1);
     }
 }

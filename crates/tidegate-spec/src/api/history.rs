@@ -5,7 +5,8 @@ use tidegate_engine::decision::{Cause, Decision};
 use tidegate_engine::exposure::Window;
 
 use super::judgement::{Judgement, SplitCheck};
-use super::shown;
+use super::moment::shown;
+use super::prompt::VersionsInPlay;
 use super::status::{ByVariantMetrics, VariantMetrics};
 
 #[cfg(feature = "openapi")]
@@ -30,12 +31,12 @@ pub struct HistoryItem {
     pub run: u32,
     /// 1, 2, 3 … within a run.
     pub number: u32,
-    /// When.
+    /// The time of the step.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Time))]
     pub at: String,
-    /// From which phase and condition, such as `ab (held)`.
+    /// The phase and condition before it, such as `ab (held)`.
     pub from: String,
-    /// To which.
+    /// The phase and condition after it.
     pub to: String,
     /// A stable name of the cause, such as `guardrail` or `operator`.
     pub cause: String,
@@ -47,30 +48,12 @@ pub struct HistoryItem {
     pub actor: Option<String>,
     /// Why, in a sentence.
     pub reason: String,
-    /// On what.
+    /// The sums and verdicts that it rests on.
     pub evidence: Evidence,
     /// The versions it was about, and what became of `production`, where the experiment names a prompt that
     /// is kept here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<VersionsInPlay>,
-}
-
-/// The versions of a prompt that an experiment is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct VersionsInPlay {
-    /// The prompt.
-    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
-    pub name: String,
-    /// The digest of the control's text.
-    #[cfg_attr(feature = "openapi", schema(value_type = schema::TextDigest))]
-    pub control: String,
-    /// The digest of the treatment's text.
-    #[cfg_attr(feature = "openapi", schema(value_type = schema::TextDigest))]
-    pub treatment: String,
-    /// In a step, what became of the label `production`, in a sentence; else where it points.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub production: Option<String>,
 }
 
 /// The numbers a step rests on.

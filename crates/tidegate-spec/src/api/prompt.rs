@@ -73,7 +73,7 @@ pub struct LabelRequest {
     /// Who moves it.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Actor))]
     pub actor: String,
-    /// Why.
+    /// Why: 1 to 1,000 bytes without control characters; the history keeps it.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Reason))]
     pub reason: String,
     /// The revision it must have, 0 for a label that never was; the header `If-Match` says the same.
@@ -195,7 +195,7 @@ pub struct LabelInfo {
     pub moved_at: String,
     /// Who moved it.
     pub actor: String,
-    /// Why.
+    /// The reason that was given.
     pub reason: String,
 }
 
@@ -218,12 +218,12 @@ pub struct LabelHistory {
 pub struct LabelMove {
     /// 1, 2, 3 …
     pub revision: u32,
-    /// When.
+    /// When the label moved.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Time))]
     pub at: String,
-    /// Who.
+    /// Who moved it.
     pub actor: String,
-    /// Why.
+    /// The reason that was given.
     pub reason: String,
     /// The key of the version it pointed to before, if any.
     #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Id>))]
@@ -361,6 +361,24 @@ pub struct PromptConflict {
     pub pointer: String,
     /// The code that it would be refused with.
     pub code: String,
-    /// Why.
+    /// The whole sentence that it would be refused with.
     pub detail: String,
+}
+
+/// The versions of a prompt that an experiment is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct VersionsInPlay {
+    /// The prompt.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
+    pub name: String,
+    /// The digest of the control's text.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::TextDigest))]
+    pub control: String,
+    /// The digest of the treatment's text.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::TextDigest))]
+    pub treatment: String,
+    /// In a step, what became of the label `production`, in a sentence; else where it points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub production: Option<String>,
 }

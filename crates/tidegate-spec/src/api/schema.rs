@@ -13,7 +13,8 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::experiment::{self, RULES};
+use crate::experiment;
+use crate::experiment::names::RULES;
 
 /// What an id may be, as a regular expression.
 pub const ID_PATTERN: &str = "^[A-Za-z0-9._:/-]{1,128}$";
@@ -113,7 +114,8 @@ named!(
     EventTypes,
     "Types of events, with commas between them.",
     text().pattern(Some({
-        let names: Vec<&str> = super::EventType::asked_for().map(|(name, _)| name).collect();
+        let names: Vec<&str> =
+            super::event_type::EventType::asked_for().map(|(name, _)| name).collect();
         let one = format!("({})", names.join("|"));
         format!("^{one}(,{one})*$")
     }))
@@ -233,7 +235,7 @@ fn observation() -> Value {
 
 fn observations() -> Value {
     json!({
-        "type": "array", "minItems": 1, "maxItems": super::OBSERVATIONS_MAX,
+        "type": "array", "minItems": 1, "maxItems": super::observation::OBSERVATIONS_MAX,
         "items": {"$ref": "#/components/schemas/Observation"},
         "description": "Each is judged by itself: one that is not valid is answered `rejected` within \
                         the `Answers`, and the others are taken in.",
@@ -271,7 +273,7 @@ fn streamed_event() -> Value {
         "type": "string", "contentMediaType": "application/json",
         "contentSchema": {"$ref": "#/components/schemas/Event"},
     });
-    streamed(&super::EventType::NAMES.map(|(name, _)| name), &data)
+    streamed(&super::event_type::EventType::NAMES.map(|(name, _)| name), &data)
 }
 
 fn streamed_refetch() -> Value {

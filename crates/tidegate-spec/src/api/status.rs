@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::observation::Label;
 use tidegate_engine::tally::{self, Tally};
 
-use super::history::VersionsInPlay;
 use super::judgement::{Judgement, SplitCheck};
+use super::prompt::VersionsInPlay;
 
 #[cfg(feature = "openapi")]
 use super::schema;
@@ -113,7 +113,7 @@ pub struct Next {
 pub struct Warning {
     /// A stable name, such as `few_cameras`.
     pub code: String,
-    /// In words.
+    /// What it is about, in a sentence.
     pub detail: String,
 }
 

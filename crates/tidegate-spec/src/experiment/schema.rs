@@ -1,4 +1,4 @@
-//! The JSON schema of an experiment file. What each setting means and its default are read from what is printed.
+//! The JSON schema of an experiment file. What each setting means and its default come from the list of settings.
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +9,8 @@ use tidegate_engine::number::{Alpha, Percent, PercentDrop, Points, Share};
 use tidegate_engine::time::Duration;
 use tidegate_engine::variant::Variant;
 
-use super::{EXPIRIES, ExperimentFile, GATES, METRICS, MODES, RULES, SPLITS};
+use super::listed::{self, Section, Setting};
+use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS};
 use crate::api::schema::ID_PATTERN;
 
 /// Settings that must agree are told in words where JSON schema has none.
@@ -41,28 +42,22 @@ pub(crate) fn schema() -> Value {
     let definition = Definition::new(Experiment::new(key, control, treatment));
     let definition = definition.expect("the defaults agree");
     schema["properties"]["prompt"]["description"] = json!("the prompt that both are versions of");
-    describe(&mut schema, &ExperimentFile { definition, evaluation: None }.to_toml());
+    describe(&mut schema, listed::sections(definition.experiment(), None));
     schema["description"] = json!(RULES_IN_WORDS);
     schema
 }
 
-/// Puts the comment and the value of each printed line where its setting is.
-fn describe(schema: &mut Value, printed: &str) {
-    let mut table = String::new();
-    for line in printed.lines() {
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            name.clone_into(&mut table);
-        }
-        let Some((setting, comment)) = line.split_once(" # ") else { continue };
-        let Ok(setting) = toml::from_str::<toml::Table>(setting) else { continue };
-        for (key, default) in setting {
-            let place = match &*table {
-                "" => &mut schema["properties"][&key],
-                table => &mut schema["properties"][table]["properties"][&key],
+/// Puts the meaning and the default of each setting where it is.
+fn describe(schema: &mut Value, sections: Vec<Section>) {
+    for Section { name: table, settings } in sections {
+        for Setting { key, value, meaning } in settings {
+            let place = match table {
+                "" => &mut schema["properties"][key],
+                table => &mut schema["properties"][table]["properties"][key],
             };
-            place["description"] = json!(comment);
-            let named = ["key", "control", "treatment", "salt"].contains(&&*key);
-            if !named && let Ok(default) = serde_json::to_value(default) {
+            place["description"] = json!(meaning);
+            let named = ["key", "control", "treatment", "salt"].contains(&key);
+            if !named && let Ok(default) = serde_json::to_value(toml::Value::from(value)) {
                 place["default"] = default;
             }
         }

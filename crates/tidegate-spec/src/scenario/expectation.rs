@@ -11,9 +11,9 @@ pub struct Expectation {
     pub name: &'static str,
     /// What is measured.
     pub measure: Measure,
-    /// Which way.
+    /// Whether the value is the least or the most that is allowed.
     pub bound: Bound,
-    /// How much.
+    /// The bound itself, in the unit of what is measured.
     pub value: f64,
 }
 

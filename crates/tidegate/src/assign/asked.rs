@@ -5,9 +5,9 @@ use std::io::Write;
 use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_spec::api::{Assignment, Assignments, AssignmentsRequest};
 
-use crate::args::Format;
 use crate::client::{Body, Client, json};
 use crate::failure::Failure;
+use crate::format::{Format, json_line};
 use crate::printable::printable;
 
 /// Cameras in one request.
@@ -57,8 +57,7 @@ impl Asked {
     fn say(&self, assignment: &Assignment<'_>, out: &mut impl Write) -> Result<(), Failure> {
         match self.format {
             Format::Json => {
-                out.write_all(&json(assignment)?)?;
-                writeln!(out)?;
+                json_line(assignment, out)?;
             }
             Format::Text => {
                 let version = assignment.prompt_version.as_deref().unwrap_or("–");

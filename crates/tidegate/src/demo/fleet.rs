@@ -6,7 +6,7 @@ use rand_distr::{Distribution as _, LogNormal};
 use tidegate_engine::variant::Variant;
 use tidegate_spec::api::{Observation, Side};
 
-use super::Harm;
+use super::story::Harm;
 
 /// Detections of one camera in one step of time.
 const DETECTIONS: f64 = 1.6;

@@ -13,9 +13,9 @@ use tidegate_spec::api::{
 };
 use tidegate_spec::{ExperimentFile, Preset};
 
-use super::DemoArgs;
 use super::fleet::{Fleet, Shadowed, Told};
 use super::process::Process;
+use super::story::DemoArgs;
 use crate::client::{self, Body};
 use crate::clock::Stopwatch;
 use crate::failure::Failure;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use tidegate_evaluate::report::{TITLES, cells, left_out};
 use tidegate_evaluate::{Answers, Differing, Evaluation, words};
 
-use crate::simulate::table::aligned;
+use crate::table::aligned;
 
 /// Differing cases that are named.
 const NAMED_MAX: usize = 8;

@@ -8,13 +8,13 @@ use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_spec::api::{ExperimentDetail, ExperimentSummary, Experiments, OverrideRequest};
 use tidegate_spec::{ExperimentFile, Syntax};
 
-use crate::args::Format;
+use super::shown::{say_list, state};
 use crate::client::{Body, Client, ServerArgs, json};
 use crate::environment::Process;
-use crate::experiment::read_text;
 use crate::failure::Failure;
+use crate::format::{Format, json_line};
 use crate::printable::printable;
-use crate::simulate::table::aligned;
+use crate::settings_file::read_text;
 
 /// Define an experiment in the daemon, replace its draft, or begin the next run of one that has ended
 #[derive(Debug, Args)]
@@ -113,51 +113,12 @@ pub(crate) fn list(args: &ListArgs, out: &mut impl Write) -> Result<(), Failure>
     say_list(&found.experiments, args.format, out)
 }
 
-/// Prints what there is, one experiment a line.
-pub(crate) fn say_list(
-    experiments: &[ExperimentSummary],
-    format: Format,
-    out: &mut impl Write,
-) -> Result<(), Failure> {
-    match format {
-        Format::Json => {
-            for summary in experiments {
-                out.write_all(&json(summary)?)?;
-                writeln!(out)?;
-            }
-        }
-        Format::Text if experiments.is_empty() => {
-            writeln!(io::stderr(), "no experiments yet: `tidegate experiment create FILE`")?;
-        }
-        Format::Text => {
-            let titles = ["experiment", "run", "phase", "started", "control", "treatment"];
-            let rows = experiments.iter().map(|summary| {
-                let started = summary.started_at.as_deref().unwrap_or("–");
-                vec![
-                    printable(&summary.key),
-                    summary.run.to_string(),
-                    state(&summary.phase, &summary.condition),
-                    printable(started),
-                    printable(&summary.control),
-                    printable(&summary.treatment),
-                ]
-            });
-            let table = aligned(&titles, &[0, 2, 3, 4, 5], rows).to_string();
-            for line in table.lines() {
-                writeln!(out, "{}", line.trim_end())?;
-            }
-        }
-    }
-    Ok(())
-}
-
 pub(crate) fn show(args: &ShowArgs, out: &mut impl Write) -> Result<(), Failure> {
     let client = Client::new(&args.server, &Process)?;
     let detail: ExperimentDetail = client.get(&["v1", "experiments", args.key.as_str()])?;
     match args.format {
         Format::Json => {
-            out.write_all(&json(&detail)?)?;
-            writeln!(out)?;
+            json_line(&detail, out)?;
         }
         Format::Text => {
             // Comments, so that what is printed is an experiment file.
@@ -186,15 +147,6 @@ pub(crate) fn override_camera(args: &OverrideArgs, out: &mut impl Write) -> Resu
     say_detail(&detail, args.format, out)
 }
 
-/// A phase with its condition, as decisions write it.
-pub(crate) fn state(phase: &str, condition: &str) -> String {
-    if condition == "clear" {
-        printable(phase)
-    } else {
-        printable(&format!("{phase} ({condition})"))
-    }
-}
-
 fn say_detail(
     detail: &ExperimentDetail,
     format: Format,
@@ -202,8 +154,7 @@ fn say_detail(
 ) -> Result<(), Failure> {
     match format {
         Format::Json => {
-            out.write_all(&json(detail)?)?;
-            writeln!(out)?;
+            json_line(detail, out)?;
         }
         Format::Text => {
             writeln!(out, "{}", headline(detail))?;

@@ -3,15 +3,16 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use tidegate_engine::event::{Actor, Command, Note};
+use tidegate_engine::event::{Command, Note};
 use tidegate_engine::id::ExperimentKey;
 use tidegate_spec::api::{ActionRequest, Done, History, HistoryItem};
 
-use super::defined::state;
-use crate::args::Format;
+use super::shown::state;
+use crate::actor::actor;
 use crate::client::{Body, Client, ServerArgs, json};
-use crate::environment::{self, Environment, Process};
+use crate::environment::Process;
 use crate::failure::Failure;
+use crate::format::{Format, json_line};
 use crate::printable::printable;
 
 /// Who acts on which experiment, and why.
@@ -70,8 +71,7 @@ pub(crate) fn act(
     let done: Done = client.post(&path, Body::Json(&json(&request)?))?;
     match args.format {
         Format::Json => {
-            out.write_all(&json(&done)?)?;
-            writeln!(out)?;
+            json_line(&done, out)?;
         }
         Format::Text => {
             for item in &done.decisions {
@@ -101,8 +101,7 @@ pub(crate) fn history(args: &HistoryArgs, out: &mut impl Write) -> Result<(), Fa
         for item in &page.items {
             match args.format {
                 Format::Json => {
-                    out.write_all(&json(item)?)?;
-                    writeln!(out)?;
+                    json_line(item, out)?;
                 }
                 Format::Text => {
                     if run != Some(item.run) {
@@ -119,29 +118,6 @@ pub(crate) fn history(args: &HistoryArgs, out: &mut impl Write) -> Result<(), Fa
             return Err(client.not_understood("the same page of history again").into());
         }
     }
-}
-
-/// The name of who acts: the one that was given, or else the user's.
-pub(crate) fn actor(given: Option<&str>) -> Result<String, Failure> {
-    let actor = match given {
-        Some(actor) => actor.to_owned(),
-        None => user(&Process)?,
-    };
-    Actor::new(&actor).map_err(|fault| Failure::BadInput(fault.to_string()))?;
-    Ok(actor)
-}
-
-/// The name of who is at the terminal.
-fn user(environment: &impl Environment) -> Result<String, Failure> {
-    for name in environment::USER {
-        if let Some(user) = environment.text(name).map_err(Failure::BadInput)? {
-            return Ok(user);
-        }
-    }
-    let [user, logname] = environment::USER;
-    Err(Failure::BadInput(format!(
-        "nobody is named by {user} or {logname}: give --actor, as every step is kept with who took it"
-    )))
 }
 
 fn say(item: &HistoryItem, detail: Detail, out: &mut impl Write) -> io::Result<()> {
@@ -182,19 +158,4 @@ fn say(item: &HistoryItem, detail: Detail, out: &mut impl Write) -> io::Result<(
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    #[test]
-    fn the_first_name_that_is_set_acts_and_nobody_is_told_how_to_be_named() {
-        let both = BTreeMap::from([("USER", "ann"), ("LOGNAME", "bob")]);
-        assert_eq!(user(&both).unwrap(), "ann");
-        assert_eq!(user(&BTreeMap::from([("LOGNAME", "bob")])).unwrap(), "bob");
-        assert!(user(&BTreeMap::new()).unwrap_err().to_string().contains("--actor"));
-    }
 }

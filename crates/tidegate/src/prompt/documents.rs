@@ -8,14 +8,13 @@ use tidegate_engine::event::Note;
 use tidegate_engine::id::PromptName;
 use tidegate_spec::api::{PromptDocument, PromptImport, PromptImported};
 
-use super::versions::say_json;
-use crate::args::Format;
+use crate::actor::actor;
 use crate::client::{Body, Client, ServerArgs, json};
 use crate::environment::Process;
-use crate::experiment::read_text;
-use crate::experiment::steps::actor;
 use crate::failure::Failure;
+use crate::format::{Format, json_line};
 use crate::printable::printable;
+use crate::settings_file::read_text;
 
 /// Bytes of a request: what the daemon takes, less the rest of the request.
 const REQUEST_BYTES_MAX: usize = 1024 * 1024 - 4 * 1024;
@@ -71,7 +70,7 @@ pub(crate) fn export(args: &ExportArgs, out: &mut impl Write) -> Result<(), Fail
         (whole.labels, whole.next) = (page.labels, page.next);
     }
     match args.format {
-        Format::Json => say_json(&whole, out),
+        Format::Json => json_line(&whole, out),
         Format::Text => {
             let text = serde_json::to_string_pretty(&whole);
             let text = text.map_err(|error| Failure::Output(error.into()))?;
@@ -102,7 +101,7 @@ pub(crate) fn import(args: &ImportArgs, out: &mut impl Write) -> Result<(), Fail
         let done: PromptImported =
             client.post_with(&path, &[("preview", preview)], Body::Json(&body))?;
         match args.format {
-            Format::Json => say_json(&done, out)?,
+            Format::Json => json_line(&done, out)?,
             Format::Text => say(&done, out)?,
         }
     }

@@ -8,14 +8,13 @@ use tidegate_engine::id::{LabelName, PromptName};
 use tidegate_engine::prompt::PRODUCTION;
 use tidegate_spec::api::{LabelHistory, LabelInfo, LabelMove, LabelRequest};
 
-use super::versions::{say_json, say_table};
-use crate::args::Format;
+use crate::actor::actor;
 use crate::client::{Body, Client, ServerArgs, json};
 use crate::environment::Process;
-use crate::experiment::steps::actor;
 use crate::failure::Failure;
+use crate::format::{Format, json_line};
 use crate::printable::printable;
-use crate::simulate::table::aligned;
+use crate::table::{aligned, print_trimmed};
 
 /// Point a label to a version, or remove it
 ///
@@ -83,7 +82,7 @@ pub(crate) fn label(args: &LabelArgs, out: &mut impl Write) -> Result<(), Failur
         client.delete_with(&path, &query)?
     };
     match args.format {
-        Format::Json => say_json(&info, out),
+        Format::Json => json_line(&info, out),
         Format::Text => {
             let LabelInfo { label, revision, version, digest, .. } = &info;
             let where_to = match (version, digest) {
@@ -103,7 +102,7 @@ pub(crate) fn log(args: &LogArgs, out: &mut impl Write) -> Result<(), Failure> {
     let history: LabelHistory = client.get(&["v1", "prompts", name, "labels", label, "history"])?;
     for step in &history.moves {
         match args.format {
-            Format::Json => say_json(step, out)?,
+            Format::Json => json_line(step, out)?,
             Format::Text => {
                 let LabelMove { revision, at, actor, reason, from, to } = step;
                 let end = |key: &Option<String>| key.clone().unwrap_or_else(|| "–".to_owned());
@@ -132,5 +131,6 @@ pub(super) fn say_labels(labels: &[LabelInfo], out: &mut impl Write) -> Result<(
     if labels.is_empty() {
         return Ok(());
     }
-    say_table(&aligned(&titles, &[0, 1, 3, 4, 5], rows).to_string(), out)
+    print_trimmed(&aligned(&titles, &[0, 1, 3, 4, 5], rows), out)?;
+    Ok(())
 }

@@ -13,13 +13,13 @@ use tidegate_spec::api::{
 };
 
 use super::labels::say_labels;
-use crate::args::Format;
+use crate::actor::actor;
 use crate::client::{Body, Client, ServerArgs, json};
 use crate::environment::Process;
-use crate::experiment::steps::actor;
 use crate::failure::{DaemonError, Failure};
+use crate::format::{Format, json_line};
 use crate::printable::printable;
-use crate::simulate::table::aligned;
+use crate::table::{aligned, print_trimmed};
 
 /// Keep a text as a new version of a prompt; the same text again is the version that is there
 #[derive(Debug, Args)]
@@ -128,7 +128,7 @@ pub(crate) fn add(args: &AddArgs, out: &mut impl Write) -> Result<(), Failure> {
         other => other?,
     };
     match args.format {
-        Format::Json => say_json(&added.summary, out),
+        Format::Json => json_line(&added.summary, out),
         Format::Text => {
             let VersionSummary { number, key, digest, labels, .. } = &added.summary;
             let labels = if labels.is_empty() { "no label".to_owned() } else { labels.join(", ") };
@@ -169,7 +169,7 @@ fn say_prompts(
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     match format {
-        Format::Json => prompts.iter().try_for_each(|prompt| say_json(prompt, out)),
+        Format::Json => prompts.iter().try_for_each(|prompt| json_line(prompt, out)),
         Format::Text if prompts.is_empty() => {
             writeln!(io::stderr(), "no prompts yet: `tidegate prompt add NAME FILE`")?;
             Ok(())
@@ -185,7 +185,8 @@ fn say_prompts(
                     printable(&labels.collect::<Vec<_>>().join(" ")),
                 ]
             });
-            say_table(&aligned(&titles, &[0, 2, 3], rows).to_string(), out)
+            print_trimmed(&aligned(&titles, &[0, 2, 3], rows), out)?;
+            Ok(())
         }
     }
 }
@@ -196,7 +197,7 @@ fn say_versions(
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     if format == Format::Json {
-        return versions.iter().try_for_each(|version| say_json(version, out));
+        return versions.iter().try_for_each(|version| json_line(version, out));
     }
     let titles = ["number", "key", "digest", "created", "by", "labels", "note"];
     let rows = versions.iter().map(|version| {
@@ -211,21 +212,7 @@ fn say_versions(
             printable(version.note.as_deref().unwrap_or("")),
         ]
     });
-    say_table(&aligned(&titles, &[1, 2, 3, 4, 5, 6], rows).to_string(), out)
-}
-
-/// A table without blanks at the ends of its lines.
-pub(super) fn say_table(table: &str, out: &mut impl Write) -> Result<(), Failure> {
-    for line in table.lines() {
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
-}
-
-/// A value on a line of its own.
-pub(super) fn say_json(value: &impl serde::Serialize, out: &mut impl Write) -> Result<(), Failure> {
-    out.write_all(&json(value)?)?;
-    writeln!(out)?;
+    print_trimmed(&aligned(&titles, &[1, 2, 3, 4, 5, 6], rows), out)?;
     Ok(())
 }
 
@@ -235,7 +222,7 @@ pub(crate) fn show(args: &ShowArgs, out: &mut impl Write) -> Result<(), Failure>
     let Some(version) = &args.version else {
         let detail: PromptDetail = client.get(&["v1", "prompts", name])?;
         return match args.format {
-            Format::Json => say_json(&detail, out),
+            Format::Json => json_line(&detail, out),
             Format::Text => {
                 let PromptDetail { name, versions, newest, labels } = &detail;
                 let line = format!("{name}: {versions} versions, the newest is {}", newest.key);
@@ -246,7 +233,7 @@ pub(crate) fn show(args: &ShowArgs, out: &mut impl Write) -> Result<(), Failure>
     };
     let detail: VersionDetail = client.get(&["v1", "prompts", name, "versions", version])?;
     match args.format {
-        Format::Json => say_json(&detail, out),
+        Format::Json => json_line(&detail, out),
         // Byte for byte, so that a file that it is written to has the same digest.
         Format::Text if !io::stdout().is_terminal() => {
             out.write_all(detail.text.as_bytes())?;
@@ -267,7 +254,7 @@ pub(crate) fn diff(args: &DiffArgs, out: &mut impl Write) -> Result<(), Failure>
     let query = [("from", args.from.as_str()), ("to", args.to.as_str())];
     let diff: PromptDiff = client.get_with(&path, &query)?;
     match args.format {
-        Format::Json => say_json(&diff, out),
+        Format::Json => json_line(&diff, out),
         Format::Text => {
             for line in diff.unified.lines() {
                 writeln!(out, "{}", printable(line))?;

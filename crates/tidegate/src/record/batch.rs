@@ -5,7 +5,8 @@ use std::io;
 use serde::de::IgnoredAny;
 use tidegate_spec::api::OBSERVATIONS_MAX;
 
-use super::{Buffered, Rejection};
+use super::rejection::Rejection;
+use super::source::Buffered;
 use crate::lines::{Line, Lines};
 
 /// Most bytes in one request: half of what the daemon takes.

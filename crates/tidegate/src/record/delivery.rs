@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use tidegate_spec::api::{Answer, AnswerStatus, Answers};
 
-use super::Rejection;
 use super::batch::Numbered;
 use super::patience::Patience;
+use super::rejection::Rejection;
 use crate::client::error::{DaemonError, Remedy};
 use crate::client::{Body, Client};
 use crate::clock::Stopwatch;

@@ -9,9 +9,9 @@ use tidegate_engine::phase::{Condition, Phase, Transition};
 use tidegate_engine::rollout::{Looked, Rollout};
 use tidegate_engine::time::{Duration, Timestamp};
 
+use super::args::ReplayArgs;
 use super::counts::Counts;
 use super::order::Recorded;
-use crate::args::ReplayArgs;
 
 /// The replay of a whole recording.
 pub(crate) struct Replay {
@@ -22,6 +22,14 @@ pub(crate) struct Replay {
     from: Option<Timestamp>,
     explain: Explain,
     current: Option<Run>,
+}
+
+/// The stretch of a recording that one rollout takes.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    started_at: Timestamp,
+    /// The start of the next.
+    ends_at: Option<Timestamp>,
 }
 
 /// One rollout over recorded traffic.
@@ -91,13 +99,13 @@ impl Replay {
             return None;
         }
         let window = self.window_of(analysis_at);
-        if window.1.is_some_and(|ends_at| ends_at <= at) {
+        if window.ends_at.is_some_and(|ends_at| ends_at <= at) {
             // Feedback on an analysis whose window is over.
             counts.labels_unattributed += 1;
             return None;
         }
         let mut ended = None;
-        if self.current.as_ref().is_none_or(|run| run.started_at != window.0) {
+        if self.current.as_ref().is_none_or(|run| run.started_at != window.started_at) {
             ended = self.current.take();
             self.current = Some(Run::start(&self.definition, &self.recorder, window));
             self.current.iter_mut().for_each(|run| run.explain = self.explain);
@@ -114,14 +122,14 @@ impl Replay {
     }
 
     /// The window a time lies in, from its start to the start of the next.
-    fn window_of(&mut self, at: Timestamp) -> (Timestamp, Option<Timestamp>) {
+    fn window_of(&mut self, at: Timestamp) -> Window {
         let origin = *self.from.get_or_insert(at);
         match self.window {
-            None => (origin, None),
+            None => Window { started_at: origin, ends_at: None },
             Some(length) => {
                 let passed = at.since(origin).ms() / length.ms();
-                let start = origin.plus(Duration::from_ms(passed * length.ms()));
-                (start, Some(start.plus(length)))
+                let started_at = origin.plus(Duration::from_ms(passed * length.ms()));
+                Window { started_at, ends_at: Some(started_at.plus(length)) }
             }
         }
     }
@@ -131,7 +139,7 @@ impl Run {
     fn start(
         definition: &Definition,
         recorder: &Definition,
-        (started_at, ends_at): (Timestamp, Option<Timestamp>),
+        Window { started_at, ends_at }: Window,
     ) -> Self {
         let start = |definition: &Definition| {
             let mut rollout = Rollout::new(definition.clone());

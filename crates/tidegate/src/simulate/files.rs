@@ -4,9 +4,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use tidegate_sim::report::{self, Scene, Sweep};
+use tidegate_sim::report::{self, Scene};
+use tidegate_sim::sweep::Sweep;
 
-use super::{Simulated, SummaryLine};
+use super::simulated::{Simulated, SummaryLine};
 use crate::failure::Failure;
 
 /// Makes the folder, before anything is simulated in vain.

@@ -1,5 +1,6 @@
 //! Finds scenario files, and the threads to simulate them with.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -9,10 +10,10 @@ use tidegate_sim::World;
 use tidegate_spec::ScenarioFile;
 use tidegate_spec::scenario::{Scenario, Setting};
 
-use super::Simulated;
-use crate::args::SamplingArgs;
-use crate::experiment::read_text;
+use super::sampling::SamplingArgs;
+use super::simulated::Simulated;
 use crate::failure::Failure;
+use crate::settings_file::read_text;
 
 /// Reads scenario files; of folders every `*.toml`, in order of name.
 pub(crate) fn read_files(paths: &[PathBuf]) -> Result<Vec<(PathBuf, ScenarioFile)>, Failure> {
@@ -58,20 +59,21 @@ pub(crate) fn scenarios_of(
     let mut worlds = Vec::new();
     for (path, file) in files {
         let invalid = |source| Failure::Invalid { path: path.clone(), source };
-        let by_rule: Result<Vec<Vec<Scenario>>, Failure> = rules
+        let by_rule: Result<Vec<Cow<'_, ScenarioFile>>, Failure> = rules
             .iter()
-            .map(|rule| {
-                let mut file = file.clone();
-                if let Some(rule) = rule {
-                    file.set(&Setting::new("guardrails.rule", rule));
+            .map(|rule| match rule {
+                None => Ok(Cow::Borrowed(file)),
+                Some(rule) => {
+                    let rule = Setting::new("guardrails.rule", rule);
+                    file.with(&[rule]).map(Cow::Owned).map_err(invalid)
                 }
-                file.scenarios().map_err(invalid)
             })
             .collect();
         let by_rule = by_rule?;
-        for cell in 0..by_rule.first().map_or(0, Vec::len) {
-            for scenarios in &by_rule {
-                worlds.push((path.clone(), world_of(scenarios[cell].clone(), sampling)?));
+        for cell in 0..by_rule.first().map_or(0, |file| file.scenarios().len()) {
+            for file in &by_rule {
+                let scenario = file.scenarios()[cell].clone();
+                worlds.push((path.clone(), world_of(scenario, sampling)?));
             }
         }
     }

@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{CellAlignment, Table, presets};
 use tidegate_sim::report::{expected, hours, percent, sentence, stoppers};
 use tidegate_sim::summary::{Met, Summary};
 use tidegate_sim::{Ending, Outcome};
 use tidegate_spec::scenario::{Bound, Expectation, Measure};
 
-use super::Simulated;
+use super::simulated::Simulated;
+use crate::table::aligned;
 
 pub(crate) const TITLES: [&str; 11] = [
     "scenario",
@@ -34,26 +34,6 @@ pub(crate) fn print(all: &[Simulated], out: &mut impl Write) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// A table without lines, numbers to the right; `left` are the columns of words.
-pub(crate) fn aligned(
-    titles: &[&str],
-    left: &[usize],
-    rows: impl Iterator<Item = Vec<String>>,
-) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(titles);
-    for row in rows {
-        table.add_row(row);
-    }
-    for (i, column) in table.column_iter_mut().enumerate() {
-        if !left.contains(&i) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
 }
 
 /// One scenario in the order of [`TITLES`].

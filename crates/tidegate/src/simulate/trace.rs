@@ -12,8 +12,9 @@ use tidegate_sim::run::{Observer, run as run_one};
 use tidegate_sim::{Ending, Outcome, World};
 use tidegate_spec::api::{self, Judgement};
 
-use crate::args::{Format, SimulateArgs};
+use super::args::SimulateArgs;
 use crate::failure::Failure;
+use crate::format::Format;
 
 /// What happened at one moment of a run.
 #[derive(Serialize)]

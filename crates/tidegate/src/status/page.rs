@@ -6,9 +6,9 @@ use tidegate_spec::api::{Judgement, Labels, Status, VariantMetrics};
 
 use super::bar::{CELLS, bar};
 use super::paint::Paint;
-use crate::experiment::defined::state;
+use crate::experiment::shown::state;
 use crate::printable::printable;
-use crate::simulate::table::aligned;
+use crate::table::aligned;
 
 /// The page, each line ended.
 pub(crate) fn page(status: &Status, paint: Paint) -> String {

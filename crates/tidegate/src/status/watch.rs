@@ -8,9 +8,9 @@ use tidegate_spec::api::Status;
 use super::page::page;
 use super::paint::Paint;
 use crate::client::error::{DaemonError, Remedy};
-use crate::client::json;
-use crate::experiment::defined::state;
+use crate::experiment::shown::state;
 use crate::failure::Failure;
+use crate::format::json_line;
 use crate::printable::printable;
 
 /// How a watch shows what it sees.
@@ -110,8 +110,7 @@ fn show(
             write!(out, "  at {}\x1b[K\n\x1b[J", printable(&status.now))?;
         }
         (Style::Documents, Some(Change)) => {
-            out.write_all(&json(status)?)?;
-            writeln!(out)?;
+            json_line(status, out)?;
         }
         (Style::Lines, Some(Change)) => writeln!(out, "{}", line(status, now))?,
         (Style::Documents | Style::Lines, None) => {}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Scope;
+use super::scope::Scope;
 use crate::failure::Failure;
 use crate::replace_file::{Access, replace_file};
 

@@ -5,9 +5,11 @@ use std::str::FromStr;
 
 use toml::{Table, Value};
 
-use super::CELLS_MAX;
 use crate::document::ParseError;
 use crate::fields::{Faults, Fields};
+
+/// Most scenarios one file may stand for.
+pub const CELLS_MAX: usize = 1_000;
 
 /// A setting with the values it takes in turn.
 #[derive(Debug, Clone, PartialEq)]

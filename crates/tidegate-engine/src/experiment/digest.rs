@@ -1,0 +1,129 @@
+//! The fingerprint of a definition.
+
+use core::fmt;
+
+use xxhash_rust::xxh3::Xxh3;
+
+use super::settings::{
+    Ab, AssignmentRules, Bounds, Experiment, Guardrails, Promotion, RampStep, Shadow,
+};
+
+/// A fingerprint of a whole definition; shown as 32 hex digits.
+///
+/// XXH3-128 over every setting in a fixed order. It stands in every decision, so that evidence can be
+/// told from evidence under other limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest(pub u128);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Hashes every setting in a fixed order; texts carry their length, so none runs into the next.
+///
+/// Every struct is taken apart without `..`, so that a new setting cannot be forgotten here.
+pub(super) fn digest(experiment: &Experiment) -> Digest {
+    let Experiment {
+        key,
+        control,
+        treatment,
+        prompt,
+        alert_threshold,
+        salt,
+        shadow,
+        ab,
+        guardrails,
+        promotion,
+        assignment,
+        bounds,
+    } = experiment;
+    let mut hash = Xxh3::new();
+    for text in [key.as_str(), control.as_str(), treatment.as_str(), salt.as_str()] {
+        feed_text(&mut hash, text);
+    }
+    let Shadow { duration, sample, latency_warning_threshold, gate } = shadow;
+    feed(&mut hash, u64::from(alert_threshold.value()));
+    feed(&mut hash, duration.ms());
+    feed(&mut hash, sample.value().to_bits());
+    feed(&mut hash, latency_warning_threshold.value().to_bits());
+    feed(&mut hash, *gate as u64);
+
+    let Ab { share, duration, steps, on_expiry } = ab;
+    feed(&mut hash, share.value().to_bits());
+    feed(&mut hash, duration.ms());
+    feed(&mut hash, *on_expiry as u64);
+    feed(&mut hash, steps.len() as u64);
+    for RampStep { share, dwell } in steps {
+        feed(&mut hash, share.value().to_bits());
+        feed(&mut hash, dwell.ms());
+    }
+
+    feed_guardrails(&mut hash, guardrails);
+    let Promotion { min_fp_reduction, mode, feedback_grace } = promotion;
+    feed(&mut hash, min_fp_reduction.value().to_bits());
+    feed(&mut hash, *mode as u64);
+    feed(&mut hash, feedback_grace.ms());
+
+    let AssignmentRules { method, block, cameras, overrides } = assignment;
+    feed(&mut hash, *method as u64);
+    feed(&mut hash, block.ms());
+    feed(&mut hash, cameras.len() as u64);
+    for camera in cameras {
+        feed_text(&mut hash, camera.as_str());
+    }
+    feed(&mut hash, overrides.len() as u64);
+    for (camera, variant) in overrides {
+        feed_text(&mut hash, camera.as_str());
+        feed(&mut hash, *variant as u64);
+    }
+
+    let Bounds { cameras_max, open_analyses_max, attribution_window } = bounds;
+    feed(&mut hash, *cameras_max as u64);
+    feed(&mut hash, *open_analyses_max as u64);
+    feed(&mut hash, attribution_window.ms());
+    // Fed last and only where there is one, so that every digest from before there were prompts stands.
+    if let Some(prompt) = prompt {
+        feed_text(&mut hash, prompt.as_str());
+    }
+    Digest(hash.digest128())
+}
+
+fn feed_guardrails(hash: &mut Xxh3, guardrails: &Guardrails) {
+    let Guardrails {
+        max_fp_rate_increase,
+        max_latency_increase,
+        max_error_rate_increase,
+        max_slow_rate_increase,
+        max_missed_threat_rate_increase,
+        max_alert_rate_drop,
+        min_samples,
+        rule,
+        alpha,
+        watch,
+    } = guardrails;
+    for number in [
+        max_fp_rate_increase.value(),
+        max_latency_increase.value(),
+        max_error_rate_increase.value(),
+        max_slow_rate_increase.value(),
+        max_missed_threat_rate_increase.value(),
+        max_alert_rate_drop.value(),
+        alpha.value(),
+    ] {
+        feed(hash, number.to_bits());
+    }
+    feed(hash, *min_samples);
+    feed(hash, *rule as u64);
+    feed(hash, *watch as u64);
+}
+
+fn feed(hash: &mut Xxh3, number: u64) {
+    hash.update(&number.to_le_bytes());
+}
+
+fn feed_text(hash: &mut Xxh3, text: &str) {
+    feed(hash, text.len() as u64);
+    hash.update(text.as_bytes());
+}

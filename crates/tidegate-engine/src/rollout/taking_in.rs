@@ -1,0 +1,223 @@
+//! How a rollout takes events in: each is checked whole, then counted where it belongs.
+
+use alloc::vec::Vec;
+
+use super::Rollout;
+use super::lifecycle::Looked;
+use crate::event::{Event, Rejection};
+use crate::exposure::{Exposure, Fingerprint, Window};
+use crate::fleet::{CameraSums, Comparable, Place, Sums};
+use crate::id::{AnalysisId, CameraId};
+use crate::limits;
+use crate::observation::{Alerts, Analysis, Comparison, Feedback, Outcome};
+use crate::phase::{Condition, Phase, State};
+use crate::tally::{Cuts, Warned};
+use crate::time::Timestamp;
+use crate::variant::Variant;
+
+impl Rollout {
+    /// Takes in an event and tells whether a look is due with it.
+    pub(super) fn absorb(&mut self, at: Timestamp, event: &Event) -> Result<Looked, Rejection> {
+        self.check_time(at)?;
+        match event {
+            // Taken in and not decided, so that a journal that is read back gives the same state.
+            Event::Tick => self.fast_path.settle(at),
+            Event::Action(_) => {}
+            Event::Analysis(analysis) => return self.absorb_analysis(at, analysis),
+            Event::Comparison(comparison) => return self.absorb_comparison(at, comparison),
+            Event::Feedback(feedback) => return self.absorb_feedback(at, feedback),
+        }
+        self.advance_time(at);
+        Ok(Looked::Yes)
+    }
+
+    fn absorb_analysis(&mut self, at: Timestamp, analysis: &Analysis) -> Result<Looked, Rejection> {
+        self.check_observable(at)?;
+        let fingerprint = analysis.id.as_ref().map(|id| self.check_new(at, id)).transpose()?;
+        self.check_blocks()?;
+        // The last that may be refused: from here on nothing fails, so that a rejected event leaves no trace.
+        let camera = self.camera(&analysis.camera)?;
+        let before = self.advance_time(at);
+
+        let place = self.place(camera, analysis.variant);
+        let cuts = self.cuts();
+        self.fleet.add_analysis(camera, place, analysis.outcome, cuts);
+        if place.window == Window::Ab {
+            self.watch_for_failure(camera, analysis.variant, analysis.outcome);
+        }
+        if let Some(fingerprint) = fingerprint {
+            self.expose(fingerprint, camera, place, Alerts::NotControl);
+        }
+        Ok(self.observed(before))
+    }
+
+    fn absorb_comparison(
+        &mut self,
+        at: Timestamp,
+        comparison: &Comparison,
+    ) -> Result<Looked, Rejection> {
+        self.check_observable(at)?;
+        let fingerprint = self.check_new(at, &comparison.id)?;
+        self.check_blocks()?;
+        let camera = self.camera(&comparison.camera)?;
+        let before = self.advance_time(at);
+
+        // The control's answer was served, so the event counts as an analysis of the control.
+        let place = self.place(camera, Variant::Control);
+        let cuts = self.cuts();
+        let control = comparison.outcomes.control;
+        let experiment = self.definition.experiment();
+        let warned = if comparison.latency_warning(experiment.shadow.latency_warning_threshold) {
+            Warned::Yes
+        } else {
+            Warned::No
+        };
+        self.fleet.add_analysis(camera, place, control, cuts);
+        match place.window {
+            Window::Shadow => {
+                self.fleet.add_comparison(camera, &comparison.outcomes, cuts, warned);
+            }
+            Window::Ab => self.watch_for_failure(camera, Variant::Control, control),
+            Window::Outside => {}
+        }
+        let alerts = comparison.alerts(cuts.alert_threshold);
+        self.expose(fingerprint, camera, place, alerts);
+        Ok(self.observed(before))
+    }
+
+    fn absorb_feedback(&mut self, at: Timestamp, feedback: &Feedback) -> Result<Looked, Rejection> {
+        self.check_observable(at)?;
+        let Feedback { analysis: id, label } = feedback;
+        let fingerprint = Fingerprint::of(id);
+        let Some(exposure) = self.open_exposure(at, fingerprint).copied() else {
+            return Err(Rejection::UnknownAnalysis { id: id.clone() });
+        };
+        if exposure.label == Some(*label) {
+            return Err(Rejection::SameLabel { id: id.clone() });
+        }
+        let before = self.advance_time(at);
+
+        // The shadow's sums are frozen once it is over: they are what the A/B test is measured from.
+        let frozen =
+            exposure.window == Window::Shadow && self.lifecycle.state.phase != Phase::Shadow;
+        if !frozen {
+            let block = self.definition.split().block(exposure.at);
+            self.fleet.relabel(&exposure, block, *label);
+        }
+        if let Some(exposure) = self.exposures.find_mut(fingerprint) {
+            exposure.label = Some(*label);
+        }
+        Ok(self.observed(before))
+    }
+
+    /// Counts an observation that was taken in and tells whether a look is due with it; `before` it the time
+    /// was another.
+    fn observed(&mut self, before: Timestamp) -> Looked {
+        self.lifecycle.observations += 1;
+        let looked = self.look_due(before);
+        // What is slow is fixed at a look, so that it does not depend on the order between two looks.
+        if self.lifecycle.state.phase == Phase::Shadow && looked == Looked::Yes {
+            self.fleet.learn_slow();
+        }
+        looked
+    }
+
+    fn watch_for_failure(&mut self, camera: u32, variant: Variant, outcome: Outcome) {
+        if !self.fleet.is_quarantined(camera) {
+            let (now, plan) = (self.lifecycle.now, self.fast_path_plan());
+            self.fast_path.add(now, camera, variant, outcome, plan);
+        }
+    }
+
+    fn cuts(&self) -> Cuts {
+        let alert_threshold = self.definition.experiment().alert_threshold;
+        Cuts { alert_threshold, slow_above: self.fleet.slow_above() }
+    }
+
+    pub(super) fn check_time(&self, at: Timestamp) -> Result<(), Rejection> {
+        let last = self.lifecycle.now;
+        if at < last { Err(Rejection::TimeRanBackwards { at, last }) } else { Ok(()) }
+    }
+
+    pub(super) fn check_no_deadline(&self, at: Timestamp) -> Result<(), Rejection> {
+        match self.next_deadline() {
+            Some((deadline, _)) if deadline <= at => Err(Rejection::TickDue { deadline }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_observable(&self, at: Timestamp) -> Result<(), Rejection> {
+        if self.lifecycle.started_at.is_none() {
+            return Err(Rejection::NotStarted);
+        }
+        if self.lifecycle.observations >= limits::OBSERVATIONS_MAX {
+            let observations_max = limits::OBSERVATIONS_MAX;
+            return Err(Rejection::TooManyObservations { observations_max });
+        }
+        self.check_no_deadline(at)
+    }
+
+    fn check_blocks(&self) -> Result<(), Rejection> {
+        let blocks_max = limits::BLOCKS_KEPT_MAX;
+        let room = self.fleet.blocks() < blocks_max;
+        if room { Ok(()) } else { Err(Rejection::TooManyBlocks { blocks_max }) }
+    }
+
+    fn check_new(&self, at: Timestamp, id: &AnalysisId) -> Result<Fingerprint, Rejection> {
+        let fingerprint = Fingerprint::of(id);
+        match self.open_exposure(at, fingerprint) {
+            Some(_) => Err(Rejection::Duplicate { id: id.clone() }),
+            None => Ok(fingerprint),
+        }
+    }
+
+    fn open_exposure(&self, at: Timestamp, fingerprint: Fingerprint) -> Option<&Exposure> {
+        let window = self.definition.experiment().bounds.attribution_window;
+        self.exposures.find(fingerprint).filter(|exposure| at.since(exposure.at) <= window)
+    }
+
+    /// The camera's place; a new camera is taken in if the definition allows one more.
+    fn camera(&mut self, camera: &CameraId) -> Result<u32, Rejection> {
+        let split = self.definition.split();
+        if let Some(at) = self.fleet.find(camera, split.hash(camera)) {
+            return Ok(at);
+        }
+        let cameras_max = self.definition.experiment().bounds.cameras_max;
+        if self.fleet.len() >= cameras_max {
+            return Err(Rejection::TooManyCameras { cameras_max });
+        }
+        let (sums, blocks) = (Sums::default(), Vec::new());
+        let seen = CameraSums { camera: camera.clone(), sums, blocks };
+        Ok(self.fleet.insert(seen, split))
+    }
+
+    /// Where an analysis reported now is counted.
+    fn place(&self, camera: u32, variant: Variant) -> Place {
+        let State { phase, condition } = self.lifecycle.state;
+        let window = match (phase, condition, variant, self.fleet.comparable(camera)) {
+            (_, Condition::Paused | Condition::Grace | Condition::Expired, _, _)
+            | (_, _, _, Comparable::Overridden) => Window::Outside,
+            (Phase::Shadow, _, Variant::Control, _) => Window::Shadow,
+            (Phase::Ab, _, _, _) => Window::Ab,
+            _ => Window::Outside,
+        };
+        Place { window, variant, block: self.definition.split().block(self.lifecycle.now) }
+    }
+
+    fn expose(&mut self, fingerprint: Fingerprint, camera: u32, place: Place, alerts: Alerts) {
+        let at = self.lifecycle.now;
+        let Place { window, variant, .. } = place;
+        // Room is made first, so that the index never grows beyond its bound.
+        let open_max = self.definition.experiment().bounds.open_analyses_max;
+        self.evicted += self.exposures.evict(open_max.saturating_sub(1));
+        let label = None;
+        self.exposures.push(Exposure { fingerprint, at, camera, variant, window, alerts, label });
+    }
+
+    /// Moves time on and tells where it stood.
+    pub(super) fn advance_time(&mut self, at: Timestamp) -> Timestamp {
+        let before = core::mem::replace(&mut self.lifecycle.now, at);
+        self.exposures.age(at, self.definition.experiment().bounds.attribution_window);
+        before
+    }
+}

@@ -1,0 +1,26 @@
+//! Values of arguments that several commands take.
+
+use tidegate_engine::number::Share;
+use tidegate_engine::time::Timestamp;
+use tidegate_spec::Preset;
+
+use crate::replay::time::parse_moment;
+
+pub(crate) fn parse_share(text: &str) -> Result<Share, String> {
+    let number: f64 =
+        text.parse().map_err(|_| format!("`{text}` is no number, allowed: 0 to 1"))?;
+    Share::new(number).map_err(|error| error.to_string())
+}
+
+pub(crate) fn parse_preset(text: &str) -> Result<Preset, String> {
+    let found = Preset::ALL.iter().find(|(name, _)| *name == text);
+    found.map(|(_, preset)| *preset).ok_or_else(|| {
+        let names: Vec<&str> = Preset::ALL.iter().map(|(name, _)| *name).collect();
+        format!("`{text}` is no preset, allowed: {}", names.join(" | "))
+    })
+}
+
+pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
+    parse_moment(text)
+        .map_err(|_| format!("`{text}`: allowed: a date or time such as 2023-05-29T00:00:00Z"))
+}

@@ -1,0 +1,8 @@
+//! A line that was not taken in.
+
+/// One line that was not taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rejection {
+    pub(super) line: u64,
+    pub(super) why: String,
+}

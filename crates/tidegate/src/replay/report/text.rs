@@ -1,0 +1,230 @@
+//! A replay as text for people.
+
+use std::io::Write;
+
+use comfy_table::Table;
+use tidegate_engine::decision::Evidence;
+use tidegate_engine::look::Check;
+use tidegate_engine::observation::Label;
+use tidegate_engine::tally::Tally;
+use tidegate_engine::threshold::{self, Finding};
+use tidegate_engine::variant::ByVariant;
+use tidegate_spec::api;
+
+use super::Report;
+use super::recorded::{averages, overridden, reason, recorded, sides_of_cameras};
+use crate::failure::Failure;
+use crate::judgements;
+use crate::replay::counts::Counts;
+use crate::replay::run::Run;
+use crate::table::aligned;
+
+impl<W: Write> Report<'_, W> {
+    pub(super) fn records(&mut self, counts: &Counts) -> Result<(), Failure> {
+        writeln!(self.out, "records: {}", counts.summary())?;
+        if let (Some(first), Some(last)) = (&counts.first_at, &counts.last_at) {
+            writeln!(self.out, "time:    {first} to {last}")?;
+        }
+        for column in &counts.unseen_columns {
+            writeln!(self.out, "  no row has the column {column:?} that the map names")?;
+        }
+        for rejected in &counts.rejected_lines {
+            writeln!(self.out, "  line {}: {}", rejected.line, rejected.why)?;
+        }
+        let more = counts.rejected - counts.rejected_lines.len() as u64;
+        if more > 0 {
+            writeln!(self.out, "  and {more} more")?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn window_row(&mut self, run: &Run) -> Result<(), Failure> {
+        if self.runs == 1 {
+            writeln!(self.out, "{}\n", self.about)?;
+            writeln!(
+                self.out,
+                "{:<24}  {:<11}  {:>8}  {:>19}  {:>19}  reason",
+                "window from", "outcome", "after h", "control n / mean ms", "treatment n / mean"
+            )?;
+        }
+        let hours = run.deciding().map(|decision| decision.at.since(run.started_at).hours());
+        let sides = run.recorder.sums().ab;
+        let [control, treatment] = [sides.control, sides.treatment].map(|side| {
+            let mean = side.latency_ms_mean().map_or("-".to_owned(), |ms| format!("{ms:.2}"));
+            format!("{} / {mean}", side.analyses)
+        });
+        writeln!(
+            self.out,
+            "{:<24}  {:<11}  {:>8}  {control:>19}  {treatment:>19}  {}",
+            api::shown(run.started_at),
+            run.ending().as_str(),
+            hours.map_or("-".to_owned(), |hours| format!("{hours:.2}")),
+            reason(run),
+        )?;
+        if self.args.by_camera {
+            self.cameras(run)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn story(&mut self, run: &Run, counts: &Counts) -> Result<(), Failure> {
+        writeln!(self.out, "{}", self.about)?;
+        self.records(counts)?;
+        writeln!(self.out)?;
+        for decision in &run.decisions {
+            let after = decision.at.since(run.started_at).hours();
+            let (at, to) = (api::shown(decision.at), decision.to);
+            writeln!(self.out, "{at}  after {after:.2} h: {to}: {}", decision.cause)?;
+        }
+        self.looks(run)?;
+        if let Some(decision) = run.deciding() {
+            writeln!(self.out, "\nat the decision\n{}", comparison(&decision.evidence, run))?;
+            judgements::sentences(&decision.evidence.check, self.out)?;
+        } else {
+            writeln!(self.out, "undecided when the recording ended: {}", reason(run))?;
+            if let Check::Threshold(check) = run.rollout.check()
+                && matches!(check.finding, Finding::InsufficientSamples { .. })
+            {
+                writeln!(
+                    self.out,
+                    "the threshold rule counts labels and asks nothing before it has them"
+                )?;
+            }
+        }
+        let recorded = recorded(run);
+        writeln!(self.out, "\nin the whole recording\n{}", comparison(&recorded, run))?;
+        self.percentiles(run)?;
+        writeln!(self.out, "* for a promotion; does not roll back by itself")?;
+        judgements::sentences(&recorded.check, self.out)?;
+        let overridden = overridden(run);
+        if overridden > 0 {
+            writeln!(
+                self.out,
+                "\nnot compared: {overridden} analyses of cameras with an override"
+            )?;
+        }
+        if self.args.by_camera {
+            writeln!(self.out)?;
+            self.cameras(run)?;
+        }
+        Ok(())
+    }
+
+    /// Prints every look of a run, where they were kept.
+    fn looks(&mut self, run: &Run) -> Result<(), Failure> {
+        for (at, check) in &run.looks {
+            let after = at.since(run.started_at).hours();
+            writeln!(self.out, "{}  after {after:.2} h: look", api::shown(*at))?;
+            judgements::sentences(check, self.out)?;
+        }
+        Ok(())
+    }
+
+    fn percentiles(&mut self, run: &Run) -> Result<(), Failure> {
+        let latencies = run.recorder.latencies().ab.map(|sketch| {
+            [0.5, 0.95, 0.99].map(|q| sketch.quantile(q).map(|us| format!("{:.0}", us / 1e3)))
+        });
+        let ByVariant { control: [Some(c50), Some(c95), Some(c99)], treatment } = &latencies else {
+            return Ok(());
+        };
+        let [Some(t50), Some(t95), Some(t99)] = treatment else { return Ok(()) };
+        writeln!(
+            self.out,
+            "latency p50 / p95 / p99: control {c50} / {c95} / {c99} ms, treatment {t50} / {t95} / \
+             {t99} ms"
+        )?;
+        Ok(())
+    }
+
+    fn cameras(&mut self, run: &Run) -> Result<(), Failure> {
+        let titles = [
+            "camera",
+            "variant",
+            "analyses",
+            "errors",
+            "mean latency ms",
+            "labels",
+            "false positives",
+        ];
+        let rows = sides_of_cameras(run).map(|(camera, variant, side)| {
+            vec![
+                camera.to_string(),
+                variant.to_string(),
+                side.analyses.to_string(),
+                side.errors.to_string(),
+                side.latency_ms_mean().map_or("-".to_owned(), |ms| format!("{ms:.2}")),
+                side.feedback().to_string(),
+                side.labelled(Label::FalsePositive).to_string(),
+            ]
+        });
+        let table = aligned(&titles, &[0], rows);
+        writeln!(self.out, "{table}")?;
+        Ok(())
+    }
+}
+
+/// Both variants side by side.
+fn comparison(evidence: &Evidence, run: &Run) -> Table {
+    let experiment = run.rollout.definition().experiment();
+    let guardrails = &experiment.guardrails;
+    let threshold::Check { fp_rate_increase, latency_increase_pct, error_rate_increase, .. } =
+        averages(experiment, &evidence.sides);
+    let mut rows = Vec::new();
+    let mut row = |name: &str, cell: fn(&Tally) -> String, change: String, limit: String| {
+        let cells = evidence.sides.map(cell);
+        rows.push(vec![name.to_owned(), cells.control, cells.treatment, change, limit]);
+    };
+    let points = |change: f64| format!("{:+.1} points", change * 100.0);
+    let missed = evidence.sides.map(Tally::missed_threat_rate);
+    let alerts = evidence.sides.map(Tally::alert_rate);
+    let alert_change = if alerts.control > 0.0 {
+        format!("{:+.1} %", (alerts.treatment / alerts.control - 1.0) * 100.0)
+    } else {
+        "-".to_owned()
+    };
+    row("analyses", |side| side.analyses.to_string(), String::new(), String::new());
+    row(
+        "errors",
+        |side| format!("{} ({:.1} %)", side.errors, side.error_rate() * 100.0),
+        points(error_rate_increase),
+        points(guardrails.max_error_rate_increase.value()),
+    );
+    row(
+        "mean latency",
+        |side| side.latency_ms_mean().map_or("-".to_owned(), |ms| format!("{ms:.2} ms")),
+        latency_increase_pct.map_or("-".to_owned(), |pct| format!("{pct:+.1} %")),
+        format!("{:+.1} %", guardrails.max_latency_increase.value()),
+    );
+    row("labels", |side| side.feedback().to_string(), String::new(), String::new());
+    row(
+        "false positives",
+        |side| {
+            let count = side.labelled(Label::FalsePositive);
+            format!("{count} ({:.1} %)", side.fp_rate() * 100.0)
+        },
+        points(fp_rate_increase),
+        points(guardrails.max_fp_rate_increase.value()),
+    );
+    row(
+        "missed threats",
+        |side| {
+            let count = side.labelled(Label::MissedThreat);
+            format!("{count} ({:.1} %)", side.missed_threat_rate() * 100.0)
+        },
+        points(missed.treatment - missed.control),
+        format!("{} *", points(guardrails.max_missed_threat_rate_increase.value())),
+    );
+    row(
+        "mean risk score",
+        |side| side.score_mean().map_or("-".to_owned(), |score| format!("{score:.1}")),
+        String::new(),
+        String::new(),
+    );
+    row(
+        "alerts",
+        |side| format!("{} ({:.1} %)", side.alerts, side.alert_rate() * 100.0),
+        alert_change,
+        format!("{:+.1} % *", -guardrails.max_alert_rate_drop.value()),
+    );
+    aligned(&["", "control", "treatment", "change", "limit"], &[0], rows.into_iter())
+}
