@@ -209,6 +209,8 @@ pub(super) async fn set_override(
         return Err(Problem::invalid_field("/variant", detail));
     }
     let to = Override { camera, variant };
+    // A word is answered with the whole definition.
+    let _turn = app.0.held.turn().await;
     Ok(Json(app.ask(|reply| Command::Override { key, to, reply }).await?))
 }
 
@@ -224,6 +226,8 @@ pub(super) async fn clear_override(
 ) -> Result<Json<ExperimentDetail>, Problem> {
     let (key, camera) = camera_of(path)?;
     let to = Override { camera, variant: None };
+    // A word is answered with the whole definition.
+    let _turn = app.0.held.turn().await;
     Ok(Json(app.ask(|reply| Command::Override { key, to, reply }).await?))
 }
 

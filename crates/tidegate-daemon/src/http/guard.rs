@@ -38,9 +38,16 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let checked = check(&app, request.method(), request.uri(), request.headers())
         .and_then(|()| asked::check_query(request.method(), matched, request.uri().query()));
-    let answered = match checked {
-        Err(problem) => Ok(problem.into_response()),
-        Ok(()) => tokio::time::timeout(REQUEST_TIME_MAX, next.run(request)).await,
+    let answered = if let Err(problem) = checked {
+        Ok(problem.into_response())
+    } else {
+        let answer = async {
+            // A look may give much, and waits for nothing that a client does.
+            let looks = [Method::GET, Method::HEAD].contains(&method);
+            let _turn = if looks { app.0.held.turn().await } else { None };
+            next.run(request).await
+        };
+        tokio::time::timeout(REQUEST_TIME_MAX, answer).await
     };
     let mut response = answered.unwrap_or_else(|_| {
         let detail = "the request did not arrive, or was not answered, within 30 seconds";

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 
 use super::line::Line;
 use crate::shared::Shared;
@@ -17,6 +17,8 @@ use crate::shared::Shared;
 pub(super) const BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes that all answers together may hold.
 const ANSWERS_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Large answers that are made at once: the engine gives what is in them faster than they are written out.
+const TURNS: usize = 8;
 /// What is no larger is not counted, so that a rollback is taken in and answered whatever others hold; the number
 /// of connections bounds it.
 const UNCOUNTED_BYTES_MAX: usize = 16 * 1024;
@@ -28,6 +30,7 @@ const PIECE_BYTES: usize = 16 * 1024;
 pub(crate) struct Held {
     bodies: Arc<Semaphore>,
     answers: Arc<Answers>,
+    turns: Semaphore,
     /// Has a receiver for each request that is being answered.
     answering: watch::Sender<()>,
 }
@@ -40,7 +43,14 @@ impl Held {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let bodies = Arc::new(Semaphore::new(BODIES_BYTES_MAX));
         let answers = Arc::new(Answers { shared, waiting: Mutex::default() });
-        Self { bodies, answers, answering: watch::Sender::new(()) }
+        let turns = Semaphore::new(TURNS);
+        Self { bodies, answers, turns, answering: watch::Sender::new(()) }
+    }
+
+    /// Waits for the turn to make an answer that may be large.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        self.turns.acquire().await.ok()
     }
 
     pub(super) fn answering(&self) -> BeingAnswered {
