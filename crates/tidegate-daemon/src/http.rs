@@ -153,6 +153,8 @@ fn router(app: App) -> Router {
         router = router.route("/v1/time", post(health::set_time));
     }
     router
+        // Before the fallback, so that a method that a path does not know is answered as such.
+        .route_layer(axum::middleware::from_fn(asked::refuse_unread_query))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))

@@ -28,6 +28,9 @@ fn a_parameter_that_nothing_reads_is_refused_on_every_path() {
             assert_eq!(answer.status, 400, "{method} {path}?{query}: {body}");
             assert!(told.contains("unknown"), "{method} {path}?{query}: {told}");
         }
+        // What the path does not know at all is said first.
+        let other = Request::new("PATCH", &format!("{path}?offset=3")).send(daemon.address());
+        assert_eq!(other.status, 405, "{path}");
         // A mark of a query without one is none; a stream would not end.
         if path.ends_with("/events") {
             continue;

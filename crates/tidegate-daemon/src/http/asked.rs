@@ -4,8 +4,10 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query};
+use axum::extract::{MatchedPath, Path, Query, Request};
 use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use tidegate_spec::api;
 
@@ -29,12 +31,16 @@ const WITH_QUERY: [(Method, &str); 10] = [
     (Method::GET, "/ofrep/v1/events"),
 ];
 
-/// Refuses a query where nothing reads it; `matched` is the path as the router has it, none where it has none.
-pub(super) fn check_query(
-    method: &Method,
-    matched: Option<&str>,
-    query: Option<&str>,
-) -> Result<(), Problem> {
+/// Refuses a query where nothing reads it.
+pub(super) async fn refuse_unread_query(request: Request, next: Next) -> Response {
+    let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    match check_query(request.method(), matched, request.uri().query()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn check_query(method: &Method, matched: Option<&str>, query: Option<&str>) -> Result<(), Problem> {
     let first = query.and_then(|query| query.split('&').find(|part| !part.is_empty()));
     let (Some(matched), Some(first)) = (matched, first) else { return Ok(()) };
     let method = if method == Method::HEAD { &Method::GET } else { method };

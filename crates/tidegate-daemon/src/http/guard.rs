@@ -3,14 +3,14 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::code::Code;
 use super::problem::Problem;
-use super::{App, asked, events, ofrep};
+use super::{App, events, ofrep};
 use crate::clock::Stopwatch;
 use crate::tokens::{Access, Scope};
 
@@ -35,9 +35,7 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let watch = Stopwatch::start();
     let request_id = request_id(&app, request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let checked = check(&app, request.method(), request.uri(), request.headers())
-        .and_then(|()| asked::check_query(request.method(), matched, request.uri().query()));
+    let checked = check(&app, request.method(), request.uri(), request.headers());
     let answered = if let Err(problem) = checked {
         Ok(problem.into_response())
     } else {
