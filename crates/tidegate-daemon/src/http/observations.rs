@@ -61,25 +61,25 @@ fn item(index: usize, text: &str) -> Item {
         Ok(reported) => Item::Reported(reported),
         Err(fault) => {
             let pointer = format!("/{index}{}", problem::pointer(&fault.field));
-            Item::Refused(refused("invalid_field", Some(pointer), fault.to_string()))
+            Item::Refused(refused("invalid_field", Some(pointer), &fault.to_string()))
         }
     }
 }
 
 fn unreadable(index: usize, text: &str, error: &serde_json::Error) -> Answer {
     if !error.is_data() {
-        return refused("malformed_body", Some(format!("/{index}")), error.to_string());
+        return refused("malformed_body", Some(format!("/{index}")), &error.to_string());
     }
     // Read once more for the path, which the common case need not pay for.
     let mut reader = serde_json::Deserializer::from_str(text);
     let read: Result<Object<Observation>, _> = serde_path_to_error::deserialize(&mut reader);
     let path = read.err().map(|error| error.path().to_string()).unwrap_or_default();
     let pointer = format!("/{index}{}", problem::pointer(&path));
-    refused("invalid_field", Some(pointer), error.to_string())
+    refused("invalid_field", Some(pointer), &error.to_string())
 }
 
-fn refused(code: &str, pointer: Option<String>, detail: String) -> Answer {
+fn refused(code: &str, pointer: Option<String>, detail: &str) -> Answer {
     let pointer = pointer.map(|pointer| problem::named(&pointer).into_owned());
-    let (code, detail) = (Some(code.to_owned()), Some(problem::told(&detail).into_owned()));
+    let (code, detail) = (Some(code.to_owned()), Some(problem::told(detail).into_owned()));
     Answer { status: AnswerStatus::Rejected, code, pointer, detail }
 }
