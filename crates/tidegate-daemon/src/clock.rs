@@ -1,4 +1,4 @@
-//! The one place where time is read.
+//! Where the daemon reads the time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,6 +28,43 @@ impl Clock {
             Self::Driven(ms) => ms.load(Ordering::Acquire),
         };
         Timestamp::from_ms(ms).unwrap_or(Timestamp::EPOCH)
+    }
+}
+
+/// A clock that never goes back, nor before what was lived through already.
+#[derive(Debug)]
+pub(crate) struct MonotonicClock {
+    clock: Clock,
+    /// Milliseconds before which time does not go back.
+    floor_ms: AtomicI64,
+}
+
+impl MonotonicClock {
+    pub(crate) const fn new(clock: Clock) -> Self {
+        Self { clock, floor_ms: AtomicI64::new(0) }
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        let floor = Timestamp::from_ms(self.floor_ms.load(Ordering::Relaxed));
+        self.clock.now().max(floor.unwrap_or(Timestamp::EPOCH))
+    }
+
+    /// Lives through the time until now, and gives by how many milliseconds the clock below is behind.
+    pub(crate) fn advance(&self) -> i64 {
+        let ms = self.clock.now().ms();
+        let floor = self.floor_ms.fetch_max(ms, Ordering::Relaxed);
+        (floor - ms).max(0)
+    }
+
+    /// Has lived through the time until `at` already.
+    pub(crate) fn not_before(&self, at: Timestamp) {
+        self.floor_ms.fetch_max(at.ms(), Ordering::Relaxed);
+    }
+
+    /// What tells the time.
+    pub(crate) const fn clock(&self) -> &Clock {
+        &self.clock
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tidegate_spec::{ParseError, document};
 
-use crate::webhooks::Webhook;
+use crate::webhooks::hook::Webhook;
 
 pub use crate::settings::{Export, MetricNames, Verifier};
 

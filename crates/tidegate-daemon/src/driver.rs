@@ -12,7 +12,6 @@ mod protocol;
 mod recovering;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Duration;
@@ -129,14 +128,8 @@ impl Driver {
 
     /// The time, which never goes back; counts how often it tried.
     fn now(&mut self) -> Timestamp {
-        let floor = self.shared.floor_ms.load(Ordering::Relaxed);
-        let clock = self.shared.clock.now();
-        if clock.ms() < floor {
-            self.shared.metrics.clock_behind(floor - clock.ms());
-        } else {
-            self.shared.metrics.clock_behind(0);
-            self.shared.floor_ms.store(clock.ms(), Ordering::Relaxed);
-        }
+        let behind_ms = self.shared.clock.advance();
+        self.shared.metrics.clock_behind(behind_ms);
         self.shared.now()
     }
 

@@ -13,7 +13,7 @@ use tidegate_journal::FeedState;
 use tidegate_spec::api::{self, Event, EventType, Reset, What};
 use tokio::sync::{Semaphore, watch};
 
-use crate::shared::Shared;
+use crate::clock::MonotonicClock;
 
 /// Events that are kept for those who were away.
 pub(crate) const EVENTS_KEPT_MAX: usize = 10_000;
@@ -263,7 +263,8 @@ impl Wanted {
 /// One subscriber at its place.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    shared: Arc<Shared>,
+    feed: Arc<Feed>,
+    clock: Arc<MonotonicClock>,
     head: watch::Receiver<Head>,
     wanted: Wanted,
     after: u64,
@@ -280,9 +281,14 @@ pub(crate) enum Next {
 
 impl Reader {
     /// A reader of what comes after an entry.
-    pub(crate) fn new(shared: Arc<Shared>, wanted: Wanted, after: u64) -> Self {
-        let head = shared.feed.head.subscribe();
-        Self { shared, head, wanted, after }
+    pub(crate) fn new(
+        feed: Arc<Feed>,
+        clock: Arc<MonotonicClock>,
+        wanted: Wanted,
+        after: u64,
+    ) -> Self {
+        let head = feed.head.subscribe();
+        Self { feed, clock, head, wanted, after }
     }
 
     /// The entry up to which everything wanted was read.
@@ -325,10 +331,10 @@ impl Reader {
             Head::Ended => return Next::Ended,
             Head::At(last) => last,
         };
-        let kept = self.shared.feed.kept();
+        let kept = self.feed.kept();
         let resumes_after = self.after.max(kept.after).min(last);
         if resumes_after != self.after {
-            let reset = Told::reset(self.shared.now(), self.after, resumes_after);
+            let reset = Told::reset(self.clock.now(), self.after, resumes_after);
             self.after = resumes_after;
             return Next::Event(Arc::new(reset));
         }

@@ -11,15 +11,16 @@ mod guard;
 mod head_timer;
 mod health;
 mod held;
+mod json;
 mod line;
 mod listener;
 mod observations;
 mod ofrep;
 mod openapi;
-mod patience;
 mod problem;
 mod prompts;
 mod refetch;
+mod write_stall;
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};

@@ -31,7 +31,6 @@ mod webhooks;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -47,8 +46,10 @@ pub use http::TlsError;
 #[cfg(feature = "openapi")]
 pub use http::openapi_document;
 pub use settings::{MetricNames, Verifier};
-pub use webhooks::{SecretError, Webhook};
+pub use webhooks::SecretError;
+pub use webhooks::hook::Webhook;
 
+use clock::MonotonicClock;
 use config::{TimeSource, Unsafe};
 use driver::{Command, Driver};
 use feed::Feed;
@@ -157,12 +158,11 @@ pub async fn run(
     let (readiness, readinesses) = watch::channel(Readiness::Recovering);
     let shared = Arc::new(Shared {
         published: Published::new(),
-        feed: Feed::new(config.event_streams_max),
+        feed: Arc::new(Feed::new(config.event_streams_max)),
         followers: prepared.iter().map(Prepared::follower).collect(),
         metrics: Metrics::new(config.metric_names),
-        clock: Arc::new(clock),
+        clock: Arc::new(MonotonicClock::new(clock)),
         readiness,
-        floor_ms: AtomicI64::new(0),
     });
     let (commands, queue) = mpsc::sync_channel(COMMANDS_MAX);
     let recovery = Recovery { folder: config.data.clone(), verifier: config.verifier.clone() };

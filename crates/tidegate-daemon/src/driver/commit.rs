@@ -124,7 +124,7 @@ mod tests {
     use tokio::sync::{oneshot, watch};
 
     use super::*;
-    use crate::clock::Clock;
+    use crate::clock::{Clock, MonotonicClock};
     use crate::feed::Feed;
     use crate::metrics::Metrics;
     use crate::published::Published;
@@ -140,12 +140,11 @@ mod tests {
         let recovered = recovery::recover(&recovery).unwrap();
         let shared = Arc::new(Shared {
             published: Published::new(),
-            feed: Feed::new(100),
+            feed: Arc::new(Feed::new(100)),
             followers: Vec::new(),
             metrics: Metrics::new(MetricNames::Own),
-            clock: Arc::new(Clock::driven()),
+            clock: Arc::new(MonotonicClock::new(Clock::driven())),
             readiness: watch::Sender::new(Readiness::Ready),
-            floor_ms: 0.into(),
         });
         let settings = DriverSettings {
             recovery,

@@ -1,7 +1,6 @@
 //! Opening the journal, at the start and after it failed.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -62,8 +61,7 @@ impl Driver {
                 self.was_ready = true;
                 (self.last, self.since_snapshot) = (last, 0);
                 self.shared.feed.replace(kept, last);
-                let latest = self.rollouts.latest().ms();
-                self.shared.floor_ms.fetch_max(latest, Ordering::Relaxed);
+                self.shared.clock.not_before(self.rollouts.latest());
                 self.shared.metrics.recovered(seconds);
                 self.roll_back_again(&before);
                 self.pass_time();

@@ -17,10 +17,11 @@ use tidegate_spec::api::{Assignment, Assignments, AssignmentsRequest};
 
 use super::App;
 use super::asked;
-use super::body::{self, Json};
+use super::body;
 use super::code::Code;
 use super::experiments::{CameraPath, KeyPath, camera_of, key_of};
 use super::guard::{self, Answered};
+use super::json::{self, Json};
 use super::problem::Problem;
 use crate::clock::Stopwatch;
 
@@ -98,7 +99,7 @@ pub(super) fn at_once(app: &App, request: &Request<Incoming>) -> Option<Response
     serde_json::to_writer(&mut body, &assignment).ok()?;
     shared.metrics.assigned(ground);
     let mut response = Response::new(Full::from(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, body::JSON);
+    response.headers_mut().insert(header::CONTENT_TYPE, json::JSON);
     let request_id = guard::request_id(app, headers);
     let answered = Answered { request_id, method, path, code: None };
     answered.finish(app, watch, &mut response);

@@ -4,10 +4,8 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use tidegate_spec::api::Object;
@@ -15,7 +13,7 @@ use tidegate_spec::api::Object;
 use super::App;
 use super::code::Code;
 use super::held::{NoRoom, Room};
-use super::listener::DRAIN_GRACE;
+use super::line::DRAIN_GRACE;
 use super::problem::{self, Problem};
 use crate::refusal::Refusal;
 
@@ -25,22 +23,6 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// sending when its connection is closed may lose the answer.
 const DISCARDED_BYTES_MAX: usize = 8 * 1024 * 1024;
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
-
-/// What a JSON answer is.
-pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
-
-/// An answer in JSON.
-#[derive(Debug)]
-pub(super) struct Json<T>(pub(super) T);
-
-impl<T: Serialize> IntoResponse for Json<T> {
-    fn into_response(self) -> Response {
-        match serde_json::to_vec(&self.0) {
-            Ok(bytes) => ([(header::CONTENT_TYPE, JSON)], bytes).into_response(),
-            Err(error) => Problem::new(Code::Internal, error.to_string()).into_response(),
-        }
-    }
-}
 
 /// What a body is, by its content type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

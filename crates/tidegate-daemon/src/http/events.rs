@@ -73,7 +73,7 @@ pub(super) async fn stream(
         (Head::Ended, _) => return Err(Refusal::Draining.into()),
     };
     let permit = permit(&shared)?;
-    let reader = Reader::new(shared, wanted, after);
+    let reader = Reader::new(shared.feed.clone(), shared.clock.clone(), wanted, after);
     let streaming =
         Streaming { reader, heartbeat: app.0.heartbeat, said: Said::Nothing, _permit: permit };
     Ok(streamed(unfold(streaming, |mut streaming| async {

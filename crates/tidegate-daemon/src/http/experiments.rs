@@ -16,8 +16,9 @@ use tidegate_spec::{ExperimentFile, document};
 
 use super::App;
 use super::asked::{self, Page};
-use super::body::{self, Json, Kind};
+use super::body::{self, Kind};
 use super::code::Code;
+use super::json::Json;
 use super::problem::Problem;
 use crate::describe;
 use crate::driver::{Command, Override};

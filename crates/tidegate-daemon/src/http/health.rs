@@ -9,7 +9,8 @@ use std::sync::atomic::Ordering;
 use tidegate_spec::api::{self, Health};
 
 use super::App;
-use super::body::{self, Json};
+use super::body;
+use super::json::Json;
 use super::problem::Problem;
 use crate::clock::{Clock, moment};
 use crate::driver::Command;
@@ -91,7 +92,7 @@ pub(super) async fn set_time(
 ) -> Result<Json<Told>, Problem> {
     let told: Told = body::json(&app, &headers, body).await?;
     let time = moment(&told.now).map_err(|detail| Problem::invalid_field("/now", detail))?;
-    if let Clock::Driven(ms) = &*app.0.shared.clock {
+    if let Clock::Driven(ms) = app.0.shared.clock.clock() {
         ms.store(time.ms(), Ordering::Release);
     }
     // Time passes before every command, so also before the second of these is looked at.

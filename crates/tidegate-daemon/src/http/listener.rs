@@ -18,8 +18,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::front::{Front, OnLine};
 use super::head_timer::HeadTimer;
-use super::line::Line;
-use super::patience::Patient;
+use super::line::{DRAIN_GRACE, Line};
+use super::write_stall::Patient;
 use crate::config::TlsFiles;
 use crate::shared::Shared;
 
@@ -30,8 +30,6 @@ const HEADERS_READ_MAX: usize = 128;
 const HEAD_BYTES_READ_MAX: usize = 32 * 1024;
 /// How long requests that are whole may take to be answered, and to be read, once the daemon shuts down.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long those have that are not whole.
-pub(super) const DRAIN_GRACE: Duration = Duration::from_secs(2);
 /// How long to wait where the system has no descriptor left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 use tidegate_spec::api::{Answer, AnswerStatus, Answers, OBSERVATIONS_MAX, Object, Observation};
 
 use super::App;
-use super::body::{self, Json, Kind};
+use super::body::{self, Kind};
 use super::code::Code;
+use super::json::Json;
 use super::problem::{self, Problem};
 use crate::driver::{Command, Item};
 

@@ -22,8 +22,9 @@ use tidegate_spec::api::ofrep::{
 
 use super::App;
 use super::asked;
-use super::body::{self, Json, Kind};
+use super::body::{self, Kind};
 use super::code::Code;
+use super::json::Json;
 use super::problem::{self, Problem};
 use crate::published::{Evaluated, Ground, ServedVersion};
 use crate::refusal::Refusal;

@@ -9,7 +9,7 @@ mod document;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 
-use super::body;
+use super::json;
 
 #[cfg(feature = "openapi")]
 pub use document::document;
@@ -22,5 +22,5 @@ const DOCUMENT: &str = include_str!("../../../../docs/openapi.json");
     responses((status = 200, body = serde_json::Value)),
 ))]
 pub(super) async fn serve() -> Response {
-    ([(header::CONTENT_TYPE, body::JSON)], DOCUMENT).into_response()
+    ([(header::CONTENT_TYPE, json::JSON)], DOCUMENT).into_response()
 }

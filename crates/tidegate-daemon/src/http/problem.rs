@@ -11,6 +11,7 @@ use tidegate_spec::{Faults, ParseError};
 
 use super::code::Code;
 use super::held::BODIES_BYTES_MAX;
+use super::json::Json;
 use crate::refusal::Refusal;
 
 /// Faults that one answer names.
@@ -136,7 +137,7 @@ impl Problem {
             request_id: Some(request_id.to_owned()),
             faults: faults.collect(),
         };
-        let mut response = (status, super::body::Json(body)).into_response();
+        let mut response = (status, Json(body)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         told_when_to_return(response, self.retry_after_seconds)
@@ -165,7 +166,7 @@ pub(super) fn failure(
 ) -> Response {
     let (key, details) = (key.map(named), told(details));
     let body = Failure { key: key.as_deref(), error_code, error_details: &details };
-    (status, super::body::Json(body)).into_response()
+    (status, Json(body)).into_response()
 }
 
 fn told_when_to_return(mut response: Response, retry_after_seconds: Option<u32>) -> Response {

@@ -24,8 +24,9 @@ use tidegate_spec::api::schema;
 
 use super::App;
 use super::asked::{self, Page};
-use super::body::{self, Json};
+use super::body;
 use super::code::Code;
+use super::json::Json;
 use super::problem::{self, Problem};
 use crate::driver::{Command, Ordered};
 use crate::faults::Faults;

@@ -9,9 +9,9 @@ use tidegate_spec::api::EventType;
 use tokio::runtime::Handle;
 use ureq::Agent;
 
-use super::Follower;
-use super::patience;
-use super::place::PlaceFile;
+use super::backoff;
+use super::cursor::CursorFile;
+use super::follower::Follower;
 use super::secret::Secret;
 use crate::config::TimeSource;
 use crate::feed::{Head, Next, Reader, Told};
@@ -30,7 +30,7 @@ pub(super) struct Delivery {
     pub(super) url: String,
     pub(super) secret: Secret,
     pub(super) reader: Reader,
-    pub(super) place: PlaceFile,
+    pub(super) cursor: CursorFile,
     pub(super) follower: Arc<Follower>,
     pub(super) time: TimeSource,
     /// In a row.
@@ -79,7 +79,7 @@ impl Delivery {
     /// Finds the place to go on from; a hook that is new begins with what comes next.
     fn begin(&mut self) -> Result<(), Ended> {
         let name = &self.follower.name;
-        let known = self.place.read().unwrap_or_else(|error| {
+        let known = self.cursor.read().unwrap_or_else(|error| {
             // Twice is better than never.
             tracing::warn!(webhook = name, %error, "the place of a webhook was not readable");
             Some(0)
@@ -128,7 +128,7 @@ impl Delivery {
             return Ok(());
         }
         let asked = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
-        let asked = asked.and_then(|text| patience::asked(text, now));
+        let asked = asked.and_then(|text| backoff::asked(text, now));
         Err(NotTaken { why: format!("status {}", status.as_u16()), asked })
     }
 
@@ -156,7 +156,7 @@ impl Delivery {
         }
         let (mut given_up, mut next) = (0, Some(event));
         let now = self.shared.now();
-        while let Some(old) = next.take_if(|event| now.since(event.at) >= patience::AGE_MAX) {
+        while let Some(old) = next.take_if(|event| now.since(event.at) >= backoff::AGE_MAX) {
             given_up += 1;
             self.keep_place(old.id);
             if let Next::Event(event) = self.reader.look() {
@@ -167,7 +167,7 @@ impl Delivery {
             self.shared.metrics.webhook(&name, "given_up", given_up);
             tracing::error!(webhook = name, events = given_up, why, "events were given up");
         }
-        let pause = patience::pause(self.failures, &name, id);
+        let pause = backoff::pause(self.failures, &name, id);
         self.rest(not.asked.map_or(pause, |asked| asked.max(pause)))?;
         Ok(next)
     }
@@ -184,13 +184,13 @@ impl Delivery {
             if now >= until {
                 return Ok(());
             }
-            thread::sleep(patience::nap(self.time, until.since(now)));
+            thread::sleep(backoff::nap(self.time, until.since(now)));
         }
     }
 
     fn keep_place(&mut self, after: u64) {
         self.follower.go_to(after);
-        if let Err(error) = self.place.keep(after) {
+        if let Err(error) = self.cursor.keep(after) {
             // What is not remembered is brought again.
             let name = &self.follower.name;
             tracing::warn!(webhook = name, %error, "the place of a webhook was not kept");

@@ -1,7 +1,7 @@
 //! The last event that a hook took, kept in a file: whatever happens, it is the old or the new one.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -9,20 +9,20 @@ use tidegate_journal::sync_folder;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Place {
+struct Cursor {
     /// The number of an entry of the journal.
     after: u64,
 }
 
 #[derive(Debug)]
-pub(super) struct PlaceFile {
+pub(super) struct CursorFile {
     folder: PathBuf,
     path: PathBuf,
     /// What the file has.
     kept: Option<u64>,
 }
 
-impl PlaceFile {
+impl CursorFile {
     pub(super) fn new(folder: &Path, name: &str) -> Self {
         let path = folder.join(format!("{name}.json"));
         Self { folder: folder.to_owned(), path, kept: None }
@@ -32,7 +32,7 @@ impl PlaceFile {
     pub(super) fn read(&mut self) -> io::Result<Option<u64>> {
         match fs::read(&self.path) {
             Ok(bytes) => {
-                let Place { after } = serde_json::from_slice(&bytes)?;
+                let Cursor { after } = serde_json::from_slice(&bytes)?;
                 self.kept = Some(after);
                 Ok(self.kept)
             }
@@ -50,13 +50,9 @@ impl PlaceFile {
             fs::create_dir_all(&self.folder)?;
             sync_folder(self.folder.parent().unwrap_or(Path::new(".")))?;
         }
-        let unfinished = self.path.with_extension("unfinished");
-        let mut file = File::create(&unfinished)?;
-        serde_json::to_writer(&mut file, &Place { after })?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        fs::rename(&unfinished, &self.path)?;
-        sync_folder(&self.folder)?;
+        let mut bytes = serde_json::to_vec(&Cursor { after })?;
+        bytes.push(b'\n');
+        tidegate_journal::replace(&self.path, &bytes)?;
         self.kept = Some(after);
         Ok(())
     }
@@ -70,7 +66,7 @@ mod tests {
     fn a_place_comes_back_and_a_torn_write_leaves_the_one_before() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("webhooks");
-        let open = || PlaceFile::new(&data, "desk");
+        let open = || CursorFile::new(&data, "desk");
         assert_eq!(open().read().unwrap(), None);
         open().keep(7).unwrap();
         open().keep(u64::MAX).unwrap();
