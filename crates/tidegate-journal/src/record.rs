@@ -546,12 +546,18 @@ impl<'a> Record<'a> {
 
 impl Entry {
     /// Appends the entry's bytes.
-    pub(crate) fn write(&self, into: &mut Vec<u8>) -> Result<(), bincode::Error> {
+    ///
+    /// # Errors
+    /// An entry that is larger than any may be.
+    pub fn write(&self, into: &mut Vec<u8>) -> Result<(), bincode::Error> {
         bytes().serialize_into(into, &Record::of(self))
     }
 
     /// Reads an entry's bytes, all of them.
-    pub(crate) fn read(from: &[u8]) -> Result<Self, Unreadable> {
+    ///
+    /// # Errors
+    /// Bytes that no entry was written as.
+    pub fn read(from: &[u8]) -> Result<Self, Unreadable> {
         let record: Record<'_> = bytes().deserialize(from)?;
         record.entry()
     }

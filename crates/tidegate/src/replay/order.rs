@@ -6,16 +6,15 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, IntoInnerError, Seek as _};
+use std::io::{self, BufReader, BufWriter, IntoInnerError, Read as _, Seek as _, Write as _};
 use std::iter;
 
-use serde::{Deserialize, Serialize};
 use tidegate_engine::event::Event;
 use tidegate_engine::id::CameraId;
-use tidegate_engine::number::{Latency, RiskScore};
-use tidegate_engine::observation::{Analysis, Feedback, Label, Outcome};
+use tidegate_engine::observation::{Analysis, Feedback};
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
+use tidegate_journal::{Entry, RolloutId};
 
 use super::record::Record;
 use crate::failure::Failure;
@@ -23,60 +22,52 @@ use crate::failure::Failure;
 /// Events sorted in memory at once.
 const SEGMENT_EVENTS: usize = 200_000;
 
-/// One event on its way through the sort; only this process reads it again.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// One event on its way through the sort.
+#[derive(Debug, Clone)]
 pub(crate) struct Recorded {
-    at_ms: i64,
+    at: Timestamp,
     line: u64,
     /// When the analysis was; it comes before its feedback at the same time and line.
-    analysis_at_ms: i64,
-    what: What,
+    analysis_at: Timestamp,
+    naming: Naming,
+    event: Event,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-enum What {
-    Analysis { id: Option<String>, camera: String, treated: Option<bool>, outcome: Answer },
-    Feedback { id: String, label: u8 },
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-enum Answer {
-    Failed,
-    Answered { latency_us: Option<u32>, score: Option<u8> },
+/// Whether the recording names the variant of an analysis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    Named,
+    /// It does not: control stands in until the split has decided.
+    Drawn,
 }
 
 impl Recorded {
     /// The events of a record; a record without an id but with feedback is known by its line.
     pub(crate) fn of(record: Record, line: u64) -> impl Iterator<Item = Self> {
         let Record { at, id, camera, variant, outcome, feedback } = record;
-        let by_line = || feedback.map(|_| format!("line:{line}"));
-        let id = id.map(|id| id.as_str().to_owned()).or_else(by_line);
-        let outcome = match outcome {
-            Outcome::Failed => Answer::Failed,
-            Outcome::Answered { latency, score } => Answer::Answered {
-                latency_us: latency.map(Latency::us),
-                score: score.map(RiskScore::value),
-            },
+        let by_line = || {
+            let id = format!("line:{line}").parse();
+            feedback.map(|_| id.expect("a word and a number are an id"))
         };
-        let analysis_at_ms = at.ms();
-        let label = feedback.zip(id.clone()).map(|((label_at, label), id)| {
-            let what = What::Feedback { id, label: label as u8 };
-            Self { at_ms: label_at.ms(), line, analysis_at_ms, what }
+        let id = id.or_else(by_line);
+        let label = feedback.zip(id.clone()).map(|((label_at, label), analysis)| {
+            let event = Event::Feedback(Feedback { analysis, label });
+            Self { at: label_at, line, analysis_at: at, naming: Naming::Named, event }
         });
-        let treated = variant.map(|variant| variant == Variant::Treatment);
-        let camera = camera.as_str().to_owned();
-        let what = What::Analysis { id, camera, treated, outcome };
-        let analysis = Self { at_ms: analysis_at_ms, line, analysis_at_ms, what };
+        let naming = if variant.is_some() { Naming::Named } else { Naming::Drawn };
+        let variant = variant.unwrap_or(Variant::Control);
+        let event = Event::Analysis(Analysis { id, camera, variant, outcome });
+        let analysis = Self { at, line, analysis_at: at, naming, event };
         [Some(analysis), label].into_iter().flatten()
     }
 
     /// Its place in the sorted order: time, line, and an analysis before its feedback.
-    const fn place(&self) -> (i64, u64, bool) {
-        (self.at_ms, self.line, !self.is_analysis())
+    const fn place(&self) -> (Timestamp, u64, bool) {
+        (self.at, self.line, !self.is_analysis())
     }
 
     pub(crate) const fn is_analysis(&self) -> bool {
-        matches!(self.what, What::Analysis { .. })
+        matches!(self.event, Event::Analysis(_))
     }
 
     pub(crate) fn line(&self) -> u64 {
@@ -84,45 +75,27 @@ impl Recorded {
     }
 
     pub(crate) fn at(&self) -> Timestamp {
-        Timestamp::from_ms(self.at_ms).expect("it was a timestamp before the sort")
+        self.at
     }
 
     /// When the analysis itself was.
     pub(crate) fn analysis_at(&self) -> Timestamp {
-        Timestamp::from_ms(self.analysis_at_ms).expect("it was a timestamp before the sort")
+        self.analysis_at
     }
 
     /// Whether the recording names no variant.
-    pub(crate) const fn is_drawn(&self) -> bool {
-        matches!(self.what, What::Analysis { treated: None, .. })
+    pub(crate) fn is_drawn(&self) -> bool {
+        self.naming == Naming::Drawn
     }
 
     /// What the engine is told; `drawn` gives the variant where the recording names none.
     pub(crate) fn event(self, drawn: impl FnOnce(&CameraId) -> Variant) -> Event {
-        let valid = "it was valid before the sort";
-        match self.what {
-            What::Analysis { id, camera, treated, outcome } => {
-                let id = id.map(|id| id.parse().expect(valid));
-                let camera = camera.parse().expect(valid);
-                let variant = match treated {
-                    Some(true) => Variant::Treatment,
-                    Some(false) => Variant::Control,
-                    None => drawn(&camera),
-                };
-                let outcome = match outcome {
-                    Answer::Failed => Outcome::Failed,
-                    Answer::Answered { latency_us, score } => Outcome::Answered {
-                        latency: latency_us
-                            .map(|us| Latency::from_ms(f64::from(us) / 1_000.0).expect(valid)),
-                        score: score.map(|score| RiskScore::new(f64::from(score)).expect(valid)),
-                    },
-                };
-                Event::Analysis(Analysis { id, camera, variant, outcome })
+        match (self.event, self.naming) {
+            (Event::Analysis(mut analysis), Naming::Drawn) => {
+                analysis.variant = drawn(&analysis.camera);
+                Event::Analysis(analysis)
             }
-            What::Feedback { id, label } => {
-                let (analysis, label) = (id.parse().expect(valid), Label::ALL[usize::from(label)]);
-                Event::Feedback(Feedback { analysis, label })
-            }
+            (event, _) => event,
         }
     }
 }
@@ -135,14 +108,47 @@ struct Segment {
 }
 
 impl Segment {
-    fn write(sorted: &[Recorded]) -> io::Result<Self> {
+    fn write(sorted: impl ExactSizeIterator<Item = Recorded>) -> io::Result<Self> {
+        let left = sorted.len() as u64;
         let mut file = BufWriter::new(tempfile::tempfile()?);
-        for event in sorted {
-            bincode::serialize_into(&mut file, event).map_err(io_error)?;
+        let mut entry = Vec::new();
+        for Recorded { at, line, analysis_at, naming, event } in sorted {
+            entry.clear();
+            // A recording is of one rollout.
+            let kept = Entry::Event { rollout: RolloutId(1), at, event };
+            kept.write(&mut entry).map_err(io::Error::other)?;
+            let length = u32::try_from(entry.len()).map_err(io::Error::other)?;
+            file.write_all(&line.to_le_bytes())?;
+            file.write_all(&analysis_at.ms().to_le_bytes())?;
+            file.write_all(&[u8::from(naming == Naming::Drawn)])?;
+            file.write_all(&length.to_le_bytes())?;
+            file.write_all(&entry)?;
         }
         let mut file = file.into_inner().map_err(IntoInnerError::into_error)?;
         file.rewind()?;
-        Ok(Self { file: BufReader::new(file), left: sorted.len() as u64 })
+        Ok(Self { file: BufReader::new(file), left })
+    }
+
+    fn read(&mut self) -> io::Result<Recorded> {
+        let line = u64::from_le_bytes(self.take()?);
+        let analysis_at = i64::from_le_bytes(self.take()?);
+        let [drawn] = self.take()?;
+        let length = u32::from_le_bytes(self.take()?);
+        let mut entry = vec![0; length as usize];
+        self.file.read_exact(&mut entry)?;
+        let entry = Entry::read(&entry).map_err(io::Error::other)?;
+        let Entry::Event { at, event, .. } = entry else {
+            return Err(io::Error::other("a temporary file holds what is no event"));
+        };
+        let analysis_at = Timestamp::from_ms(analysis_at).map_err(io::Error::other)?;
+        let naming = if drawn == 0 { Naming::Named } else { Naming::Drawn };
+        Ok(Recorded { at, line, analysis_at, naming, event })
+    }
+
+    fn take<const N: usize>(&mut self) -> io::Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.file.read_exact(&mut bytes)?;
+        Ok(bytes)
     }
 }
 
@@ -152,12 +158,8 @@ impl Iterator for Segment {
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         // A file that lost its end is an error here, not an end.
-        Some(bincode::deserialize_from(&mut self.file).map_err(io_error))
+        Some(self.read())
     }
-}
-
-fn io_error(error: bincode::Error) -> io::Error {
-    if let bincode::ErrorKind::Io(error) = *error { error } else { io::Error::other(error) }
 }
 
 /// Takes events in any order and gives them back by time, then by line.
@@ -180,8 +182,8 @@ impl Sorter {
     pub(crate) fn push(&mut self, event: Recorded) -> Result<(), Failure> {
         if self.held.len() >= self.held_max {
             self.sort_held();
-            self.segments.push(Segment::write(&self.held).map_err(Failure::Temporary)?);
-            self.held.clear();
+            let segment = Segment::write(self.held.drain(..)).map_err(Failure::Temporary)?;
+            self.segments.push(segment);
         }
         self.held.push(event);
         Ok(())
@@ -258,18 +260,25 @@ impl PartialEq for Next {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_engine::observation::{Label, Outcome};
+
     use super::*;
 
     /// An analysis and its feedback in one line, at one of 31 moments, far from their order.
     fn recorded(line: u64) -> [Recorded; 2] {
-        let at_ms = i64::try_from(line * 7_919 % 31).unwrap();
-        let id = format!("event-{line}");
-        let outcome = Answer::Failed;
-        let camera = "gate".to_owned();
-        let analysis = What::Analysis { id: Some(id.clone()), camera, treated: None, outcome };
-        let feedback = What::Feedback { id, label: 0 };
+        let at = Timestamp::from_ms(i64::try_from(line * 7_919 % 31).unwrap()).unwrap();
+        let record = Record {
+            at,
+            id: Some(format!("event-{line}").parse().unwrap()),
+            camera: "gate".parse().unwrap(),
+            variant: None,
+            outcome: Outcome::Failed,
+            feedback: Some((at, Label::Correct)),
+        };
         // The feedback first, where the sort must turn them round.
-        [feedback, analysis].map(|what| Recorded { at_ms, line, analysis_at_ms: at_ms, what })
+        let mut events: Vec<Recorded> = Recorded::of(record, line).collect();
+        events.reverse();
+        events.try_into().unwrap()
     }
 
     fn sorter(held_max: usize) -> Sorter {
