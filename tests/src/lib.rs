@@ -9,7 +9,7 @@ pub mod raw;
 pub mod stream;
 
 use std::fmt::Display;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -34,7 +34,10 @@ pub fn skipped(why: impl Display) {
     let (test, why) = (thread.name().unwrap_or("?"), why.lines().next().unwrap_or_default());
     // Tests run at once in threads and processes: one short write to the end of a file never mixes with another.
     let line = format!("{test}\t{why}\n");
-    let file = OpenOptions::new().create(true).append(true).open(repository(SKIPPED));
+    let path = repository(SKIPPED);
+    // Where Cargo builds elsewhere, the folder is not there yet.
+    path.parent().map_or(Ok(()), fs::create_dir_all).expect("the skip is counted");
+    let file = OpenOptions::new().create(true).append(true).open(path);
     file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the skip is counted");
 }
 

@@ -15,9 +15,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::experiment;
 use crate::experiment::names::RULES;
+use crate::experiment::schema::ID_PATTERN;
 
-/// What an id may be, as a regular expression.
-pub const ID_PATTERN: &str = "^[A-Za-z0-9._:/-]{1,128}$";
 /// A text without control characters that is not blank.
 const TEXT_PATTERN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
 

@@ -11,8 +11,9 @@ use tidegate_engine::variant::Variant;
 
 use super::listed::{self, Section, Setting};
 use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS};
-use crate::api::schema::ID_PATTERN;
 
+/// What an id may be, as a regular expression.
+pub(crate) const ID_PATTERN: &str = "^[A-Za-z0-9._:/-]{1,128}$";
 /// Settings that must agree are told in words where JSON schema has none.
 const RULES_IN_WORDS: &str = "An experiment: what its owner decided before it starts. Settings must agree: \
     `treatment` is not `control`; each step of the ramp has a larger share than the one before, the last has \
