@@ -1,0 +1,293 @@
+//! Every entry comes back as it was, from bytes and from JSON.
+
+use proptest::prelude::*;
+use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+use tidegate_engine::guardrail::Guardrail;
+use tidegate_engine::id::{AnalysisId, PromptName};
+use tidegate_engine::notice::Notice;
+use tidegate_engine::number::{Latency, RiskScore};
+use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
+use tidegate_engine::phase::{State, Transition};
+use tidegate_engine::prompt::{Change, Move, TextDigest, Version, VersionHead};
+use tidegate_engine::variant::{ByVariant, Variant};
+use tidegate_engine::verdict::Verdict;
+
+use super::outcome::latency_of_us;
+use super::*;
+
+/// A version of this text, and a label that moves to it.
+fn changes(text: &str) -> Vec<Change> {
+    let prompt: PromptName = "door".parse().unwrap();
+    let (actor, at) = (Actor::new("ann").unwrap(), Timestamp::from_ms(7).unwrap());
+    let reason = Note::new("a \"first\" try").unwrap();
+    let head = VersionHead {
+        number: 1,
+        key: "v1_original".parse().unwrap(),
+        digest: TextDigest([0xa7; 32]),
+        parent: Some(TextDigest([0; 32])),
+        created_at: at,
+        actor: actor.clone(),
+        note: Some(reason.clone()),
+    };
+    let version = Version { head, text: text.into() };
+    let step = Move { revision: 1, at, actor, reason, from: None, to: Some(1) };
+    let label = "production".parse().unwrap();
+    vec![Change::Added { prompt: prompt.clone(), version }, Change::Moved { prompt, label, step }]
+}
+
+/// One entry of each kind.
+pub(crate) fn samples() -> Vec<Entry> {
+    let at = Timestamp::from_ms(1_767_225_600_000).unwrap();
+    let rollout = RolloutId(7);
+    let id: AnalysisId = "event-1".parse().unwrap();
+    let answered = Outcome::Answered {
+        latency: Some(Latency::from_ms(912.345).unwrap()),
+        score: Some(RiskScore::new(70.0).unwrap()),
+    };
+    let event = |event| Entry::Event { rollout, at, event };
+    let outcomes = ByVariant { control: answered, treatment: Outcome::Failed };
+    let step = Step {
+        number: 1,
+        at,
+        transition: Transition::StartShadow,
+        from: State::DRAFT,
+        to: Transition::StartShadow.target(State::DRAFT).unwrap(),
+    };
+    let mut entries = Entry::definition(rollout, at, (&"night".parse().unwrap(), 2), "key = 1");
+    entries.extend([
+        event(Event::Tick),
+        event(Event::Action(Action {
+            command: Command::Start,
+            actor: Actor::new("owner").unwrap(),
+            note: Note::new("a \"first\" try").unwrap(),
+        })),
+        event(Event::Analysis(Analysis {
+            id: Some(id.clone()),
+            camera: "door".parse().unwrap(),
+            variant: Variant::Treatment,
+            outcome: answered,
+        })),
+        event(Event::Analysis(Analysis {
+            id: None,
+            camera: "door".parse().unwrap(),
+            variant: Variant::Control,
+            outcome: Outcome::Answered { latency: None, score: None },
+        })),
+        event(Event::Comparison(Comparison {
+            id: id.clone(),
+            camera: "yard".parse().unwrap(),
+            outcomes,
+        })),
+        event(Event::Feedback(Feedback { analysis: id, label: Label::MissedThreat })),
+        Entry::Decided { rollout, step, account: "{\"reason\":\"a try\"}".to_owned() },
+        Entry::Noted {
+            rollout,
+            at,
+            notice: Notice::Verdict {
+                guardrail: Guardrail::Latency,
+                from: Verdict::Inconclusive,
+                to: Verdict::Alarm,
+            },
+            account: "{\"sentence\":\"slower\"}".to_owned(),
+        },
+        Entry::Noted {
+            rollout,
+            at,
+            notice: Notice::LatencyWarnings { count: 3, total: 300 },
+            account: String::new(),
+        },
+    ]);
+    entries.extend(Entry::changes(&changes("Say what\nyou \"see\": ü")));
+    entries
+}
+
+#[test]
+fn every_entry_comes_back_from_bytes_and_from_json() {
+    for entry in samples() {
+        let mut bytes = Vec::new();
+        entry.write(&mut bytes).unwrap();
+        assert_eq!(Entry::read(&bytes).unwrap(), entry);
+        assert_eq!(Entry::of_json(&entry.to_json().unwrap()).unwrap(), entry);
+        bytes.push(0);
+        assert!(Entry::read(&bytes).is_err(), "a byte too many");
+        bytes.truncate(bytes.len() - 2);
+        assert!(Entry::read(&bytes).is_err(), "a byte too few");
+    }
+}
+
+#[test]
+fn every_latency_comes_back_as_it_was() {
+    for us in [0, 1, 999, 1_001, 123_457, 599_999_999, 600_000_000] {
+        assert_eq!(latency_of_us(us).unwrap().us(), us);
+    }
+}
+
+#[test]
+fn a_tag_never_changes_its_meaning() {
+    // As docs/journal-format.md has them.
+    for entry in samples() {
+        let mut bytes = Vec::new();
+        entry.write(&mut bytes).unwrap();
+        let tag = match entry {
+            Entry::Defined { .. } => 0,
+            Entry::Event { event: Event::Tick, .. } => 1,
+            Entry::Event { event: Event::Action(_), .. } => 2,
+            Entry::Event { event: Event::Analysis(_), .. } => 3,
+            Entry::Event { event: Event::Comparison(_), .. } => 4,
+            Entry::Event { event: Event::Feedback(_), .. } => 5,
+            Entry::Decided { .. } => 6,
+            Entry::Version { .. } => 7,
+            Entry::LabelMoved { .. } => 8,
+            Entry::Noted { .. } => 9,
+        };
+        assert_eq!(bytes[0], tag, "{entry:?}");
+    }
+}
+
+#[test]
+fn changes_that_belong_together_are_numbered_through() {
+    let text = "ä\n".repeat(PART_BYTES_MAX / 2);
+    let entries = Entry::changes(&changes(&text));
+    let mut whole = String::new();
+    for (number, entry) in entries.iter().enumerate() {
+        let (Entry::Version { part, parts, .. } | Entry::LabelMoved { part, parts, .. }) = entry
+        else {
+            panic!("another")
+        };
+        assert_eq!((usize::from(*part), *parts), (number, 3));
+        if let Entry::Version { text, .. } = entry {
+            assert!(text.len() <= PART_BYTES_MAX);
+            whole.push_str(text);
+        }
+    }
+    assert_eq!(whole, text);
+}
+
+#[test]
+fn a_long_definition_is_kept_in_parts() {
+    let toml = "ä".repeat(PART_BYTES_MAX);
+    let at = Timestamp::EPOCH;
+    let parts = Entry::definition(RolloutId(1), at, (&"e".parse().unwrap(), 1), &toml);
+    let mut whole = String::new();
+    for (index, entry) in parts.iter().enumerate() {
+        let Entry::Defined { part, parts: of, text, .. } = entry else { panic!("another") };
+        assert_eq!((usize::from(*part), usize::from(*of)), (index, parts.len()));
+        whole.push_str(text);
+    }
+    assert_eq!(whole, toml);
+}
+
+fn id() -> impl Strategy<Value = String> {
+    "[a-z0-9][a-zA-Z0-9_.-]{0,40}"
+}
+
+fn at() -> impl Strategy<Value = Timestamp> {
+    (0..4_000_000_000_000_i64).prop_map(|ms| Timestamp::from_ms(ms).unwrap())
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let latency =
+        proptest::option::of((0..=600_000_000_u32).prop_map(|us| latency_of_us(us).unwrap()));
+    let score = proptest::option::of((0..=100_u8).prop_map(|n| RiskScore::new(n.into()).unwrap()));
+    prop_oneof![
+        Just(Outcome::Failed),
+        (latency, score).prop_map(|(latency, score)| Outcome::Answered { latency, score }),
+    ]
+}
+
+fn variant() -> impl Strategy<Value = Variant> {
+    prop_oneof![Just(Variant::Control), Just(Variant::Treatment)]
+}
+
+/// Actors and reasons; an actor has no line breaks.
+fn text() -> impl Strategy<Value = String> {
+    "[a-zäöü\"{} ]{0,60}[a-z]"
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let action = (proptest::sample::select(&Command::ALL), text(), text()).prop_map(
+        |(command, actor, note)| {
+            let (actor, note) = (Actor::new(&actor).unwrap(), Note::new(&note).unwrap());
+            Event::Action(Action { command, actor, note })
+        },
+    );
+    let analysis = (proptest::option::of(id()), id(), variant(), outcome()).prop_map(
+        |(id, camera, variant, outcome)| {
+            let id = id.map(|id| id.parse().unwrap());
+            Event::Analysis(Analysis { id, camera: camera.parse().unwrap(), variant, outcome })
+        },
+    );
+    let comparison =
+        (id(), id(), outcome(), outcome()).prop_map(|(id, camera, control, treatment)| {
+            let outcomes = ByVariant { control, treatment };
+            let (id, camera) = (id.parse().unwrap(), camera.parse().unwrap());
+            Event::Comparison(Comparison { id, camera, outcomes })
+        });
+    let feedback = (id(), proptest::sample::select(&Label::ALL))
+        .prop_map(|(id, label)| Event::Feedback(Feedback { analysis: id.parse().unwrap(), label }));
+    prop_oneof![Just(Event::Tick), action, analysis, comparison, feedback]
+}
+
+fn notice() -> impl Strategy<Value = Notice> {
+    let verdict = || proptest::sample::select(&Verdict::ALL);
+    let guardrail = proptest::sample::select(&Guardrail::ALL);
+    prop_oneof![
+        (guardrail, verdict(), verdict()).prop_map(|(guardrail, from, to)| Notice::Verdict {
+            guardrail,
+            from,
+            to
+        }),
+        any::<(u64, u64)>().prop_map(|(count, total)| Notice::LatencyWarnings { count, total }),
+    ]
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let rollout = || any::<u32>().prop_map(RolloutId);
+    let defined = (rollout(), at(), id(), any::<(u32, u16, u16)>(), ".{0,300}").prop_map(
+        |(rollout, at, key, (run, part, parts), text)| {
+            let key = key.parse().unwrap();
+            Entry::Defined { rollout, at, key, run, part, parts, text }
+        },
+    );
+    let happened = (rollout(), at(), event()).prop_map(|(rollout, at, event)| Entry::Event {
+        rollout,
+        at,
+        event,
+    });
+    let decided = (rollout(), any::<u32>(), at(), proptest::sample::select(&Transition::ALL), ".*")
+        .prop_map(|(rollout, number, at, transition, account)| {
+            let (from, to) =
+                (State::DRAFT, transition.target(State::DRAFT).unwrap_or(State::DRAFT));
+            Entry::Decided { rollout, step: Step { number, at, transition, from, to }, account }
+        });
+    let noted = (rollout(), at(), notice(), ".*")
+        .prop_map(|(rollout, at, notice, account)| Entry::Noted { rollout, at, notice, account });
+    let prompt =
+        (".{0,300}", any::<u32>(), any::<[u8; 32]>()).prop_map(|(text, number, digest)| {
+            let mut entries = Entry::changes(&changes(&text));
+            if let Some(Entry::Version { head, .. }) = entries.first_mut() {
+                (head.number, head.digest, head.parent) = (number, TextDigest(digest), None);
+            }
+            entries.swap_remove(number as usize % entries.len())
+        });
+    prop_oneof![defined, happened, decided, noted, prompt]
+}
+
+proptest! {
+    #[test]
+    fn whatever_an_entry_says_comes_back(entry in entry()) {
+        let mut bytes = Vec::new();
+        entry.write(&mut bytes).unwrap();
+        prop_assert_eq!(Entry::read(&bytes).unwrap(), entry.clone());
+        prop_assert_eq!(Entry::of_json(&entry.to_json().unwrap()).unwrap(), entry);
+    }
+
+    #[test]
+    fn bytes_that_are_no_entry_are_an_error_and_no_panic(bytes: Vec<u8>) {
+        if let Ok(entry) = Entry::read(&bytes) {
+            let mut again = Vec::new();
+            entry.write(&mut again).unwrap();
+            prop_assert_eq!(Entry::read(&again).unwrap(), entry);
+        }
+    }
+}
