@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 
 use crate::batch::{Batch, TooLarge};
 use crate::disk::sync_folder;
-use crate::journal::{self, Journal, OpenError, ReplayError};
+use crate::journal::{Journal, ReplayError};
 use crate::layout::{self, SNAPSHOTS};
+use crate::opening::{self, OpenError};
 use crate::record::{Entry, Unreadable};
 use crate::snapshot::{self, Assembly, BadSnapshot, Part, parts};
 use crate::unfinished::{self, Making};
@@ -176,7 +177,7 @@ fn crc(value: &RawValue) -> u32 {
 /// Where a line is not as it was written, and where the journal cannot be made; the folder can then only be imported
 /// into.
 pub fn import(from: impl BufRead, folder: &Path) -> Result<ExportCounts, ImportError> {
-    let lock = journal::lock(folder)?;
+    let lock = opening::lock(folder)?;
     match unfinished::read(folder)? {
         Some(Making::Import) => layout::clear(folder)?,
         Some(Making::RepairMoves(_) | Making::RepairMakes(_)) => {
@@ -364,10 +365,10 @@ impl<'a> Importing<'a> {
             let state = state.ok_or_else(|| {
                 Refused::Line("the snapshot it begins with is not whole".to_owned())
             })?;
-            journal::prepare(self.folder)?;
+            opening::prepare(self.folder)?;
             snapshot::write(&self.folder.join(SNAPSHOTS), &state)?;
         }
-        let lock = self.lock.take().map_or_else(|| journal::lock(self.folder), Ok)?;
+        let lock = self.lock.take().map_or_else(|| opening::lock(self.folder), Ok)?;
         let begins_after = self.begins_after;
         let (journal, _) =
             Journal::open_after(self.folder, lock, begins_after, verify::in_process)?;

@@ -11,9 +11,10 @@ use crate::batch::Batch;
 use crate::disk::{self, sync_folder};
 use crate::export::{self, ImportError};
 use crate::frame::{Frame, Kind};
-use crate::journal::{self, Journal, OpenError, Opened};
+use crate::journal::{Journal, Opened};
 use crate::layout::{self, MARK, SNAPSHOTS, Stored};
 use crate::mark::{self, Read};
+use crate::opening::{self, OpenError};
 use crate::record::Entry;
 use crate::snapshot;
 use crate::store::Store;
@@ -77,13 +78,13 @@ pub fn repair(
     settle: impl FnOnce(&Journal, Opened, &Repaired) -> Result<(), String>,
 ) -> Result<Repaired, RepairError> {
     let export = export.map(File::open).transpose()?;
-    let lock = journal::lock(folder)?;
+    let lock = opening::lock(folder)?;
     match unfinished::read(folder)? {
         None => {}
-        Some(Making::Import) => journal::refuse_unfinished(folder)?,
+        Some(Making::Import) => opening::refuse_unfinished(folder)?,
         Some(making) => put_back(folder, &making)?,
     }
-    journal::prepare(folder)?;
+    opening::prepare(folder)?;
     let acknowledged = match mark::read(&folder.join(MARK))? {
         Read::Mark(mark) => Some(mark.last),
         Read::Absent | Read::Unreadable => None,
@@ -111,7 +112,7 @@ pub fn repair(
         unfinished::end(folder)?;
     } else {
         // The journal that failed gave the lock up.
-        let _lock = journal::lock(folder)?;
+        let _lock = opening::lock(folder)?;
         put_back(folder, &Making::RepairMakes(name))?;
     }
     settled
@@ -120,7 +121,7 @@ pub fn repair(
 /// Makes a journal of an export.
 fn made_of(export: File, folder: &Path, lock: File) -> Result<(Journal, Opened), RepairError> {
     export::fill(BufReader::new(export), folder, lock)?;
-    let lock = journal::lock(folder)?;
+    let lock = opening::lock(folder)?;
     Ok(Journal::open_after(folder, lock, 0, verify::in_process)?)
 }
 
@@ -198,7 +199,7 @@ fn salvage(aside: &Path, folder: &Path, lock: File) -> Result<(Journal, Opened),
         .max_by(|(a, a_base), (b, b_base)| a.cmp(b).then(b_base.cmp(a_base)))
         .unwrap_or((0, 0));
 
-    journal::prepare(folder)?;
+    opening::prepare(folder)?;
     for sequence in bases.into_iter().filter(|sequence| *sequence > 0 && *sequence <= last) {
         if sequence >= base {
             let name = snapshot::path(&folder.join(SNAPSHOTS), sequence);
@@ -220,7 +221,7 @@ fn salvage(aside: &Path, folder: &Path, lock: File) -> Result<(Journal, Opened),
         journal.append_and_wait(batch)?;
     }
     journal.close();
-    let lock = journal::lock(folder)?;
+    let lock = opening::lock(folder)?;
     Ok(Journal::open_after(folder, lock, base, verify::in_process)?)
 }
 

@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 use serde::{Deserialize, Serialize};
 
 use crate::frame::{Frame, Kind};
-use crate::journal::{self, OpenError};
 use crate::layout::{MARK, SNAPSHOTS, Stored};
 use crate::mark::{self, Mark, Read};
+use crate::opening::{self, OpenError};
 use crate::snapshot;
 use crate::store::{Store, StoreError};
 
@@ -147,8 +147,8 @@ pub fn locked(
     folder: &Path,
     verify: impl FnOnce(&Path) -> io::Result<Report>,
 ) -> Result<Report, OpenError> {
-    let _lock = journal::lock(folder)?;
-    journal::refuse_unfinished(folder)?;
+    let _lock = opening::lock(folder)?;
+    opening::refuse_unfinished(folder)?;
     verify(folder).map_err(|source| OpenError::Disk { folder: folder.to_owned(), source })
 }
 
