@@ -136,6 +136,13 @@ mod tests {
         assert_eq!(T::of_code(code), Err(UnknownCode { of: T::NAME, code }));
     }
 
+    fn round_trips_at<T: Coded + std::fmt::Debug>(code: fn(T) -> u8) {
+        for value in T::LIST {
+            assert_eq!(value.code(), code(*value), "{} {value:?}", T::NAME);
+        }
+        round_trips(T::LIST);
+    }
+
     #[test]
     fn every_value_has_its_number() {
         round_trips(&Command::ALL);
@@ -144,5 +151,32 @@ mod tests {
         round_trips(&Label::ALL);
         round_trips(&Guardrail::ALL);
         round_trips(&Verdict::ALL);
+        // These have no list of their own. A new value does not compile here until it has its place.
+        round_trips_at(|phase| match phase {
+            Phase::Draft => 0,
+            Phase::Shadow => 1,
+            Phase::Ab => 2,
+            Phase::Full => 3,
+            Phase::Completed => 4,
+            Phase::RolledBack => 5,
+            Phase::Stopped => 6,
+        });
+        round_trips_at(|condition| match condition {
+            Condition::Clear => 0,
+            Condition::Held => 1,
+            Condition::Paused => 2,
+            Condition::Grace => 3,
+            Condition::Expired => 4,
+        });
+        round_trips_at(|window| match window {
+            Window::Shadow => 0,
+            Window::Ab => 1,
+            Window::Outside => 2,
+        });
+        round_trips_at(|alerts| match alerts {
+            Alerts::NotControl => 0,
+            Alerts::ControlOnly => 1,
+            Alerts::Both => 2,
+        });
     }
 }
