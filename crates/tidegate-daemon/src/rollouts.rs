@@ -1,45 +1,31 @@
 //! Every run of every experiment beside the prompts they are about, and the entries that each change of them leaves in the journal.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod changed;
+mod run;
 
-use tidegate_engine::decision::Decision;
+use std::collections::{BTreeMap, HashMap};
+
 use tidegate_engine::event::{Event, Rejection};
-use tidegate_engine::experiment::{Definition, Rule};
-use tidegate_engine::id::{ExperimentKey, LabelName, PromptName, Salt};
-use tidegate_engine::look::Check;
-use tidegate_engine::notice::{Notice, Noticed};
+use tidegate_engine::experiment::Definition;
+use tidegate_engine::id::{ExperimentKey, Salt};
+use tidegate_engine::notice::Noticed;
 use tidegate_engine::phase::Phase;
-use tidegate_engine::prompt::{self, Move};
-use tidegate_engine::rollout::Looked;
+use tidegate_engine::prompt;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::{Rollout, snapshot};
 use tidegate_journal::{Entry, FeedState, RolloutId, RolloutState, State};
 use tidegate_spec::ExperimentFile;
-use tidegate_spec::api::{FieldFault, HistoryItem, PromptLabelMoved, What, WhatIsNoted};
+use tidegate_spec::api::{FieldFault, HistoryItem, What};
 
 use crate::feed::{Kept, Told};
-use crate::prompts::{self, Followed, InPlay, Outcome, Pending, Prompts};
+use crate::prompts::{self, InPlay, Pending, Prompts};
+use changed::told_move;
+
+pub(crate) use changed::{Changed, Decided, Unit};
+pub(crate) use run::Run;
 
 /// Experiments a daemon keeps.
 pub(crate) const EXPERIMENTS_MAX: usize = 1_000;
-
-/// The present run of an experiment, and the account of all its runs.
-#[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) id: RolloutId,
-    pub(crate) key: ExperimentKey,
-    /// From 1.
-    pub(crate) number: u32,
-    /// The experiment file in TOML.
-    pub(crate) text: String,
-    pub(crate) rollout: Rollout,
-    /// The versions it is about, where it names a prompt that is kept here.
-    pub(crate) in_play: Option<InPlay>,
-    /// What was told of it already.
-    noticed: Noticed,
-    /// Every step of this and of former runs as JSON, oldest first.
-    pub(crate) history: Vec<String>,
-}
 
 /// Why an experiment is not defined.
 #[derive(Debug, thiserror::Error)]
@@ -79,83 +65,6 @@ pub(crate) struct Rollouts {
     last_id: u32,
     /// Of a definition in several parts, those that have come.
     parts: String,
-}
-
-/// What a change did, to one experiment or several.
-#[derive(Debug, Default)]
-pub(crate) struct Changed {
-    /// What is to be written, in order.
-    pub(crate) units: Vec<Unit>,
-    pub(crate) decisions: Vec<Decided>,
-    /// The experiment that was defined.
-    pub(crate) defined: Option<ExperimentKey>,
-    /// Each decision as its history has it.
-    pub(crate) items: Vec<HistoryItem>,
-    /// What became of `production` on the way, and because of which experiment.
-    pub(crate) followed: Vec<(ExperimentKey, Followed)>,
-}
-
-/// A decision, and whose it is.
-#[derive(Debug)]
-pub(crate) struct Decided {
-    pub(crate) experiment: ExperimentKey,
-    pub(crate) decision: Decision,
-}
-
-/// Entries that belong together, such as an event, what was noticed with it, and the decisions it led to.
-#[derive(Debug, Default)]
-pub(crate) struct Unit {
-    pub(crate) entries: Vec<Entry>,
-    /// What subscribers are told of some of them.
-    telling: Vec<Telling>,
-}
-
-/// What subscribers are told of an entry, before it has a number.
-#[derive(Debug)]
-struct Telling {
-    /// The place of the entry in its unit.
-    place: usize,
-    at: Timestamp,
-    experiment: ExperimentKey,
-    run: u32,
-    what: What,
-}
-
-impl Unit {
-    /// Each entry as a unit of its own.
-    pub(crate) fn each_of(entries: Vec<Entry>) -> Vec<Self> {
-        let alone = |entry| Self { entries: vec![entry], telling: Vec::new() };
-        entries.into_iter().map(alone).collect()
-    }
-
-    /// What subscribers are told of it once its entries have the numbers after `before`.
-    pub(crate) fn told<'a>(
-        &'a self,
-        before: u64,
-        rollouts: &'a Rollouts,
-    ) -> impl Iterator<Item = Told> + 'a {
-        let mut telling = self.telling.iter().peekable();
-        self.entries.iter().enumerate().filter_map(move |(place, entry)| {
-            let number = before + 1 + place as u64;
-            match (entry, telling.next_if(|telling| telling.place == place)) {
-                (_, Some(Telling { at, experiment, run, what, .. })) => {
-                    Some(Told::new(number, *at, Some((experiment, *run)), what.clone()))
-                }
-                (Entry::LabelMoved { prompt, label, step, .. }, None) => {
-                    rollouts.told_move(number, prompt, (label, step))
-                }
-                (_, None) => None,
-            }
-        })
-    }
-}
-
-impl Changed {
-    /// The experiments whose picture is another now, each once.
-    pub(crate) fn touched(&self) -> BTreeSet<&ExperimentKey> {
-        let decided = self.decisions.iter().map(|decided| &decided.experiment);
-        decided.chain(&self.defined).collect()
-    }
 }
 
 impl Rollouts {
@@ -280,7 +189,7 @@ impl Rollouts {
         let (rollout, at, what) = match entry {
             Entry::Defined { .. } | Entry::Event { .. } | Entry::Version { .. } => return None,
             Entry::LabelMoved { prompt, label, step, .. } => {
-                return self.told_move(sequence, prompt, (label, step));
+                return told_move(&self.prompts, sequence, prompt, (label, step));
             }
             Entry::Decided { rollout, step, account } => {
                 let item: HistoryItem = serde_json::from_str(account).ok()?;
@@ -292,18 +201,6 @@ impl Rollouts {
         };
         let run = self.runs.get(self.keys.get(&rollout)?)?;
         Some(Told::new(sequence, at, Some((&run.key, run.number)), what))
-    }
-
-    /// What subscribers are told of a move that has this number.
-    fn told_move(
-        &self,
-        sequence: u64,
-        prompt: &PromptName,
-        (label, step): (&LabelName, &Move),
-    ) -> Option<Told> {
-        let kept = self.prompts.catalog().get(prompt)?;
-        let moved = PromptLabelMoved::new(prompt, kept, (label, step));
-        Some(Told::new(sequence, step.at, None, What::PromptLabelMoved(moved)))
     }
 
     /// Takes in an entry of the journal, and keeps what subscribers are told of it.
@@ -369,7 +266,7 @@ impl Rollouts {
     ) -> Result<(), NotRecalled> {
         for (sequence, change) in self.prompts.recall(place, pending)? {
             if let prompt::Change::Moved { prompt, label, step } = &change {
-                kept.extend(self.told_move(sequence, prompt, (label, step)));
+                kept.extend(told_move(&self.prompts, sequence, prompt, (label, step)));
             }
         }
         Ok(())
@@ -439,112 +336,6 @@ pub(crate) enum SaltChoice {
     Own,
     /// It does not: each run after the first gets its own.
     Default,
-}
-
-impl Run {
-    /// Meets every deadline up to `at`, each at its own time, so that a daemon that was down decides as one
-    /// that was not.
-    fn meet_deadlines(&mut self, at: Timestamp, prompts: &mut Prompts, changed: &mut Changed) {
-        while let Some((deadline, _)) = self.rollout.next_deadline().filter(|(due, _)| *due <= at) {
-            // A tick at a deadline is never refused; if it were, time would stand still and not loop.
-            if self.apply(deadline, Event::Tick, prompts, changed).is_err() {
-                break;
-            }
-        }
-    }
-
-    fn apply(
-        &mut self,
-        at: Timestamp,
-        event: Event,
-        prompts: &mut Prompts,
-        changed: &mut Changed,
-    ) -> Result<(), Rejection> {
-        let before = self.rollout.lifecycle().state.phase;
-        let decisions = self.rollout.apply(at, &event)?;
-        let rollout = self.id;
-        let mut unit = Unit { entries: vec![Entry::Event { rollout, at, event }], telling: vec![] };
-        self.notice((at, before), &decisions, &mut unit);
-        for decision in decisions {
-            self.noticed.step(decision.transition);
-            let mut item = HistoryItem::new(self.number, &decision);
-            let mut moved = Vec::new();
-            if let Some(in_play) = &self.in_play {
-                let followed = prompts.follow((&self.key, self.number), in_play, &decision);
-                let sentence = followed.as_ref().map(|followed| followed.sentence.clone());
-                item.prompt = Some(in_play.shown(sentence));
-                if let Some(Followed { outcome: Outcome::Moved(changes), .. }) = &followed {
-                    moved = Entry::changes(changes);
-                }
-                changed.followed.extend(followed.map(|followed| (self.key.clone(), followed)));
-            }
-            // A value with text keys only and finite numbers or none is always JSON.
-            let account = serde_json::to_string(&item).unwrap_or_default();
-            self.history.push(account.clone());
-            let step = decision.step();
-            let entry = Entry::Decided { rollout, step, account };
-            self.tell(step.at, entry, What::PhaseChanged(item.clone().into()), &mut unit);
-            // In the same unit: a crash leaves the decision and where `production` went, or neither.
-            unit.entries.extend(moved);
-            changed.items.push(item);
-            changed.decisions.push(Decided { experiment: self.key.clone(), decision });
-        }
-        changed.units.push(unit);
-        Ok(())
-    }
-
-    /// Adds an entry of which subscribers are told.
-    fn tell(&self, at: Timestamp, entry: Entry, what: What, unit: &mut Unit) {
-        let (place, experiment) = (unit.entries.len(), self.key.clone());
-        unit.telling.push(Telling { place, at, experiment, run: self.number, what });
-        unit.entries.push(entry);
-    }
-
-    /// Adds what is worth telling of an event at a time, in the phase before it.
-    fn notice(
-        &mut self,
-        (at, before): (Timestamp, Phase),
-        decisions: &[Decision],
-        unit: &mut Unit,
-    ) {
-        if !matches!(before, Phase::Shadow | Phase::Ab | Phase::Full) {
-            return;
-        }
-        let sequential = self.rollout.definition().experiment().guardrails.rule == Rule::Sequential;
-        if sequential && self.rollout.looked() == Looked::Yes {
-            // A decision rests on the look before it was carried out.
-            match decisions.first() {
-                Some(decision) => self.notice_look(at, &decision.evidence.check, unit),
-                None => self.notice_look(at, &self.rollout.check(), unit),
-            }
-        }
-        let (phase, pairs) = (self.rollout.lifecycle().state.phase, &self.rollout.sums().pairs);
-        if let Some(notice) = self.noticed.warnings(at, phase, pairs.latency_warnings) {
-            self.note(at, notice, None, unit);
-        }
-    }
-
-    fn notice_look(&mut self, at: Timestamp, check: &Check, unit: &mut Unit) {
-        for notice in self.noticed.look(check) {
-            self.note(at, notice, Some(check), unit);
-        }
-    }
-
-    fn note(&mut self, at: Timestamp, notice: Notice, check: Option<&Check>, unit: &mut Unit) {
-        let what = What::noted(
-            &notice,
-            WhatIsNoted {
-                check,
-                comparisons: self.rollout.sums().pairs.comparisons(),
-                threshold: self.rollout.definition().experiment().shadow.latency_warning_threshold,
-            },
-        );
-        self.noticed.note(at, &notice);
-        // As an account of a step: always JSON.
-        let account = serde_json::to_string(&what).unwrap_or_default();
-        let entry = Entry::Noted { rollout: self.id, at, notice, account };
-        self.tell(at, entry, what, unit);
-    }
 }
 
 fn read_definition(

@@ -56,7 +56,7 @@ impl Driver {
                 journal.give_up(&error.to_string());
                 return pending.settle(Err(Refusal::StoreUnavailable(error.to_string())));
             }
-            told.extend(unit.told(before, &self.rollouts).map(Arc::new));
+            told.extend(unit.told(before, self.rollouts.prompts()).map(Arc::new));
         }
         self.shared.feed.add(&told);
         let entries = batch.entries();

@@ -1,0 +1,146 @@
+//! The present run of an experiment: told events, it gives the entries that they leave.
+
+use tidegate_engine::Rollout;
+use tidegate_engine::decision::Decision;
+use tidegate_engine::event::{Event, Rejection};
+use tidegate_engine::experiment::Rule;
+use tidegate_engine::id::ExperimentKey;
+use tidegate_engine::look::Check;
+use tidegate_engine::notice::{Notice, Noticed};
+use tidegate_engine::phase::Phase;
+use tidegate_engine::rollout::Looked;
+use tidegate_engine::time::Timestamp;
+use tidegate_journal::{Entry, RolloutId};
+use tidegate_spec::api::{HistoryItem, What, WhatIsNoted};
+
+use super::changed::{Changed, Decided, Telling, Unit};
+use crate::prompts::{Followed, InPlay, Outcome, Prompts};
+
+/// The present run of an experiment, and the account of all its runs.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) id: RolloutId,
+    pub(crate) key: ExperimentKey,
+    /// From 1.
+    pub(crate) number: u32,
+    /// The experiment file in TOML.
+    pub(crate) text: String,
+    pub(crate) rollout: Rollout,
+    /// The versions it is about, where it names a prompt that is kept here.
+    pub(crate) in_play: Option<InPlay>,
+    /// What was told of it already.
+    pub(super) noticed: Noticed,
+    /// Every step of this and of former runs as JSON, oldest first.
+    pub(crate) history: Vec<String>,
+}
+
+impl Run {
+    /// Meets every deadline up to `at`, each at its own time, so that a daemon that was down decides as one
+    /// that was not.
+    pub(super) fn meet_deadlines(
+        &mut self,
+        at: Timestamp,
+        prompts: &mut Prompts,
+        changed: &mut Changed,
+    ) {
+        while let Some((deadline, _)) = self.rollout.next_deadline().filter(|(due, _)| *due <= at) {
+            // A tick at a deadline is never refused; if it were, time would stand still and not loop.
+            if self.apply(deadline, Event::Tick, prompts, changed).is_err() {
+                break;
+            }
+        }
+    }
+
+    pub(super) fn apply(
+        &mut self,
+        at: Timestamp,
+        event: Event,
+        prompts: &mut Prompts,
+        changed: &mut Changed,
+    ) -> Result<(), Rejection> {
+        let before = self.rollout.lifecycle().state.phase;
+        let decisions = self.rollout.apply(at, &event)?;
+        let rollout = self.id;
+        let mut unit = Unit { entries: vec![Entry::Event { rollout, at, event }], telling: vec![] };
+        self.notice((at, before), &decisions, &mut unit);
+        for decision in decisions {
+            self.noticed.step(decision.transition);
+            let mut item = HistoryItem::new(self.number, &decision);
+            let mut moved = Vec::new();
+            if let Some(in_play) = &self.in_play {
+                let followed = prompts.follow((&self.key, self.number), in_play, &decision);
+                let sentence = followed.as_ref().map(|followed| followed.sentence.clone());
+                item.prompt = Some(in_play.shown(sentence));
+                if let Some(Followed { outcome: Outcome::Moved(changes), .. }) = &followed {
+                    moved = Entry::changes(changes);
+                }
+                changed.followed.extend(followed.map(|followed| (self.key.clone(), followed)));
+            }
+            // A value with text keys only and finite numbers or none is always JSON.
+            let account = serde_json::to_string(&item).unwrap_or_default();
+            self.history.push(account.clone());
+            let step = decision.step();
+            let entry = Entry::Decided { rollout, step, account };
+            self.tell(step.at, entry, What::PhaseChanged(item.clone().into()), &mut unit);
+            // In the same unit: a crash leaves the decision and where `production` went, or neither.
+            unit.entries.extend(moved);
+            changed.items.push(item);
+            changed.decisions.push(Decided { experiment: self.key.clone(), decision });
+        }
+        changed.units.push(unit);
+        Ok(())
+    }
+
+    /// Adds an entry of which subscribers are told.
+    fn tell(&self, at: Timestamp, entry: Entry, what: What, unit: &mut Unit) {
+        let (place, experiment) = (unit.entries.len(), self.key.clone());
+        unit.telling.push(Telling { place, at, experiment, run: self.number, what });
+        unit.entries.push(entry);
+    }
+
+    /// Adds what is worth telling of an event at a time, in the phase before it.
+    fn notice(
+        &mut self,
+        (at, before): (Timestamp, Phase),
+        decisions: &[Decision],
+        unit: &mut Unit,
+    ) {
+        if !matches!(before, Phase::Shadow | Phase::Ab | Phase::Full) {
+            return;
+        }
+        let sequential = self.rollout.definition().experiment().guardrails.rule == Rule::Sequential;
+        if sequential && self.rollout.looked() == Looked::Yes {
+            // A decision rests on the look before it was carried out.
+            match decisions.first() {
+                Some(decision) => self.notice_look(at, &decision.evidence.check, unit),
+                None => self.notice_look(at, &self.rollout.check(), unit),
+            }
+        }
+        let (phase, pairs) = (self.rollout.lifecycle().state.phase, &self.rollout.sums().pairs);
+        if let Some(notice) = self.noticed.warnings(at, phase, pairs.latency_warnings) {
+            self.note(at, notice, None, unit);
+        }
+    }
+
+    fn notice_look(&mut self, at: Timestamp, check: &Check, unit: &mut Unit) {
+        for notice in self.noticed.look(check) {
+            self.note(at, notice, Some(check), unit);
+        }
+    }
+
+    fn note(&mut self, at: Timestamp, notice: Notice, check: Option<&Check>, unit: &mut Unit) {
+        let what = What::noted(
+            &notice,
+            WhatIsNoted {
+                check,
+                comparisons: self.rollout.sums().pairs.comparisons(),
+                threshold: self.rollout.definition().experiment().shadow.latency_warning_threshold,
+            },
+        );
+        self.noticed.note(at, &notice);
+        // As an account of a step: always JSON.
+        let account = serde_json::to_string(&what).unwrap_or_default();
+        let entry = Entry::Noted { rollout: self.id, at, notice, account };
+        self.tell(at, entry, what, unit);
+    }
+}
