@@ -138,12 +138,12 @@ fn router(app: App) -> Router {
         .route("/v1/prompts/{name}/versions/{version}", get(prompts::version))
         .route(
             "/v1/prompts/{name}/labels/{label}",
-            put(prompts::move_label).delete(prompts::remove_label),
+            put(prompts::labels::move_label).delete(prompts::labels::remove_label),
         )
-        .route("/v1/prompts/{name}/labels/{label}/history", get(prompts::label_history))
+        .route("/v1/prompts/{name}/labels/{label}/history", get(prompts::labels::label_history))
         .route("/v1/prompts/{name}/diff", get(prompts::difference))
-        .route("/v1/prompts/{name}/export", get(prompts::export))
-        .route("/v1/prompts/{name}/import", post(prompts::import))
+        .route("/v1/prompts/{name}/export", get(prompts::transfer::export))
+        .route("/v1/prompts/{name}/import", post(prompts::transfer::import))
         .route("/v1/observations", post(observations::observe))
         .route("/v1/events", get(events::stream))
         .route("/ofrep/v1/evaluate/flags", post(ofrep::all))

@@ -1,12 +1,14 @@
 //! Prompts: their versions, which never change, and their labels, which move.
 
+pub(super) mod labels;
+pub(super) mod transfer;
+
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use tidegate_engine::event::{Actor, Note};
 use tidegate_engine::id::{LabelName, PromptKey, PromptName};
@@ -14,25 +16,19 @@ use tidegate_engine::prompt::{
     LabelOrder, NotFound, Order, Prompt, Version, VersionOrder, Whereto, Whether,
 };
 use tidegate_spec::api::{
-    FieldFault, LabelHistory, LabelInfo, LabelRequest, PromptConflict, PromptDetail, PromptDiff,
-    PromptDocument, PromptImport, PromptImported, PromptRequest, Prompts, VersionDetail,
-    VersionRequest, Versions,
+    PromptDetail, PromptDiff, PromptRequest, Prompts, VersionDetail, VersionRequest, Versions,
 };
-
-#[cfg(feature = "openapi")]
-use tidegate_spec::api::schema;
 
 use super::App;
 use super::asked::{self, Page};
 use super::body;
 use super::code::Code;
 use super::json::Json;
-use super::problem::{self, Problem};
+use super::problem::Problem;
 use crate::driver::{Command, Ordered};
 use crate::faults::Faults;
 use crate::page;
 use crate::prompts::describe;
-use crate::prompts::document;
 use crate::prompts::{diff, text_digest};
 use crate::refusal::Refusal;
 
@@ -250,121 +246,6 @@ pub(super) async fn version(
     Ok(Json(describe::whole_version(&name, &prompt, version)))
 }
 
-/// Moves a label to a version.
-#[cfg_attr(feature = "openapi", utoipa::path(
-    put, path = "/v1/prompts/{name}/labels/{label}", operation_id = "move_label", tag = "prompts",
-    params(("If-Match" = Option<String>, Header, pattern = "^\"[0-9]{1,9}\"$", description = "The revision that the label must have, in quotes.")),
-    request_body = LabelRequest,
-    responses((status = 200, body = LabelInfo, headers(("ETag" = String, description = "The revision in quotes, for `If-Match`.")))),
-    extensions(("x-problems" = json!(["writes", "unknown_prompt", "name_taken", "revision_conflict", "too_many_prompts", "invalid_if_match"]))),
-))]
-pub(super) async fn move_label(
-    State(app): State<App>,
-    path: PartPath,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let (name, label) = label_of(path)?;
-    let expected = if_match(&headers)?;
-    let request: LabelRequest = body::json(&app, &headers, body).await?;
-    let mut faults = Faults::default();
-    let actor = faults.take("/actor", Actor::new(&request.actor));
-    let reason = faults.take("/reason", Note::new(&request.reason));
-    if let (Some(header), Some(own)) = (expected, request.revision)
-        && header != own
-    {
-        faults.add("/revision", format!("is {own}, but If-Match says {header}"));
-    }
-    let (Some(actor), Some(reason), []) = (actor, reason, &faults.0[..]) else {
-        return Err(Problem::invalid_fields(faults.0));
-    };
-    let (to, revision) = (Whereto::Version(request.version), expected.or(request.revision));
-    point(&app, name, LabelOrder { label, to, revision, actor, reason }).await
-}
-
-/// Who removes a label, and why.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
-#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
-#[serde(deny_unknown_fields)]
-pub(super) struct Removal {
-    /// Who removes it.
-    #[cfg_attr(feature = "openapi", param(value_type = schema::Actor))]
-    actor: String,
-    /// Why.
-    #[cfg_attr(feature = "openapi", param(value_type = schema::Reason))]
-    reason: String,
-    /// The revision it must have; `If-Match` says the same.
-    #[cfg_attr(feature = "openapi", param(maximum = 4_294_967_295_i64))]
-    revision: Option<u32>,
-}
-
-/// Removes a label; its history stays.
-#[cfg_attr(feature = "openapi", utoipa::path(
-    delete, path = "/v1/prompts/{name}/labels/{label}", operation_id = "remove_label", tag = "prompts",
-    params(Removal, ("If-Match" = Option<String>, Header, pattern = "^\"[0-9]{1,9}\"$", description = "The revision that the label must have, in quotes.")),
-    responses((status = 200, body = LabelInfo, headers(("ETag" = String, description = "The revision in quotes, for `If-Match`.")))),
-    extensions(("x-problems" = json!(["writes", "unknown_prompt", "unknown_label", "revision_conflict", "invalid_if_match"]))),
-))]
-pub(super) async fn remove_label(
-    State(app): State<App>,
-    path: PartPath,
-    headers: HeaderMap,
-    removal: Result<Query<Removal>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let (name, label) = label_of(path)?;
-    let removal = asked::query(removal)?;
-    let invalid = |error: &dyn std::fmt::Display| Problem::invalid_query(error.to_string());
-    let actor = Actor::new(&removal.actor).map_err(|error| invalid(&error))?;
-    let reason = Note::new(&removal.reason).map_err(|error| invalid(&error))?;
-    let revision = if_match(&headers)?.or(removal.revision);
-    let to = Whereto::Nowhere;
-    point(&app, name, LabelOrder { label, to, revision, actor, reason }).await
-}
-
-/// Moves a label, and answers with where it is now and its revision as `ETag`.
-async fn point(app: &App, name: PromptName, of: LabelOrder) -> Result<Response, Problem> {
-    let label = of.label.clone();
-    let ordered = order(app, name.clone(), vec![Order::Point(of)]).await?;
-    let kept = ordered.after.label(&label).ok_or_else(|| unknown_label(&name, &label))?;
-    let info: LabelInfo = describe::label_info(&ordered.after, &label, kept)
-        .ok_or_else(|| unknown_label(&name, &label))?;
-    let tag = HeaderValue::from_str(&format!("\"{}\"", info.revision));
-    let mut response = Json(info).into_response();
-    if let Ok(tag) = tag {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    Ok(response)
-}
-
-/// The revision that a label must have, by the header `If-Match`.
-fn if_match(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
-    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
-    let read = value.to_str().ok().and_then(|text| {
-        let digits = text.trim().strip_prefix('"')?.strip_suffix('"')?;
-        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
-    });
-    let detail = "If-Match is no revision, allowed: one in quotes, such as \"3\"";
-    let invalid = || Problem::new(Code::InvalidIfMatch, detail);
-    read.map(Some).ok_or_else(invalid)
-}
-
-/// Lists the newest 100 moves of a label, oldest first.
-#[cfg_attr(feature = "openapi", utoipa::path(
-    get, path = "/v1/prompts/{name}/labels/{label}/history", operation_id = "list_label_history", tag = "prompts",
-    responses((status = 200, body = LabelHistory)),
-    extensions(("x-problems" = json!(["asks", "unknown_prompt", "unknown_label"]))),
-))]
-pub(super) async fn label_history(
-    State(app): State<App>,
-    path: PartPath,
-) -> Result<Json<LabelHistory>, Problem> {
-    let (name, label) = label_of(path)?;
-    let prompt = prompt(&app, &name).await?;
-    let kept = prompt.label(&label).ok_or_else(|| unknown_label(&name, &label))?;
-    Ok(Json(describe::label_history(&prompt, &label, kept)))
-}
-
 /// Which versions are compared.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
@@ -405,118 +286,4 @@ pub(super) async fn difference(
         found.await.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let (from, to) = (describe::version(&prompt, &from), describe::version(&prompt, &to));
     Ok(Json(PromptDiff { prompt: name.to_string(), from, to, added, removed, hunks, unified }))
-}
-
-/// Writes the versions of a prompt out, and with the last of them the labels.
-#[cfg_attr(feature = "openapi", utoipa::path(
-    get, path = "/v1/prompts/{name}/export", operation_id = "export_prompt", tag = "prompts",
-    params(Page),
-    responses((status = 200, body = PromptDocument)),
-    extensions(("x-problems" = json!(["asks", "unknown_prompt"]))),
-))]
-pub(super) async fn export(
-    State(app): State<App>,
-    path: NamePath,
-    page: Result<Query<Page>, QueryRejection>,
-) -> Result<Json<PromptDocument>, Problem> {
-    let name = name_of(path)?;
-    let bounds = asked::query(page)?.bounds()?;
-    let prompt = prompt(&app, &name).await?;
-    Ok(Json(document::written(&name, &prompt, bounds)))
-}
-
-/// Whether an import is only looked at.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
-#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
-#[serde(deny_unknown_fields)]
-pub(super) struct Preview {
-    #[serde(default)]
-    /// Whether nothing is to be done.
-    preview: bool,
-}
-
-/// Takes versions and labels in, or with `preview=true` tells what would be done.
-#[cfg_attr(feature = "openapi", utoipa::path(
-    post, path = "/v1/prompts/{name}/import", operation_id = "import_prompt", tag = "prompts",
-    params(Preview),
-    request_body = PromptImport,
-    responses((status = 200, body = PromptImported)),
-    extensions(("x-problems" = json!(["writes", "import_conflict", "name_taken", "too_many_prompts"]))),
-))]
-pub(super) async fn import(
-    State(app): State<App>,
-    path: NamePath,
-    preview: Result<Query<Preview>, QueryRejection>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<PromptImported>, Problem> {
-    let name = name_of(path)?;
-    let Preview { preview } = asked::query(preview)?;
-    let request: PromptImport = body::json(&app, &headers, body).await?;
-    let orders = document::orders(&name, &request).map_err(Problem::invalid_fields)?;
-    let (pointers, orders): (Vec<String>, Vec<Order>) = orders.into_iter().unzip();
-    let weighed = weigh(&app, &name, orders.clone(), &pointers).await?;
-    if preview {
-        return Ok(Json(weighed));
-    }
-    if !weighed.conflicts.is_empty() {
-        let conflicts = weighed.conflicts.into_iter();
-        let faults = conflicts
-            .map(|PromptConflict { pointer, detail, .. }| FieldFault { pointer, detail })
-            .collect();
-        return Err(Problem::conflicts(faults));
-    }
-    let ordered = order(&app, name, orders).await?;
-    let (added, moved) = match &ordered.before {
-        Some(before) => describe::changes(before, &ordered.changes),
-        None => describe::changes(&Prompt::default(), &ordered.changes),
-    };
-    Ok(Json(PromptImported { preview: false, added, moved, ..weighed }))
-}
-
-/// What orders would do now.
-async fn weigh(
-    app: &App,
-    name: &PromptName,
-    orders: Vec<Order>,
-    pointers: &[String],
-) -> Result<PromptImported, Problem> {
-    let wanted = name.clone();
-    let (weighed, digests, before) = app
-        .read(move |view| {
-            let catalog = view.rollouts.prompts().catalog();
-            let weighed = catalog.weigh(view.now, &wanted, &orders);
-            let digests: Vec<_> = orders
-                .iter()
-                .map(|order| match order {
-                    Order::Add(order) => Some(order.digest),
-                    Order::Point(_) => None,
-                })
-                .collect();
-            (weighed, digests, catalog.get(&wanted).cloned().unwrap_or_default())
-        })
-        .await?;
-    if let Some(refusal) = app.0.shared.readiness.borrow().refusal() {
-        return Err(refusal.into());
-    }
-    let (mut changes, mut present, mut conflicts) = (Vec::new(), Vec::new(), Vec::new());
-    for ((outcome, digest), pointer) in weighed.into_iter().zip(digests).zip(pointers) {
-        match outcome {
-            Ok(Some(change)) => changes.push(change),
-            Ok(None) => {
-                let there = digest.and_then(|digest| before.digested(&digest));
-                present.extend(there.map(|there| there.head.key.to_string()));
-            }
-            Err(rejection) => {
-                let detail = problem::told(&rejection.to_string()).into_owned();
-                let code = problem::of_rejection(&rejection).name().to_owned();
-                let pointer = pointer.clone();
-                conflicts.push(PromptConflict { pointer, code, detail });
-            }
-        }
-    }
-    let (added, moved) = describe::changes(&before, &changes);
-    let prompt = name.to_string();
-    Ok(PromptImported { prompt, preview: true, added, present, moved, conflicts })
 }

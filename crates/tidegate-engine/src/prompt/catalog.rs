@@ -67,7 +67,7 @@ impl Catalog {
         orders: &[Order],
     ) -> Result<Vec<Change>, (usize, Rejection)> {
         let mut changes = Vec::new();
-        for (index, outcome) in self.weigh(at, name, orders).into_iter().enumerate() {
+        for (index, outcome) in self.dry_run(at, name, orders).into_iter().enumerate() {
             changes.extend(outcome.map_err(|rejection| (index, rejection))?);
         }
         for change in &changes {
@@ -79,7 +79,7 @@ impl Catalog {
     }
 
     /// What would become of each order if those before it that are not refused were carried out. Nothing is.
-    pub fn weigh(
+    pub fn dry_run(
         &self,
         at: Timestamp,
         name: &PromptName,

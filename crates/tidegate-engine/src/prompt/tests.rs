@@ -182,7 +182,7 @@ fn orders_are_carried_out_all_or_none() {
     let (index, rejection) = catalog.apply(at(2), &name(), &orders).unwrap_err();
     assert_eq!((index, catalog == before), (2, true));
     assert!(matches!(rejection, Rejection::NameTaken { .. }));
-    let weighed = catalog.weigh(at(2), &name(), &orders);
+    let weighed = catalog.dry_run(at(2), &name(), &orders);
     assert!(matches!(weighed[..], [Ok(Some(_)), Ok(Some(_)), Err(_)]), "{weighed:?}");
     assert_eq!(catalog, before);
 }
