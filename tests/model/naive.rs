@@ -72,7 +72,7 @@ pub(crate) struct Naive {
     entries: Vec<Entry>,
 }
 
-/// Whether the event was taken.
+/// Precondition the event was taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
     Yes,
@@ -156,7 +156,7 @@ impl Naive {
             && self.elapsed(at) > self.length
     }
 
-    /// Whether a deadline lies between the last event and `at`, that moment included.
+    /// Precondition a deadline lies between the last event and `at`, that moment included.
     fn due(&self, at: i64) -> bool {
         let shadow = self.stage == Stage::Shadow
             && self.mark == Mark::None

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use tidegate_engine::event::{Actor, Note};
 use tidegate_engine::id::PromptName;
 use tidegate_engine::prompt::{
-    Catalog, Change, LabelOrder, Order, Rejection, TextDigest, VersionOrder, Whereto, Whether,
+    Catalog, Change, LabelOrder, LabelTarget, Order, Precondition, Rejection, TextDigest,
+    VersionOrder,
 };
 use tidegate_engine::time::Timestamp;
 
@@ -49,7 +50,7 @@ fn orders(asked: &Asked) -> Vec<Order> {
         Asked::Add { text, key, label } => {
             let digest = TextDigest([text; 32]);
             let order = VersionOrder {
-                prompt_is: Whether::Either,
+                prompt_is: Precondition::Either,
                 key: key.map(|key| name_of_key(key).parse().unwrap()),
                 digest,
                 text: format!("text {text}").into(),
@@ -59,13 +60,13 @@ fn orders(asked: &Asked) -> Vec<Order> {
                 note: None,
             };
             let mut orders = vec![Order::Add(order)];
-            orders.extend(label.map(|label| point(label, Whereto::Text(digest), None)));
+            orders.extend(label.map(|label| point(label, LabelTarget::Text(digest), None)));
             orders
         }
         Asked::Point { label, key, revision } => {
-            vec![point(label, Whereto::Version(name_of_key(key)), revision)]
+            vec![point(label, LabelTarget::Version(name_of_key(key)), revision)]
         }
-        Asked::Remove { label } => vec![point(label, Whereto::Nowhere, None)],
+        Asked::Remove { label } => vec![point(label, LabelTarget::Nowhere, None)],
     }
 }
 
@@ -205,7 +206,7 @@ proptest! {
         }
         let mut again = Catalog::default();
         for change in &written {
-            again.recall(change).unwrap();
+            again.apply_logged(change).unwrap();
         }
         prop_assert_eq!(&again, &catalog);
         prop_assert_eq!(Catalog::restore(catalog.snapshot()), Ok(catalog));

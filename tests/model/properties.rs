@@ -49,9 +49,9 @@ proptest! {
         let mut recalled = rollout(&story);
         for (at, event) in story.events {
             if let Ok(decisions) = live.apply(at, &event) {
-                prop_assert_eq!(recalled.recall_event(at, &event), Ok(()));
+                prop_assert_eq!(recalled.apply_logged(at, &event), Ok(()));
                 for decision in &decisions {
-                    prop_assert_eq!(recalled.recall_decision(decision.step()), Ok(()));
+                    prop_assert_eq!(recalled.apply_logged_step(decision.step()), Ok(()));
                 }
                 prop_assert_eq!(recalled.snapshot(), live.snapshot());
             }

@@ -20,7 +20,7 @@ pub(crate) const EVENTS_KEPT_MAX: usize = 10_000;
 
 /// One event as subscribers get it.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct FeedEvent {
     /// The number of its entry.
     pub(crate) id: u64,
     pub(crate) at: Timestamp,
@@ -30,7 +30,7 @@ pub(crate) struct Told {
     pub(crate) json: String,
 }
 
-impl Told {
+impl FeedEvent {
     pub(crate) fn new(
         id: u64,
         at: Timestamp,
@@ -96,14 +96,14 @@ pub(crate) struct NotKept {
 
 /// The newest events.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub(crate) struct RecentEvents {
     /// Every event after this entry is kept.
     after: u64,
-    events: VecDeque<Arc<Told>>,
+    events: VecDeque<Arc<FeedEvent>>,
 }
 
-impl Kept {
-    pub(crate) fn push(&mut self, event: Arc<Told>) {
+impl RecentEvents {
+    pub(crate) fn push(&mut self, event: Arc<FeedEvent>) {
         if self.events.len() >= EVENTS_KEPT_MAX
             && let Some(oldest) = self.events.pop_front()
         {
@@ -112,7 +112,7 @@ impl Kept {
         self.events.push_back(event);
     }
 
-    pub(crate) fn extend(&mut self, event: Option<Told>) {
+    pub(crate) fn extend(&mut self, event: Option<FeedEvent>) {
         if let Some(event) = event {
             self.push(event.into());
         }
@@ -122,7 +122,7 @@ impl Kept {
     pub(crate) fn restore(state: FeedState) -> Result<Self, NotKept> {
         let mut kept = Self { after: state.after, events: VecDeque::new() };
         for (id, json) in state.events {
-            kept.push(Arc::new(Told::of_json(id, json)?));
+            kept.push(Arc::new(FeedEvent::of_json(id, json)?));
         }
         Ok(kept)
     }
@@ -133,7 +133,7 @@ impl Kept {
     }
 
     /// Those after a place, up to an entry.
-    fn between(&self, after: u64, last: u64) -> impl Iterator<Item = &Arc<Told>> {
+    fn between(&self, after: u64, last: u64) -> impl Iterator<Item = &Arc<FeedEvent>> {
         let begin = self.events.partition_point(|event| event.id <= after);
         self.events.range(begin..).take_while(move |event| event.id <= last)
     }
@@ -154,7 +154,7 @@ pub(crate) enum Head {
 #[derive(Debug)]
 pub(crate) struct Feed {
     /// Also what is not on disk yet, and not shown.
-    kept: Mutex<Kept>,
+    kept: Mutex<RecentEvents>,
     head: watch::Sender<Head>,
     /// One permit a stream.
     pub(crate) streams: Arc<Semaphore>,
@@ -172,7 +172,7 @@ impl Feed {
     }
 
     /// Keeps events that are about to be written.
-    pub(crate) fn add(&self, events: &[Arc<Told>]) {
+    pub(crate) fn add(&self, events: &[Arc<FeedEvent>]) {
         if !events.is_empty() {
             let mut kept = self.kept();
             for event in events {
@@ -182,7 +182,7 @@ impl Feed {
     }
 
     /// Lets entries be read that are on disk, up to `last`, with `events` among them.
-    pub(crate) fn show(&self, last: u64, events: &[Arc<Told>]) {
+    pub(crate) fn show(&self, last: u64, events: &[Arc<FeedEvent>]) {
         self.head.send_if_modified(|head| match head {
             Head::At(at) => {
                 *at = last;
@@ -194,7 +194,7 @@ impl Feed {
     }
 
     /// Takes up what the journal has, up to its last entry.
-    pub(crate) fn replace(&self, kept: Kept, last: u64) {
+    pub(crate) fn replace(&self, kept: RecentEvents, last: u64) {
         *self.kept() = kept;
         self.head.send_if_modified(|head| match head {
             Head::Unread | Head::At(_) => {
@@ -237,7 +237,7 @@ impl Feed {
         self.streams_max.saturating_sub(self.streams.available_permits())
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, RecentEvents> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -250,7 +250,7 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    fn takes(&self, event: &Told) -> bool {
+    fn takes(&self, event: &FeedEvent) -> bool {
         let kind = self.kinds.is_empty() || self.kinds.contains(&event.kind);
         let experiment = || {
             self.experiments.is_empty()
@@ -273,7 +273,7 @@ pub(crate) struct Reader {
 /// What a reader finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Next {
-    Event(Arc<Told>),
+    Event(Arc<FeedEvent>),
     /// Nothing for now.
     Nothing,
     Ended,
@@ -334,7 +334,7 @@ impl Reader {
         let kept = self.feed.kept();
         let resumes_after = self.after.max(kept.after).min(last);
         if resumes_after != self.after {
-            let reset = Told::reset(self.clock.now(), self.after, resumes_after);
+            let reset = FeedEvent::reset(self.clock.now(), self.after, resumes_after);
             self.after = resumes_after;
             return Next::Event(Arc::new(reset));
         }
@@ -355,7 +355,7 @@ mod tests {
 
     use super::*;
 
-    fn step(id: u64) -> Arc<Told> {
+    fn step(id: u64) -> Arc<FeedEvent> {
         let what = What::PhaseChanged(PhaseChanged {
             number: 1,
             from: "shadow".to_owned(),
@@ -366,12 +366,12 @@ mod tests {
             reason: "a \"test\"".to_owned(),
         });
         let at = Timestamp::from_ms(1_772_438_400_123).unwrap();
-        Arc::new(Told::new(id, at, Some((&"night".parse().unwrap(), 2)), what))
+        Arc::new(FeedEvent::new(id, at, Some((&"night".parse().unwrap(), 2)), what))
     }
 
     #[test]
     fn the_newest_events_are_kept_and_it_is_known_since_when() {
-        let mut kept = Kept::default();
+        let mut kept = RecentEvents::default();
         let many = EVENTS_KEPT_MAX as u64 + 3;
         (1..=many).for_each(|number| kept.push(step(number * 2)));
         assert_eq!((kept.events.len(), kept.after), (EVENTS_KEPT_MAX, 6));
@@ -380,15 +380,15 @@ mod tests {
         assert_eq!(ids(0, 11), [8, 10]);
         assert_eq!(ids(8, 12), [10, 12]);
         assert_eq!(ids(9, 9), [0; 0]);
-        let restored = Kept::restore(kept.state()).unwrap();
+        let restored = RecentEvents::restore(kept.state()).unwrap();
         assert_eq!((restored.after, &restored.events), (kept.after, &kept.events));
     }
 
     #[test]
     fn an_event_comes_back_from_a_snapshot_as_it_was() {
         let told = step(7);
-        assert_eq!(Told::of_json(7, told.json.clone()).unwrap(), *told);
-        assert!(Told::of_json(7, "{}".to_owned()).is_err());
+        assert_eq!(FeedEvent::of_json(7, told.json.clone()).unwrap(), *told);
+        assert!(FeedEvent::of_json(7, "{}".to_owned()).is_err());
     }
 
     #[test]
@@ -400,8 +400,8 @@ mod tests {
             sentence: String::new(),
         });
         let night: ExperimentKey = "night".parse().unwrap();
-        let alarm = Told::new(1, Timestamp::EPOCH, Some((&night, 1)), alarm);
-        let of_none = Told::reset(Timestamp::EPOCH, 9, 1);
+        let alarm = FeedEvent::new(1, Timestamp::EPOCH, Some((&night, 1)), alarm);
+        let of_none = FeedEvent::reset(Timestamp::EPOCH, 9, 1);
         let wanted = |experiments: &[&ExperimentKey], kinds: &[EventType]| Wanted {
             experiments: experiments.iter().map(|key| (*key).clone()).collect(),
             kinds: kinds.to_vec(),

@@ -4,7 +4,7 @@
 //! without those, for a caller that brings a listener, a clock and the end.
 //!
 //! One thread owns the engine and takes commands in turn. An answer that something was taken in is given
-//! once it is on disk. Assignments are answered from a published picture and wait for nothing. Whatever
+//! once it is on disk. Assignments are answered from a published table and wait for nothing. Whatever
 //! is in doubt, control is served.
 
 mod after_repair;

@@ -20,8 +20,8 @@ use tidegate_engine::experiment::Experiment;
 use tidegate_engine::phase::Phase;
 use tidegate_spec::api::Answers;
 
-use crate::feed::Told;
-use crate::published::{Ground, View};
+use crate::feed::FeedEvent;
+use crate::published::{AssignmentReason, View};
 use crate::readiness::Readiness;
 use crate::settings::MetricNames;
 use replaced::Replaced;
@@ -57,8 +57,8 @@ pub(crate) struct Metrics {
     /// The one of `requests` that nearly all are.
     frequent_requests: Counter,
     request_seconds: Histogram,
-    /// In the order of [`Ground::ALL`].
-    assignments: [Counter; Ground::ALL.len()],
+    /// In the order of [`AssignmentReason::ALL`].
+    assignments: [Counter; AssignmentReason::ALL.len()],
     refused_connections: Counter,
     answers_given_up: Counter,
     journal_failures: Counter,
@@ -129,7 +129,7 @@ impl Metrics {
             "Assignments that were asked for, by reason",
             Family::<Known, Counter>::default()
         );
-        let assignments = Ground::ALL.map(|ground| {
+        let assignments = AssignmentReason::ALL.map(|ground| {
             assignments.get_or_create_owned(&[("reason", Cow::Borrowed(ground.as_str()))])
         });
         let refused_connections = register!(
@@ -280,7 +280,7 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn told(&self, events: &[Arc<Told>]) {
+    pub(crate) fn told(&self, events: &[Arc<FeedEvent>]) {
         for event in events {
             self.events.get_or_create(&[("type", event.kind.as_str().to_owned())]).inc();
         }
@@ -309,7 +309,7 @@ impl Metrics {
         self.request_seconds.observe(seconds);
     }
 
-    pub(crate) fn assigned(&self, ground: Ground) {
+    pub(crate) fn assigned(&self, ground: AssignmentReason) {
         self.assignments[ground.index()].inc();
     }
 

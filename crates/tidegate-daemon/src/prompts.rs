@@ -11,8 +11,8 @@ use tidegate_engine::experiment::Experiment;
 use tidegate_engine::id::{ExperimentKey, LabelName, PromptName};
 use tidegate_engine::phase::Phase;
 use tidegate_engine::prompt::{
-    self, Catalog, Change, LabelOrder, Move, Order, PRODUCTION, Production, Prompt, Rejection,
-    RestoreError, TextDigest, Version, VersionHead, Whereto, at_step,
+    self, Catalog, Change, LabelOrder, LabelTarget, Move, Order, PRODUCTION, Production, Prompt,
+    Rejection, RestoreError, TextDigest, Version, VersionHead, at_step,
 };
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::{ByVariant, Variant};
@@ -28,7 +28,7 @@ pub(crate) fn text_digest(text: &str) -> TextDigest {
 
 /// Why a journal does not give prompts.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotRecalled {
+pub(crate) enum NotReplayed {
     #[error(transparent)]
     NotFollowing(#[from] prompt::NotFollowing),
     #[error(transparent)]
@@ -80,7 +80,7 @@ pub(crate) struct Followed {
     pub(crate) outcome: Outcome,
 }
 
-/// Whether `production` went where the step wanted it.
+/// Precondition `production` went where the step wanted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It did now.
@@ -134,18 +134,18 @@ impl Prompts {
 
     /// Takes in a part of a change from the journal, and with the last one gives the moves that stand since, each
     /// with the number of its entry.
-    pub(crate) fn recall(
+    pub(crate) fn replay(
         &mut self,
         (part, parts): (u16, u16),
         pending: Pending,
-    ) -> Result<Vec<(u64, Change)>, NotRecalled> {
+    ) -> Result<Vec<(u64, Change)>, NotReplayed> {
         if part == 0 {
             // What came before it was never whole: its last part is not on disk.
             self.pending.clear();
             self.parts_come = 0;
         }
         if part != self.parts_come || part >= parts {
-            return Err(NotRecalled::Part(pending.prompt().clone()));
+            return Err(NotReplayed::Part(pending.prompt().clone()));
         }
         self.parts_come += 1;
         match (pending, self.pending.last_mut()) {
@@ -163,15 +163,15 @@ impl Prompts {
             match pending {
                 Pending::Moved { sequence, prompt, label, step } => {
                     let change = Change::Moved { prompt, label, step };
-                    self.catalog.recall(&change)?;
+                    self.catalog.apply_logged(&change)?;
                     moved.push((sequence, change));
                 }
                 Pending::Version { prompt, head, text } => {
                     if text_digest(&text) != head.digest {
-                        return Err(NotRecalled::Digest { prompt, number: head.number });
+                        return Err(NotReplayed::Digest { prompt, number: head.number });
                     }
                     let version = Version { head, text: text.into() };
-                    self.catalog.recall(&Change::Added { prompt, version })?;
+                    self.catalog.apply_logged(&Change::Added { prompt, version })?;
                 }
             }
         }
@@ -179,13 +179,13 @@ impl Prompts {
     }
 
     /// Takes everything up again.
-    pub(crate) fn restore(snapshots: Vec<prompt::Snapshot>) -> Result<Self, NotRecalled> {
+    pub(crate) fn restore(snapshots: Vec<prompt::Snapshot>) -> Result<Self, NotReplayed> {
         for kept in &snapshots {
             let wrong =
                 kept.versions.iter().find(|kept| text_digest(&kept.text) != kept.head.digest);
             if let Some(Version { head, .. }) = wrong {
                 let (prompt, number) = (kept.name.clone(), head.number);
-                return Err(NotRecalled::Digest { prompt, number });
+                return Err(NotReplayed::Digest { prompt, number });
             }
         }
         Ok(Self { catalog: Catalog::restore(snapshots)?, ..Self::default() })
@@ -311,7 +311,13 @@ fn reason(experiment: &ExperimentKey, run: u32, step: Step) -> String {
 fn production_order(to: TextDigest, reason: &str) -> Option<Order> {
     let label: LabelName = PRODUCTION.parse().ok()?;
     let (actor, reason) = (Actor::new(TIDEGATE).ok()?, Note::new(reason).ok()?);
-    Some(Order::Point(LabelOrder { label, to: Whereto::Text(to), revision: None, actor, reason }))
+    Some(Order::Point(LabelOrder {
+        label,
+        to: LabelTarget::Text(to),
+        revision: None,
+        actor,
+        reason,
+    }))
 }
 
 impl Pending {

@@ -1,4 +1,4 @@
-//! What readers see: an immutable picture of who is served what, replaced as a whole.
+//! What readers see: an immutable table of who is served what, replaced as a whole.
 //!
 //! Assignments are answered from it and never wait for anything.
 
@@ -22,7 +22,7 @@ use crate::rollouts::{Rollouts, Run};
 /// The reason for serving control while the journal cannot be relied on.
 pub(crate) const STORE_UNAVAILABLE: &str = "store_unavailable";
 
-/// Whether the journal can be relied on.
+/// Precondition the journal can be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
     /// Rollouts are served as they stand.
@@ -41,12 +41,12 @@ pub(crate) struct View<'a> {
 
 /// Who is served what.
 #[derive(Debug)]
-pub(crate) struct Picture {
+pub(crate) struct AssignmentTable {
     trust: Trust,
     experiments: HashMap<String, Arc<Served>>,
 }
 
-/// What an experiment serves one camera, borrowed from a picture.
+/// What an experiment serves one camera, borrowed from a table.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Evaluated<'a> {
     pub(crate) key: &'a str,
@@ -56,7 +56,7 @@ pub(crate) struct Evaluated<'a> {
     pub(crate) prompt: Option<&'a str>,
     /// What is served of it.
     pub(crate) kept: Option<&'a ServedVersion>,
-    pub(crate) ground: Ground,
+    pub(crate) ground: AssignmentReason,
     pub(crate) phase: Phase,
     pub(crate) run: u32,
     /// Share of analyses that should run the treatment too.
@@ -74,12 +74,12 @@ pub(crate) struct Shadow<'a> {
 
 /// What decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ground {
+pub(crate) enum AssignmentReason {
     Rollout(ServeReason),
     StoreUnavailable,
 }
 
-impl Ground {
+impl AssignmentReason {
     /// Every ground.
     pub(crate) const ALL: [Self; ServeReason::ALL.len() + 1] = {
         let mut all = [Self::StoreUnavailable; ServeReason::ALL.len() + 1];
@@ -135,13 +135,13 @@ pub(crate) struct ServedVersion {
     pub(crate) text: Arc<str>,
 }
 
-impl Picture {
+impl AssignmentTable {
     pub(crate) fn new(rollouts: &Rollouts, trust: Trust) -> Self {
         let served = |run: &Run| (run.key.as_str().to_owned(), Arc::new(Served::of(run)));
         Self { trust, experiments: rollouts.iter().map(served).collect() }
     }
 
-    /// The text of a version that an experiment of this picture is about, where it is kept here.
+    /// The text of a version that an experiment of this table is about, where it is kept here.
     pub(crate) fn text<'a>(&'a self, experiment: &str, digest: &str) -> Option<&'a str> {
         let prompt = self.experiments.get(experiment)?.prompt.as_ref()?;
         let mut versions = [&prompt.control, &prompt.treatment].into_iter();
@@ -154,12 +154,12 @@ impl Picture {
         key: &'a str,
         camera: &'a CameraId,
         at: Timestamp,
-    ) -> (Ground, Assignment<'a>) {
+    ) -> (AssignmentReason, Assignment<'a>) {
         let (camera_id, experiment) = (camera.as_str().into(), key.into());
         let Some(evaluated) = self.evaluate(key, camera, at) else {
             let ground = match self.trust {
-                Trust::Full => Ground::Rollout(ServeReason::UnknownExperiment),
-                Trust::ControlOnly => Ground::StoreUnavailable,
+                Trust::Full => AssignmentReason::Rollout(ServeReason::UnknownExperiment),
+                Trust::ControlOnly => AssignmentReason::StoreUnavailable,
             };
             let assignment = Assignment {
                 camera_id,
@@ -201,13 +201,13 @@ impl Picture {
         (evaluated.ground, assignment)
     }
 
-    /// Whether every experiment that there is can be in it.
+    /// Precondition every experiment that there is can be in it.
     pub(crate) fn is_whole(&self) -> bool {
         // One that was drawn before the journal was read has none.
         self.trust == Trust::Full || !self.experiments.is_empty()
     }
 
-    /// What `camera` is served by the experiment `key` at `at`, if the picture has it.
+    /// What `camera` is served by the experiment `key` at `at`, if the table has it.
     pub(crate) fn evaluate(
         &self,
         key: &str,
@@ -241,9 +241,9 @@ impl Served {
         let (variant, ground, shadow_sample) = match trust {
             Trust::Full => {
                 let assigned = self.serving.assign(camera, at);
-                (assigned.variant, Ground::Rollout(assigned.reason), self.shadow_sample)
+                (assigned.variant, AssignmentReason::Rollout(assigned.reason), self.shadow_sample)
             }
-            Trust::ControlOnly => (Variant::Control, Ground::StoreUnavailable, 0.0),
+            Trust::ControlOnly => (Variant::Control, AssignmentReason::StoreUnavailable, 0.0),
         };
         let prompt = self.prompt.as_ref();
         let treatment = prompt.map(|prompt| &prompt.treatment);
@@ -295,10 +295,10 @@ impl ServedPrompt {
     }
 }
 
-/// The newest picture.
+/// The newest table.
 #[derive(Debug)]
 pub(crate) struct Published {
-    picture: ArcSwap<Picture>,
+    table: ArcSwap<AssignmentTable>,
     drawn: AtomicU64,
     newest: Mutex<Newest>,
     shown: watch::Sender<Shown>,
@@ -313,7 +313,7 @@ struct Newest {
     experiments: HashMap<String, u64>,
 }
 
-/// How often the picture was changed, and when last.
+/// How often the table was changed, and when last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shown {
     pub(crate) number: u64,
@@ -330,34 +330,34 @@ pub(crate) struct Drawn {
 
 #[derive(Debug)]
 enum Subject {
-    All(Picture),
+    All(AssignmentTable),
     One { key: String, served: Arc<Served> },
 }
 
 impl Published {
     /// Control for everyone, until something is known.
     pub(crate) fn new() -> Self {
-        let picture = Picture::new(&Rollouts::default(), Trust::ControlOnly);
+        let table = AssignmentTable::new(&Rollouts::default(), Trust::ControlOnly);
         Self {
-            picture: ArcSwap::from_pointee(picture),
+            table: ArcSwap::from_pointee(table),
             drawn: AtomicU64::new(0),
             newest: Mutex::default(),
             shown: watch::Sender::new(Shown { number: 0, at: Timestamp::EPOCH }),
         }
     }
 
-    /// Tells of every picture that is shown from now on.
+    /// Tells of every table that is shown from now on.
     pub(crate) fn watch(&self) -> watch::Receiver<Shown> {
         self.shown.subscribe()
     }
 
-    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Picture>> {
-        self.picture.load()
+    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<AssignmentTable>> {
+        self.table.load()
     }
 
     /// Draws every experiment, and whether the journal can be relied on, to be shown later.
     pub(crate) fn draw_all(&self, rollouts: &Rollouts, trust: Trust, at: Timestamp) -> Drawn {
-        self.drawn(at, Subject::All(Picture::new(rollouts, trust)))
+        self.drawn(at, Subject::All(AssignmentTable::new(rollouts, trust)))
     }
 
     /// Draws one experiment, to be shown later, whatever becomes of others meanwhile.
@@ -374,19 +374,19 @@ impl Published {
     pub(crate) fn show(&self, drawn: &Drawn) {
         let Drawn { number, at, subject } = drawn;
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.picture.load();
-        let picture = match subject {
+        let before = self.table.load();
+        let table = match subject {
             Subject::All(_) if *number <= newest.all => return,
-            Subject::All(picture) => {
+            Subject::All(table) => {
                 newest.all = *number;
                 newest.experiments.retain(|_, drawn_alone| *drawn_alone > *number);
-                let mut experiments = picture.experiments.clone();
+                let mut experiments = table.experiments.clone();
                 for key in newest.experiments.keys() {
                     if let Some(served) = before.experiments.get(key) {
                         experiments.insert(key.clone(), served.clone());
                     }
                 }
-                Picture { trust: picture.trust, experiments }
+                AssignmentTable { trust: table.trust, experiments }
             }
             Subject::One { key, served } => {
                 let shown = newest.experiments.get(key).copied().unwrap_or(0).max(newest.all);
@@ -396,10 +396,10 @@ impl Published {
                 newest.experiments.insert(key.clone(), *number);
                 let mut experiments = before.experiments.clone();
                 experiments.insert(key.clone(), served.clone());
-                Picture { trust: before.trust, experiments }
+                AssignmentTable { trust: before.trust, experiments }
             }
         };
-        self.picture.store(Arc::new(picture));
+        self.table.store(Arc::new(table));
         // Whoever is told of it finds it.
         self.shown.send_modify(|shown| *shown = Shown { number: shown.number + 1, at: *at });
     }
@@ -415,10 +415,13 @@ mod tests {
 
     #[test]
     fn every_ground_is_at_its_place() {
-        for (place, ground) in Ground::ALL.into_iter().enumerate() {
+        for (place, ground) in AssignmentReason::ALL.into_iter().enumerate() {
             assert_eq!(ground.index(), place, "{ground:?}");
         }
-        assert_eq!(Ground::ALL.map(Ground::as_str).last(), Some(&STORE_UNAVAILABLE));
+        assert_eq!(
+            AssignmentReason::ALL.map(AssignmentReason::as_str).last(),
+            Some(&STORE_UNAVAILABLE)
+        );
     }
 
     fn at(ms: i64) -> Timestamp {
@@ -448,8 +451,8 @@ mod tests {
     }
 
     fn phases(published: &Published) -> [&'static str; 2] {
-        let (picture, camera) = (published.load(), "camera-1".parse().unwrap());
-        ["east", "west"].map(|key| picture.evaluate(key, &camera, at(9)).unwrap().phase.as_str())
+        let (table, camera) = (published.load(), "camera-1".parse().unwrap());
+        ["east", "west"].map(|key| table.evaluate(key, &camera, at(9)).unwrap().phase.as_str())
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::process::Command;
 use tidegate_journal::{Journal, OpenError, Opened, verify};
 
 use crate::clock::Stopwatch;
-use crate::feed::Kept;
-use crate::rollouts::{NotRecalled, Rollouts};
+use crate::feed::RecentEvents;
+use crate::rollouts::{NotReplayed, Rollouts};
 use crate::settings::{Recovery, Verifier};
 
 /// A journal with all that it says.
@@ -16,7 +16,7 @@ pub(crate) struct Recovered {
     pub(crate) journal: Journal,
     pub(crate) rollouts: Rollouts,
     /// What subscribers may still read.
-    pub(crate) kept: Kept,
+    pub(crate) kept: RecentEvents,
     /// The last entry.
     pub(crate) last: u64,
     pub(crate) seconds: f64,
@@ -74,19 +74,19 @@ pub(crate) fn recover(recovery: &Recovery) -> Result<Recovered, NotRecovered> {
 }
 
 /// Makes the rollouts of what a journal says; an error says what does not follow.
-pub(crate) fn read(journal: &Journal, opened: Opened) -> Result<(Rollouts, Kept), String> {
+pub(crate) fn read(journal: &Journal, opened: Opened) -> Result<(Rollouts, RecentEvents), String> {
     let (after, rollouts, kept) = match opened.state {
         Some(state) => {
-            let kept = Kept::restore(state.feed).map_err(|error| error.to_string());
+            let kept = RecentEvents::restore(state.feed).map_err(|error| error.to_string());
             (state.sequence, Rollouts::restore(state.rollouts, state.prompts), kept)
         }
-        None => (0, Ok(Rollouts::default()), Ok(Kept::default())),
+        None => (0, Ok(Rollouts::default()), Ok(RecentEvents::default())),
     };
-    let mut rollouts = rollouts.map_err(|error: NotRecalled| error.to_string())?;
+    let mut rollouts = rollouts.map_err(|error: NotReplayed| error.to_string())?;
     let mut kept = kept?;
     journal
         .replay(after, |sequence, entry| {
-            rollouts.recall(sequence, entry, &mut kept).map_err(|error| error.to_string())
+            rollouts.replay(sequence, entry, &mut kept).map_err(|error| error.to_string())
         })
         .map_err(|error| error.to_string())?;
     Ok((rollouts, kept))

@@ -17,7 +17,7 @@ use tidegate_journal::{Entry, FeedState, RolloutId, RolloutState, State};
 use tidegate_spec::ExperimentFile;
 use tidegate_spec::api::{FieldFault, HistoryItem, What};
 
-use crate::feed::{Kept, Told};
+use crate::feed::{FeedEvent, RecentEvents};
 use crate::prompts::{self, InPlay, Pending, Prompts};
 use changed::told_move;
 
@@ -40,7 +40,7 @@ pub(crate) enum NotDefined {
 
 /// Why a journal does not give rollouts.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotRecalled {
+pub(crate) enum NotReplayed {
     #[error("the definition of `{key}`: {why}")]
     Definition { key: ExperimentKey, why: String },
     #[error("the snapshot of `{key}`: {source}")]
@@ -52,7 +52,7 @@ pub(crate) enum NotRecalled {
     #[error("step {number} of `{key}` does not follow")]
     Step { key: ExperimentKey, number: u32 },
     #[error(transparent)]
-    Prompts(#[from] prompts::NotRecalled),
+    Prompts(#[from] prompts::NotReplayed),
 }
 
 /// All experiments, and all prompts.
@@ -185,7 +185,7 @@ impl Rollouts {
     }
 
     /// What subscribers are told of an entry of the journal, if anything.
-    fn told(&self, sequence: u64, entry: &Entry) -> Option<Told> {
+    fn told(&self, sequence: u64, entry: &Entry) -> Option<FeedEvent> {
         let (rollout, at, what) = match entry {
             Entry::Defined { .. } | Entry::Event { .. } | Entry::Version { .. } => return None,
             Entry::LabelMoved { prompt, label, step, .. } => {
@@ -200,16 +200,16 @@ impl Rollouts {
             }
         };
         let run = self.runs.get(self.keys.get(&rollout)?)?;
-        Some(Told::new(sequence, at, Some((&run.key, run.number)), what))
+        Some(FeedEvent::new(sequence, at, Some((&run.key, run.number)), what))
     }
 
     /// Takes in an entry of the journal, and keeps what subscribers are told of it.
-    pub(crate) fn recall(
+    pub(crate) fn replay(
         &mut self,
         sequence: u64,
         entry: Entry,
-        kept: &mut Kept,
-    ) -> Result<(), NotRecalled> {
+        kept: &mut RecentEvents,
+    ) -> Result<(), NotReplayed> {
         if matches!(entry, Entry::Decided { .. } | Entry::Noted { .. })
             && let Some(told) = self.told(sequence, &entry)
         {
@@ -218,11 +218,11 @@ impl Rollouts {
         match entry {
             Entry::Version { prompt, head, part, parts, text } => {
                 let pending = Pending::Version { prompt, head, text };
-                self.recall_change((part, parts), pending, kept)
+                self.replay_change((part, parts), pending, kept)
             }
             Entry::LabelMoved { prompt, label, step, part, parts } => {
                 let pending = Pending::Moved { sequence, prompt, label, step };
-                self.recall_change((part, parts), pending, kept)
+                self.replay_change((part, parts), pending, kept)
             }
             Entry::Defined { rollout, key, run, part, parts, text, .. } => {
                 if part == 0 {
@@ -238,16 +238,16 @@ impl Rollouts {
             }
             Entry::Event { rollout, at, event } => {
                 let run = self.run_of(rollout)?;
-                let recalled = run.rollout.recall_event(at, &event);
-                recalled.map_err(|source| NotRecalled::Event { key: run.key.clone(), source })
+                let replayed = run.rollout.apply_logged(at, &event);
+                replayed.map_err(|source| NotReplayed::Event { key: run.key.clone(), source })
             }
             Entry::Decided { rollout, step, account } => {
                 let run = self.run_of(rollout)?;
                 run.history.push(account);
                 run.noticed.step(step.transition);
-                let recalled = run.rollout.recall_decision(step);
+                let replayed = run.rollout.apply_logged_step(step);
                 let number = step.number;
-                recalled.map_err(|_| NotRecalled::Step { key: run.key.clone(), number })
+                replayed.map_err(|_| NotReplayed::Step { key: run.key.clone(), number })
             }
             Entry::Noted { rollout, at, notice, .. } => {
                 self.run_of(rollout)?.noticed.note(at, &notice);
@@ -258,13 +258,13 @@ impl Rollouts {
 
     /// Takes in a part of what was changed together. What moved is told once the last part is in, as only
     /// then it stands.
-    fn recall_change(
+    fn replay_change(
         &mut self,
         place: (u16, u16),
         pending: Pending,
-        kept: &mut Kept,
-    ) -> Result<(), NotRecalled> {
-        for (sequence, change) in self.prompts.recall(place, pending)? {
+        kept: &mut RecentEvents,
+    ) -> Result<(), NotReplayed> {
+        for (sequence, change) in self.prompts.replay(place, pending)? {
             if let prompt::Change::Moved { prompt, label, step } = &change {
                 kept.extend(told_move(&self.prompts, sequence, prompt, (label, step)));
             }
@@ -272,9 +272,9 @@ impl Rollouts {
         Ok(())
     }
 
-    fn run_of(&mut self, id: RolloutId) -> Result<&mut Run, NotRecalled> {
+    fn run_of(&mut self, id: RolloutId) -> Result<&mut Run, NotReplayed> {
         let run = self.keys.get(&id).and_then(|key| self.runs.get_mut(key));
-        run.ok_or(NotRecalled::UnknownRollout(id.0))
+        run.ok_or(NotReplayed::UnknownRollout(id.0))
     }
 
     /// All that is remembered, after entry `sequence`.
@@ -299,7 +299,7 @@ impl Rollouts {
     pub(crate) fn restore(
         states: Vec<RolloutState>,
         prompts: Vec<prompt::Snapshot>,
-    ) -> Result<Self, NotRecalled> {
+    ) -> Result<Self, NotReplayed> {
         let prompts = Prompts::restore(prompts)?;
         let mut rollouts = Self { prompts, ..Self::default() };
         for kept in states {
@@ -308,7 +308,7 @@ impl Rollouts {
             let text = definition;
             let (definition, in_play) = read_definition(&rollouts.prompts, &key, &text)?;
             let rollout = Rollout::restore(definition, rollout)
-                .map_err(|source| NotRecalled::Snapshot { key: key.clone(), source })?;
+                .map_err(|source| NotReplayed::Snapshot { key: key.clone(), source })?;
             rollouts.last_id = rollouts.last_id.max(id.0);
             let history = accounts;
             let run =
@@ -329,7 +329,7 @@ pub(crate) enum Change {
     Replaced,
 }
 
-/// Whether an experiment's owner chose its salt.
+/// Precondition an experiment's owner chose its salt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SaltChoice {
     /// The file names one.
@@ -342,8 +342,8 @@ fn read_definition(
     prompts: &Prompts,
     key: &ExperimentKey,
     text: &str,
-) -> Result<(Definition, Option<InPlay>), NotRecalled> {
-    let not_recalled = |why: String| NotRecalled::Definition { key: key.clone(), why };
+) -> Result<(Definition, Option<InPlay>), NotReplayed> {
+    let not_recalled = |why: String| NotReplayed::Definition { key: key.clone(), why };
     let file = ExperimentFile::parse(text).map_err(|error| not_recalled(error.to_string()))?;
     // Versions never go, so what was known when it was defined is known for ever.
     let in_play = prompts.in_play(file.definition.experiment()).map_err(|faults| {

@@ -14,7 +14,7 @@
 //!    the decisions that came back, in this order.
 //! 4. Publish [`Rollout::serving`] whenever there was a decision; readers never touch the rollout.
 //! 5. After a restart: [`Rollout::restore`] the last snapshot, then hand in what was written down since
-//!    with [`Rollout::recall_event`] and [`Rollout::recall_decision`].
+//!    with [`Rollout::apply_logged`] and [`Rollout::apply_logged_step`].
 //!
 //! Times must not decrease; the shell holds a clock that jumps back.
 //!

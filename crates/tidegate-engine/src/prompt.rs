@@ -1,7 +1,7 @@
 //! Prompts: texts that instruct the model, kept in versions that never change, with labels that move.
 //!
 //! A [`Catalog`] takes [`Order`]s and gives the [`Change`]s that came of them, to be written down; what was
-//! written down is read back with [`Catalog::recall`]. Like a rollout it holds no clock and does no I/O.
+//! written down is read back with [`Catalog::apply_logged`]. Like a rollout it holds no clock and does no I/O.
 //! The digest of a text is handed in: whoever brings a text computes it, and whoever reads one back checks it.
 
 mod catalog;
@@ -15,7 +15,7 @@ mod version;
 pub use catalog::{Catalog, NotFollowing};
 pub use change::Change;
 pub use digest::{DIGEST_SCHEME, InvalidDigest, TextDigest};
-pub use order::{LabelOrder, Order, Rejection, VersionOrder, Whereto, Whether};
+pub use order::{LabelOrder, LabelTarget, Order, Precondition, Rejection, VersionOrder};
 pub use production::{Production, at_step};
 pub use snapshot::{RestoreError, Snapshot};
 pub use version::{Label, Move, NotFound, PRODUCTION, Prompt, Version, VersionHead};

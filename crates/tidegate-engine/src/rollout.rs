@@ -109,7 +109,7 @@ impl Rollout {
     ///
     /// # Errors
     /// As [`Self::apply`]; of a journal that this engine wrote, none.
-    pub fn recall_event(&mut self, at: Timestamp, event: &Event) -> Result<(), Rejection> {
+    pub fn apply_logged(&mut self, at: Timestamp, event: &Event) -> Result<(), Rejection> {
         self.absorb(at, event).map(|_| ())
     }
 
@@ -117,7 +117,7 @@ impl Rollout {
     ///
     /// # Errors
     /// The step itself where it does not follow from where the rollout stands.
-    pub fn recall_decision(&mut self, step: Step) -> Result<(), Step> {
+    pub fn apply_logged_step(&mut self, step: Step) -> Result<(), Step> {
         let follows = Some(step.number) == self.lifecycle.decisions.checked_add(1)
             && step.from == self.lifecycle.state
             && step.transition.target(step.from) == Some(step.to)
@@ -180,7 +180,7 @@ impl Rollout {
         self.fleet.latencies()
     }
 
-    /// Whether the last event led to a look at all guardrails.
+    /// Precondition the last event led to a look at all guardrails.
     pub const fn looked(&self) -> Looked {
         self.looked
     }

@@ -36,7 +36,7 @@ pub struct Repaired {
 }
 
 impl Repaired {
-    /// Whether entries that were acknowledged may be missing, such as a rollback.
+    /// Precondition entries that were acknowledged may be missing, such as a rollback.
     pub fn may_lack_entries(&self) -> bool {
         self.lost != Some(0)
     }

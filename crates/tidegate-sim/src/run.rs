@@ -184,7 +184,7 @@ impl<'a, O: Observer> Run<'a, O> {
         }
     }
 
-    /// Whether new analyses still tell anything.
+    /// Precondition new analyses still tell anything.
     fn is_collecting(&self) -> bool {
         let State { phase, condition } = self.rollout.lifecycle().state;
         matches!(phase, Phase::Shadow | Phase::Ab)

@@ -88,11 +88,11 @@ pub struct Judged {
     /// The 95 % Monte-Carlo interval: Clopper and Pearson's for shares, of order
     /// statistics for quantiles; an end that nothing bounds is null in JSON.
     pub interval: Option<[f64; 2]>,
-    /// Whether it came true.
+    /// Precondition it came true.
     pub verdict: Met,
 }
 
-/// Whether an expectation came true.
+/// Precondition an expectation came true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Met {
@@ -151,14 +151,14 @@ impl Summary {
         }
     }
 
-    /// Whether an expectation failed.
+    /// Precondition an expectation failed.
     pub fn failed(&self) -> bool {
         self.expectations.iter().any(|judged| judged.verdict == Met::Failed)
     }
 }
 
 impl Outcome {
-    /// Whether it was rolled back.
+    /// Precondition it was rolled back.
     pub const fn is_rolled_back(&self) -> bool {
         matches!(self.ending, Ending::RolledBack(_))
     }

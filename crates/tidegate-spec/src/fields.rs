@@ -57,7 +57,7 @@ impl Faults {
         self.count
     }
 
-    /// Whether nothing is wrong.
+    /// Precondition nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }

@@ -1,4 +1,4 @@
-//! Whether the document is whole, and the daemon has what it names.
+//! Precondition the document is whole, and the daemon has what it names.
 
 use std::collections::{BTreeMap, BTreeSet};
 

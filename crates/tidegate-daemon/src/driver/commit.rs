@@ -8,7 +8,7 @@ use tidegate_journal::{Batch, WriteError};
 use super::Driver;
 use super::pending::Pending;
 use super::protocol::Command;
-use crate::feed::Told;
+use crate::feed::FeedEvent;
 use crate::prompts::{Followed, Outcome};
 use crate::published::Drawn;
 use crate::refusal::Refusal;
@@ -31,14 +31,14 @@ impl Driver {
         let mut drawn = Vec::new();
         for key in changed.touched() {
             let Some(run) = self.rollouts.get(key) else { continue };
-            let picture = published.draw(run, now);
+            let table = published.draw(run, now);
             let harmed = changed.decisions.iter().any(|Decided { experiment, decision }| {
                 experiment == key && matches!(decision.to.phase, Phase::RolledBack | Phase::Stopped)
             });
             if harmed {
-                published.show(&picture);
+                published.show(&table);
             }
-            drawn.push(picture);
+            drawn.push(table);
         }
         self.write(&changed.units, drawn, pending);
     }
@@ -47,7 +47,7 @@ impl Driver {
     pub(super) fn write(&mut self, units: &[Unit], drawn: Vec<Drawn>, pending: Pending) {
         let Some(journal) = self.journal.clone() else { return };
         let mut batch = Batch::default();
-        let mut told: Vec<Arc<Told>> = Vec::new();
+        let mut told: Vec<Arc<FeedEvent>> = Vec::new();
         for unit in units {
             let before = self.last + batch.entries();
             if let Err(error) = batch.push(&unit.entries) {

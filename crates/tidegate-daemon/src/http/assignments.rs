@@ -1,4 +1,4 @@
-//! Which variant a camera gets: answered from the published picture, waiting for nothing.
+//! Which variant a camera gets: answered from the published table, waiting for nothing.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -33,13 +33,13 @@ const ANSWER_BYTES: usize = 512;
 const EXPERIMENTS: &str = "/v1/experiments/";
 const ASSIGNMENTS: &str = "assignments/";
 
-/// Whether the text is to be in the answer.
+/// Precondition the text is to be in the answer.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
-    /// Whether the prompt's text is to be in the answer.
+    /// Precondition the prompt's text is to be in the answer.
     #[serde(default)]
     text: bool,
 }
@@ -60,10 +60,10 @@ pub(super) async fn one(
     let (key, camera) = camera_of(path)?;
     let wanted = asked::query(wanted)?;
     let shared = &app.0.shared;
-    let picture = shared.published.load();
-    let (ground, mut assignment) = picture.assign(key.as_str(), &camera, shared.now());
+    let table = shared.published.load();
+    let (ground, mut assignment) = table.assign(key.as_str(), &camera, shared.now());
     if wanted.text {
-        let text = |digest: &Cow<'_, str>| picture.text(key.as_str(), digest).map(Cow::Borrowed);
+        let text = |digest: &Cow<'_, str>| table.text(key.as_str(), digest).map(Cow::Borrowed);
         assignment.prompt_text = assignment.digest.as_ref().and_then(text);
         if let Some(shadow) = &mut assignment.shadow {
             shadow.prompt_text = text(&shadow.digest);
@@ -93,8 +93,8 @@ pub(super) fn at_once(app: &App, request: &Request<Incoming>) -> Option<Response
     let key: ExperimentKey = key.parse().ok()?;
     let camera: CameraId = camera.parse().ok()?;
     let shared = &app.0.shared;
-    let picture = shared.published.load();
-    let (ground, assignment) = picture.assign(key.as_str(), &camera, shared.now());
+    let table = shared.published.load();
+    let (ground, assignment) = table.assign(key.as_str(), &camera, shared.now());
     let mut body = Vec::with_capacity(ANSWER_BYTES);
     serde_json::to_writer(&mut body, &assignment).ok()?;
     shared.metrics.assigned(ground);
@@ -137,10 +137,10 @@ pub(super) async fn many(
         })
         .collect::<Result<_, _>>()?;
     let shared = &app.0.shared;
-    // One picture for all of them.
-    let (picture, now) = (shared.published.load(), shared.now());
+    // One table for all of them.
+    let (table, now) = (shared.published.load(), shared.now());
     let assign = |camera| {
-        let (ground, assignment) = picture.assign(key.as_str(), camera, now);
+        let (ground, assignment) = table.assign(key.as_str(), camera, now);
         shared.metrics.assigned(ground);
         assignment
     };
@@ -150,7 +150,7 @@ pub(super) async fn many(
         let shadow = assignment.shadow.iter().map(|shadow| &shadow.digest);
         for digest in assignment.digest.iter().chain(shadow) {
             if !texts.contains_key(digest)
-                && let Some(text) = picture.text(key.as_str(), digest)
+                && let Some(text) = table.text(key.as_str(), digest)
             {
                 texts.insert(digest.clone(), Cow::Borrowed(text));
             }

@@ -1,4 +1,4 @@
-//! Whether the daemon lives and is ready, what it counts, and the time where it is driven.
+//! Precondition the daemon lives and is ready, what it counts, and the time where it is driven.
 
 use axum::body::Body;
 use axum::extract::State;

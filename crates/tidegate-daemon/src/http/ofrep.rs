@@ -1,5 +1,5 @@
 //! The OpenFeature Remote Evaluation Protocol (OFREP) 0.3.0: a flag is an experiment, its value the key of
-//! the prompt version to run. Answered from the published picture, as assignments are.
+//! the prompt version to run. Answered from the published table, as assignments are.
 //!
 //! Real clients break on less than the protocol asks for, so an answer always has a value, a variant, a
 //! standard reason and flat metadata, and an error its code and details.
@@ -26,14 +26,14 @@ use super::body::{self, Kind};
 use super::code::Code;
 use super::json::Json;
 use super::problem::{self, Problem};
-use crate::published::{Evaluated, Ground, ServedVersion};
+use crate::published::{AssignmentReason, Evaluated, ServedVersion};
 use crate::refusal::Refusal;
 
 const PATH: &str = "/ofrep/v1/evaluate/flags";
 const ROOT: &str = "/ofrep/";
 pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Whether `path` is answered in the shapes of the protocol, errors too.
+/// Precondition `path` is answered in the shapes of the protocol, errors too.
 pub(super) fn is_at(path: &str) -> bool {
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -58,7 +58,7 @@ pub(super) async fn one(
 ) -> Response {
     let Ok(Path(key)) = path else {
         let details = "the key in the path is not UTF-8".to_owned();
-        return Fault::Told(ErrorCode::FlagNotFound, details).response(Some(""));
+        return Fault::FeedEvent(ErrorCode::FlagNotFound, details).response(Some(""));
     };
     let evaluated = evaluate_one(&app, &key, &headers, body).await;
     evaluated.unwrap_or_else(|fault| fault.response(Some(&key)))
@@ -73,10 +73,10 @@ async fn evaluate_one(
     let text = text(app, headers, body).await?;
     let asked = Asked::read(&text)?;
     let shared = &app.0.shared;
-    let picture = shared.published.load();
-    let Some(evaluated) = picture.evaluate(key, &asked.camera, shared.now()) else {
+    let table = shared.published.load();
+    let Some(evaluated) = table.evaluate(key, &asked.camera, shared.now()) else {
         // What is not read yet is not unknown.
-        return Err(if picture.is_whole() { unknown(key) } else { unread(app) });
+        return Err(if table.is_whole() { unknown(key) } else { unread(app) });
     };
     shared.metrics.assigned(evaluated.ground);
     Ok(Json(flag(&evaluated, asked.text)).into_response())
@@ -125,12 +125,12 @@ async fn evaluate_all(app: &App, headers: &HeaderMap, body: Body) -> Result<Resp
     let text = text(app, headers, body).await?;
     let asked = Asked::read(&text)?;
     let shared = &app.0.shared;
-    let picture = shared.published.load();
-    if !picture.is_whole() {
+    let table = shared.published.load();
+    if !table.is_whole() {
         return Err(unread(app));
     }
     let mut evaluated: Vec<Evaluated<'_>> =
-        picture.evaluate_all(&asked.camera, shared.now()).collect();
+        table.evaluate_all(&asked.camera, shared.now()).collect();
     evaluated.sort_unstable_by_key(|evaluated| evaluated.key);
     for evaluated in &evaluated {
         shared.metrics.assigned(evaluated.ground);
@@ -166,8 +166,8 @@ fn flag<'a>(evaluated: &Evaluated<'a>, text: Text) -> Flag<'a> {
         value: evaluated.prompt_version,
         variant: evaluated.variant.as_str(),
         reason: match evaluated.ground {
-            Ground::Rollout(reason) => Reason::of(reason),
-            Ground::StoreUnavailable => Reason::Unknown,
+            AssignmentReason::Rollout(reason) => Reason::of(reason),
+            AssignmentReason::StoreUnavailable => Reason::Unknown,
         },
         metadata: FlagMetadata {
             experiment: evaluated.key,
@@ -189,11 +189,11 @@ fn flag<'a>(evaluated: &Evaluated<'a>, text: Text) -> Flag<'a> {
 fn unknown(key: &str) -> Fault {
     match key.parse::<ExperimentKey>() {
         Ok(key) => Refusal::UnknownExperiment(key).into(),
-        Err(error) => Fault::Told(ErrorCode::FlagNotFound, error.to_string()),
+        Err(error) => Fault::FeedEvent(ErrorCode::FlagNotFound, error.to_string()),
     }
 }
 
-/// Why the picture has no experiments yet.
+/// Why the table has no experiments yet.
 fn unread(app: &App) -> Fault {
     app.refusal_or(Refusal::Recovering).into()
 }
@@ -210,7 +210,7 @@ fn etag(context: &str, bytes: &[u8]) -> String {
     format!("\"{number:032x}\"")
 }
 
-/// Whether the client says that it has the answer of this name.
+/// Precondition the client says that it has the answer of this name.
 fn is_known(headers: &HeaderMap, etag: &str) -> bool {
     let values = headers.get_all(header::IF_NONE_MATCH).iter();
     let mut names = values.filter_map(|value| value.to_str().ok()).flat_map(|all| all.split(','));
@@ -229,7 +229,7 @@ struct Asked<'a> {
     context: &'a str,
 }
 
-/// Whether the text of the prompt version is to be in the answer.
+/// Precondition the text of the prompt version is to be in the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Text {
     Wanted,
@@ -256,7 +256,7 @@ struct Context<'a> {
 
 impl<'a> Asked<'a> {
     fn read(text: &'a str) -> Result<Self, Fault> {
-        let invalid = |details: String| Fault::Told(ErrorCode::InvalidContext, details);
+        let invalid = |details: String| Fault::FeedEvent(ErrorCode::InvalidContext, details);
         let request: Result<Object<Request<'a>>, _> = serde_json::from_str(text);
         let Object(request) = request.map_err(|error| {
             if error.is_data() {
@@ -276,7 +276,7 @@ impl<'a> Asked<'a> {
         let camera = read.targeting_key.filter(|camera| !camera.is_empty());
         let Some(camera) = camera else {
             let details = "`targetingKey` is missing from the context, allowed: a camera id";
-            return Err(Fault::Told(ErrorCode::TargetingKeyMissing, details.to_owned()));
+            return Err(Fault::FeedEvent(ErrorCode::TargetingKeyMissing, details.to_owned()));
         };
         let camera = camera.parse().map_err(|error| invalid(format!("`targetingKey`: {error}")))?;
         let wanted = read.text.is_some_and(|text| text.get() == "true");
@@ -294,7 +294,7 @@ async fn text(app: &App, headers: &HeaderMap, body: Body) -> Result<body::Text, 
 #[derive(Debug)]
 enum Fault {
     /// Something that the protocol has a word for.
-    Told(ErrorCode, String),
+    FeedEvent(ErrorCode, String),
     Problem(Problem),
 }
 
@@ -302,7 +302,7 @@ impl Fault {
     /// The answer; `key` is the flag that was asked for, if it was one.
     fn response(self, key: Option<&str>) -> Response {
         let (error_code, details) = match self {
-            Self::Told(code, details) => (code, details),
+            Self::FeedEvent(code, details) => (code, details),
             Self::Problem(problem) => return problem.ofrep_response(key),
         };
         let status = if error_code == ErrorCode::FlagNotFound {
@@ -332,7 +332,7 @@ mod tests {
 
     fn told(text: &str) -> (ErrorCode, String) {
         match Asked::read(text).unwrap_err() {
-            Fault::Told(code, details) => (code, details),
+            Fault::FeedEvent(code, details) => (code, details),
             Fault::Problem(problem) => (ErrorCode::ParseError, problem.code().name().to_owned()),
         }
     }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tidegate_engine::event::{Actor, Note};
 use tidegate_engine::id::{LabelName, PromptKey, PromptName};
 use tidegate_engine::prompt::{
-    LabelOrder, NotFound, Order, Prompt, Version, VersionOrder, Whereto, Whether,
+    LabelOrder, LabelTarget, NotFound, Order, Precondition, Prompt, Version, VersionOrder,
 };
 use tidegate_spec::api::{
     PromptDetail, PromptDiff, PromptRequest, Prompts, VersionDetail, VersionRequest, Versions,
@@ -121,7 +121,7 @@ pub(super) async fn create(
     let mut faults = Faults::default();
     let name = faults.take("/name", name.parse::<PromptName>());
     let request = VersionRequest { text, key, note, actor, parent: None, label };
-    let orders = add_orders(request, Whether::New, &mut faults);
+    let orders = add_orders(request, Precondition::New, &mut faults);
     match (name, orders) {
         (Some(name), Some(orders)) => add(&app, name, orders).await,
         _ => Err(Problem::invalid_fields(faults.0)),
@@ -147,7 +147,7 @@ pub(super) async fn add_version(
     let name = name_of(path)?;
     let request: VersionRequest = body::json(&app, &headers, body).await?;
     let mut faults = Faults::default();
-    match add_orders(request, Whether::Known, &mut faults) {
+    match add_orders(request, Precondition::Known, &mut faults) {
         Some(orders) => add(&app, name, orders).await,
         None => Err(Problem::invalid_fields(faults.0)),
     }
@@ -156,7 +156,7 @@ pub(super) async fn add_version(
 /// What adding a version asks for; none where there are faults.
 fn add_orders(
     request: VersionRequest,
-    prompt_is: Whether,
+    prompt_is: Precondition,
     faults: &mut Faults,
 ) -> Option<Vec<Order>> {
     let VersionRequest { text, key, note, actor, parent, label } = request;
@@ -182,7 +182,7 @@ fn add_orders(
     if let Some(label) = label.flatten() {
         // A constant of a few words is a reason.
         let reason = note.or_else(|| Note::new("with the version").ok())?;
-        let to = Whereto::Text(digest);
+        let to = LabelTarget::Text(digest);
         orders.push(Order::Point(LabelOrder { label, to, revision: None, actor, reason }));
     }
     Some(orders)

@@ -1,6 +1,6 @@
 //! The event stream of OpenFeature's protocol: tells a client that keeps all flags to ask for them again.
 //!
-//! It says that the picture changed and nothing of what is in it, so it is opened by a ticket in the
+//! It says that the table changed and nothing of what is in it, so it is opened by a ticket in the
 //! address, where the token does not fit: a browser's `EventSource` sends no headers of its own.
 
 use std::fmt::Write as _;
@@ -45,7 +45,7 @@ impl Address {
         &self.0
     }
 
-    /// Whether a request comes with the ticket.
+    /// Precondition a request comes with the ticket.
     pub(super) fn is(&self, uri: &Uri) -> bool {
         let own = self.0.split_once('?').and_then(|(_, query)| ticket(query));
         match (own, uri.query().and_then(ticket)) {
@@ -97,7 +97,7 @@ pub(super) async fn stream(
     })))
 }
 
-/// Whether a client was told how soon to come again.
+/// Precondition a client was told how soon to come again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Opening {
     Due,

@@ -3,7 +3,7 @@
 use tidegate_engine::event::{Actor, Note};
 use tidegate_engine::id::{LabelName, PromptKey, PromptName};
 use tidegate_engine::limits;
-use tidegate_engine::prompt::{LabelOrder, Order, Prompt, VersionOrder, Whereto, Whether};
+use tidegate_engine::prompt::{LabelOrder, LabelTarget, Order, Precondition, Prompt, VersionOrder};
 use tidegate_spec::api::{
     self, FieldFault, PromptDocument, PromptDocumentLabel, PromptDocumentVersion, PromptImport,
 };
@@ -106,7 +106,7 @@ pub(crate) fn orders(
         let named = faults.take(&format!("{pointer}/label"), label.label.parse::<LabelName>());
         if let (Some(label_name), Some(actor), Some(reason)) = (named, &actor, &reason) {
             let (actor, reason) = (actor.clone(), reason.clone());
-            let to = Whereto::Version(label.version.clone());
+            let to = LabelTarget::Version(label.version.clone());
             let order = LabelOrder { label: label_name, to, revision: None, actor, reason };
             orders.push((pointer, Order::Point(order)));
         }
@@ -140,7 +140,7 @@ fn version_order(
     }
     (faults.0.len() == before).then_some(())?;
     Some(VersionOrder {
-        prompt_is: Whether::Either,
+        prompt_is: Precondition::Either,
         key: key.flatten(),
         digest,
         text: version.text.as_str().into(),

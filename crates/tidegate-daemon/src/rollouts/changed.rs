@@ -9,7 +9,7 @@ use tidegate_engine::time::Timestamp;
 use tidegate_journal::Entry;
 use tidegate_spec::api::{HistoryItem, PromptLabelMoved, What};
 
-use crate::feed::Told;
+use crate::feed::FeedEvent;
 use crate::prompts::{Followed, Prompts};
 
 /// What a change did, to one experiment or several.
@@ -64,13 +64,13 @@ impl Unit {
         &'a self,
         before: u64,
         prompts: &'a Prompts,
-    ) -> impl Iterator<Item = Told> + 'a {
+    ) -> impl Iterator<Item = FeedEvent> + 'a {
         let mut telling = self.telling.iter().peekable();
         self.entries.iter().enumerate().filter_map(move |(place, entry)| {
             let number = before + 1 + place as u64;
             match (entry, telling.next_if(|telling| telling.place == place)) {
                 (_, Some(Telling { at, experiment, run, what, .. })) => {
-                    Some(Told::new(number, *at, Some((experiment, *run)), what.clone()))
+                    Some(FeedEvent::new(number, *at, Some((experiment, *run)), what.clone()))
                 }
                 (Entry::LabelMoved { prompt, label, step, .. }, None) => {
                     told_move(prompts, number, prompt, (label, step))
@@ -82,7 +82,7 @@ impl Unit {
 }
 
 impl Changed {
-    /// The experiments whose picture is another now, each once.
+    /// The experiments whose table is another now, each once.
     pub(crate) fn touched(&self) -> BTreeSet<&ExperimentKey> {
         let decided = self.decisions.iter().map(|decided| &decided.experiment);
         decided.chain(&self.defined).collect()
@@ -95,8 +95,8 @@ pub(super) fn told_move(
     sequence: u64,
     prompt: &PromptName,
     (label, step): (&LabelName, &Move),
-) -> Option<Told> {
+) -> Option<FeedEvent> {
     let kept = prompts.catalog().get(prompt)?;
     let moved = PromptLabelMoved::new(prompt, kept, (label, step));
-    Some(Told::new(sequence, step.at, None, What::PromptLabelMoved(moved)))
+    Some(FeedEvent::new(sequence, step.at, None, What::PromptLabelMoved(moved)))
 }

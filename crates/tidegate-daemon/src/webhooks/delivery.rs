@@ -14,7 +14,7 @@ use super::cursor::CursorFile;
 use super::follower::Follower;
 use super::secret::Secret;
 use crate::config::TimeSource;
-use crate::feed::{Head, Next, Reader, Told};
+use crate::feed::{FeedEvent, Head, Next, Reader};
 use crate::shared::Shared;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -91,7 +91,7 @@ impl Delivery {
         Ok(())
     }
 
-    fn await_event(&mut self) -> Result<Arc<Told>, Ended> {
+    fn await_event(&mut self) -> Result<Arc<FeedEvent>, Ended> {
         loop {
             let next = self.reader.next();
             let next = async { tokio::time::timeout(PLACE_KEPT_EVERY, next).await };
@@ -103,7 +103,7 @@ impl Delivery {
         }
     }
 
-    fn bring(&self, event: &Told) -> Result<(), NotTaken> {
+    fn bring(&self, event: &FeedEvent) -> Result<(), NotTaken> {
         let not_taken = |why: String| NotTaken { why, asked: None };
         let id = match event.kind {
             // Its number is that of an event that was brought before.
@@ -132,7 +132,7 @@ impl Delivery {
         Err(NotTaken { why: format!("status {}", status.as_u16()), asked })
     }
 
-    fn taken(&mut self, event: &Told) {
+    fn taken(&mut self, event: &FeedEvent) {
         let name = &self.follower.name;
         self.shared.metrics.webhook(name, "delivered", 1);
         if self.failures > 0 {
@@ -144,7 +144,11 @@ impl Delivery {
 
     /// Waits until the event is to be brought again, or gives it up where it is too old and everything with
     /// it that is as old; gives what is to be brought next.
-    fn not_taken(&mut self, event: Arc<Told>, not: &NotTaken) -> Result<Option<Arc<Told>>, Ended> {
+    fn not_taken(
+        &mut self,
+        event: Arc<FeedEvent>,
+        not: &NotTaken,
+    ) -> Result<Option<Arc<FeedEvent>>, Ended> {
         let name = self.follower.name.clone();
         let (id, why) = (event.id, &not.why);
         self.shared.metrics.webhook(&name, "failed", 1);

@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 
 use super::change::Change;
 use super::digest::DIGEST_SCHEME;
-use super::order::{LabelOrder, Order, Rejection, VersionOrder, Whereto, Whether};
+use super::order::{LabelOrder, LabelTarget, Order, Precondition, Rejection, VersionOrder};
 use super::version::{Label, Move, PRODUCTION, Prompt, Version, VersionHead};
 
 /// All prompts by name.
@@ -72,7 +72,7 @@ impl Catalog {
         }
         for change in &changes {
             // What was just worked out follows.
-            let followed = self.recall(change);
+            let followed = self.apply_logged(change);
             debug_assert_eq!(followed, Ok(()));
         }
         Ok(changes)
@@ -103,7 +103,7 @@ impl Catalog {
     ///
     /// # Errors
     /// Where it does not follow from what came before; the catalog is as it was.
-    pub fn recall(&mut self, change: &Change) -> Result<(), NotFollowing> {
+    pub fn apply_logged(&mut self, change: &Change) -> Result<(), NotFollowing> {
         match change {
             Change::Added { prompt: name, version } => {
                 let known = self.prompts.get(name);
@@ -145,7 +145,7 @@ impl Catalog {
 }
 
 impl Prompt {
-    /// Whether a version follows from those that are there.
+    /// Precondition a version follows from those that are there.
     pub(super) fn can_add(&self, version: &Version) -> bool {
         let VersionHead { number, key, digest, parent, .. } = &version.head;
         *number as usize == self.versions.len() + 1
@@ -155,7 +155,7 @@ impl Prompt {
             && (1..=limits::PROMPT_TEXT_BYTES_MAX).contains(&version.text.len())
     }
 
-    /// Whether a move follows from those that are there.
+    /// Precondition a move follows from those that are there.
     pub(super) fn can_move(&self, label: &LabelName, step: &Move) -> bool {
         let (revision, target) =
             self.labels.get(label).map_or((0, None), |label| (label.revision(), label.target()));
@@ -221,13 +221,13 @@ impl Draft<'_> {
         if !(1..=limits::PROMPT_TEXT_BYTES_MAX).contains(&bytes) {
             return Err(Rejection::TextLength(bytes));
         }
-        if !self.is_there && order.prompt_is == Whether::Known {
+        if !self.is_there && order.prompt_is == Precondition::Known {
             return Err(Rejection::UnknownPrompt(self.name.clone()));
         }
         if self.prompt.digested(&order.digest).is_some() {
             return Ok(None);
         }
-        if self.is_there && order.prompt_is == Whether::New {
+        if self.is_there && order.prompt_is == Precondition::New {
             return Err(Rejection::PromptExists(self.name.clone()));
         }
         self.check_room(bytes)?;
@@ -325,15 +325,15 @@ impl Draft<'_> {
             return Err(Rejection::Revision { label: label.clone(), revision, expected });
         }
         let to = match &order.to {
-            Whereto::Nowhere if from.is_none() => {
+            LabelTarget::Nowhere if from.is_none() => {
                 let (prompt, label) = (self.name.clone(), label.clone());
                 return Err(Rejection::UnknownLabel { prompt, label });
             }
-            Whereto::Nowhere => None,
-            Whereto::Version(reference) => {
+            LabelTarget::Nowhere => None,
+            LabelTarget::Version(reference) => {
                 Some(self.prompt.find(self.name, reference).map_err(Rejection::UnknownVersion)?)
             }
-            Whereto::Text(digest) => {
+            LabelTarget::Text(digest) => {
                 let reference = digest.to_string();
                 Some(self.prompt.find(self.name, &reference).map_err(Rejection::UnknownVersion)?)
             }

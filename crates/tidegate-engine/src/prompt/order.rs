@@ -23,8 +23,8 @@ pub enum Order {
 /// A text to keep. Where the prompt has it already, nothing is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionOrder {
-    /// Whether the prompt must be there.
-    pub prompt_is: Whether,
+    /// Precondition the prompt must be there.
+    pub prompt_is: Precondition,
     /// Its key; none gives `v` and its number.
     pub key: Option<PromptKey>,
     /// The digest of the text.
@@ -41,9 +41,9 @@ pub struct VersionOrder {
     pub note: Option<Note>,
 }
 
-/// Whether a prompt must be there for an order.
+/// Precondition a prompt must be there for an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whether {
+pub enum Precondition {
     /// It must be there.
     Known,
     /// It must not, unless with this very text.
@@ -58,7 +58,7 @@ pub struct LabelOrder {
     /// The label to move.
     pub label: LabelName,
     /// Where it is to point.
-    pub to: Whereto,
+    pub to: LabelTarget,
     /// The revision it must have, 0 for a label that never was.
     pub revision: Option<u32>,
     /// Who asks for it; the history of the label keeps it.
@@ -69,7 +69,7 @@ pub struct LabelOrder {
 
 /// Where a label is to point.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whereto {
+pub enum LabelTarget {
     /// To the version of this key, digest or other label.
     Version(String),
     /// To the version of this text.

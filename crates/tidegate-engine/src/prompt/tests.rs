@@ -28,7 +28,7 @@ pub(crate) fn digest(text: &str) -> TextDigest {
 
 fn add(text: &str, key: Option<&str>) -> Order {
     Order::Add(VersionOrder {
-        prompt_is: Whether::Either,
+        prompt_is: Precondition::Either,
         key: key.map(|key| key.parse().unwrap()),
         digest: digest(text),
         text: text.into(),
@@ -42,7 +42,7 @@ fn add(text: &str, key: Option<&str>) -> Order {
 fn point(label: &str, to: Option<&str>, revision: Option<u32>) -> Order {
     Order::Point(LabelOrder {
         label: label.parse().unwrap(),
-        to: to.map_or(Whereto::Nowhere, |to| Whereto::Version(to.to_string())),
+        to: to.map_or(LabelTarget::Nowhere, |to| LabelTarget::Version(to.to_string())),
         revision,
         actor: Actor::new("ann").unwrap(),
         reason: Note::new("a test").unwrap(),
@@ -194,15 +194,15 @@ fn whether_a_prompt_is_there_is_told() {
         let Order::Add(order) = add(text, None) else { unreachable!() };
         Order::Add(VersionOrder { prompt_is, ..order })
     };
-    let unknown = refusal(&mut catalog, with("one", Whether::Known));
+    let unknown = refusal(&mut catalog, with("one", Precondition::Known));
     assert_eq!(unknown, Rejection::UnknownPrompt(name()));
     assert_eq!(
         refusal(&mut catalog, point("candidate", Some("v1"), None)),
         Rejection::UnknownPrompt(name())
     );
-    assert_eq!(catalog.apply(at(1), &name(), &[with("one", Whether::New)]).unwrap().len(), 1);
-    assert_eq!(catalog.apply(at(1), &name(), &[with("one", Whether::New)]), Ok(vec![]));
-    let there = refusal(&mut catalog, with("two", Whether::New));
+    assert_eq!(catalog.apply(at(1), &name(), &[with("one", Precondition::New)]).unwrap().len(), 1);
+    assert_eq!(catalog.apply(at(1), &name(), &[with("one", Precondition::New)]), Ok(vec![]));
+    let there = refusal(&mut catalog, with("two", Precondition::New));
     assert_eq!(there, Rejection::PromptExists(name()));
 }
 
@@ -257,16 +257,16 @@ fn what_was_written_down_gives_the_same_again_and_nothing_else_follows() {
     let changes = catalog.apply(at(5), &name(), &orders).unwrap();
     let mut again = Catalog::default();
     for change in &changes {
-        again.recall(change).unwrap();
+        again.apply_logged(change).unwrap();
         let before = again.clone();
-        assert!(again.recall(change).is_err(), "twice: {change:?}");
+        assert!(again.apply_logged(change).is_err(), "twice: {change:?}");
         assert_eq!(again, before);
     }
     assert_eq!(again, catalog);
     assert_eq!((again.latest(), Catalog::restore(again.snapshot())), (at(5), Ok(catalog)));
     // A catalog that lacks what came before takes nothing in.
     for change in &changes[1..] {
-        assert!(Catalog::default().recall(change).is_err(), "{change:?}");
+        assert!(Catalog::default().apply_logged(change).is_err(), "{change:?}");
     }
 }
 

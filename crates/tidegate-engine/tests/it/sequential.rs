@@ -386,9 +386,9 @@ fn a_few_control_analyses_tell_an_outage_once_they_were_waited_for() {
     assert_eq!((state.phase, state.condition), (Phase::Ab, Condition::Held));
     // A journal that is read back knows of the outage too.
     let mut recalled = before;
-    recalled.recall_event(deadline, &Event::Tick).unwrap();
+    recalled.apply_logged(deadline, &Event::Tick).unwrap();
     for decision in &decisions {
-        recalled.recall_decision(decision.step()).unwrap();
+        recalled.apply_logged_step(decision.step()).unwrap();
     }
     assert_eq!(recalled.snapshot(), world.rollout.snapshot());
 }

@@ -183,10 +183,10 @@ pub(crate) fn recall(journal: &Journal, opened: &Opened) -> Rollout {
             | Entry::LabelMoved { .. }
             | Entry::Noted { .. } => Ok(()),
             Entry::Event { at, event, .. } => {
-                rollout.recall_event(at, &event).map_err(|error| error.to_string())
+                rollout.apply_logged(at, &event).map_err(|error| error.to_string())
             }
             Entry::Decided { step, .. } => {
-                rollout.recall_decision(step).map_err(|step| format!("{step:?} does not follow"))
+                rollout.apply_logged_step(step).map_err(|step| format!("{step:?} does not follow"))
             }
         })
         .unwrap();

@@ -47,11 +47,11 @@ impl Restarts {
         for written in self.journal.drain(..) {
             match written {
                 Written::Event(at, event) => {
-                    restored.recall_event(at, &event).expect("the event was taken before");
+                    restored.apply_logged(at, &event).expect("the event was taken before");
                 }
                 Written::Decision(decision) => {
                     restored
-                        .recall_decision(decision.step())
+                        .apply_logged_step(decision.step())
                         .expect("the decision was taken before");
                 }
             }

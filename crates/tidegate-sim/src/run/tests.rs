@@ -1,4 +1,4 @@
-//! Whether what the engine is told is what the scenario says.
+//! Precondition what the engine is told is what the scenario says.
 
 use tidegate_engine::fleet::Sums;
 use tidegate_engine::observation::Label;

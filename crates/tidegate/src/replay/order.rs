@@ -33,7 +33,7 @@ pub(crate) struct Recorded {
     event: Event,
 }
 
-/// Whether the recording names the variant of an analysis.
+/// Precondition the recording names the variant of an analysis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Naming {
     Named,
@@ -83,7 +83,7 @@ impl Recorded {
         self.analysis_at
     }
 
-    /// Whether the recording names no variant.
+    /// Precondition the recording names no variant.
     pub(crate) fn is_drawn(&self) -> bool {
         self.naming == Naming::Drawn
     }

@@ -50,7 +50,7 @@ pub(crate) struct Run {
     explain: Explain,
 }
 
-/// Whether looks are kept.
+/// Precondition looks are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Explain {
     Looks,

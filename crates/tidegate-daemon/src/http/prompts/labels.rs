@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use tidegate_engine::event::{Actor, Note};
 use tidegate_engine::id::PromptName;
-use tidegate_engine::prompt::{LabelOrder, Order, Whereto};
+use tidegate_engine::prompt::{LabelOrder, LabelTarget, Order};
 use tidegate_spec::api::{LabelHistory, LabelInfo, LabelRequest};
 
 #[cfg(feature = "openapi")]
@@ -52,7 +52,7 @@ pub(in crate::http) async fn move_label(
     let (Some(actor), Some(reason), []) = (actor, reason, &faults.0[..]) else {
         return Err(Problem::invalid_fields(faults.0));
     };
-    let (to, revision) = (Whereto::Version(request.version), expected.or(request.revision));
+    let (to, revision) = (LabelTarget::Version(request.version), expected.or(request.revision));
     point(&app, name, LabelOrder { label, to, revision, actor, reason }).await
 }
 
@@ -92,7 +92,7 @@ pub(in crate::http) async fn remove_label(
     let actor = Actor::new(&removal.actor).map_err(|error| invalid(&error))?;
     let reason = Note::new(&removal.reason).map_err(|error| invalid(&error))?;
     let revision = if_match(&headers)?.or(removal.revision);
-    let to = Whereto::Nowhere;
+    let to = LabelTarget::Nowhere;
     point(&app, name, LabelOrder { label, to, revision, actor, reason }).await
 }
 
