@@ -62,7 +62,7 @@ impl World {
         assert_eq!(started.status, 200, "{}", started.text);
     }
 
-    /// Precondition it still does what it should.
+    /// Whether it still does what it should.
     fn is_well(&self) {
         assert_eq!(self.daemon.get("/readyz").status, 200);
     }
@@ -79,7 +79,7 @@ fn analysis(experiment: &str, id: &str, camera: &str) -> Value {
            "variant": "control", "latency_ms": 900, "score": 10})
 }
 
-/// Precondition a program is on this machine; says so where it is not.
+/// Whether a program is on this machine; says so where it is not.
 fn is_here(program: &str, argument: &str) -> bool {
     let here = Command::new(program).arg(argument).output().is_ok();
     if !here {

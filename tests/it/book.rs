@@ -166,7 +166,7 @@ pub(crate) struct Block {
 pub(crate) fn blocks(document: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut mark = "";
-    // Precondition nothing but blank lines came since the last block.
+    // Whether nothing but blank lines came since the last block.
     let mut at_once = false;
     let mut lines = document.lines();
     while let Some(line) = lines.next() {
@@ -236,7 +236,7 @@ fn read_mark(mark: &str) -> Result<(How, Option<(String, String)>), String> {
     Ok((how, change))
 }
 
-/// Precondition a text is as shown: `…` stands for any part of a line, and alone on a line for any lines.
+/// Whether a text is as shown: `…` stands for any part of a line, and alone on a line for any lines.
 pub(crate) fn is_as_shown(shown: &str, printed: &str) -> bool {
     let lines = |text: &str| text.lines().map(|l| l.trim_end().to_owned()).collect::<Vec<_>>();
     lines_match(&lines(shown.trim_matches('\n')), &lines(printed.trim_matches('\n')))

@@ -270,7 +270,7 @@ fn a_report_is_one_page_that_a_browser_shows() {
     check_page(&report.join("report.html"), &["false-positives-plus-20", "rolled_back_share_min"]);
 }
 
-/// Precondition the page needs nothing from elsewhere, and a real browser lays it out with its charts.
+/// Whether the page needs nothing from elsewhere, and a real browser lays it out with its charts.
 fn check_page(path: &Path, words: &[&str]) {
     let page = std::fs::read_to_string(path).unwrap();
     // Links within the page alone; the name space of SVG is no address to fetch.

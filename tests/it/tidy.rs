@@ -112,7 +112,7 @@ fn every_test_file_is_listed() {
     }
 }
 
-/// Precondition each file of `folder` is a module of `listing`, and each file of a folder one of its namesake.
+/// Whether each file of `folder` is a module of `listing`, and each file of a folder one of its namesake.
 fn every_file_is_listed(folder: &str, listing: &str) {
     let modules = read(listing);
     for entry in std::fs::read_dir(system_tests::repository(folder)).unwrap() {

@@ -105,7 +105,7 @@ fn timestamp(asked: &Asked) -> i64 {
     asked.header("webhook-timestamp").unwrap().parse().unwrap()
 }
 
-/// Precondition the function that `docs/events.md` shows takes each delivery, and no version of one that was
+/// Whether the function that `docs/events.md` shows takes each delivery, and no version of one that was
 /// tampered with.
 fn are_signed(asked: &[Asked]) {
     let document = std::fs::read_to_string(system_tests::repository("docs/events.md")).unwrap();

@@ -72,7 +72,7 @@ pub(crate) struct Naive {
     entries: Vec<Entry>,
 }
 
-/// Precondition the event was taken.
+/// Whether the event was taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
     Yes,
@@ -156,7 +156,7 @@ impl Naive {
             && self.elapsed(at) > self.length
     }
 
-    /// Precondition a deadline lies between the last event and `at`, that moment included.
+    /// Whether a deadline lies between the last event and `at`, that moment included.
     fn due(&self, at: i64) -> bool {
         let shadow = self.stage == Stage::Shadow
             && self.mark == Mark::None

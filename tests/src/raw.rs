@@ -86,7 +86,7 @@ impl Request {
     }
 }
 
-/// Precondition an answer may have a body.
+/// Whether an answer may have a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpectBody {
     /// As its headers say.
@@ -110,7 +110,7 @@ impl Connection {
         self.stream.get_mut().set_read_timeout(Some(patience)).expect("a socket");
     }
 
-    /// Precondition nothing has come so far.
+    /// Whether nothing has come so far.
     pub fn is_silent(&mut self) -> bool {
         let stream = self.stream.get_mut();
         stream.set_nonblocking(true).expect("a socket");

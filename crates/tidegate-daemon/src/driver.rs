@@ -46,7 +46,7 @@ pub(crate) struct Driver {
     keeping: Option<thread::JoinHandle<()>>,
     /// When the next export is due, if there are to be any.
     export_due: Option<Timestamp>,
-    /// Precondition the journal was open before.
+    /// Whether the journal was open before.
     was_ready: bool,
     heartbeat: Box<dyn FnMut() + Send>,
 }

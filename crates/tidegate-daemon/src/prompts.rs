@@ -80,7 +80,7 @@ pub(crate) struct Followed {
     pub(crate) outcome: Outcome,
 }
 
-/// Precondition `production` went where the step wanted it.
+/// Whether `production` went where the step wanted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It did now.

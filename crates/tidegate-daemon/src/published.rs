@@ -22,7 +22,7 @@ use crate::rollouts::{Rollouts, Run};
 /// The reason for serving control while the journal cannot be relied on.
 pub(crate) const STORE_UNAVAILABLE: &str = "store_unavailable";
 
-/// Precondition the journal can be relied on.
+/// Whether the journal can be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
     /// Rollouts are served as they stand.
@@ -201,7 +201,7 @@ impl AssignmentTable {
         (evaluated.ground, assignment)
     }
 
-    /// Precondition every experiment that there is can be in it.
+    /// Whether every experiment that there is can be in it.
     pub(crate) fn is_whole(&self) -> bool {
         // One that was drawn before the journal was read has none.
         self.trust == Trust::Full || !self.experiments.is_empty()

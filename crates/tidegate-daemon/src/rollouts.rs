@@ -329,7 +329,7 @@ pub(crate) enum Change {
     Replaced,
 }
 
-/// Precondition an experiment's owner chose its salt.
+/// Whether an experiment's owner chose its salt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SaltChoice {
     /// The file names one.

@@ -141,7 +141,7 @@ impl Tokens {
     }
 }
 
-/// Precondition systemd handed the file in: to let one user read it, it sets an access list, which is shown
+/// Whether systemd handed the file in: to let one user read it, it sets an access list, which is shown
 /// as the group's permission, in a folder that only this user can enter.
 pub(crate) fn is_credential(path: &Path) -> bool {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());

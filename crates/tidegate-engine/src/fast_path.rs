@@ -185,7 +185,7 @@ impl Excursion {
         self.failed_cameras.iter().flatten().count()
     }
 
-    /// Precondition nothing need be waited for.
+    /// Whether nothing need be waited for.
     fn is_told(&self) -> bool {
         self.control_analyses >= CONTROL_MIN && self.cameras() >= CAMERAS_MIN
     }
@@ -194,7 +194,7 @@ impl Excursion {
         self.crossed_at.is_some_and(|at| now.since(at) >= CONTROL_WAIT)
     }
 
-    /// Precondition half of the control's analyses failed too, of at least `least`.
+    /// Whether half of the control's analyses failed too, of at least `least`.
     const fn is_outage(&self, least: u64) -> bool {
         self.control_analyses >= least && self.control_failures * 2 >= self.control_analyses
     }

@@ -35,7 +35,7 @@ impl Sums {
         self.ab.treatment.merge(&other.ab.treatment);
     }
 
-    /// Precondition these can be one camera's sums over at most `analyses_max` analyses.
+    /// Whether these can be one camera's sums over at most `analyses_max` analyses.
     pub(crate) fn can_be(&self, analyses_max: u64) -> bool {
         let tallies = [&self.shadow, &self.ab.control, &self.ab.treatment];
         tallies.into_iter().all(|tally| tally.can_be(analyses_max))
@@ -87,7 +87,7 @@ struct Entry {
     comparable: Comparable,
 }
 
-/// Precondition a camera takes part in the comparison.
+/// Whether a camera takes part in the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Comparable {
     /// Its variant was drawn.
@@ -213,7 +213,7 @@ impl Fleet {
         self.entries[at as usize].comparable
     }
 
-    /// Precondition the camera failed too often in shadow to tell anything about the treatment.
+    /// Whether the camera failed too often in shadow to tell anything about the treatment.
     pub(crate) fn is_quarantined(&self, at: u32) -> bool {
         let shadow = &self.shadow[at as usize].control;
         shadow.errors * QUARANTINE_ONE_IN > shadow.analyses

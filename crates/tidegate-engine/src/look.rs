@@ -29,7 +29,7 @@ pub enum Check {
 pub struct Look {
     /// One for each guardrail that is watched in this phase.
     pub judgements: Vec<Judgement>,
-    /// Precondition the cameras are split as planned; nothing is split in shadow.
+    /// Whether the cameras are split as planned; nothing is split in shadow.
     pub split: Option<SplitCheck>,
 }
 
@@ -44,7 +44,7 @@ impl Look {
         self.judgements.iter().rev().max_by_key(|judgement| judgement.verdict)
     }
 
-    /// Precondition a shadow may be left: errors and latency pass, the treatment alerts on 95 % of the threats
+    /// Whether a shadow may be left: errors and latency pass, the treatment alerts on 95 % of the threats
     /// that people confirmed, and nothing alarms.
     pub(crate) fn opens_gate(&self) -> bool {
         let passes = |guardrail| self.of(guardrail).is_some_and(|j| j.verdict == Verdict::Pass);
@@ -58,7 +58,7 @@ impl Look {
             && !self.any(Verdict::Alarm)
     }
 
-    /// Precondition any guardrail says at least `verdict`.
+    /// Whether any guardrail says at least `verdict`.
     pub fn any(&self, verdict: Verdict) -> bool {
         self.judgements.iter().any(|judgement| judgement.verdict >= verdict)
     }
@@ -128,7 +128,7 @@ const GROWTH: u64 = 64;
 /// Cameras for each observation between two looks: a look costs a pass over the cameras.
 const CAMERAS_PER_OBSERVATION: u64 = 2;
 
-/// Precondition a look is due after an observation, the `count`th of the rollout.
+/// Whether a look is due after an observation, the `count`th of the rollout.
 ///
 /// It is due with the first observation of every ten minutes, and after each stretch of observations
 /// that is a power of two: at least a 64th of all so far, and at least one for every second camera, so

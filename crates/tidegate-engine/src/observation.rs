@@ -38,7 +38,7 @@ impl Outcome {
         }
     }
 
-    /// Precondition the call failed.
+    /// Whether the call failed.
     pub const fn failed(self) -> bool {
         matches!(self, Self::Failed)
     }
@@ -91,7 +91,7 @@ impl Comparison {
         }
     }
 
-    /// Precondition the treatment took more than `threshold` percent longer than the control.
+    /// Whether the treatment took more than `threshold` percent longer than the control.
     ///
     /// Strictly more, and never where the control's latency is zero or either is unknown.
     pub fn latency_warning(&self, threshold: Percent) -> bool {

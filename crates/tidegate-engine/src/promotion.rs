@@ -1,4 +1,4 @@
-//! Precondition a treatment proved itself at the end of its A/B test.
+//! Whether a treatment proved itself at the end of its A/B test.
 //!
 //! Under the threshold rule this compares averages, as the rule itself does: no limit is passed, the
 //! false-positive rate fell by the wanted part, and neither missed threats nor silence bought that. The

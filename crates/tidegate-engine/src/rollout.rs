@@ -180,7 +180,7 @@ impl Rollout {
         self.fleet.latencies()
     }
 
-    /// Precondition the last event led to a look at all guardrails.
+    /// Whether the last event led to a look at all guardrails.
     pub const fn looked(&self) -> Looked {
         self.looked
     }

@@ -76,7 +76,7 @@ pub(crate) fn harm(fleet: &Fleet, experiment: &Experiment, window: Window) -> Op
     failing.map(|measure| context.judgement(measure))
 }
 
-/// Precondition the A/B test compares each camera with itself rather than with others.
+/// Whether the A/B test compares each camera with itself rather than with others.
 fn within_cameras(experiment: &Experiment) -> bool {
     matches!(experiment.assignment.method, SplitMethod::Switchback)
 }

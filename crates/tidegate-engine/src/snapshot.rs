@@ -140,7 +140,7 @@ impl Rollout {
     }
 }
 
-/// Precondition a rollout of `definition` can stand there.
+/// Whether a rollout of `definition` can stand there.
 fn can_be(lifecycle: &Lifecycle, definition: &Definition) -> bool {
     let State { phase, condition } = lifecycle.state;
     let stands = match condition {

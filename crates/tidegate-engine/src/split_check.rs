@@ -1,4 +1,4 @@
-//! Precondition the cameras were split as planned.
+//! Whether the cameras were split as planned.
 //!
 //! A sample ratio mismatch means that something beside the hash decides who gets the treatment, or who is
 //! recorded; the comparison is then of different cameras. It blocks a promotion. It never hides a
@@ -52,7 +52,7 @@ impl SplitCheck {
         Some(Self { units, crossed, share, chance, evidence })
     }
 
-    /// Precondition the split is as planned, as far as can be told.
+    /// Whether the split is as planned, as far as can be told.
     pub fn is_clean(&self) -> bool {
         let cameras = self.units.control + self.units.treatment;
         self.chance >= SPLIT_ALPHA

@@ -94,7 +94,7 @@ impl Duration {
         self.0 as f64 / 3_600_000.0
     }
 
-    /// Precondition this is no time at all.
+    /// Whether this is no time at all.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }

@@ -22,7 +22,7 @@ impl<T> Sides<T> {
         Sides { control: f(self.control), treatment: f(self.treatment) }
     }
 
-    /// Precondition either is so.
+    /// Whether either is so.
     pub fn any(self, is: impl Fn(T) -> bool) -> bool {
         is(self.control) || is(self.treatment)
     }

@@ -64,7 +64,7 @@ impl Batch {
         self.units.iter().map(|(_, count)| u64::from(*count)).sum()
     }
 
-    /// Precondition there is nothing in it.
+    /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.units.is_empty()
     }

@@ -184,7 +184,7 @@ impl Journal {
         Ok(first.map_or(0, |(first, _)| first))
     }
 
-    /// Precondition the queue has room: what is appended next by the only thread that appends is not refused.
+    /// Whether the queue has room: what is appended next by the only thread that appends is not refused.
     pub fn has_room(&self) -> bool {
         self.health.waiting.load(Ordering::Relaxed) < QUEUE_MAX - QUEUE_SPARE
             && self.health.waiting_bytes.load(Ordering::Relaxed) < QUEUE_BYTES_MAX

@@ -47,7 +47,7 @@ impl Stored {
     }
 }
 
-/// Precondition there is anything of a journal in `folder`.
+/// Whether there is anything of a journal in `folder`.
 pub(crate) fn is_taken(folder: &Path) -> bool {
     [MARK, FRAMES, STORE_BEFORE].iter().any(|name| folder.join(name).exists())
 }

@@ -36,7 +36,7 @@ pub struct Repaired {
 }
 
 impl Repaired {
-    /// Precondition entries that were acknowledged may be missing, such as a rollback.
+    /// Whether entries that were acknowledged may be missing, such as a rollback.
     pub fn may_lack_entries(&self) -> bool {
         self.lost != Some(0)
     }

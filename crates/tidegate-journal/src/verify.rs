@@ -1,4 +1,4 @@
-//! Precondition a journal is whole: all that was acknowledged, in one unbroken chain.
+//! Whether a journal is whole: all that was acknowledged, in one unbroken chain.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
@@ -21,7 +21,7 @@ const PANICKED: i32 = 101;
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// Precondition the journal can be trusted.
+    /// Whether the journal can be trusted.
     pub verdict: Verdict,
     /// Frames that are whole.
     pub frames: u64,
@@ -43,7 +43,7 @@ pub struct Report {
     pub broken_snapshots: Vec<u64>,
 }
 
-/// Precondition a journal can be trusted.
+/// Whether a journal can be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -61,7 +61,7 @@ impl Report {
         Self { verdict: Verdict::Damaged { why: why.into() }, ..Self::default() }
     }
 
-    /// Precondition the journal can be trusted.
+    /// Whether the journal can be trusted.
     pub fn is_sound(&self) -> bool {
         self.verdict == Verdict::Sound
     }

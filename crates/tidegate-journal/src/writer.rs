@@ -24,7 +24,7 @@ pub enum WriteError {
     /// Too much waits to be written; nothing of this was taken.
     #[error("the journal's queue is full")]
     QueueFull,
-    /// The disk failed. Precondition this was written is not known, and nothing more will be.
+    /// The disk failed. Whether this was written is not known, and nothing more will be.
     #[error("the journal cannot be written: {0}")]
     Failed(String),
     /// The journal is closed.

@@ -184,7 +184,7 @@ impl<'a, O: Observer> Run<'a, O> {
         }
     }
 
-    /// Precondition new analyses still tell anything.
+    /// Whether new analyses still tell anything.
     fn is_collecting(&self) -> bool {
         let State { phase, condition } = self.rollout.lifecycle().state;
         matches!(phase, Phase::Shadow | Phase::Ab)

@@ -88,11 +88,11 @@ pub struct Judged {
     /// The 95 % Monte-Carlo interval: Clopper and Pearson's for shares, of order
     /// statistics for quantiles; an end that nothing bounds is null in JSON.
     pub interval: Option<[f64; 2]>,
-    /// Precondition it came true.
+    /// Whether it came true.
     pub verdict: Met,
 }
 
-/// Precondition an expectation came true.
+/// Whether an expectation came true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Met {
@@ -151,14 +151,14 @@ impl Summary {
         }
     }
 
-    /// Precondition an expectation failed.
+    /// Whether an expectation failed.
     pub fn failed(&self) -> bool {
         self.expectations.iter().any(|judged| judged.verdict == Met::Failed)
     }
 }
 
 impl Outcome {
-    /// Precondition it was rolled back.
+    /// Whether it was rolled back.
     pub const fn is_rolled_back(&self) -> bool {
         matches!(self.ending, Ending::RolledBack(_))
     }

@@ -17,7 +17,7 @@ pub fn harmless_twin(scenario: &Scenario) -> Scenario {
     twin
 }
 
-/// Precondition two scenarios are the same world, names and expectations aside.
+/// Whether two scenarios are the same world, names and expectations aside.
 pub fn is_same_world(one: &Scenario, other: &Scenario) -> bool {
     let digest = |scenario: &Scenario| scenario.experiment.definition.digest();
     one.fleet == other.fleet
@@ -45,9 +45,9 @@ pub struct Point {
     pub hours_mean: f64,
     /// Analyses by the treatment while it did harm.
     pub harmed_analyses_mean: f64,
-    /// Precondition no other setting is better in one and at least as good in the other.
+    /// Whether no other setting is better in one and at least as good in the other.
     pub on_front: bool,
-    /// Precondition it is the one to take.
+    /// Whether it is the one to take.
     pub recommended: bool,
 }
 

@@ -53,7 +53,7 @@ pub(crate) struct Change {
     latency_factor: f64,
     alert_factor: f64,
     slow_share: f64,
-    /// Precondition any of it is harm.
+    /// Whether any of it is harm.
     pub(crate) harmful: bool,
 }
 
@@ -80,7 +80,7 @@ pub(crate) struct Answer {
     sight: Sight,
 }
 
-/// Precondition an answer with a score was right.
+/// Whether an answer with a score was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sight {
     /// No scores are drawn: the label follows from the rates alone.

@@ -77,7 +77,7 @@ pub struct AssignmentsRequest {
     /// 1 to 1,000 camera ids.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<schema::Id>, min_items = 1, max_items = 1000))]
     pub camera_ids: Vec<String>,
-    /// Precondition the answer has the texts of the versions too.
+    /// Whether the answer has the texts of the versions too.
     #[serde(default)]
     pub text: bool,
 }
@@ -218,7 +218,7 @@ pub struct Done {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckReport {
-    /// Precondition a rollback would follow now.
+    /// Whether a rollback would follow now.
     pub should_roll_back: bool,
     /// What the rule says in one sentence.
     pub reason: String,

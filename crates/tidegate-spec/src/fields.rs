@@ -57,7 +57,7 @@ impl Faults {
         self.count
     }
 
-    /// Precondition nothing is wrong.
+    /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }

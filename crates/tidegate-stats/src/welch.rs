@@ -43,7 +43,7 @@ pub fn difference(control: &Estimate, treatment: &Estimate) -> Result<Estimate, 
     Estimate::new(treatment.value - control.value, variance, degrees)
 }
 
-/// Precondition the mean of the treatment differs from that of the control (Welch 1947).
+/// Whether the mean of the treatment differs from that of the control (Welch 1947).
 ///
 /// Its bounds are those of [`Self::difference`].
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -54,7 +54,7 @@ pub(crate) fn run(args: &DemoArgs, out: &mut impl Write) -> Result<(), Failure> 
     came_true(args.harm, status, evidence.map_or("", |step| step.cause.as_str()))
 }
 
-/// Precondition the story ended as it had to.
+/// Whether the story ended as it had to.
 fn came_true(harm: Harm, status: &Status, cause: &str) -> Result<(), Failure> {
     let guardrail = match harm {
         Harm::Fp => "fp_rate",

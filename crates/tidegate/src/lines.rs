@@ -33,7 +33,7 @@ impl Lines {
         self.offset
     }
 
-    /// Precondition the last line had no end, as the last one of a file may have that is still being written.
+    /// Whether the last line had no end, as the last one of a file may have that is still being written.
     pub(crate) fn is_unended(&self) -> bool {
         self.unended
     }

@@ -15,7 +15,7 @@ use crate::command::{Ran, run};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_tidegate-under-test");
 
-/// Precondition a program is on this machine.
+/// Whether a program is on this machine.
 pub(crate) fn there_is(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok();
     if !found {

@@ -110,7 +110,7 @@ pub(crate) fn await_not_ready(daemon: &Daemon, status: &str) -> String {
     reply.body["detail"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Precondition control is served for every camera, with the journal as the reason.
+/// Whether control is served for every camera, with the journal as the reason.
 pub(crate) fn serves_control_only(daemon: &Daemon) -> bool {
     let assigned = assignments(daemon).iter().all(|assignment| {
         assignment["variant"] == "control" && assignment["reason"] == "store_unavailable"

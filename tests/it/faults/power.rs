@@ -137,7 +137,7 @@ fn load(
     acknowledged.into_inner().unwrap()
 }
 
-/// Precondition the daemon came up and the rollout runs.
+/// Whether the daemon came up and the rollout runs.
 fn begin(daemon: &Daemon, hour: i64) -> bool {
     let mut alive = true;
     while alive {

@@ -146,7 +146,7 @@ fn number(schema: &Value, value: f64) -> Value {
     if schema["type"] == "integer" { json!(value as i64) } else { json!(value) }
 }
 
-/// Precondition an experiment with this assignment is one.
+/// Whether an experiment with this assignment is one.
 fn assigned(assignment: &Value) -> bool {
     let experiment =
         json!({"key": "e", "control": "v1", "treatment": "v2", "assignment": assignment});

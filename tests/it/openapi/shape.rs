@@ -1,4 +1,4 @@
-//! Precondition the document is whole, and the daemon has what it names.
+//! Whether the document is whole, and the daemon has what it names.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -233,7 +233,7 @@ fn fetched(name: &str, lists: &[&Path], fetch: impl FnOnce(&Path) -> Command) ->
     Some(folder)
 }
 
-/// Precondition pip, npm or cargo says that it cannot get through to its registry. A registry that answers,
+/// Whether pip, npm or cargo says that it cannot get through to its registry. A registry that answers,
 /// and has not what is asked for, is reached.
 fn is_unreachable(told: &str) -> bool {
     const PHRASES: [&str; 20] = [

@@ -76,7 +76,7 @@ fn passes_metadata(told: &Told, own: &Value, stage: Stage) {
     assert_eq!(metadata["shadow_prompt_version"], version);
 }
 
-/// Precondition the caller gets its own default, and why.
+/// Whether the caller gets its own default, and why.
 fn falls_back(told: &Told, code: &str) {
     assert_eq!(told.value, DEFAULT, "{told:?}");
     assert_eq!(told.error.as_deref(), Some(code), "{told:?}");

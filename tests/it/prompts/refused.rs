@@ -110,7 +110,7 @@ fn put(path: &str, body: &str) -> Request {
     Request::new("PUT", path).body("application/json", body)
 }
 
-/// Precondition each request is refused with its status and code, and nothing changes.
+/// Whether each request is refused with its status and code, and nothing changes.
 fn check(world: &World, requests: &[(Request, u16, &str)]) {
     let before = world.everything();
     for (request, status, code) in requests {

@@ -33,13 +33,13 @@ const ANSWER_BYTES: usize = 512;
 const EXPERIMENTS: &str = "/v1/experiments/";
 const ASSIGNMENTS: &str = "assignments/";
 
-/// Precondition the text is to be in the answer.
+/// Whether the text is to be in the answer.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
-    /// Precondition the prompt's text is to be in the answer.
+    /// Whether the prompt's text is to be in the answer.
     #[serde(default)]
     text: bool,
 }

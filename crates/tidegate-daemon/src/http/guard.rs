@@ -112,7 +112,7 @@ pub(super) fn request_id(app: &App, headers: &HeaderMap) -> String {
     }
 }
 
-/// Precondition a request may be answered at all.
+/// Whether a request may be answered at all.
 pub(super) fn check(
     app: &App,
     method: &Method,

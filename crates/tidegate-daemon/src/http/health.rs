@@ -1,4 +1,4 @@
-//! Precondition the daemon lives and is ready, what it counts, and the time where it is driven.
+//! Whether the daemon lives and is ready, what it counts, and the time where it is driven.
 
 use axum::body::Body;
 use axum::extract::State;

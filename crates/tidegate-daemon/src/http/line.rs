@@ -13,9 +13,9 @@ pub(super) const DRAIN_GRACE: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(super) struct Line {
-    /// Precondition the answer is a stream of events.
+    /// Whether the answer is a stream of events.
     streams: AtomicBool,
-    /// Precondition it was given up for the sake of others.
+    /// Whether it was given up for the sake of others.
     cut: AtomicBool,
     /// Who waits for the client to take something.
     writer: AtomicWaker,
@@ -49,7 +49,7 @@ impl Line {
         self.writer.wake();
     }
 
-    /// Precondition it was cut; where it was not, whoever asks is woken once it is.
+    /// Whether it was cut; where it was not, whoever asks is woken once it is.
     pub(super) fn is_cut(&self, context: &Context<'_>) -> bool {
         self.writer.register(context.waker());
         self.cut.load(Ordering::Acquire)

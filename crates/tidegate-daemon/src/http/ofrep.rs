@@ -33,7 +33,7 @@ const PATH: &str = "/ofrep/v1/evaluate/flags";
 const ROOT: &str = "/ofrep/";
 pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Precondition `path` is answered in the shapes of the protocol, errors too.
+/// Whether `path` is answered in the shapes of the protocol, errors too.
 pub(super) fn is_at(path: &str) -> bool {
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -210,7 +210,7 @@ fn etag(context: &str, bytes: &[u8]) -> String {
     format!("\"{number:032x}\"")
 }
 
-/// Precondition the client says that it has the answer of this name.
+/// Whether the client says that it has the answer of this name.
 fn is_known(headers: &HeaderMap, etag: &str) -> bool {
     let values = headers.get_all(header::IF_NONE_MATCH).iter();
     let mut names = values.filter_map(|value| value.to_str().ok()).flat_map(|all| all.split(','));
@@ -229,7 +229,7 @@ struct Asked<'a> {
     context: &'a str,
 }
 
-/// Precondition the text of the prompt version is to be in the answer.
+/// Whether the text of the prompt version is to be in the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Text {
     Wanted,

@@ -45,7 +45,7 @@ impl Address {
         &self.0
     }
 
-    /// Precondition a request comes with the ticket.
+    /// Whether a request comes with the ticket.
     pub(super) fn is(&self, uri: &Uri) -> bool {
         let own = self.0.split_once('?').and_then(|(_, query)| ticket(query));
         match (own, uri.query().and_then(ticket)) {
@@ -97,7 +97,7 @@ pub(super) async fn stream(
     })))
 }
 
-/// Precondition a client was told how soon to come again.
+/// Whether a client was told how soon to come again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Opening {
     Due,

@@ -118,7 +118,7 @@ pub struct Guardrails {
     /// The allowed chance that a harmless rollout is ever rolled back, all guardrails and looks
     /// together. [`Rule::Threshold`] cannot keep it: a bare comparison has no error rate to set.
     pub alpha: Alpha,
-    /// Precondition the limits are watched at all.
+    /// Whether the limits are watched at all.
     pub watch: Watch,
 }
 
@@ -131,7 +131,7 @@ pub enum Rule {
     Threshold,
 }
 
-/// Precondition the guardrails may act.
+/// Whether the guardrails may act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Watch {
     /// They act.

@@ -145,7 +145,7 @@ impl Catalog {
 }
 
 impl Prompt {
-    /// Precondition a version follows from those that are there.
+    /// Whether a version follows from those that are there.
     pub(super) fn can_add(&self, version: &Version) -> bool {
         let VersionHead { number, key, digest, parent, .. } = &version.head;
         *number as usize == self.versions.len() + 1
@@ -155,7 +155,7 @@ impl Prompt {
             && (1..=limits::PROMPT_TEXT_BYTES_MAX).contains(&version.text.len())
     }
 
-    /// Precondition a move follows from those that are there.
+    /// Whether a move follows from those that are there.
     pub(super) fn can_move(&self, label: &LabelName, step: &Move) -> bool {
         let (revision, target) =
             self.labels.get(label).map_or((0, None), |label| (label.revision(), label.target()));

@@ -39,7 +39,7 @@ impl FromStr for TextDigest {
 }
 
 impl TextDigest {
-    /// Precondition it begins with these hexadecimal digits.
+    /// Whether it begins with these hexadecimal digits.
     pub(super) fn begins_with(&self, digits: &[u8]) -> bool {
         let mut own = [0; 64];
         lower::encode(&self.0, &mut own).is_ok_and(|own| own.starts_with(digits))

@@ -23,7 +23,7 @@ pub enum Order {
 /// A text to keep. Where the prompt has it already, nothing is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionOrder {
-    /// Precondition the prompt must be there.
+    /// Whether the prompt must be there.
     pub prompt_is: Precondition,
     /// Its key; none gives `v` and its number.
     pub key: Option<PromptKey>,
@@ -41,7 +41,7 @@ pub struct VersionOrder {
     pub note: Option<Note>,
 }
 
-/// Precondition a prompt must be there for an order.
+/// Whether a prompt must be there for an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition {
     /// It must be there.

@@ -87,7 +87,7 @@ impl Catalog {
     }
 }
 
-/// Precondition a label can have moved so.
+/// Whether a label can have moved so.
 fn can_be(prompt: &Prompt, moves: &[Move]) -> bool {
     let known = |number: Option<u32>| number.is_none_or(|number| prompt.numbered(number).is_some());
     let first = moves.first().map(|step| (step.revision, step.from));

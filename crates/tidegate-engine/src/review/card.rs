@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 /// How many opinions settle a card at the latest.
 const OPINIONS_MAX: usize = 3;
 
-/// Precondition an event was worth an alert.
+/// Whether an event was worth an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Answer {
     /// It was not.

@@ -160,7 +160,7 @@ impl Queue {
         self.is_closed = true;
     }
 
-    /// Precondition the window is closed.
+    /// Whether the window is closed.
     pub const fn is_closed(&self) -> bool {
         self.is_closed
     }

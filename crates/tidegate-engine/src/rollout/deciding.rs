@@ -27,7 +27,7 @@ impl Rollout {
         self.definition.experiment().guardrails.watch == Watch::On
     }
 
-    /// Precondition a look comes with the observation taken in last; the time was `before` it.
+    /// Whether a look comes with the observation taken in last; the time was `before` it.
     pub(super) fn look_due(&self, before: Timestamp) -> Looked {
         let Lifecycle { observations, now, .. } = self.lifecycle;
         let cameras = self.fleet.len() as u64;
@@ -147,7 +147,7 @@ impl Rollout {
         }
     }
 
-    /// Precondition a shadow with an automatic gate has lasted its time and may go on.
+    /// Whether a shadow with an automatic gate has lasted its time and may go on.
     fn shadow_is_over(&self) -> bool {
         let State { phase, condition } = self.lifecycle.state;
         phase == Phase::Shadow
@@ -156,7 +156,7 @@ impl Rollout {
             && self.definition.experiment().shadow.gate == Gate::Automatic
     }
 
-    /// Precondition the shadow's comparisons let the rollout on: enough of them, errors and latency pass, and
+    /// Whether the shadow's comparisons let the rollout on: enough of them, errors and latency pass, and
     /// nothing alarms.
     fn gate_passes(&self) -> bool {
         let guardrails = &self.definition.experiment().guardrails;
@@ -170,7 +170,7 @@ impl Rollout {
         }
     }
 
-    /// Precondition a ramp step whose deadline was met still waits.
+    /// Whether a ramp step whose deadline was met still waits.
     fn step_is_over(&self) -> bool {
         let Lifecycle { state, step_ends, now, .. } = self.lifecycle;
         state == State { phase: Phase::Ab, condition: Condition::Clear }
@@ -326,7 +326,7 @@ impl Rollout {
     }
 }
 
-/// Precondition labels of the A/B test are still expected.
+/// Whether labels of the A/B test are still expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Feedback {
     /// The test has just ended.

@@ -3,7 +3,7 @@
 use crate::phase::State;
 use crate::time::Timestamp;
 
-/// Precondition the last event led to a look.
+/// Whether the last event led to a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Looked {
     /// It did.

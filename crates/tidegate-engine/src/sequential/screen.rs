@@ -16,7 +16,7 @@ use crate::tally::Tally;
 use crate::variant::{ByVariant, Variant};
 
 impl Context<'_> {
-    /// Precondition a guardrail that may roll back might fail; only a full measure tells.
+    /// Whether a guardrail that may roll back might fail; only a full measure tells.
     pub(super) fn may_fail(&self, guardrail: Guardrail) -> bool {
         // What a switchback measures within cameras has no such short way.
         if self.window != Window::Shadow && within_cameras(self.experiment) {

@@ -122,7 +122,7 @@ impl Tally {
         }
     }
 
-    /// Precondition these can be sums over at most `analyses_max` analyses.
+    /// Whether these can be sums over at most `analyses_max` analyses.
     pub(crate) fn can_be(&self, analyses_max: u64) -> bool {
         let parts = [
             (self.analyses, analyses_max),

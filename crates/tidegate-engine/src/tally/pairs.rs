@@ -178,7 +178,7 @@ impl Pairs {
         self.latency_warnings += latency_warnings;
     }
 
-    /// Precondition these can be sums over at most `comparisons_max` comparisons, its sides included.
+    /// Whether these can be sums over at most `comparisons_max` comparisons, its sides included.
     pub(crate) fn can_be(&self, comparisons_max: u64) -> bool {
         let all = self.comparisons();
         let latency_max = self.timed.saturating_mul(LATENCY_US_MAX);
@@ -241,7 +241,7 @@ impl Pairs {
     }
 }
 
-/// Precondition a comparison passed its latency warning threshold.
+/// Whether a comparison passed its latency warning threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Warned {
     /// It did.
@@ -250,7 +250,7 @@ pub enum Warned {
     No,
 }
 
-/// Precondition an outcome reached the alert threshold.
+/// Whether an outcome reached the alert threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alerted {
     /// It did.

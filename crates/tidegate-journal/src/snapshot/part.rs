@@ -250,12 +250,12 @@ impl Part {
         Ok(bytes().deserialize(from)?)
     }
 
-    /// Precondition the bytes are those of an end, told by their tag.
+    /// Whether the bytes are those of an end, told by their tag.
     pub(crate) fn is_end(from: &[u8]) -> bool {
         from.first() == Some(&END_TAG)
     }
 
-    /// Precondition this is the end, and the end of so many parts.
+    /// Whether this is the end, and the end of so many parts.
     pub(crate) const fn is_end_of(&self, number: u64) -> Option<bool> {
         if let Self::End { parts } = self { Some(*parts == number) } else { None }
     }

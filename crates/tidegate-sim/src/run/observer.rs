@@ -5,7 +5,7 @@ use tidegate_engine::decision::Decision;
 
 /// Watches a run.
 pub trait Observer {
-    /// Precondition looks are wanted: they cost time.
+    /// Whether looks are wanted: they cost time.
     const LOOKS: bool;
 
     /// A decision was taken, at an hour of the rollout.

@@ -1,4 +1,4 @@
-//! Precondition what the engine is told is what the scenario says.
+//! Whether what the engine is told is what the scenario says.
 
 use tidegate_engine::fleet::Sums;
 use tidegate_engine::observation::Label;

@@ -63,7 +63,7 @@ pub struct Counts {
     pub treatment: u64,
 }
 
-/// Precondition the cameras were split as planned.
+/// Whether the cameras were split as planned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SplitCheck {
@@ -77,7 +77,7 @@ pub struct SplitCheck {
     pub chance: f64,
     /// The evidence against the planned share, valid at every look.
     pub evidence: f64,
-    /// Precondition nothing speaks against it.
+    /// Whether nothing speaks against it.
     pub clean: bool,
 }
 

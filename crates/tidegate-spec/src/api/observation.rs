@@ -37,7 +37,7 @@ pub struct Observation {
     /// Risk score, a whole number from 0 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
-    /// Precondition the analysis failed; a timeout is a failure.
+    /// Whether the analysis failed; a timeout is a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<bool>,
     /// What the control said.
@@ -69,7 +69,7 @@ pub struct Side {
     /// Risk score, a whole number from 0 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
-    /// Precondition the analysis failed.
+    /// Whether the analysis failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<bool>,
 }
@@ -274,7 +274,7 @@ pub struct Answers {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Answer {
-    /// Precondition it counts.
+    /// Whether it counts.
     pub status: AnswerStatus,
     /// Why it was rejected, for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -287,7 +287,7 @@ pub struct Answer {
     pub detail: Option<String>,
 }
 
-/// Precondition an observation counts.
+/// Whether an observation counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]

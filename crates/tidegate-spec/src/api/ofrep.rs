@@ -38,7 +38,7 @@ pub struct FlagMetadata<'a> {
     pub phase: &'a str,
     /// Why, as an assignment has it: `split`, `shadow`, `rolled_back`, ….
     pub reason: &'a str,
-    /// Precondition some analyses should run the treatment too, for comparison only.
+    /// Whether some analyses should run the treatment too, for comparison only.
     pub shadow: bool,
     /// Share of analyses that should, 0 to 1.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]

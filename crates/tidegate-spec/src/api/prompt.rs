@@ -341,7 +341,7 @@ pub struct PromptImported {
     /// The prompt.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub prompt: String,
-    /// Precondition this is what would be done, and nothing was.
+    /// Whether this is what would be done, and nothing was.
     pub preview: bool,
     /// Versions that are new.
     pub added: Vec<VersionSummary>,

@@ -161,7 +161,7 @@ fn outcome_fields() -> [(&'static str, Value); 3] {
     let score = number(&RiskScore::RANGE, "integer", "Risk score.");
     let error = json!({
         "type": ["boolean", "null"],
-        "description": "Precondition the analysis failed; a timeout is a failure. A failed one has no score.",
+        "description": "Whether the analysis failed; a timeout is a failure. A failed one has no score.",
     });
     [("latency_ms", latency), ("score", score), ("error", error)]
 }

@@ -11,7 +11,7 @@ pub struct Expectation {
     pub name: &'static str,
     /// What is measured.
     pub measure: Measure,
-    /// Precondition the value is the least or the most that is allowed.
+    /// Whether the value is the least or the most that is allowed.
     pub bound: Bound,
     /// The bound itself, in the unit of what is measured.
     pub value: f64,

@@ -39,7 +39,7 @@ impl Variation {
         &self.path
     }
 
-    /// Precondition it belongs to the experiment, and so to what the daemon takes.
+    /// Whether it belongs to the experiment, and so to what the daemon takes.
     pub fn is_of_experiment(&self) -> bool {
         !is_of_world(&self.path)
     }
@@ -49,7 +49,7 @@ impl Variation {
         self.values.len()
     }
 
-    /// Precondition it takes no value at all.
+    /// Whether it takes no value at all.
     pub const fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
@@ -71,7 +71,7 @@ impl Setting {
         self.value.as_float().or(self.value.as_integer().map(|number| number as f64))
     }
 
-    /// Precondition it is the setting at a path, however that is written.
+    /// Whether it is the setting at a path, however that is written.
     pub(super) fn is_of(&self, path: &str) -> bool {
         let plain = |path: &str| match path.trim_start_matches("experiment.") {
             "shadow.duration_hours" => "shadow.hours".to_owned(),
@@ -168,7 +168,7 @@ fn value(text: &str) -> Value {
     whole.or_else(number).or_else(truth).unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-/// Precondition the path leads to the simulated world and not to the experiment.
+/// Whether the path leads to the simulated world and not to the experiment.
 fn is_of_world(path: &str) -> bool {
     let first = path.split('.').next().unwrap_or_default();
     let tables = ["fleet", "feedback", "faults", "expect"];

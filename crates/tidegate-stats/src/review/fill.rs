@@ -47,7 +47,7 @@ pub(super) fn mean_worth(drawn: &[Drawn]) -> Option<f64> {
     (count > 0).then(|| sum / f64::from(count))
 }
 
-/// Precondition too few of the drawn cards are answered for a verdict.
+/// Whether too few of the drawn cards are answered for a verdict.
 pub(super) fn too_few(drawn: &[Drawn]) -> bool {
     let unanswered = drawn.iter().filter(|card| card.answer.is_none()).count();
     // Whole numbers: 3 of 10 are not over 30 %, whatever 0.3 is as a double.

@@ -50,7 +50,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Precondition further answers can hardly show the benefit. It binds nobody.
+    /// Whether further answers can hardly show the benefit. It binds nobody.
     pub fn is_futile(&self) -> bool {
         reaches(self.evidence.no_benefit, SHOWS)
     }

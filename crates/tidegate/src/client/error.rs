@@ -100,7 +100,7 @@ impl Refusal {
         }
     }
 
-    /// Precondition the daemon gave this code.
+    /// Whether the daemon gave this code.
     pub(crate) fn has_code(&self, code: &str) -> bool {
         self.problem.as_ref().is_some_and(|problem| problem.code == code)
     }

@@ -34,11 +34,11 @@ pub(super) struct Fleet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Told {
     pub(super) variant: Variant,
-    /// Precondition the treatment runs too, for comparison only.
+    /// Whether the treatment runs too, for comparison only.
     pub(super) shadowed: Shadowed,
 }
 
-/// Precondition both prompts run.
+/// Whether both prompts run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shadowed {
     Yes,

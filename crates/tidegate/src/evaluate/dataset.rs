@@ -67,7 +67,7 @@ impl Reading {
         self.faults.push(format!("{place}: {fault}"));
     }
 
-    /// Precondition it is of no use to go on.
+    /// Whether it is of no use to go on.
     fn is_over(&self) -> bool {
         self.faults.len() >= FAULTY_MAX || self.is_too_large()
     }

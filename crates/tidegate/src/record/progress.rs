@@ -62,7 +62,7 @@ impl Progress {
         Mark { lines: self.kept.lines, offset: self.kept.offset }
     }
 
-    /// Precondition the file is still the one that was read: to skip what another file begins with would lose it.
+    /// Whether the file is still the one that was read: to skip what another file begins with would lose it.
     pub(super) fn check(&self, file: &mut File, name: &Path) -> Result<(), Failure> {
         if self.kept.offset == 0 {
             return Ok(());

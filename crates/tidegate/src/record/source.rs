@@ -14,7 +14,7 @@ pub(super) fn source(reader: impl Read + 'static) -> Source {
 
 /// A reader whose buffer can be looked into.
 pub(super) trait Buffered: BufRead {
-    /// Precondition the next line may have to be waited for.
+    /// Whether the next line may have to be waited for.
     fn may_wait(&self) -> bool;
 }
 

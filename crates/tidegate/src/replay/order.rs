@@ -33,7 +33,7 @@ pub(crate) struct Recorded {
     event: Event,
 }
 
-/// Precondition the recording names the variant of an analysis.
+/// Whether the recording names the variant of an analysis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Naming {
     Named,
@@ -83,7 +83,7 @@ impl Recorded {
         self.analysis_at
     }
 
-    /// Precondition the recording names no variant.
+    /// Whether the recording names no variant.
     pub(crate) fn is_drawn(&self) -> bool {
         self.naming == Naming::Drawn
     }

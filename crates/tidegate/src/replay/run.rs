@@ -50,7 +50,7 @@ pub(crate) struct Run {
     explain: Explain,
 }
 
-/// Precondition looks are kept.
+/// Whether looks are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Explain {
     Looks,

@@ -2,7 +2,7 @@
 
 use tidegate_engine::verdict::Verdict;
 
-/// Precondition to colour.
+/// Whether to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Paint {
     /// Not at all.

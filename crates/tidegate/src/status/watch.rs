@@ -59,7 +59,7 @@ pub(crate) fn run(
     }
 }
 
-/// Precondition the daemon was away at the last look.
+/// Whether the daemon was away at the last look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Away {
     No,

@@ -37,7 +37,7 @@ fn outages(draw: &mut ChaCha8Rng) -> Vec<f64> {
     out
 }
 
-/// Precondition the paired jackknife, and the bet on signs, stop the treatment.
+/// Whether the paired jackknife, and the bet on signs, stop the treatment.
 struct Stopped {
     jackknife: bool,
     signs: bool,

@@ -82,7 +82,7 @@ ignores what it does not know.";
         (name = "prompts", description = "Prompts: versions that never change, labels that move."),
         (name = "events", description = "What happens, as it happens."),
         (name = "openfeature", description = "The OpenFeature Remote Evaluation Protocol."),
-        (name = "health", description = "Precondition the daemon lives, what it counts, what it answers."),
+        (name = "health", description = "Whether the daemon lives, what it counts, what it answers."),
         (name = "time", description = "The time, where it is driven."),
     ),
 )]

@@ -38,14 +38,14 @@ pub(in crate::http) async fn export(
     Ok(Json(document::written(&name, &prompt, bounds)))
 }
 
-/// Precondition an import is only looked at.
+/// Whether an import is only looked at.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct Preview {
     #[serde(default)]
-    /// Precondition nothing is to be done.
+    /// Whether nothing is to be done.
     preview: bool,
 }
 
