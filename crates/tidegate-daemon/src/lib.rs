@@ -39,7 +39,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
-pub use after_repair::pause_all;
+pub use after_repair::{AfterRepair, pause_all};
 pub use clock::Clock;
 pub use config::Config;
 pub use http::TlsError;

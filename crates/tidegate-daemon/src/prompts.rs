@@ -245,6 +245,14 @@ impl Prompts {
         production_of(prompt)
     }
 
+    /// The order that points `production` back to the control, where it points to the treatment.
+    pub(crate) fn production_back(&self, in_play: &InPlay, reason: &str) -> Option<Order> {
+        let ByVariant { control, treatment } = in_play.digests();
+        let is_there = self.production(&in_play.prompt).is_some_and(|now| now.digest == treatment);
+        let order = || production_order(control, reason);
+        (is_there && control != treatment).then(order).flatten()
+    }
+
     /// Lets `production` follow a decision of a rollout; none where the decision says nothing of it.
     pub(crate) fn follow(
         &mut self,

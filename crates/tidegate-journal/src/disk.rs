@@ -43,6 +43,29 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
     Ok(status.f_bavail.saturating_mul(status.f_frsize))
 }
 
+/// Copies a folder with all that is in it.
+pub(crate) fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for path in entries(from)? {
+        let to = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copy_folder(&path, &to)?;
+        } else {
+            fs::copy(&path, to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of the files in a folder.
+pub(crate) fn folder_bytes(folder: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for path in entries(folder)? {
+        bytes += if path.is_dir() { folder_bytes(&path)? } else { fs::metadata(&path)?.len() };
+    }
+    Ok(bytes)
+}
+
 /// Deletes a file or a folder where there is one.
 pub(crate) fn delete(path: &Path) -> io::Result<()> {
     let deleted = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };

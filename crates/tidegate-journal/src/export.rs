@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::batch::{Batch, TooLarge};
-use crate::disk::sync_folder;
+use crate::disk::{self, sync_folder};
 use crate::journal::{Journal, ReplayError};
-use crate::layout::{self, SNAPSHOTS};
+use crate::layout::{self, MARK, SNAPSHOTS};
 use crate::opening::{self, OpenError};
 use crate::record::{Entry, Unreadable};
 use crate::snapshot::{self, Assembly, BadSnapshot, Part, parts};
@@ -123,9 +123,12 @@ pub fn export(journal: &Journal, to: &Path) -> Result<ExportCounts, ExportError>
 fn export_to(journal: &Journal, out: &mut impl Write) -> Result<ExportCounts, ExportError> {
     let folder = journal.folder().join(SNAPSHOTS);
     let first = journal.first()?;
-    // The frames begin right after a snapshot, or within a frame before it.
-    let base =
-        snapshot::list(&folder)?.into_iter().find(|sequence| first > 1 && sequence + 1 >= first);
+    // The frames begin right after a snapshot, or within a frame before it. Where that one is broken, what can be
+    // told begins after the next.
+    let base = snapshot::list(&folder)?.into_iter().find(|sequence| {
+        let is_whole = || snapshot::check(&snapshot::path(&folder, *sequence)).is_ok();
+        first > 1 && sequence + 1 >= first && is_whole()
+    });
     let mut counts = ExportCounts::default();
     let begins_after = base.unwrap_or(0);
     write_line(out, &Header { tidegate_journal: VERSION, begins_after })?;
@@ -183,15 +186,20 @@ pub fn import(from: impl BufRead, folder: &Path) -> Result<ExportCounts, ImportE
         Some(Making::RepairMoves(_) | Making::RepairMakes(_)) => {
             return Err(ImportError::NotEmpty(folder.to_owned()));
         }
-        None if layout::is_taken(folder) => return Err(ImportError::NotEmpty(folder.to_owned())),
+        None if layout::is_taken(folder)? => return Err(ImportError::NotEmpty(folder.to_owned())),
         None => {}
     }
     unfinished::begin(folder, &Making::Import)?;
-    let imported = fill(from, folder, lock);
+    layout::refuse_earlier_versions(folder)?;
+    let imported = fill(from, folder, lock.try_clone()?);
+    // The lock is held until here: whoever came in between would be taken for the one that is done.
     match imported {
         Ok(_) => unfinished::end(folder)?,
         // It stays unfinished, and says so: a daemon that is started next begins no empty journal.
-        Err(_) => layout::clear(folder)?,
+        Err(_) => {
+            layout::clear(folder)?;
+            layout::refuse_earlier_versions(folder)?;
+        }
     }
     imported
 }
@@ -368,6 +376,7 @@ impl<'a> Importing<'a> {
             opening::prepare(self.folder)?;
             snapshot::write(&self.folder.join(SNAPSHOTS), &state)?;
         }
+        disk::delete(&self.folder.join(MARK))?;
         let lock = self.lock.take().map_or_else(|| opening::lock(self.folder), Ok)?;
         let begins_after = self.begins_after;
         let (journal, _) =

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::disk::{self, sync_folder};
-use crate::layout::{FRAMES, LOCK, SNAPSHOTS, STORE_BEFORE, Stored};
+use crate::layout::{FRAMES, LOCK, SNAPSHOTS, STORE_BEFORE, STORE_LEFT, Stored};
 use crate::snapshot;
-use crate::store::{self, Appender, Store, StoreError};
+use crate::store::{self, Appender, Copied, Store, StoreError};
 use crate::unfinished::{self, Making};
 
 /// How often, and how long, a lock is tried: a process that was just killed may still hold it.
@@ -91,8 +91,8 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 /// Makes the folders and deletes what a crash left half made.
 pub(crate) fn prepare(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder.join(SNAPSHOTS))?;
-    if let Some(store) = Stored::find(folder).folder() {
-        store::delete_unfinished(store)?;
+    if let Stored::Here(store) = Stored::find(folder) {
+        store::delete_unfinished(&store)?;
     }
     snapshot::delete_unfinished(&folder.join(SNAPSHOTS))?;
     sync_folder(folder)
@@ -103,14 +103,25 @@ pub(crate) fn prepare(folder: &Path) -> io::Result<()> {
 pub(crate) fn open_store(folder: &Path, broken_tail: Option<u64>) -> Result<Appender, StoreError> {
     let frames = folder.join(FRAMES);
     match Stored::find(folder) {
-        Stored::Nowhere => Store::make(&frames, |_| Ok(()))?,
+        Stored::Nowhere => {
+            Store::build(&frames, |_| Ok(()))?;
+            Store::place(&frames)?;
+        }
         Stored::Before(before) => {
-            store::sync_all(&before)?;
-            Store::rewrite(&before, &frames, broken_tail)?;
+            let copied = Copied::of(&before)?;
+            Store::build(&frames, |appender| copied.store().rewrite(appender, broken_tail))?;
+            // From here on an earlier version finds no store, and changes nothing: two programs would go on apart.
+            let left = folder.join(STORE_LEFT);
+            if before != left {
+                fs::rename(&before, &left)?;
+                sync_folder(folder)?;
+            }
+            Store::place(&frames)?;
         }
         Stored::Here(_) => store::sync_all(&frames)?,
     }
     disk::delete(&folder.join(STORE_BEFORE))?;
+    disk::delete(&folder.join(STORE_LEFT))?;
     let mut appender = Appender::new(Store::open(&frames)?, &frames)?;
     if let Some(tail) = broken_tail {
         for frame in appender.store().frames_from(tail) {

@@ -17,7 +17,7 @@ use crate::mark::{self, Read};
 use crate::opening::{self, OpenError};
 use crate::record::Entry;
 use crate::snapshot;
-use crate::store::Store;
+use crate::store::{self, SEGMENT_BYTES, SEGMENT_BYTES_BEFORE, Store};
 use crate::unfinished::{self, Making};
 use crate::verify;
 use crate::writer::WriteError;
@@ -94,35 +94,38 @@ pub fn repair(
     }
     let name = unused_name(folder);
     let aside = folder.join(&name);
-    move_aside(folder, &name)?;
+    if let Err(error) = move_aside(folder, &name) {
+        put_back(folder, &Making::RepairMoves(name))?;
+        return Err(error.into());
+    }
+    // Whether an export has what was acknowledged here, or another line of the journal, its numbers do not tell.
+    let known = acknowledged.filter(|_| export.is_none());
     let made = match export {
-        Some(export) => made_of(export, folder, lock),
-        None => salvage(&aside, folder, lock),
+        Some(export) => made_of(export, folder, &lock),
+        None => salvage(&aside, folder, &lock),
     };
     let settled = made.and_then(|(journal, opened)| {
         let last = opened.last;
-        let missing = acknowledged.map(|acknowledged| acknowledged.saturating_sub(last));
+        let missing = known.map(|acknowledged| acknowledged.saturating_sub(last));
         let moved_to = aside.clone();
         let repaired = Repaired { moved_to, last, acknowledged, lost: missing };
         settle(&journal, opened, &repaired).map_err(RepairError::Settle)?;
         journal.close();
         Ok(repaired)
     });
+    // The lock is held until here: whoever came in between would be taken for the one that is done.
     if settled.is_ok() {
         unfinished::end(folder)?;
     } else {
-        // The journal that failed gave the lock up.
-        let _lock = opening::lock(folder)?;
         put_back(folder, &Making::RepairMakes(name))?;
     }
     settled
 }
 
 /// Makes a journal of an export.
-fn made_of(export: File, folder: &Path, lock: File) -> Result<(Journal, Opened), RepairError> {
-    export::fill(BufReader::new(export), folder, lock)?;
-    let lock = opening::lock(folder)?;
-    Ok(Journal::open_after(folder, lock, 0, verify::in_process)?)
+fn made_of(export: File, folder: &Path, lock: &File) -> Result<(Journal, Opened), RepairError> {
+    export::fill(BufReader::new(export), folder, lock.try_clone()?)?;
+    Ok(Journal::open_after(folder, lock.try_clone()?, 0, verify::in_process)?)
 }
 
 /// Takes away what was made of the new journal and moves the damaged one back, also where that was begun before.
@@ -147,7 +150,8 @@ fn unused_name(folder: &Path) -> String {
     let mut number = 1;
     loop {
         let name = format!("damaged-{number}");
-        if !folder.join(&name).exists() {
+        // Also a link that leads nowhere has the name.
+        if fs::symlink_metadata(folder.join(&name)).is_err() {
             return name;
         }
         number += 1;
@@ -164,7 +168,8 @@ fn move_aside(folder: &Path, name: &str) -> io::Result<()> {
     }
     sync_folder(&aside)?;
     sync_folder(folder)?;
-    unfinished::begin(folder, &Making::RepairMakes(name.to_owned()))
+    unfinished::begin(folder, &Making::RepairMakes(name.to_owned()))?;
+    layout::refuse_earlier_versions(folder)
 }
 
 fn rename_where_there(from: &Path, to: &Path) -> io::Result<()> {
@@ -184,7 +189,7 @@ struct Whole {
 }
 
 /// Makes a journal of what is whole.
-fn salvage(aside: &Path, folder: &Path, lock: File) -> Result<(Journal, Opened), RepairError> {
+fn salvage(aside: &Path, folder: &Path, lock: &File) -> Result<(Journal, Opened), RepairError> {
     let frames = whole_frames(aside)?;
     let old = aside.join(SNAPSHOTS);
     let mut bases = vec![0];
@@ -208,7 +213,8 @@ fn salvage(aside: &Path, folder: &Path, lock: File) -> Result<(Journal, Opened),
         }
     }
     sync_folder(&folder.join(SNAPSHOTS))?;
-    let (journal, _) = Journal::open_after(folder, lock, base, verify::in_process)?;
+    disk::delete(&folder.join(MARK))?;
+    let (journal, _) = Journal::open_after(folder, lock.try_clone()?, base, verify::in_process)?;
     for frame in frames.iter().filter(|frame| frame.last > base && frame.last <= last) {
         let read = Frame::read(Kind::Entries, &frame.bytes).and_then(|frame| frame.entries());
         let mut batch = Batch::default();
@@ -221,8 +227,7 @@ fn salvage(aside: &Path, folder: &Path, lock: File) -> Result<(Journal, Opened),
         journal.append_and_wait(batch)?;
     }
     journal.close();
-    let lock = opening::lock(folder)?;
-    Ok(Journal::open_after(folder, lock, base, verify::in_process)?)
+    Ok(Journal::open_after(folder, lock.try_clone()?, base, verify::in_process)?)
 }
 
 /// The last entry that follows `base` without a gap.
@@ -244,16 +249,19 @@ fn reach(base: u64, frames: &[Whole]) -> u64 {
 /// Every frame that can be read. A copy is opened, so that what was moved aside stays as it was, and sled
 /// may panic over it. Where more is read without what sled made to start sooner, that counts: it is in the log too.
 fn whole_frames(aside: &Path) -> io::Result<Vec<Whole>> {
-    let (Stored::Here(store) | Stored::Before(store)) = Stored::find(aside) else {
-        return Ok(Vec::new());
+    let (store, segment) = match Stored::find(aside) {
+        Stored::Nowhere => return Ok(Vec::new()),
+        Stored::Here(store) => (store, SEGMENT_BYTES),
+        Stored::Before(store) => (store, SEGMENT_BYTES_BEFORE),
     };
     let copy = aside.join("copy");
-    copy_folder(&store, &copy)?;
-    let mut whole = frames_in(&copy);
     disk::delete(&copy)?;
-    copy_folder(&store, &copy)?;
-    crate::store::delete_cached(&copy)?;
-    let without = frames_in(&copy);
+    disk::copy_folder(&store, &copy)?;
+    let mut whole = frames_in(&copy, segment);
+    disk::delete(&copy)?;
+    disk::copy_folder(&store, &copy)?;
+    store::delete_cached(&copy)?;
+    let without = frames_in(&copy, segment);
     if without.len() > whole.len() {
         whole = without;
     }
@@ -261,23 +269,10 @@ fn whole_frames(aside: &Path) -> io::Result<Vec<Whole>> {
     Ok(whole)
 }
 
-fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for path in disk::entries(from)? {
-        let to = to.join(path.file_name().unwrap_or_default());
-        if path.is_dir() {
-            copy_folder(&path, &to)?;
-        } else {
-            fs::copy(&path, to)?;
-        }
-    }
-    Ok(())
-}
-
-fn frames_in(store: &Path) -> Vec<Whole> {
+fn frames_in(store: &Path, segment: usize) -> Vec<Whole> {
     let mut whole = Vec::new();
     let read = panic::catch_unwind(panic::AssertUnwindSafe(|| {
-        let Ok(store) = Store::open(store) else { return };
+        let Ok(store) = Store::open_with(store, segment) else { return };
         for frame in store.frames_from(0) {
             let Ok((key, bytes)) = frame else { return };
             if let Ok(frame) = Frame::read(Kind::Entries, &bytes)

@@ -12,7 +12,7 @@ mod frames;
 use std::fs::{self, File};
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -22,9 +22,9 @@ pub(crate) use appender::Appender;
 pub(crate) use frames::Frames;
 
 /// Bytes of the file that sled fills before it goes on elsewhere.
-const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
-/// The same in the store of versions before, whose values were up to eight times as long.
-const SEGMENT_BYTES_BEFORE: usize = 512 * 1024;
+pub(crate) const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
+/// The same in the store of earlier versions, whose values were up to eight times as long.
+pub(crate) const SEGMENT_BYTES_BEFORE: usize = 512 * 1024;
 /// Memory that sled keeps pages in.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -79,59 +79,74 @@ impl Drop for Store {
 }
 
 impl Store {
-    /// Makes a new store and lets `fill` put in what it begins with. It is there whole or not at all: what a
-    /// crash leaves of one that is half made could not be told from damage.
-    pub(crate) fn make(
+    /// Builds a new store beside `folder`, its own once it is [placed](Self::place), and lets `fill` put in what it
+    /// begins with.
+    pub(crate) fn build(
         folder: &Path,
         fill: impl FnOnce(&mut Appender) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let unfinished = folder.with_extension(UNFINISHED);
         disk::delete(&unfinished)?;
-        {
+        let built = (|| {
             let mut appender = Appender::new(Self::open(&unfinished)?, &unfinished)?;
             fill(&mut appender)?;
             appender.sync()?;
+            drop(appender);
+            Ok(sync_all(&unfinished)?)
+        })();
+        if built.is_err() {
+            // It may be what fills the disk. Where it cannot be deleted, the next try does.
+            let _ = disk::delete(&unfinished);
         }
-        sync_all(&unfinished)?;
-        disk::delete(folder)?;
-        fs::rename(&unfinished, folder)?;
-        Ok(folder.parent().map_or(Ok(()), sync_folder)?)
+        built
     }
 
-    /// Writes the frames before entry `end` of the store of an earlier version anew, in records that this one
-    /// keeps safe, and reads them back before anything relies on them.
-    pub(crate) fn rewrite(from: &Path, to: &Path, end: Option<u64>) -> Result<(), StoreError> {
-        let old = Self::open(from)?;
+    /// Gives a store that was built its name. It is there whole or not at all: what a crash leaves of one that is
+    /// half made could not be told from damage.
+    pub(crate) fn place(folder: &Path) -> io::Result<()> {
+        disk::delete(folder)?;
+        fs::rename(folder.with_extension(UNFINISHED), folder)?;
+        folder.parent().map_or(Ok(()), sync_folder)
+    }
+
+    /// Puts in the frames before entry `end` of an earlier version's store, in records that this one keeps safe, and
+    /// reads them back before anything relies on them.
+    pub(crate) fn rewrite(
+        &self,
+        appender: &mut Appender,
+        end: Option<u64>,
+    ) -> Result<(), StoreError> {
         let frames = || {
             let kept = |frame: &Result<(u64, sled::IVec), StoreError>| match frame {
                 Ok((first, _)) => end.is_none_or(|end| *first < end),
                 Err(_) => true,
             };
-            old.frames_from(0).take_while(kept)
+            self.frames_from(0).take_while(kept)
         };
-        Self::make(to, |appender| {
-            for frame in frames() {
-                let (first, frame) = frame?;
-                appender.insert(first, &frame)?;
+        for frame in frames() {
+            let (first, frame) = frame?;
+            appender.insert(first, &frame)?;
+        }
+        appender.sync()?;
+        let mut written = appender.store().frames_from(0);
+        for frame in frames() {
+            if written.next().transpose()? != Some(frame?) {
+                return Err(io::Error::other("a frame is not read back as it was written").into());
             }
-            appender.sync()?;
-            let mut written = appender.store().frames_from(0);
-            for frame in frames() {
-                if written.next().transpose()? != Some(frame?) {
-                    return Err(
-                        io::Error::other("a frame is not read back as it was written").into()
-                    );
-                }
-            }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     /// Opens the store in `folder`.
     pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_with(folder, SEGMENT_BYTES)
+    }
+
+    /// Opens a store that was made with segments of this size, which never changes.
+    pub(crate) fn open_with(folder: &Path, segment_bytes: usize) -> Result<Self, StoreError> {
         let config = sled::Config::new()
             .path(folder)
-            .segment_size(segment_bytes(folder)?)
+            .segment_size(segment_bytes)
             .cache_capacity(CACHE_BYTES)
             // Every write is flushed by its writer, and by nothing else.
             .flush_every_ms(None);
@@ -169,15 +184,48 @@ impl Store {
     }
 }
 
-/// The size of segments that a store was made with, which never changes.
-fn segment_bytes(folder: &Path) -> io::Result<usize> {
-    let conf = match fs::read(folder.join("conf")) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        read => read?,
-    };
-    let before = format!("segment_size: {SEGMENT_BYTES_BEFORE}\n");
-    let is_before = conf.windows(before.len()).any(|line| line == before.as_bytes());
-    Ok(if is_before { SEGMENT_BYTES_BEFORE } else { SEGMENT_BYTES })
+/// A copy of an earlier version's store, opened, and deleted when it is dropped. Sled writes when it opens a store,
+/// pages that are long among it, which nobody syncs: what was acknowledged is left as it is.
+#[derive(Debug)]
+pub(crate) struct Copied {
+    /// There until it is dropped.
+    store: Option<Store>,
+    folder: PathBuf,
+}
+
+impl Copied {
+    pub(crate) fn of(before: &Path) -> Result<Self, StoreError> {
+        let folder = before.with_extension("copy");
+        disk::delete(&folder)?;
+        // Room for the copy, and for what may be made of it.
+        let needed = 3 * disk::folder_bytes(before)? + SEGMENT_BYTES as u64;
+        let free = disk::free_bytes(before)?;
+        if free < needed {
+            let megabytes = |bytes: u64| bytes.div_ceil(1024 * 1024);
+            let (free, needed) = (megabytes(free), megabytes(needed));
+            let why = format!(
+                "writing the journal of an earlier version anew needs {needed} MB of free disk, {free} MB are free"
+            );
+            return Err(io::Error::new(io::ErrorKind::StorageFull, why).into());
+        }
+        let mut copied = Self { store: None, folder };
+        disk::copy_folder(before, &copied.folder)?;
+        delete_unfinished(&copied.folder)?;
+        copied.store = Some(Store::open_with(&copied.folder, SEGMENT_BYTES_BEFORE)?);
+        Ok(copied)
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.store.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Copied {
+    fn drop(&mut self) {
+        self.store = None;
+        // What cannot be deleted now is before the next copy.
+        let _ = disk::delete(&self.folder);
+    }
 }
 
 /// Deletes what a crash left half made: sled would take it for whole.

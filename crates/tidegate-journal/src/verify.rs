@@ -12,7 +12,7 @@ use crate::layout::{MARK, SNAPSHOTS, Stored};
 use crate::mark::{self, Mark, Read};
 use crate::opening::{self, OpenError};
 use crate::snapshot;
-use crate::store::{Store, StoreError};
+use crate::store::{Copied, Store, StoreError};
 
 const SIGKILL: i32 = 9;
 /// The exit code of a program that panicked.
@@ -98,19 +98,24 @@ pub fn in_process(folder: &Path) -> io::Result<Report> {
         list.push(sequence);
     }
     let mark = mark::read(&folder.join(MARK))?;
-    let stored = Stored::find(folder);
-    let Some(store) = stored.folder() else {
-        if mark == Read::Absent || mark == Read::Mark(Mark::default()) {
-            return Ok(report);
+    let checked = match Stored::find(folder) {
+        Stored::Nowhere => {
+            if mark == Read::Absent || mark == Read::Mark(Mark::default()) {
+                return Ok(report);
+            }
+            return Ok(Report::damaged("the store is missing"));
         }
-        return Ok(Report::damaged("the store is missing"));
+        Stored::Here(store) => {
+            Store::open(&store).map(|store| check_frames(&store, mark, &mut report))
+        }
+        Stored::Before(store) => {
+            Copied::of(&store).map(|copied| check_frames(copied.store(), mark, &mut report))
+        }
     };
-    match Store::open(store) {
-        Ok(store) => check_frames(&store, mark, &mut report),
-        Err(error) => match error.of_disk() {
-            Ok(error) => return Err(error),
-            Err(error) => report.verdict = Verdict::Damaged { why: error.to_string() },
-        },
+    match checked.map_err(StoreError::of_disk) {
+        Ok(()) => {}
+        Err(Ok(error)) => return Err(error),
+        Err(Err(error)) => report.verdict = Verdict::Damaged { why: error.to_string() },
     }
     Ok(report)
 }

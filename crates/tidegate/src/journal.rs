@@ -7,6 +7,7 @@ use std::process::Command;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use tidegate_daemon::AfterRepair;
 use tidegate_journal::{Journal, Repaired, Report, Verdict, export, import, repair, verify};
 
 use crate::failure::Failure;
@@ -97,38 +98,81 @@ pub(crate) fn run(args: &JournalArgs, out: &mut impl Write) -> Result<(), Failur
 struct RepairDone {
     #[serde(flatten)]
     repaired: Repaired,
-    /// Experiments that serve control until a person resumes them.
-    paused: Vec<String>,
+    /// Experiments that serve control until a person resumes them, and how they stood before.
+    paused: Vec<Paused>,
+    /// Experiments that go on serving the treatment of a completed run.
+    completed: Vec<String>,
+    /// Prompts whose label `production` was pointed back to the control of a paused rollout.
+    production_back: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Paused {
+    experiment: String,
+    before: String,
+}
+
+impl RepairDone {
+    fn new(repaired: Repaired, after: &AfterRepair) -> Self {
+        let paused = after.paused.iter().map(|(experiment, before)| Paused {
+            experiment: experiment.to_string(),
+            before: before.to_string(),
+        });
+        Self {
+            repaired,
+            paused: paused.collect(),
+            completed: after.completed.iter().map(ToString::to_string).collect(),
+            production_back: after.production_back.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// The same in sentences.
+    fn text(&self) -> String {
+        let Repaired { moved_to, last, lost, .. } = &self.repaired;
+        let lost = match lost {
+            Some(lost) => format!("{lost} acknowledged entries lost"),
+            None => "how many acknowledged entries are lost is not known".to_owned(),
+        };
+        let mut text = format!(
+            "the journal goes on after entry {last}, {lost}; the damaged files are in {}",
+            moved_to.display()
+        );
+        if !self.paused.is_empty() {
+            let paused =
+                self.paused.iter().map(|one| format!("{} ({})", one.experiment, one.before));
+            text.push_str(&format!(
+                "\na rollback may be among what is lost, so these serve control until you resume them: {}",
+                paused.collect::<Vec<_>>().join(", ")
+            ));
+        }
+        if !self.production_back.is_empty() {
+            text.push_str(&format!(
+                "\n`production` points to the control again of: {}",
+                self.production_back.join(", ")
+            ));
+        }
+        if !self.completed.is_empty() {
+            text.push_str(&format!(
+                "\nthese go on serving the treatment of a completed run; look whether a later run is missing: {}",
+                self.completed.join(", ")
+            ));
+        }
+        text
+    }
 }
 
 fn repaired(folder: &Folder, from: Option<&Path>, out: &mut impl Write) -> Result<(), Failure> {
     must_exist(&folder.data)?;
-    let mut paused = Vec::new();
+    let mut after = AfterRepair::default();
     let check = by_child(&folder.data)?;
     let repaired = repair(&folder.data, from, check, |journal, opened, repaired| {
         if repaired.may_lack_entries() {
-            let keys = tidegate_daemon::pause_all(journal, opened)?;
-            paused = keys.iter().map(ToString::to_string).collect();
+            after = tidegate_daemon::pause_all(journal, opened)?;
         }
         Ok(())
     })?;
-    let lost = match repaired.lost {
-        Some(lost) => format!("{lost} acknowledged entries lost"),
-        None => "how many acknowledged entries are lost is not known".to_owned(),
-    };
-    let safe = match &paused[..] {
-        [] => String::new(),
-        keys => format!(
-            "; a rollback may be among what is lost, so these serve control until you resume them: {}",
-            keys.join(", ")
-        ),
-    };
-    let text = format!(
-        "the journal goes on after entry {}, {lost}{safe}; the damaged files are in {}",
-        repaired.last,
-        repaired.moved_to.display()
-    );
-    answer(folder.format, &text, &RepairDone { repaired, paused }, out)
+    let done = RepairDone::new(repaired, &after);
+    answer(folder.format, &done.text(), &done, out)
 }
 
 /// Checks the journal through a child, under the lock.
@@ -145,6 +189,12 @@ fn verified(folder: &Folder, out: &mut impl Write) -> Result<(), Failure> {
         report.acknowledged,
         report.snapshots.len(),
         match &report.verdict {
+            Verdict::Sound if !report.broken_snapshots.is_empty() => {
+                format!(
+                    "sound, but for broken snapshots after entries {:?}",
+                    report.broken_snapshots
+                )
+            }
             Verdict::Sound => "sound".to_owned(),
             Verdict::Damaged { why } => format!("DAMAGED: {why}"),
         }

@@ -9,6 +9,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use system_tests::fault_shim::Shim;
 use system_tests::power_cut::{Disk, Image, read_record};
+use system_tests::repository;
 use tidegate_engine::event::{Action, Command as Verb, Event};
 use tidegate_journal::{Entry, Journal, Making, OpenError, Verdict, import, repair, verify};
 
@@ -181,6 +182,50 @@ fn last_deed(folder: &Path) -> Result<Option<Verb>, OpenError> {
 }
 
 #[test]
+fn a_power_cut_leaves_an_old_journal_whole_while_it_is_written_anew() {
+    let workshop = tempfile::tempdir().unwrap();
+    let root = workshop.path().join("root");
+    fs::create_dir(&root).unwrap();
+    let Some(shim) = Shim::new(workshop.path(), &root) else { return };
+    let data = root.join("journal");
+    fs::create_dir_all(data.join("snapshots")).unwrap();
+    Image::of(&repository("tests/journals/v1-long/data")).write(&data);
+    let mut command = tidegate();
+    command.args(["journal", "export", "--data"]).arg(&data).arg(workshop.path().join("export"));
+    let (mut old, mut new) = (0, 0);
+    let faults = cut(&shim, &mut command, |folder, _| {
+        let journal = folder.join("journal");
+        let is_new = journal.join("frames").exists();
+        match Journal::open(&journal, verify::in_process) {
+            Ok((_, opened)) if opened.last == 16 => {
+                *if is_new { &mut new } else { &mut old } += 1;
+                None
+            }
+            Ok((_, opened)) => Some(format!("{} of 16 entries", opened.last)),
+            Err(error) => Some(error.to_string()),
+        }
+    });
+    assert_eq!(faults, Vec::<String>::new());
+    assert!(old > CUTS / 4 && new > 0, "{old} cut before, {new} after it");
+}
+
+#[test]
+fn an_import_takes_no_folder_in_which_snapshots_were_left() {
+    let workshop = tempfile::tempdir().unwrap();
+    let source = workshop.path().join("source");
+    rolled_back(&source);
+    let file = workshop.path().join("export.jsonl");
+    exported(&source, &file);
+    fs::remove_dir_all(source.join("frames")).unwrap();
+    fs::remove_file(source.join("mark")).unwrap();
+    let import =
+        tidegate().args(["journal", "import"]).arg(&file).arg("--data").arg(&source).output();
+    let import = import.unwrap();
+    let said = String::from_utf8_lossy(&import.stderr).into_owned();
+    assert!(!import.status.success() && said.contains("is not empty"), "{said}");
+}
+
+#[test]
 fn a_repair_that_may_lack_a_rollback_serves_control_until_a_person_resumes() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("journal");
@@ -189,7 +234,7 @@ fn a_repair_that_may_lack_a_rollback_serves_control_until_a_person_resumes() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{output:?}");
     assert!(said.contains("2 acknowledged entries lost"), "{said}");
-    assert!(said.contains("serve control until you resume them: door"), "{said}");
+    assert!(said.contains("serve control until you resume them: door (ab)"), "{said}");
     let daemon = fleet::start(&data).ready();
     assert_eq!((phase(&daemon), served(&daemon)), ("ab".to_owned(), vec!["control"; 10]));
     let status = daemon.get(&format!("/v1/experiments/{KEY}/status")).body;

@@ -41,7 +41,15 @@ impl Driver {
             Rejection::NotAllowed { command, state } => {
                 Refusal::ActionNotAllowed { command, state }
             }
-            other => Refusal::Invalid(other.to_string()),
+            other @ (Rejection::TimeRanBackwards { .. }
+            | Rejection::TickDue { .. }
+            | Rejection::NotStarted
+            | Rejection::Duplicate { .. }
+            | Rejection::SameLabel { .. }
+            | Rejection::UnknownAnalysis { .. }
+            | Rejection::TooManyCameras { .. }
+            | Rejection::TooManyObservations { .. }
+            | Rejection::TooManyBlocks { .. }) => Refusal::Invalid(other.to_string()),
         })?;
         let run = self.rollouts.get(key).ok_or_else(unknown)?;
         let status = describe::status(run, self.rollouts.prompts(), (now, self.trust()));

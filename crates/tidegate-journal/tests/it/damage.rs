@@ -231,4 +231,20 @@ fn repair_from_an_export_has_all_that_the_export_has() {
     let repaired = repaired(&path, Some(&file)).unwrap();
     assert_eq!((repaired.last, repaired.acknowledged, repaired.lost), (last, None, None));
     assert_eq!(open(&path).1.last, last);
+    // Also where the mark is there: the numbers do not tell whether the export is of the same line.
+    let (journal, _) = open(&path);
+    append(&journal, &[tick(40_000_000)]);
+    journal.close();
+    fs::write(path.join("frames").join("db"), [0xa5; 4_096]).unwrap();
+    let repaired = repaired_by(&path, &file);
+    assert_eq!((repaired.acknowledged, repaired.lost), (Some(last + 1), None));
+    assert!(repaired.may_lack_entries());
+}
+
+fn repaired_by(path: &Path, export: &Path) -> Repaired {
+    let broken = |_: &Path| {
+        let verdict = Verdict::Damaged { why: "the store cannot be opened".to_owned() };
+        Ok(verify::Report { verdict, ..verify::Report::default() })
+    };
+    repair(path, Some(export), broken, |_, _, _| Ok(())).unwrap()
 }
