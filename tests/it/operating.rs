@@ -154,7 +154,7 @@ fn every_warning_and_error_of_the_log_is_explained() {
 fn every_answer_of_readyz_is_explained() {
     let path = system_tests::repository("crates/tidegate-daemon/src/http/health.rs");
     let text = fs::read_to_string(path).unwrap();
-    let answers = text.split("let status = match standing {").nth(1).unwrap();
+    let answers = text.split("let status = match readiness {").nth(1).unwrap();
     let answers = answers.split("};").next().unwrap();
     let mut given: Vec<&str> = answers.split('"').skip(1).step_by(2).collect();
     let rows = table(&document(), "`status`");

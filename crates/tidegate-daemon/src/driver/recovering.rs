@@ -31,10 +31,11 @@ impl Driver {
         self.recover_after(REOPEN_PAUSE);
     }
 
+    /// Serves by it before it says so: whoever is told finds it.
     fn stand(&self, readiness: Readiness) {
-        self.shared.readiness.send_replace(readiness);
         let (published, now) = (&self.shared.published, self.shared.now());
         published.show(&published.draw_all(&self.rollouts, self.trust(), now));
+        self.shared.readiness.send_replace(readiness);
     }
 
     /// Opens the journal on a thread of its own.
