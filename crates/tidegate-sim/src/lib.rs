@@ -25,6 +25,7 @@ pub mod summary;
 pub mod sweep;
 
 mod traffic;
+mod unrest;
 pub mod world;
 
 pub use outcome::{Ending, Outcome};

@@ -18,7 +18,8 @@ use tidegate_engine::time::{Block, Timestamp};
 use tidegate_engine::{ByVariant, Rollout, Variant};
 
 use crate::outcome::{Ending, Outcome, Stopper};
-use crate::traffic::{Arrivals, DAY_MS, MINUTE_MS};
+use crate::traffic::{Arrival, Arrivals, DAY_MS, MINUTE_MS};
+use crate::unrest::{Alike, Restless};
 use crate::world::{Answer, Camera, Change, World};
 
 const HOUR_MS: f64 = 60.0 * MINUTE_MS;
@@ -67,6 +68,7 @@ struct Run<'a, O> {
     fault_random: ChaCha8Rng,
     cameras: Vec<Camera>,
     arrivals: Arrivals,
+    restless: Option<Restless>,
     pending: BinaryHeap<Reverse<Pending>>,
     sequence: u64,
     serving: Serving,
@@ -159,7 +161,12 @@ impl<'a, O: Observer> Run<'a, O> {
         let until = experiment.shadow.duration.hours() * SHADOW_TIMES
             + experiment.ab.duration.hours() * 2.0
             + jumps.sum::<f64>();
-        let arrivals = Arrivals::draw(&scenario.fleet, &live, until * HOUR_MS, &mut random);
+        let mut arrivals = Arrivals::draw(&scenario.fleet, &live, until * HOUR_MS, &mut random);
+        let drawn = Restless::draw(scenario, number, &cameras, until * HOUR_MS);
+        let restless = drawn.map(|(restless, more)| {
+            arrivals.add(more);
+            restless
+        });
         let rollout = Rollout::new(world.definition().clone());
         let mut at: Vec<f64> =
             scenario.faults.daemon_restart_hours.iter().map(|hour| hour * HOUR_MS).collect();
@@ -176,6 +183,7 @@ impl<'a, O: Observer> Run<'a, O> {
             fault_random,
             cameras,
             arrivals,
+            restless,
             pending: BinaryHeap::new(),
             sequence: 0,
             assigned_block: None,
@@ -213,8 +221,8 @@ impl<'a, O: Observer> Run<'a, O> {
             let arrival = self.arrivals.peek().filter(|_| self.is_collecting());
             let report = self.pending.peek().map(|Reverse(pending)| pending.at);
             let next = match (arrival, report) {
-                (Some((arrival, _)), Some(report)) => arrival.min(report),
-                (Some((arrival, _)), None) => arrival,
+                (Some(arrival), Some(report)) => arrival.at_ms.min(report),
+                (Some(arrival), None) => arrival.at_ms,
                 (None, Some(report)) => report,
                 (None, None) => {
                     if !self.meet_next_deadline() {
@@ -230,9 +238,9 @@ impl<'a, O: Observer> Run<'a, O> {
             (self.now, self.clock) = (next, clock);
             self.restart_if_due();
             match (arrival, report) {
-                (Some((at, camera)), report) if report.is_none_or(|report| at <= report) => {
+                (Some(arrival), report) if report.is_none_or(|report| arrival.at_ms <= report) => {
                     self.arrivals.pass(&mut self.random);
-                    self.arrive(camera as usize);
+                    self.arrive(arrival);
                 }
                 _ => {
                     if let Some(Reverse(pending)) = self.pending.pop() {
@@ -304,10 +312,15 @@ impl<'a, O: Observer> Run<'a, O> {
     }
 
     /// A detection event at a camera.
-    fn arrive(&mut self, camera: usize) {
+    fn arrive(&mut self, arrival: Arrival) {
+        let camera = arrival.camera as usize;
         if self.now >= self.days * DAY_MS {
             self.days += 1.0;
             self.world.begin_day(&mut self.cameras, &mut self.random);
+            if let Some(restless) = &mut self.restless {
+                restless.hurry();
+                self.change_until = self.now;
+            }
         }
         self.refresh();
         let in_shadow = self.rollout.lifecycle().state.phase == Phase::Shadow;
@@ -315,13 +328,20 @@ impl<'a, O: Observer> Run<'a, O> {
         let compared = in_shadow && (sample >= 1.0 || self.random.random::<f64>() < sample);
         let variant = if in_shadow { Variant::Control } else { self.assigned[camera] };
         let scene = self.world.scene(&mut self.random);
-        let mut answer = self.answer(camera, variant, scene);
-        let mut shadow = compared.then(|| self.answer(camera, Variant::Treatment, scene));
+        let alike = self.restless.as_ref().and_then(|restless| restless.alike(arrival));
+        let mut answer = self.answer(camera, (variant, alike), scene);
+        let mut shadow = compared.then(|| self.answer(camera, (Variant::Treatment, alike), scene));
         if self.is_outage() {
             answer.outcome = tidegate_engine::observation::Outcome::Failed;
             if let Some(shadow) = &mut shadow {
                 shadow.outcome = answer.outcome;
             }
+        }
+        if self.is_cut(camera, variant) {
+            answer.outcome = tidegate_engine::observation::Outcome::Failed;
+        }
+        if let Some(shadow) = shadow.as_mut().filter(|_| self.is_cut(camera, Variant::Treatment)) {
+            shadow.outcome = tidegate_engine::observation::Outcome::Failed;
         }
         let treated = variant == Variant::Treatment;
         self.counts.analyses += 1 + u64::from(compared);
@@ -331,9 +351,12 @@ impl<'a, O: Observer> Run<'a, O> {
         let label = self.world.label(
             &self.cameras[camera],
             &answer,
-            (variant, &self.change),
+            (variant, &self.change, alike),
             &mut self.random,
         );
+        if answer.outcome.failed() {
+            self.retry(camera, variant);
+        }
         let faults = &self.world.scenario().faults;
         // Only who is labelled or repeated must be known again.
         let named = label.is_some() || compared || faults.duplicate_share > 0.0;
@@ -354,9 +377,41 @@ impl<'a, O: Observer> Run<'a, O> {
         self.report(&event);
     }
 
-    fn answer(&mut self, camera: usize, variant: Variant, scene: crate::world::Scene) -> Answer {
+    fn answer(
+        &mut self,
+        camera: usize,
+        (variant, alike): (Variant, Option<Alike>),
+        scene: crate::world::Scene,
+    ) -> Answer {
         let Self { world, cameras, change, random, .. } = self;
-        world.answer(&cameras[camera], scene, (variant, change), random)
+        world.answer(&cameras[camera], scene, (variant, change, alike), random)
+    }
+
+    /// Whether an outage of some cameras lets an analysis fail now.
+    fn is_cut(&self, camera: usize, variant: Variant) -> bool {
+        self.restless.as_ref().is_some_and(|restless| restless.cuts(camera, variant, self.now))
+    }
+
+    /// Sends a camera's further tries of an analysis that failed, if it makes any.
+    fn retry(&mut self, camera: usize, variant: Variant) {
+        let Some(retries) = self.world.scenario().unrest.retries else { return };
+        let tries = match &mut self.restless {
+            Some(restless) if camera < retries.cameras as usize => {
+                restless.retries(retries, self.now)
+            }
+            _ => return,
+        };
+        for (at, fails) in tries {
+            let outcome = if fails {
+                tidegate_engine::observation::Outcome::Failed
+            } else {
+                tidegate_engine::observation::Outcome::Answered { latency: None, score: None }
+            };
+            let camera = self.cameras[camera].id.clone();
+            self.counts.analyses += 1;
+            let analysis = Analysis { id: None, camera, variant, outcome };
+            self.send_later(at, Event::Analysis(analysis));
+        }
     }
 
     /// Brings up to date what changes with time: the treatment's change and a switchback's turns.
@@ -365,6 +420,9 @@ impl<'a, O: Observer> Run<'a, O> {
             let hour = self.ab_began.map(|began| (self.now - began) / HOUR_MS);
             self.change = self.world.change(hour);
             self.change_until = self.now + MINUTE_MS;
+            if let Some(restless) = &mut self.restless {
+                restless.step(self.world.scenario(), &mut self.cameras, self.now, hour);
+            }
         }
         let block = self.world.definition().split().block(self.clock);
         if block != self.assigned_block {

@@ -14,6 +14,7 @@ use tidegate_spec::scenario::Scenario;
 use tidegate_stats::range::OutOfRange;
 
 use crate::rates::Rates;
+use crate::unrest::Alike;
 
 /// A scenario made ready to run.
 #[derive(Debug, Clone)]
@@ -28,10 +29,10 @@ pub struct World {
 
 /// Something for each rate that cameras differ in.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct PerRate<T> {
-    fp: T,
-    missed_threat: T,
-    error: T,
+pub(crate) struct PerRate<T> {
+    pub(crate) fp: T,
+    pub(crate) missed_threat: T,
+    pub(crate) error: T,
 }
 
 /// One camera of one run.
@@ -40,10 +41,14 @@ pub(crate) struct Camera {
     pub(crate) id: CameraId,
     /// Where it lies in the fleet for good, as standard normal deviates.
     place: PerRate<f64>,
-    /// Its true rates under the control today.
-    today: PerRate<f64>,
-    /// The logarithm of its median latency in milliseconds.
-    latency_ln: f64,
+    /// Its true rates under the control today, before what moves within a day.
+    pub(crate) day: PerRate<f64>,
+    /// Its true rates under the control now.
+    pub(crate) today: PerRate<f64>,
+    /// The logarithm of its usual median latency in milliseconds.
+    pub(crate) usual_latency_ln: f64,
+    /// The logarithm of its median latency now.
+    pub(crate) latency_ln: f64,
 }
 
 /// What the treatment does otherwise at one moment.
@@ -137,7 +142,8 @@ impl World {
                 let mut normal = || -> f64 { StandardNormal.sample(random) };
                 let place = PerRate { fp: normal(), missed_threat: normal(), error: normal() };
                 let latency_ln = log(control.latency_ms.median) + fleet.latency_log_sd * normal();
-                Camera { id, place, today: PerRate::default(), latency_ln }
+                let (day, today) = (PerRate::default(), PerRate::default());
+                Camera { id, place, day, today, usual_latency_ln: latency_ln, latency_ln }
             })
             .collect()
     }
@@ -152,11 +158,12 @@ impl World {
                 let deviate = stays * place + moves * new;
                 rates.at(erfc(-deviate / core::f64::consts::SQRT_2) / 2.0)
             };
-            camera.today = PerRate {
+            camera.day = PerRate {
                 fp: today(camera.place.fp, &self.rates.fp),
                 missed_threat: today(camera.place.missed_threat, &self.rates.missed_threat),
                 error: today(camera.place.error, &self.rates.error),
             };
+            camera.today = camera.day;
         }
     }
 
@@ -193,7 +200,7 @@ impl World {
         &self,
         camera: &Camera,
         scene: Scene,
-        (variant, change): (Variant, &Change),
+        (variant, change, alike): (Variant, &Change, Option<Alike>),
         random: &mut impl Rng,
     ) -> Answer {
         let control = &self.scenario.control;
@@ -201,7 +208,11 @@ impl World {
             Variant::Control => (0.0, 1.0, 0.0),
             Variant::Treatment => (change.points.error, change.latency_factor, change.slow_share),
         };
-        if random.random::<f64>() < camera.today.error + points {
+        let failure = match alike {
+            Some(alike) => alike.failure(random),
+            None => random.random(),
+        };
+        if failure < camera.today.error + points {
             return Answer { outcome: Outcome::Failed, sight: Sight::Nothing };
         }
         let noise: f64 = StandardNormal.sample(random);
@@ -261,18 +272,23 @@ impl World {
         &self,
         camera: &Camera,
         answer: &Answer,
-        (variant, change): (Variant, &Change),
+        (variant, change, alike): (Variant, &Change, Option<Alike>),
         random: &mut impl Rng,
     ) -> Option<Label> {
         if answer.outcome.failed() {
             return None;
         }
         let feedback = &self.scenario.feedback;
-        let factor = if variant == Variant::Treatment { feedback.treatment_factor } else { 1.0 };
+        let (factor, fp_factor) = if variant == Variant::Treatment {
+            (feedback.treatment_factor, feedback.treatment_false_positive_factor)
+        } else {
+            (1.0, 1.0)
+        };
         let spoken = self.label_chance * factor;
+        let fp_factor = feedback.false_positive_factor * fp_factor;
         let said: f64 = random.random();
         // Most answers are never labelled, whatever the label would be.
-        if said >= spoken * feedback.false_positive_factor.max(1.0) {
+        if said >= spoken * fp_factor.max(1.0) {
             return None;
         }
         let label = match answer.sight {
@@ -280,7 +296,10 @@ impl World {
             Sight::Seen(label) => label,
             Sight::Unscored => {
                 let (fp, missed) = labels_of(camera, variant, change);
-                let kind: f64 = random.random();
+                let kind = match alike {
+                    Some(alike) => alike.label(random),
+                    None => random.random(),
+                };
                 if kind < fp {
                     Label::FalsePositive
                 } else if kind < fp + missed {
@@ -290,8 +309,7 @@ impl World {
                 }
             }
         };
-        let of_kind =
-            if label == Label::FalsePositive { feedback.false_positive_factor } else { 1.0 };
+        let of_kind = if label == Label::FalsePositive { fp_factor } else { 1.0 };
         (said < spoken * of_kind).then_some(label)
     }
 

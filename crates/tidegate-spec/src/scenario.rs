@@ -1,6 +1,7 @@
 //! The scenario file: a simulated world for an experiment, and what is expected of it.
 
 mod expectation;
+pub mod unrest;
 mod vary;
 
 use tidegate_engine::assignment::SplitMethod;
@@ -10,6 +11,7 @@ use tidegate_engine::limits;
 use toml::{Table, Value};
 
 pub use self::expectation::{Bound, Expectation, Measure, Quantile};
+use self::unrest::Unrest;
 pub use self::vary::{InvalidVariation, Setting, Variation, cells};
 use crate::document::{self, ParseError};
 use crate::experiment::{ExperimentFile, read_experiment};
@@ -53,6 +55,8 @@ pub struct Scenario {
     pub feedback: Feedback,
     /// What goes wrong around the engine.
     pub faults: WorldFaults,
+    /// What makes the world restless, whichever prompt runs.
+    pub unrest: Unrest,
     /// What must come true.
     pub expect: Vec<Expectation>,
 }
@@ -189,6 +193,8 @@ pub struct Feedback {
     pub false_positive_factor: f64,
     /// How many times likelier an analysis of the treatment is labelled.
     pub treatment_factor: f64,
+    /// How many times likelier a false alarm of the treatment is labelled than one of the control.
+    pub treatment_false_positive_factor: f64,
 }
 
 /// What goes wrong around the engine. Hours count from the start of the rollout.
@@ -360,12 +366,13 @@ fn read_scenario(fields: &mut Fields<'_>) -> Option<Scenario> {
     let treatment = fields.table("treatment", |fields| read_treatment(fields, &control));
     let feedback = fields.table("feedback", read_feedback);
     let faults = fields.table("faults", read_faults);
+    let unrest = fields.table("unrest", unrest::read);
     let expect = fields.table("expect", expectation::read);
     // Read before all else, and known here for who looks for it.
     fields.value("grid");
     check_labels(fields, &control, &treatment, &feedback);
     let experiment = experiment?;
-    check_size(fields, &fleet, experiment.definition.experiment());
+    check_size(fields, (&fleet, &unrest), experiment.definition.experiment());
     Some(Scenario {
         name,
         description,
@@ -377,12 +384,17 @@ fn read_scenario(fields: &mut Fields<'_>) -> Option<Scenario> {
         treatment,
         feedback,
         faults,
+        unrest,
         expect,
     })
 }
 
 /// Notes what an experiment and a fleet do not agree on.
-fn check_size(fields: &mut Fields<'_>, fleet: &Fleet, experiment: &Experiment) {
+fn check_size(
+    fields: &mut Fields<'_>,
+    (fleet, unrest): (&Fleet, &Unrest),
+    experiment: &Experiment,
+) {
     let cameras = fleet.cameras as usize;
     let cameras_max = experiment.bounds.cameras_max;
     if cameras > cameras_max {
@@ -396,7 +408,9 @@ fn check_size(fields: &mut Fields<'_>, fleet: &Fleet, experiment: &Experiment) {
     }
     let days = (experiment.shadow.duration.hours() + experiment.ab.duration.hours()) / 24.0;
     let bursts = fleet.bursts.map_or(0.0, |b| b.per_camera_day * b.minutes / 1_440.0 * b.factor);
-    let analyses = fleet.analyses_per_camera_day * f64::from(fleet.cameras) * days * (1.0 + bursts);
+    let alike = unrest.bursts.map_or(0.0, |b| b.per_camera_day * f64::from(b.events));
+    let per_day = fleet.analyses_per_camera_day * (1.0 + bursts) + alike;
+    let analyses = per_day * f64::from(fleet.cameras) * days;
     if analyses > ANALYSES_MAX {
         let problem = format!(
             "leads to {analyses:.0} analyses in a run, allowed: up to {ANALYSES_MAX}, over all cameras and days"
@@ -586,6 +600,9 @@ fn read_feedback(fields: &mut Fields<'_>) -> Feedback {
         delay_minutes: log_normal(fields, "delay_minutes", (45.0, 1.2), 100_000.0),
         false_positive_factor: fields.real("false_positive_factor", &FACTOR).unwrap_or(1.0),
         treatment_factor: fields.real("treatment_factor", &FACTOR).unwrap_or(1.0),
+        treatment_false_positive_factor: fields
+            .real("treatment_false_positive_factor", &FACTOR)
+            .unwrap_or(1.0),
     }
 }
 

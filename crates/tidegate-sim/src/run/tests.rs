@@ -7,6 +7,8 @@ use tidegate_spec::ScenarioFile;
 
 use super::*;
 
+mod unrest;
+
 /// Keeps the sums of the last look before an hour, and of the last of all.
 struct Keeper {
     until: f64,
