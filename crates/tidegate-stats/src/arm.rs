@@ -79,6 +79,12 @@ impl Mean {
         self.weighted_values += weight * value;
     }
 
+    /// What all cameras weigh together.
+    #[inline]
+    pub const fn weights(&self) -> f64 {
+        self.weights
+    }
+
     /// The mean; NaN without cameras.
     #[inline]
     pub fn value(&self) -> f64 {

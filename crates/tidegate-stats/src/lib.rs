@@ -26,6 +26,7 @@ pub mod range;
 pub mod ratio;
 pub mod sample_ratio;
 pub mod sample_size;
+pub mod strata;
 pub mod student;
 pub mod switchback;
 pub mod welch;
