@@ -4,8 +4,9 @@ mod deciding;
 
 use alloc::vec::Vec;
 
-use crate::assignment::{Assignment, ServeReason, Serving};
+use crate::assignment::{Assignment, ServeReason, Serving, SplitMethod};
 use crate::decision::{Cause, Decision, Evidence, Step};
+use crate::epoch::Epochs;
 use crate::event::{Action, Event, Rejection};
 use crate::experiment::{Definition, Rule};
 use crate::exposure::{Alerts, Exposure, Exposures, Fingerprint, Window};
@@ -18,7 +19,7 @@ use crate::number::Share;
 use crate::observation::{Analysis, Comparison, Feedback, Outcome};
 use crate::phase::{Condition, Phase, State, Transition};
 use crate::tally::{Cuts, Tally, Warned};
-use crate::time::{Duration, Timestamp};
+use crate::time::{Block, Duration, Timestamp};
 use crate::variant::{ByVariant, Variant};
 
 /// One run of an experiment. See the [crate documentation](crate) for how to drive it.
@@ -29,6 +30,7 @@ pub struct Rollout {
     pub(crate) fleet: Fleet,
     pub(crate) exposures: Exposures,
     pub(crate) fast_path: FastPath,
+    pub(crate) epochs: Epochs,
     pub(crate) evicted: u64,
     /// About the last event only; no state.
     pub(crate) looked: Looked,
@@ -83,6 +85,8 @@ pub enum DeadlineReason {
     GraceEnds,
     /// The fast path has waited long enough for the control.
     FastPathWaited,
+    /// An outage of both variants has been over for an hour.
+    OutageOver,
 }
 
 impl DeadlineReason {
@@ -94,6 +98,7 @@ impl DeadlineReason {
             Self::AbEnds => "ab_ends",
             Self::GraceEnds => "grace_ends",
             Self::FastPathWaited => "fast_path_waited",
+            Self::OutageOver => "outage_over",
         }
     }
 }
@@ -119,6 +124,7 @@ impl Rollout {
             fleet: Fleet::default(),
             exposures: Exposures::default(),
             fast_path: FastPath::default(),
+            epochs: Epochs::default(),
             evicted: 0,
             looked: Looked::No,
         }
@@ -211,7 +217,9 @@ impl Rollout {
             (Phase::Ab, Condition::Clear | Condition::Held) => {
                 let ends = (after, DeadlineReason::AbEnds);
                 let or_ends = |deadline: Option<_>| deadline.map_or(ends, |other| ends.min(other));
-                Some(or_ends(self.step_deadline()).min(or_ends(self.fast_path_deadline())))
+                let outage = self.outage_deadline();
+                let first = or_ends(self.step_deadline()).min(or_ends(self.fast_path_deadline()));
+                Some(outage.map_or(first, |outage| outage.min(first)))
             }
             (Phase::Ab, Condition::Grace) => Some((after, DeadlineReason::GraceEnds)),
             _ => None,
@@ -233,6 +241,12 @@ impl Rollout {
         }
         let wait_ends = self.fast_path.wait_ends().filter(|ends| self.lifecycle.now < *ends);
         wait_ends.map(|ends| (ends, DeadlineReason::FastPathWaited))
+    }
+
+    fn outage_deadline(&self) -> Option<(Timestamp, DeadlineReason)> {
+        let is_held = self.lifecycle.state.condition == Condition::Held;
+        let lifts_at = self.fast_path.lifts_at().filter(|_| is_held)?;
+        Some((lifts_at, DeadlineReason::OutageOver))
     }
 
     /// What the experiment serves right now, as a value for any number of readers.
@@ -297,6 +311,8 @@ impl Rollout {
     /// Evaluates the rule on the data so far, without acting and without effect on any later look.
     pub fn check(&self) -> Check {
         let (window, _) = self.compared();
+        let now = self.lifecycle.now;
+        let window = (window, &self.epochs, now);
         look::check(&self.fleet, self.definition.experiment(), window, self.share())
     }
 
@@ -341,8 +357,10 @@ impl Rollout {
 
         let place = self.place(camera, analysis.variant);
         let cuts = self.cuts();
+        let watched = place.window == Window::Ab;
+        let place = self.outside_in_outage(place, analysis.outcome);
         self.fleet.add_analysis(camera, place, analysis.outcome, cuts);
-        if place.window == Window::Ab {
+        if watched {
             self.watch_for_failure(camera, analysis.variant, analysis.outcome);
         }
         if let Some(fingerprint) = fingerprint {
@@ -372,8 +390,10 @@ impl Rollout {
         } else {
             Warned::No
         };
+        let window = place.window;
+        let place = self.outside_in_outage(place, control);
         self.fleet.add_analysis(camera, place, control, cuts);
-        match place.window {
+        match window {
             Window::Shadow => {
                 self.fleet.add_comparison(camera, &comparison.outcomes, cuts, warned);
             }
@@ -402,8 +422,8 @@ impl Rollout {
             exposure.window == Window::Shadow && self.lifecycle.state.phase != Phase::Shadow;
         if !frozen {
             let Exposure { camera, window, variant, alerts, .. } = exposure;
-            let place =
-                Place { window, variant, block: self.definition.split().block(exposure.at) };
+            let (block, epoch) = self.stretch(exposure.at);
+            let place = Place { window, variant, block, epoch };
             self.fleet.relabel(camera, place, alerts, (exposure.label, *label));
         }
         if let Some(exposure) = self.exposures.find_mut(fingerprint) {
@@ -425,7 +445,10 @@ impl Rollout {
     }
 
     fn watch_for_failure(&mut self, camera: u32, variant: Variant, outcome: Outcome) {
-        if !self.fleet.is_quarantined(camera) {
+        // What a camera failed before the excursion tells of it; what it fails in one is the excursion.
+        let is_listened_to = !self.fleet.is_quarantined(camera)
+            && (!self.fleet.fails_often(camera) || self.fast_path.has_added(camera));
+        if is_listened_to {
             let (now, plan) = (self.lifecycle.now, self.fast_path_plan());
             self.fast_path.add(now, camera, (variant, outcome), plan);
         }
@@ -461,7 +484,9 @@ impl Rollout {
 
     fn check_blocks(&self) -> Result<(), Rejection> {
         let blocks_max = limits::BLOCKS_KEPT_MAX;
-        let room = self.fleet.blocks() < blocks_max;
+        let is_switchback =
+            self.definition.experiment().assignment.method == SplitMethod::Switchback;
+        let room = !is_switchback || self.fleet.blocks() < blocks_max;
         if room { Ok(()) } else { Err(Rejection::TooManyBlocks { blocks_max }) }
     }
 
@@ -503,7 +528,25 @@ impl Rollout {
             (Phase::Ab, _, _, _) => Window::Ab,
             _ => Window::Outside,
         };
-        Place { window, variant, block: self.definition.split().block(self.lifecycle.now) }
+        let (block, epoch) = self.stretch(self.lifecycle.now);
+        Place { window, variant, block, epoch }
+    }
+
+    /// The block of a switchback or the stretch of the test, and the latter's number, that a time lies in.
+    fn stretch(&self, at: Timestamp) -> (Option<Block>, Option<usize>) {
+        match self.definition.split().block(at) {
+            Some(block) => (Some(block), None),
+            None => (self.epochs.block(at), self.epochs.at(at)),
+        }
+    }
+
+    /// A failure during an outage of both variants counts for neither.
+    fn outside_in_outage(&self, place: Place, outcome: Outcome) -> Place {
+        let counts = place.window != Window::Ab
+            || !outcome.failed()
+            || !self.fast_path.in_outage(self.lifecycle.now);
+        let window = if counts { place.window } else { Window::Outside };
+        Place { window, ..place }
     }
 
     fn expose(&mut self, fingerprint: Fingerprint, camera: u32, place: Place, alerts: Alerts) {

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use tidegate_engine::assignment::Serving;
 use tidegate_engine::decision::{Cause, Decision};
 use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+use tidegate_engine::experiment::PromotionMode;
 use tidegate_engine::id::AnalysisId;
 use tidegate_engine::observation::{Analysis, Comparison, Feedback};
 use tidegate_engine::phase::{Condition, Phase, State, Transition};
@@ -532,7 +533,11 @@ impl<'a, O: Observer> Run<'a, O> {
             Transition::OpenFull => self.ending = Some(Ending::Promoted),
             Transition::Expire => {
                 let proved = matches!(decision.cause, Cause::TestOver(Proof::Proved { .. }));
-                self.ending = Some(if proved { Ending::Promoted } else { Ending::Inconclusive });
+                // What is to be released by itself and is not is no promotion.
+                let mode = self.world.definition().experiment().promotion.mode;
+                let recommended = proved && mode == PromotionMode::Manual;
+                self.ending =
+                    Some(if recommended { Ending::Promoted } else { Ending::Inconclusive });
             }
             // The owner of a manual gate opens it as soon as it is theirs to open.
             Transition::Hold if matches!(decision.cause, Cause::GateManual) => {

@@ -486,6 +486,7 @@ impl<'a, W: Write> Report<'a, W> {
                 Cause::TotalFailure(_) => Some(Guardrail::ErrorRate.as_str()),
                 Cause::Operator { .. }
                 | Cause::SharedOutage
+                | Cause::OutageOver
                 | Cause::FeedbackAwaited
                 | Cause::GatePassed
                 | Cause::GateManual
