@@ -10,6 +10,7 @@ mod strata;
 
 use alloc::vec::Vec;
 
+use tidegate_stats::arm::{DESIGN_CORRELATION, weight};
 use tidegate_stats::evidence::EValue;
 use tidegate_stats::proportion::Proportion;
 use tidegate_stats::student::Estimate;
@@ -130,6 +131,8 @@ struct Measure {
     blocks: Option<u64>,
     /// Cameras that the split could have dealt otherwise; `None` where a camera is compared with itself.
     splits: Option<ByVariant<u64>>,
+    /// `1/W_T + 1/W_C`: what one event's variance is multiplied with in that of a difference.
+    event_factor: f64,
 }
 
 impl Measure {
@@ -281,17 +284,49 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The estimate whose bound must stay below the limit. Missed threats are so rare that none seen looks like
+    /// none there: their variance is at least what it would be were the treatment just at the limit.
+    fn bounding(&self, measure: &Measure, estimate: &Estimate) -> Estimate {
+        if measure.guardrail != Guardrail::MissedThreatRate {
+            return *estimate;
+        }
+        let control = self.fleet.total().ab.control.missed_threat_rate();
+        let at_limit = (control + measure.limit).min(1.0);
+        let floor = at_limit * (1.0 - at_limit) * measure.event_factor;
+        Estimate { variance: estimate.variance.max(floor), ..*estimate }
+    }
+
+    /// Threats kept among those confirmed, as so many independent ones as the cameras' are worth.
+    fn kept_by_camera(&self) -> Option<Proportion> {
+        let (mut worth, mut kept) = (0.0, 0.0);
+        for shadow in self.fleet.shadow().filter(|shadow| shadow.pairs.confirmed > 0) {
+            let (confirmed, retained) = (shadow.pairs.confirmed, shadow.pairs.retained);
+            let weight = weight(confirmed, DESIGN_CORRELATION);
+            worth += weight;
+            kept += weight * retained as f64 / confirmed as f64;
+        }
+        // Rounding must not lose a threat where all were kept.
+        let share = if kept >= worth - 1e-9 { 1.0 } else { kept / worth };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
+        let whole = |count: f64| count as u64;
+        let trials = whole(worth).max(1);
+        Proportion::new(whole(share * trials as f64), trials).ok()
+    }
+
     fn change(&self, measure: &Measure, estimate: &Estimate) -> Option<Change> {
         let (low, high) = if measure.guardrail == Guardrail::ThreatRetention {
             let pairs = &self.fleet.total().pairs;
             let kept = Proportion::new(pairs.retained, pairs.confirmed).ok()?;
             let lost = Proportion::new(pairs.confirmed - pairs.retained, pairs.confirmed).ok()?;
             let low = lost.wilson_lower(CONFIDENCE).ok()?;
-            (low, 1.0 - kept.wilson_lower(CONFIDENCE).ok()?)
+            let kept = kept.wilson_lower(CONFIDENCE).ok()?;
+            // Threats of one camera are alike: they show less than as many of different cameras.
+            let by_camera = self.kept_by_camera()?.wilson_lower(CONFIDENCE).ok()?;
+            (low, 1.0 - kept.min(by_camera))
         } else {
-            let high = estimate.upper_bound(CONFIDENCE).ok()?;
+            let high = self.bounding(measure, estimate).upper_bound(CONFIDENCE).ok()?;
             // The bounds lie at equal distances.
-            (2.0 * estimate.value - high, high)
+            (2.0 * estimate.value - estimate.upper_bound(CONFIDENCE).ok()?, high)
         };
         let Estimate { value, variance, degrees } = *estimate;
         Some(Change { estimate: value, low, high, variance, degrees: degrees.value() })

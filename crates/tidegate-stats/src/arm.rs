@@ -190,6 +190,11 @@ impl Cameras {
         self.trials
     }
 
+    /// What all cameras weigh together: the independent events that their trials are worth.
+    pub const fn weights(&self) -> f64 {
+        self.mean.weights
+    }
+
     /// Events of all cameras.
     pub const fn events(&self) -> u64 {
         self.events

@@ -247,6 +247,7 @@ impl Strata {
             difference,
             variance_between: (g - 1.0) / g * squares,
             variance_floor,
+            weights,
             degrees: degrees(own, worth),
             cameras: u64::from(cameras),
         }))
@@ -330,6 +331,8 @@ pub struct Stratified {
     pub variance_between: f64,
     /// The variance if events were independent.
     pub variance_floor: f64,
+    /// `Σ ω_s`.
+    pub weights: f64,
     /// Welch and Satterthwaite's of both sides, each with Kish's number of cameras less one.
     pub degrees: f64,
     /// Cameras with a part in it.

@@ -135,7 +135,7 @@ impl Context<'_> {
                 | Guardrail::ThreatRetention => arms(&sides, guardrail, Cameras::rate)
                     .and_then(|arms| Arm::difference(&arms.treatment, &arms.control).ok()),
             };
-            let splits = Some(cameras);
+            let weights = sides.map(|side| side.of(guardrail).weights());
             Some(Measure {
                 guardrail,
                 estimate,
@@ -144,7 +144,8 @@ impl Context<'_> {
                 trials,
                 cameras,
                 blocks: None,
-                splits,
+                splits: Some(cameras),
+                event_factor: 1.0 / weights.control + 1.0 / weights.treatment,
             })
         };
         guardrails.iter().filter_map(measured).collect()
@@ -190,7 +191,18 @@ impl Context<'_> {
         let [control, treatment] = within.map_or([0, 0], |w| w.trials.map(|trials| trials as u64));
         let trials = ByVariant { control, treatment };
         let blocks = Some(within.map_or(0, |within| within.blocks));
-        Some(Measure { guardrail, estimate, limit, unit, trials, cameras, blocks, splits: None })
+        let event_factor = within.map_or(0.0, |within| 1.0 / within.weights);
+        Some(Measure {
+            guardrail,
+            estimate,
+            limit,
+            unit,
+            trials,
+            cameras,
+            blocks,
+            splits: None,
+            event_factor,
+        })
     }
 
     /// Both variants on the same events.
@@ -217,6 +229,7 @@ impl Context<'_> {
             cameras,
             blocks: None,
             splits: None,
+            event_factor: 0.0,
         })
     }
 
@@ -240,6 +253,7 @@ impl Context<'_> {
             cameras: ByVariant { control: cameras, treatment: cameras },
             blocks: None,
             splits: None,
+            event_factor: 0.0,
         }
     }
 }

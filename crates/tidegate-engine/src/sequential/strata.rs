@@ -41,7 +41,9 @@ impl Context<'_> {
             | Guardrail::MissedThreatRate
             | Guardrail::ThreatRetention => strata.difference(),
         };
-        let estimate = compared.ok().flatten().and_then(|compared| compared.estimate().ok());
+        let compared = compared.ok().flatten();
+        let event_factor = compared.map_or(0.0, |compared| 1.0 / compared.weights);
+        let estimate = compared.and_then(|compared| compared.estimate().ok());
         let estimate = estimate.map(|mut estimate| {
             if guardrail == Guardrail::AlertDrop {
                 // A fall is what is worse.
@@ -53,7 +55,17 @@ impl Context<'_> {
         let trials = ByVariant { control, treatment };
         let [control, treatment] = strata.widest_split();
         let splits = Some(ByVariant { control, treatment });
-        Some(Measure { guardrail, estimate, limit, unit, trials, cameras, blocks: None, splits })
+        Some(Measure {
+            guardrail,
+            estimate,
+            limit,
+            unit,
+            trials,
+            cameras,
+            blocks: None,
+            splits,
+            event_factor,
+        })
     }
 }
 
