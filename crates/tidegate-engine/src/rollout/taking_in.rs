@@ -224,9 +224,12 @@ impl Rollout {
 
     /// A failure during an outage of both variants counts for neither.
     fn outside_in_outage(&self, place: Place, outcome: Outcome) -> Place {
+        // Nothing is held, and so nothing forgiven, where no fast path acts.
         let counts = place.window != Window::Ab
             || !outcome.failed()
-            || !self.fast_path.in_outage(self.lifecycle.now);
+            || !self.fast_path.in_outage(self.lifecycle.now)
+            || !self.is_sequential()
+            || !self.is_watched();
         let window = if counts { place.window } else { Window::Outside };
         Place { window, ..place }
     }

@@ -2,7 +2,7 @@
 
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::event::Command;
-use tidegate_engine::experiment::{Experiment, OnExpiry, PromotionMode, RampStep, Rule};
+use tidegate_engine::experiment::{Experiment, OnExpiry, PromotionMode, RampStep, Rule, Watch};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::CameraId;
 use tidegate_engine::look::{Check, Look};
@@ -124,6 +124,17 @@ fn a_persons_hold_lasts_through_an_outage() {
     world.live(&Truth::HARMLESS, 24.0, 10.0);
     let state = world.rollout.lifecycle().state;
     assert_eq!((state.phase, state.condition), (Phase::Ab, Condition::Held));
+}
+
+#[test]
+fn what_fails_in_an_outage_counts_where_nothing_is_held() {
+    let mut settings = sequential();
+    settings.guardrails.watch = Watch::Off;
+    let outage = Truth { error_rate: both(1.0), label_share: 0.0, ..Truth::HARMLESS };
+    let mut world = World::new(settings, 20, 1);
+    world.live(&outage, 2.0, 10.0);
+    let ab = world.rollout.sums().ab;
+    assert!(ab.control.errors > 100 && ab.treatment.errors > 100, "{ab:?}");
 }
 
 #[test]
