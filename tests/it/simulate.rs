@@ -186,6 +186,20 @@ fn the_designs_tables_are_scenarios_too() {
 }
 
 #[test]
+fn every_restless_world_says_what_it_must_come_to() {
+    let mut cells = 0;
+    for entry in std::fs::read_dir(scenario("worlds")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for found in tidegate_spec::ScenarioFile::parse(&text).unwrap().scenarios() {
+            assert!(!found.expect.is_empty(), "{}", path.display());
+            cells += 1;
+        }
+    }
+    assert!(cells >= 50, "{cells}");
+}
+
+#[test]
 fn tuning_ends_in_an_experiment_that_the_settings_are_in() {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report");

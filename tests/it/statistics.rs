@@ -4,28 +4,33 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 mod classics;
+mod decisions;
 mod guardrails;
 mod review;
 
 /// The groups that this crate has to reproduce; the file has others too.
-const REQUIRED: [&str; 14] = [
+const REQUIRED: [&str; 18] = [
     "arm_cr3",
     "cuped",
+    "evidence_splits",
+    "fast_path_cameras",
     "fast_path_cusum",
     "guardrail_end_to_end",
     "icc_eb",
     "latency_log_ratio",
     "proportion_ci",
+    "ramp_strata",
     "ratio_delta",
     "sample_size",
     "srm",
     "srm_sequential",
     "switchback",
+    "switchback_jackknife",
     "t_mixture_eprocess",
     "welch",
 ];
@@ -205,13 +210,22 @@ fn for_each_case(group: &str, check: impl Fn(&Case)) {
     println!("{group}: {} cases", cases.len());
 }
 
+/// The groups of both files: those made with packages, and those of `decisions.py`.
 fn vectors() -> Value {
     // From the root of the repository, wherever the test runs.
     let named = std::env::var_os("TIDEGATE_STATISTICS_VECTORS");
     let path = system_tests::repository(".")
         .join(named.map_or_else(|| PathBuf::from("tests/vectors/statistics.json"), PathBuf::from));
-    let text = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut file = read(&path);
+    let mut more = read(&system_tests::repository("tests/vectors/decisions.json"));
+    let groups = file["groups"].as_array_mut().unwrap();
+    groups.append(more["groups"].as_array_mut().unwrap());
+    file
+}
+
+fn read(path: &Path) -> Value {
+    let text =
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 

@@ -78,6 +78,8 @@ pub enum Cause {
     TotalFailure(TotalFailure),
     /// Treatment and control failed together.
     SharedOutage,
+    /// Treatment and control failed together, and have not for an hour.
+    OutageOver,
     /// The shadow's comparisons passed.
     GatePassed,
     /// The shadow is over and its gate is a person.
@@ -98,6 +100,7 @@ impl Cause {
             Self::Breach(_) | Self::Harm(_) => "guardrail",
             Self::TotalFailure(_) => "total_failure",
             Self::SharedOutage => "shared_outage",
+            Self::OutageOver => "outage_over",
             Self::FeedbackAwaited => "feedback_awaited",
             Self::GatePassed => "gate_passed",
             Self::GateManual => "gate_manual",
@@ -120,6 +123,9 @@ impl fmt::Display for Cause {
             Self::SharedOutage => f.write_str(
                 "Treatment and control failed together: an outage, no verdict on the treatment",
             ),
+            Self::OutageOver => {
+                f.write_str("The outage of treatment and control has been over for an hour")
+            }
             Self::FeedbackAwaited => f.write_str(
                 "The A/B test's time is over; control is served until its feedback is in",
             ),

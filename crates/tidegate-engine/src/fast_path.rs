@@ -2,9 +2,12 @@
 //!
 //! A cumulative sum runs over the treatment's analyses in the A/B test and asks at each of them, not only
 //! at looks. A failure adds `ln(0.9/0.25)`, anything else `ln(0.1/0.75)`: it stays near zero for any
-//! failure rate below two thirds and climbs when nearly everything fails. What it found is held against
-//! the control's analyses of the same stretch of time, so that an outage of both is no verdict on either.
+//! failure rate below two thirds and climbs when nearly everything fails. One camera adds at most a third of
+//! the height to an excursion, so that a camera that is broken, or tries again and again, is not the fleet. What
+//! it found is held against the control's analyses of the same stretch of time, so that an outage of both is no
+//! verdict on either.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use tidegate_stats::cusum::{self, Cusum, Increments};
@@ -23,11 +26,15 @@ const CAMERAS_MIN: usize = 3;
 const CONTROL_MIN: u64 = 3;
 /// How long they, and other cameras, are waited for.
 const CONTROL_WAIT: Duration = Duration::from_ms(30 * 60 * 1_000);
+/// How long it must have been quiet before a hold by an outage lifts by itself.
+const QUIET: Duration = Duration::from_ms(60 * 60 * 1_000);
+/// What the parts of a height may lack of it.
+const ROUNDING: f64 = 1e-9;
 /// Treatment analyses a test is taken to have where no shadow told the traffic.
 pub(crate) const PLANNED_DEFAULT: u64 = 10_000;
 
 /// The sum, and the excursion it is on.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct FastPath {
     /// The cumulative sum.
     pub sum: Cusum,
@@ -35,6 +42,31 @@ pub struct FastPath {
     pub excursion: Option<Excursion>,
     /// When the last outage of both variants was noticed.
     pub outage_at: Option<Timestamp>,
+    /// What each camera added to the sum in the excursion, in order of its first failure.
+    pub added: Vec<Added>,
+    /// What successes took away from the sum in the excursion.
+    pub drained: f64,
+    /// Whether the rollout is held because of that outage.
+    pub hold: OutageHold,
+}
+
+/// What one camera added to the sum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Added {
+    /// Its place in the order of first appearance.
+    pub camera: u32,
+    /// How much; a third of the height counts.
+    pub sum: f64,
+}
+
+/// Whether an outage of both variants holds the rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OutageHold {
+    /// It does not.
+    #[default]
+    No,
+    /// It does, until it has been quiet for an hour.
+    Yes,
 }
 
 /// The stretch since the sum left zero.
@@ -97,7 +129,7 @@ impl FastPath {
                     excursion.control_failures += u64::from(outcome.failed());
                 }
             }
-            Variant::Treatment => self.add_treatment(at, camera, outcome),
+            Variant::Treatment => self.add_treatment(at, camera, outcome, plan),
         }
         let Some(excursion) = &mut self.excursion else { return };
         if excursion.crossed_at.is_none() && self.sum.value() >= plan.height() {
@@ -113,15 +145,18 @@ impl FastPath {
             excursion.crossed_at.is_some() && excursion.is_outage(least)
         };
         if self.excursion.as_ref().is_some_and(is_outage) {
-            *self = Self { outage_at: Some(now), ..Self::default() };
+            *self = Self { outage_at: Some(now), hold: self.hold, ..Self::default() };
         }
     }
 
-    fn add_treatment(&mut self, at: Timestamp, camera: u32, outcome: Outcome) {
+    fn add_treatment(&mut self, at: Timestamp, camera: u32, outcome: Outcome, plan: Plan) {
+        // A camera that the treatment came to since makes each one's part smaller.
+        if self.excursion.is_some() {
+            self.add_up(plan);
+        }
         // Made only where it is needed: two logarithms would cost every analysis dearly.
         let increments = || Increments::new(TOLERATED, HARMFUL).expect("both rates are constants");
         if outcome.failed() {
-            self.sum.add_failure(&increments());
             let excursion = self.excursion.get_or_insert(Excursion {
                 since: at,
                 crossed_at: None,
@@ -132,17 +167,63 @@ impl FastPath {
             });
             excursion.failures += 1;
             excursion.note(camera);
+            self.add_failure(camera, increments().failure(), plan);
         } else if self.excursion.is_some() {
-            self.sum.add_success(&increments());
-            if self.sum.value() <= 0.0 {
-                self.excursion = None;
+            self.drained -= increments().success();
+            self.add_up(plan);
+        }
+    }
+
+    /// Notes a failure of a camera; at the height the sum stays.
+    fn add_failure(&mut self, camera: u32, increment: f64, plan: Plan) {
+        let height = plan.height();
+        if self.sum.value() < height {
+            match self.added.iter_mut().find(|added| added.camera == camera) {
+                Some(added) => added.sum = (added.sum + increment).min(height),
+                None => self.added.push(Added { camera, sum: increment }),
             }
         }
+        self.add_up(plan);
+    }
+
+    /// The sum: what each camera added, up to its part of the height, less what successes took away.
+    fn add_up(&mut self, plan: Plan) {
+        let height = plan.height();
+        let part = plan.height_of_one(height);
+        let added: f64 = self.added.iter().map(|added| added.sum.min(part)).sum();
+        // The parts of a height sum to it but for rounding.
+        let mut sum = (added - self.drained).max(0.0);
+        if sum > height - ROUNDING {
+            self.drained = added - height;
+            sum = height;
+        }
+        self.sum = Cusum::new(sum).unwrap_or_default();
+        if self.sum.value() <= 0.0 {
+            self.excursion = None;
+            self.added.clear();
+            self.drained = 0.0;
+        }
+    }
+
+    /// Whether a camera added to the sum in the excursion.
+    pub(crate) fn has_added(&self, camera: u32) -> bool {
+        self.added.iter().any(|added| added.camera == camera)
+    }
+
+    /// When a hold by an outage lifts by itself, if it is quiet until then.
+    pub(crate) fn lifts_at(&self) -> Option<Timestamp> {
+        let outage_at = self.outage_at.filter(|_| self.hold == OutageHold::Yes)?;
+        Some(outage_at.plus(QUIET))
+    }
+
+    /// Whether failures at `now` belong to an outage of both variants and count for neither.
+    pub(crate) fn in_outage(&self, now: Timestamp) -> bool {
+        self.outage_at.is_some_and(|at| now.since(at) < QUIET)
     }
 
     /// The total failure that must be acted on at `now`, if any.
     pub(crate) fn failure(&self, now: Timestamp, plan: Plan) -> Option<TotalFailure> {
-        let excursion = self.excursion?;
+        let excursion = self.excursion.as_ref()?;
         excursion.crossed_at?;
         let height = plan.height();
         let cameras = excursion.cameras();
@@ -161,7 +242,7 @@ impl FastPath {
 
     /// When the wait for control analyses and for other cameras is over.
     pub(crate) fn wait_ends(&self) -> Option<Timestamp> {
-        let excursion = self.excursion.filter(|excursion| !excursion.is_told())?;
+        let excursion = self.excursion.as_ref().filter(|excursion| !excursion.is_told())?;
         excursion.crossed_at.map(|at| at.plus(CONTROL_WAIT))
     }
 }
@@ -201,6 +282,12 @@ impl Excursion {
 }
 
 impl Plan {
+    /// The most one camera may add: a third of the height, or all there is where fewer have the treatment.
+    fn height_of_one(self, height: f64) -> f64 {
+        let parts = self.treated_cameras.clamp(1, CAMERAS_MIN as u64);
+        height / parts as f64
+    }
+
     fn height(self) -> f64 {
         cusum::height(self.analyses, self.alpha).unwrap_or(f64::INFINITY)
     }

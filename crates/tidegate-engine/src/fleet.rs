@@ -113,6 +113,8 @@ pub(crate) struct Fleet {
     blocks: Vec<Vec<BlockSums>>,
     /// Blocks of all cameras.
     block_count: u64,
+    /// The whole fleet by stretch of the test.
+    epochs: Vec<ByVariant<Tally>>,
     /// What is usual for each camera seen in shadow, and for any other.
     usual: Vec<Usual>,
     usual_of_new: Usual,
@@ -129,8 +131,16 @@ pub(crate) struct Fleet {
 pub(crate) struct Place {
     pub(crate) window: Window,
     pub(crate) variant: Variant,
-    /// The block of a switchback.
+    pub(crate) stretch: Stretch,
+}
+
+/// The stretch of time in which an analysis is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    /// The block of a switchback, or the stretch of the test.
     pub(crate) block: Option<Block>,
+    /// The stretch of the test, but of a switchback, whose blocks are finer.
+    pub(crate) epoch: Option<usize>,
 }
 
 impl Fleet {
@@ -219,6 +229,15 @@ impl Fleet {
         shadow.errors * QUARANTINE_ONE_IN > shadow.analyses
     }
 
+    /// Whether the camera has failed so often in the test that one failure more tells nothing: total failure
+    /// is acted on long before a camera has shown so many.
+    pub(crate) fn fails_often(&self, at: u32) -> bool {
+        let ByVariant { control, treatment } = &self.ab[at as usize];
+        let (errors, analyses) =
+            (control.errors + treatment.errors, control.analyses + treatment.analyses);
+        errors > OFTEN_MIN && errors * QUARANTINE_ONE_IN > analyses
+    }
+
     /// Adds a camera that is not there yet, with what it showed so far.
     pub(crate) fn insert(&mut self, seen: CameraSums, split: &Split) -> u32 {
         let at = u32::try_from(self.entries.len()).expect("a fleet has at most 100,000 cameras");
@@ -252,7 +271,7 @@ impl Fleet {
     }
 
     pub(crate) fn add_analysis(&mut self, at: u32, place: Place, outcome: Outcome, cuts: Cuts) {
-        let Place { window, variant, block } = place;
+        let Place { window, variant, stretch: Stretch { block, epoch } } = place;
         let sketch = match window {
             Window::Shadow => {
                 self.total.shadow.add(outcome, cuts);
@@ -268,6 +287,9 @@ impl Fleet {
                 self.total.ab[variant].add(outcome, cuts);
                 if let Some(block) = block {
                     self.block(at, block, variant).add(outcome, cuts);
+                }
+                if let Some(epoch) = epoch {
+                    self.epoch(epoch)[variant].add(outcome, cuts);
                 }
                 &mut self.latencies.ab[variant]
             }
@@ -291,8 +313,9 @@ impl Fleet {
     }
 
     /// Counts a label in place of the one its analysis had, if any, where the analysis was counted.
-    pub(crate) fn relabel(&mut self, exposure: &Exposure, block: Option<Block>, label: Label) {
+    pub(crate) fn relabel(&mut self, exposure: &Exposure, stretch: Stretch, label: Label) {
         let Exposure { camera: at, variant, window, alerts, label: former, .. } = *exposure;
+        let Stretch { block, epoch } = stretch;
         match window {
             Window::Shadow => {
                 let shadow = &mut self.shadow[at as usize];
@@ -313,9 +336,37 @@ impl Fleet {
                 if let Some(block) = block {
                     self.block(at, block, variant).relabel(former, label);
                 }
+                if let Some(epoch) = epoch {
+                    self.epoch(epoch)[variant].relabel(former, label);
+                }
             }
             Window::Outside => self.outside[variant].relabel(former, label),
         }
+    }
+
+    /// The whole fleet in a stretch of the test.
+    fn epoch(&mut self, epoch: usize) -> &mut ByVariant<Tally> {
+        if self.epochs.len() <= epoch {
+            self.epochs.resize(epoch + 1, ByVariant::default());
+        }
+        &mut self.epochs[epoch]
+    }
+
+    /// The whole fleet stretch by stretch of the test; of a switchback, nothing.
+    pub(crate) fn epochs(&self) -> &[ByVariant<Tally>] {
+        &self.epochs
+    }
+
+    /// Adds the stretches up anew, of which the test has `count`: the blocks of these cameras are the stretches'.
+    pub(crate) fn restore_epochs(&mut self, count: usize) -> Option<()> {
+        for at in 0..self.blocks.len() {
+            for block in 0..self.blocks[at].len() {
+                let BlockSums { block, variant, tally } = self.blocks[at][block];
+                let epoch = usize::try_from(block.0).ok().filter(|epoch| *epoch < count)?;
+                self.epoch(epoch)[variant].merge(&tally);
+            }
+        }
+        Some(())
     }
 
     /// A camera's sums in a block: nearly always the last, as time does not run backwards.
@@ -339,6 +390,8 @@ impl Fleet {
 
 /// A camera of whose shadow analyses more than one in five failed is quarantined.
 const QUARANTINE_ONE_IN: u64 = 5;
+/// Failures of a camera in the test up to which the fast path listens to it, however few its analyses.
+const OFTEN_MIN: u64 = 10;
 /// Slow is 1.5 times what 95 % of the control's answers in shadow stay below.
 const PACE_FACTOR: f64 = 1.5;
 const PACE_QUANTILE: f64 = 0.95;

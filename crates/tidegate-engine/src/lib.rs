@@ -46,6 +46,7 @@ extern crate alloc;
 pub mod assignment;
 mod baseline;
 pub mod decision;
+pub mod epoch;
 pub mod event;
 pub mod experiment;
 pub mod exposure;

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use crate::assignment::SplitMethod;
+use crate::epoch::Epochs;
 use crate::experiment::{Experiment, Rule};
 use crate::exposure::Window;
 use crate::fleet::Fleet;
@@ -65,7 +67,12 @@ impl Look {
 }
 
 /// Looks at the sums of `window` under the experiment's rule.
-pub(crate) fn check(fleet: &Fleet, experiment: &Experiment, window: Window, share: Share) -> Check {
+pub(crate) fn check(
+    fleet: &Fleet,
+    experiment: &Experiment,
+    (window, epochs, now): (Window, &Epochs, Timestamp),
+    share: Share,
+) -> Check {
     match experiment.guardrails.rule {
         Rule::Threshold => {
             let total = fleet.total();
@@ -77,11 +84,11 @@ pub(crate) fn check(fleet: &Fleet, experiment: &Experiment, window: Window, shar
             Check::Threshold(threshold::check(&experiment.guardrails, sides, samples))
         }
         Rule::Sequential => Check::Sequential(Look {
-            judgements: sequential::judge(fleet, experiment, window),
+            judgements: sequential::judge(fleet, experiment, (window, epochs, now)),
             split: match window {
                 Window::Shadow => None,
                 Window::Ab | Window::Outside => {
-                    let (units, crossed) = units(fleet, experiment.ab.steps.len());
+                    let (units, crossed) = units(fleet, experiment);
                     SplitCheck::new(units, crossed, share)
                 }
             },
@@ -95,11 +102,13 @@ const STRAY_ONE_IN: u64 = 10;
 /// Cameras by variant, or blocks where the split is a switchback, and the cameras that crossed: without a
 /// ramp nothing moves a camera, so one with both variants was not assigned by its hash. A camera counts
 /// where most of its analyses are; one that a ramp moved to the treatment counts there.
-fn units(fleet: &Fleet, steps: usize) -> (ByVariant<u64>, u64) {
+fn units(fleet: &Fleet, experiment: &Experiment) -> (ByVariant<u64>, u64) {
+    let steps = experiment.ab.steps.len();
+    let by_block = experiment.assignment.method == SplitMethod::Switchback;
     let (mut units, mut crossed) = (ByVariant::default(), 0);
     let mut blocks = fleet.ab_blocks();
     for (tallies, _) in fleet.ab() {
-        let in_blocks = blocks.next().map_or(&[][..], |(blocks, _)| blocks);
+        let in_blocks = blocks.next().filter(|_| by_block).map_or(&[][..], |(blocks, _)| blocks);
         if in_blocks.is_empty() {
             let (control, treatment) = (tallies.control.analyses, tallies.treatment.analyses);
             let (fewer, all) = (control.min(treatment), control + treatment);

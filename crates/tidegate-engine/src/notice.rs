@@ -116,6 +116,7 @@ mod tests {
 
     fn look(verdicts: &[(Guardrail, Verdict)]) -> Check {
         let judgements = verdicts.iter().map(|&(guardrail, verdict)| Judgement {
+            part: crate::epoch::TestPart::Whole,
             guardrail,
             verdict,
             change: None,

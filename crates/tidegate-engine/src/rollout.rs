@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 pub use self::lifecycle::{DeadlineReason, Lifecycle, Looked};
 use crate::assignment::{Assignment, ServeReason, Serving};
 use crate::decision::{Cause, Decision, Evidence, Step};
+use crate::epoch::Epochs;
 use crate::event::{Action, Event, Rejection};
 use crate::experiment::{Definition, Rule};
 use crate::exposure::{Exposures, Window};
@@ -31,6 +32,7 @@ pub struct Rollout {
     pub(crate) fleet: Fleet,
     pub(crate) exposures: Exposures,
     pub(crate) fast_path: FastPath,
+    pub(crate) epochs: Epochs,
     pub(crate) evicted: u64,
     /// About the last event only; no state.
     pub(crate) looked: Looked,
@@ -57,6 +59,7 @@ impl Rollout {
             fleet: Fleet::default(),
             exposures: Exposures::default(),
             fast_path: FastPath::default(),
+            epochs: Epochs::default(),
             evicted: 0,
             looked: Looked::No,
         }
@@ -193,6 +196,8 @@ impl Rollout {
     /// Evaluates the rule on the data so far, without acting and without effect on any later look.
     pub fn check(&self) -> Check {
         let (window, _) = self.compared();
+        let now = self.lifecycle.now;
+        let window = (window, &self.epochs, now);
         look::check(&self.fleet, self.definition.experiment(), window, self.share())
     }
 

@@ -4,19 +4,24 @@
 //! formulas with their sources, what is exact in them and what is approximation.
 
 mod measure;
+mod parts;
 mod screen;
+mod strata;
 
 use alloc::vec::Vec;
 
+use tidegate_stats::arm::{DESIGN_CORRELATION, weight};
 use tidegate_stats::evidence::EValue;
 use tidegate_stats::proportion::Proportion;
 use tidegate_stats::student::Estimate;
 
 use crate::assignment::SplitMethod;
+use crate::epoch::{Epochs, TestPart};
 use crate::experiment::Experiment;
 use crate::exposure::Window;
-use crate::fleet::Fleet;
+use crate::fleet::{BlockSums, Fleet};
 use crate::guardrail::{Guardrail, Power};
+use crate::time::Timestamp;
 use crate::variant::ByVariant;
 use crate::verdict::{Change, Judgement, Unit, Verdict};
 
@@ -55,25 +60,38 @@ const SHADOW: [Guardrail; 5] = [
 ];
 
 /// Judges every guardrail of the window.
-pub(crate) fn judge(fleet: &Fleet, experiment: &Experiment, window: Window) -> Vec<Judgement> {
-    let context = Context::new(fleet, experiment, window);
+pub(crate) fn judge(
+    fleet: &Fleet,
+    experiment: &Experiment,
+    (window, epochs, now): (Window, &Epochs, Timestamp),
+) -> Vec<Judgement> {
+    let context = Context::new(fleet, experiment, window, epochs);
     let guardrails: &[Guardrail] = match window {
         Window::Shadow => &SHADOW,
         Window::Ab | Window::Outside => &AB,
     };
-    context.measure(guardrails).iter().map(|measure| context.judgement(measure)).collect()
+    let measures = context.measure(guardrails);
+    let later = context.later(now, guardrails);
+    measures.iter().map(|measure| context.judge(measure, &later)).collect()
 }
 
 /// The first guardrail that fails, if any.
-pub(crate) fn harm(fleet: &Fleet, experiment: &Experiment, window: Window) -> Option<Judgement> {
-    let context = Context::new(fleet, experiment, window);
+pub(crate) fn harm(
+    fleet: &Fleet,
+    experiment: &Experiment,
+    (window, epochs, now): (Window, &Epochs, Timestamp),
+) -> Option<Judgement> {
+    let context = Context::new(fleet, experiment, window, epochs);
     let suspects: Vec<Guardrail> = HARMS.into_iter().filter(|g| context.may_fail(*g)).collect();
-    if suspects.is_empty() {
+    let later = context.later(now, &HARMS);
+    if suspects.is_empty() && later.is_empty() {
         return None;
     }
     let measures = context.measure(&suspects);
-    let failing = measures.iter().find(|measure| context.fails(measure, measure.evidence()));
-    failing.map(|measure| context.judgement(measure))
+    HARMS.into_iter().find_map(|guardrail| {
+        let whole = measures.iter().find(|measure| measure.guardrail == guardrail);
+        context.failing(guardrail, whole, &later)
+    })
 }
 
 /// Whether the A/B test compares each camera with itself rather than with others.
@@ -82,10 +100,22 @@ fn within_cameras(experiment: &Experiment) -> bool {
 }
 
 /// What a look needs to know.
+#[derive(Clone, Copy)]
 struct Context<'a> {
     fleet: &'a Fleet,
     experiment: &'a Experiment,
     window: Window,
+    epochs: &'a Epochs,
+    /// The part of the test that is looked at, and the first block that belongs to it.
+    part: TestPart,
+    first: u64,
+}
+
+/// Whether the evidence of all parts of the test rolls back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finding {
+    Fails,
+    Else,
 }
 
 /// One guardrail before it is judged.
@@ -99,6 +129,10 @@ struct Measure {
     cameras: ByVariant<u64>,
     /// Blocks of a switchback.
     blocks: Option<u64>,
+    /// Cameras that the split could have dealt otherwise; `None` where a camera is compared with itself.
+    splits: Option<ByVariant<u64>>,
+    /// `1/W_T + 1/W_C`: what one event's variance is multiplied with in that of a difference.
+    event_factor: f64,
 }
 
 impl Measure {
@@ -108,13 +142,31 @@ impl Measure {
         self.estimate
             .filter(|_| self.guardrail != Guardrail::ThreatRetention)
             .and_then(|estimate| EValue::against_no_worse(&estimate, margin).ok())
-            .unwrap_or(EValue::ZERO)
+            .map_or(EValue::ZERO, |evidence| match self.splits {
+                Some(splits) => evidence.at_most_splits(splits.control, splits.treatment),
+                None => evidence,
+            })
     }
 }
 
 impl<'a> Context<'a> {
-    const fn new(fleet: &'a Fleet, experiment: &'a Experiment, window: Window) -> Self {
-        Self { fleet, experiment, window }
+    const fn new(
+        fleet: &'a Fleet,
+        experiment: &'a Experiment,
+        window: Window,
+        epochs: &'a Epochs,
+    ) -> Self {
+        Self { fleet, experiment, window, epochs, part: TestPart::Whole, first: 0 }
+    }
+
+    /// Whether the split moves cameras from one variant to the other.
+    fn is_ramp(&self) -> bool {
+        !self.experiment.ab.steps.is_empty() && self.epochs.len() > 0
+    }
+
+    /// A camera's blocks in the part that is looked at.
+    fn within<'b>(&self, blocks: &'b [BlockSums]) -> &'b [BlockSums] {
+        &blocks[blocks.partition_point(|sums| sums.block.0 < self.first)..]
     }
 
     fn measure(&self, guardrails: &[Guardrail]) -> Vec<Measure> {
@@ -123,6 +175,9 @@ impl<'a> Context<'a> {
             Window::Shadow => guardrails.iter().filter_map(|g| self.measure_shadow(*g)).collect(),
             Window::Ab | Window::Outside if within => {
                 guardrails.iter().filter_map(|g| self.measure_within(*g)).collect()
+            }
+            Window::Ab | Window::Outside if self.is_ramp() => {
+                guardrails.iter().filter_map(|g| self.measure_strata(*g)).collect()
             }
             Window::Ab | Window::Outside => self.measure_between(guardrails),
         }
@@ -168,35 +223,33 @@ impl<'a> Context<'a> {
         self.experiment.guardrails.min_samples.max(TRIALS_MIN)
     }
 
-    fn fails(&self, measure: &Measure, evidence: EValue) -> bool {
-        let Some(needed) = self.evidence_needed(measure.guardrail) else { return false };
-        let Some(estimate) = measure.estimate else { return false };
+    /// Whether a change is beyond the limit, on data enough to act on.
+    fn may_act(&self, measure: &Measure) -> bool {
         let Measure { trials, cameras, blocks, .. } = measure;
         let units = match blocks {
             Some(blocks) => *blocks >= BLOCKS_MIN,
             None => cameras.control.min(cameras.treatment) >= CAMERAS_MIN,
         };
-        evidence.ln() >= libm::log(needed)
-            && estimate.value >= measure.limit
+        measure.estimate.is_some_and(|estimate| estimate.value >= measure.limit)
             && trials.control.min(trials.treatment) >= self.trials_needed()
             && units
     }
 
-    fn judgement(&self, measure: &Measure) -> Judgement {
-        let evidence = measure.evidence();
+    fn judgement(&self, measure: &Measure, evidence: EValue, finding: Finding) -> Judgement {
         let change = measure.estimate.and_then(|estimate| self.change(measure, &estimate));
         let bounded = change.map(|change| self.bounded(measure, &change));
         let verdict = match bounded {
-            _ if self.fails(measure, evidence) => Verdict::Fail,
+            _ if finding == Finding::Fails => Verdict::Fail,
             // Harm that is there for certain, and for certain within the limit, is what the owner allows.
             Some(Verdict::Pass) => Verdict::Pass,
-            _ if evidence.value() >= ALARM => Verdict::Alarm,
+            _ if evidence.value() >= ALARM * self.stake(measure.guardrail) => Verdict::Alarm,
             Some(bounded) => bounded,
             None => Verdict::Inconclusive,
         };
         Judgement {
             guardrail: measure.guardrail,
             verdict,
+            part: self.part,
             change,
             limit: measure.limit,
             unit: measure.unit,
@@ -231,17 +284,49 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The estimate whose bound must stay below the limit. Missed threats are so rare that none seen looks like
+    /// none there: their variance is at least what it would be were the treatment just at the limit.
+    fn bounding(&self, measure: &Measure, estimate: &Estimate) -> Estimate {
+        if measure.guardrail != Guardrail::MissedThreatRate {
+            return *estimate;
+        }
+        let control = self.fleet.total().ab.control.missed_threat_rate();
+        let at_limit = (control + measure.limit).min(1.0);
+        let floor = at_limit * (1.0 - at_limit) * measure.event_factor;
+        Estimate { variance: estimate.variance.max(floor), ..*estimate }
+    }
+
+    /// Threats kept among those confirmed, as so many independent ones as the cameras' are worth.
+    fn kept_by_camera(&self) -> Option<Proportion> {
+        let (mut worth, mut kept) = (0.0, 0.0);
+        for shadow in self.fleet.shadow().filter(|shadow| shadow.pairs.confirmed > 0) {
+            let (confirmed, retained) = (shadow.pairs.confirmed, shadow.pairs.retained);
+            let weight = weight(confirmed, DESIGN_CORRELATION);
+            worth += weight;
+            kept += weight * retained as f64 / confirmed as f64;
+        }
+        // Rounding must not lose a threat where all were kept.
+        let share = if kept >= worth - 1e-9 { 1.0 } else { kept / worth };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
+        let whole = |count: f64| count as u64;
+        let trials = whole(worth).max(1);
+        Proportion::new(whole(share * trials as f64), trials).ok()
+    }
+
     fn change(&self, measure: &Measure, estimate: &Estimate) -> Option<Change> {
         let (low, high) = if measure.guardrail == Guardrail::ThreatRetention {
             let pairs = &self.fleet.total().pairs;
             let kept = Proportion::new(pairs.retained, pairs.confirmed).ok()?;
             let lost = Proportion::new(pairs.confirmed - pairs.retained, pairs.confirmed).ok()?;
             let low = lost.wilson_lower(CONFIDENCE).ok()?;
-            (low, 1.0 - kept.wilson_lower(CONFIDENCE).ok()?)
+            let kept = kept.wilson_lower(CONFIDENCE).ok()?;
+            // Threats of one camera are alike: they show less than as many of different cameras.
+            let by_camera = self.kept_by_camera()?.wilson_lower(CONFIDENCE).ok()?;
+            (low, 1.0 - kept.min(by_camera))
         } else {
-            let high = estimate.upper_bound(CONFIDENCE).ok()?;
+            let high = self.bounding(measure, estimate).upper_bound(CONFIDENCE).ok()?;
             // The bounds lie at equal distances.
-            (2.0 * estimate.value - high, high)
+            (2.0 * estimate.value - estimate.upper_bound(CONFIDENCE).ok()?, high)
         };
         let Estimate { value, variance, degrees } = *estimate;
         Some(Change { estimate: value, low, high, variance, degrees: degrees.value() })

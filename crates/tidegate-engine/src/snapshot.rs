@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use crate::assignment::SplitMethod;
+use crate::epoch::Epochs;
 use crate::experiment::{Definition, Digest};
 use crate::exposure::{Exposure, Exposures};
 use crate::fast_path::FastPath;
@@ -31,6 +33,8 @@ pub struct Snapshot {
     pub slow_above: Option<Latency>,
     /// The fast path's sum.
     pub fast_path: FastPath,
+    /// The stretches of the A/B test; none of one that began under an earlier version.
+    pub epochs: Epochs,
     /// What was recorded while nothing was compared.
     pub outside: ByVariant<Tally>,
     /// Analyses forgotten early because too many were open.
@@ -63,6 +67,9 @@ pub enum RestoreError {
     /// A fast path over cameras that are not there.
     #[error("snapshot with a fast path that cannot be")]
     FastPath,
+    /// Sums of stretches that the test does not have.
+    #[error("snapshot with stretches of the test that cannot be")]
+    Epochs,
     /// Exposures out of order, twice, too many, or of a camera that is not there.
     #[error("snapshot with exposures that cannot be")]
     Exposures,
@@ -78,7 +85,8 @@ impl Rollout {
             exposures: self.exposures.queue().iter().copied().collect(),
             latencies: self.fleet.latencies().clone(),
             slow_above: self.fleet.slow_above(),
-            fast_path: self.fast_path,
+            fast_path: self.fast_path.clone(),
+            epochs: self.epochs.clone(),
             outside: *self.fleet.outside(),
             evicted: self.evicted,
         }
@@ -94,7 +102,7 @@ impl Rollout {
             return Err(RestoreError::OtherDefinition { snapshot, definition });
         }
         let Snapshot { lifecycle, cameras, exposures, outside, evicted, .. } = snapshot;
-        let Snapshot { latencies, slow_above, fast_path, .. } = snapshot;
+        let Snapshot { latencies, slow_above, fast_path, epochs, .. } = snapshot;
         if !can_be(&lifecycle, &definition) {
             return Err(RestoreError::Lifecycle);
         }
@@ -122,8 +130,13 @@ impl Rollout {
         if !matches!(lifecycle.state.phase, Phase::Draft | Phase::Shadow) {
             fleet.learn_usual();
         }
+        if definition.experiment().assignment.method != SplitMethod::Switchback {
+            fleet.restore_epochs(epochs.len()).ok_or(RestoreError::Epochs)?;
+        }
         let failed = fast_path.excursion.map_or([None; 3], |excursion| excursion.failed_cameras);
-        if failed.into_iter().flatten().any(|camera| camera as usize >= fleet.len()) {
+        let added = fast_path.added.iter().map(|added| added.camera);
+        let mut cameras = failed.into_iter().flatten().chain(added);
+        if cameras.any(|camera| camera as usize >= fleet.len()) {
             return Err(RestoreError::FastPath);
         }
         let open_max = definition.experiment().bounds.open_analyses_max;
@@ -136,7 +149,7 @@ impl Rollout {
             .and_then(|exposures| Exposures::from_queue(exposures.into()))
             .ok_or(RestoreError::Exposures)?;
         let looked = Looked::No;
-        Ok(Self { definition, lifecycle, fleet, exposures, fast_path, evicted, looked })
+        Ok(Self { definition, lifecycle, fleet, exposures, fast_path, epochs, evicted, looked })
     }
 }
 

@@ -4,6 +4,7 @@ use core::fmt;
 
 use tidegate_stats::evidence::EValue;
 
+use crate::epoch::TestPart;
 use crate::guardrail::Guardrail;
 use crate::variant::ByVariant;
 
@@ -42,6 +43,8 @@ pub struct Judgement {
     pub guardrail: Guardrail,
     /// What follows.
     pub verdict: Verdict,
+    /// Over which part of the test the change is said: the whole, but where harm began late.
+    pub part: TestPart,
     /// By how much the treatment is worse; unknown below two cameras in a variant.
     pub change: Option<Change>,
     /// How much worse it may be, in the unit of [`Change`].
@@ -173,6 +176,7 @@ impl fmt::Display for Judgement {
         } else {
             write!(f, "{what} {verb} by {:.1} {unit}", shown * sign)?;
         }
+        f.write_str(self.part.words())?;
         let bound = match self.verdict {
             Verdict::Pass => change.high,
             Verdict::Inconclusive if change.estimate <= self.limit => change.high,

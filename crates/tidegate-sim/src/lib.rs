@@ -15,6 +15,7 @@
 //! [`Rollout`]: tidegate_engine::Rollout
 //! [`Observer`]: run::Observer
 
+mod alike;
 pub mod monte_carlo;
 pub mod outcome;
 pub mod path;
@@ -25,6 +26,7 @@ pub mod summary;
 pub mod sweep;
 
 mod traffic;
+mod unrest;
 pub mod world;
 
 pub use outcome::{Ending, Outcome};

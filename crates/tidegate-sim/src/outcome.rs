@@ -67,6 +67,7 @@ impl Stopper {
             Cause::TotalFailure(_) => Self::TotalFailure,
             Cause::Operator { .. }
             | Cause::SharedOutage
+            | Cause::OutageOver
             | Cause::GatePassed
             | Cause::GateManual
             | Cause::Dwelled

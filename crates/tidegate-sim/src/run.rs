@@ -1,6 +1,7 @@
 //! One simulated rollout, driven as a daemon drives it.
 
 mod analysis_id;
+mod arriving;
 mod observer;
 mod pending;
 mod restarts;
@@ -13,21 +14,22 @@ use rand_chacha::ChaCha8Rng;
 use tidegate_engine::assignment::Serving;
 use tidegate_engine::decision::{Cause, Decision};
 use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+use tidegate_engine::experiment::PromotionMode;
 use tidegate_engine::id::AnalysisId;
-use tidegate_engine::observation::{Analysis, Comparison, Feedback};
 use tidegate_engine::phase::{Condition, Phase, State, Transition};
 use tidegate_engine::promotion::Proof;
 use tidegate_engine::rollout::Looked;
 use tidegate_engine::time::{Block, Timestamp};
-use tidegate_engine::{ByVariant, Rollout, Variant};
+use tidegate_engine::{Rollout, Variant};
 
 use self::analysis_id::analysis_id;
 pub use self::observer::{Observer, Unobserved};
 use self::pending::Pending;
 use self::restarts::Restarts;
 use crate::outcome::{Ending, Outcome, Stopper};
-use crate::traffic::{Arrivals, DAY_MS, MINUTE_MS};
-use crate::world::{Answer, Camera, Change, Prompt, World};
+use crate::traffic::{Arrivals, MINUTE_MS};
+use crate::unrest::Restless;
+use crate::world::{Camera, Change, World};
 
 const HOUR_MS: f64 = 60.0 * MINUTE_MS;
 /// Late reports are late by up to this.
@@ -53,6 +55,7 @@ struct Run<'a, O> {
     fault_random: ChaCha8Rng,
     cameras: Vec<Camera>,
     arrivals: Arrivals,
+    restless: Option<Restless>,
     pending: BinaryHeap<Reverse<Pending>>,
     sequence: u64,
     serving: Serving,
@@ -102,7 +105,12 @@ impl<'a, O: Observer> Run<'a, O> {
         let until = experiment.shadow.duration.hours() * SHADOW_TIMES
             + experiment.ab.duration.hours() * 2.0
             + jumps.sum::<f64>();
-        let arrivals = Arrivals::draw(&scenario.fleet, &live, until * HOUR_MS, &mut random);
+        let mut arrivals = Arrivals::draw(&scenario.fleet, &live, until * HOUR_MS, &mut random);
+        let drawn = Restless::draw(scenario, number, &cameras, until * HOUR_MS);
+        let restless = drawn.map(|(restless, more)| {
+            arrivals.add(more);
+            restless
+        });
         let rollout = Rollout::new(world.definition().clone());
         let kills = scenario.faults.daemon_restart_hours.iter().map(|hour| hour * HOUR_MS);
         Self {
@@ -117,6 +125,7 @@ impl<'a, O: Observer> Run<'a, O> {
             fault_random,
             cameras,
             arrivals,
+            restless,
             pending: BinaryHeap::new(),
             sequence: 0,
             assigned_block: None,
@@ -154,8 +163,8 @@ impl<'a, O: Observer> Run<'a, O> {
             let arrival = self.arrivals.peek().filter(|_| self.is_collecting());
             let report = self.pending.peek().map(|Reverse(pending)| pending.at);
             let next = match (arrival, report) {
-                (Some((arrival, _)), Some(report)) => arrival.min(report),
-                (Some((arrival, _)), None) => arrival,
+                (Some(arrival), Some(report)) => arrival.at_ms.min(report),
+                (Some(arrival), None) => arrival.at_ms,
                 (None, Some(report)) => report,
                 (None, None) => {
                     if !self.meet_next_deadline() {
@@ -171,9 +180,9 @@ impl<'a, O: Observer> Run<'a, O> {
             (self.now, self.clock) = (next, clock);
             self.restart_if_due();
             match (arrival, report) {
-                (Some((at, camera)), report) if report.is_none_or(|report| at <= report) => {
+                (Some(arrival), report) if report.is_none_or(|report| arrival.at_ms <= report) => {
                     self.arrivals.pass(&mut self.random);
-                    self.arrive(camera as usize);
+                    self.arrive(arrival);
                 }
                 _ => {
                     if let Some(Reverse(pending)) = self.pending.pop() {
@@ -244,68 +253,15 @@ impl<'a, O: Observer> Run<'a, O> {
         }
     }
 
-    /// A detection event at a camera.
-    fn arrive(&mut self, camera: usize) {
-        if self.now >= self.days * DAY_MS {
-            self.days += 1.0;
-            self.world.begin_day(&mut self.cameras, &mut self.random);
-        }
-        self.refresh();
-        let in_shadow = self.rollout.lifecycle().state.phase == Phase::Shadow;
-        let sample = self.world.definition().experiment().shadow.sample.value();
-        let compared = in_shadow && (sample >= 1.0 || self.random.random::<f64>() < sample);
-        let variant = if in_shadow { Variant::Control } else { self.assigned[camera] };
-        let scene = self.world.scene(&mut self.random);
-        let mut answer = self.answer(camera, variant, scene);
-        let mut shadow = compared.then(|| self.answer(camera, Variant::Treatment, scene));
-        if self.is_outage() {
-            answer.outcome = tidegate_engine::observation::Outcome::Failed;
-            if let Some(shadow) = &mut shadow {
-                shadow.outcome = answer.outcome;
-            }
-        }
-        let treated = variant == Variant::Treatment;
-        self.counts.analyses += 1 + u64::from(compared);
-        self.counts.treatment += u64::from(treated);
-        self.counts.harmed += u64::from(treated && self.change.harmful);
-
-        let label = self.world.label(
-            &self.cameras[camera],
-            &answer,
-            Prompt { variant, change: &self.change },
-            &mut self.random,
-        );
-        let faults = &self.world.scenario().faults;
-        // Only who is labelled or repeated must be known again.
-        let named = label.is_some() || compared || faults.duplicate_share > 0.0;
-        let id = named.then(|| self.next_id());
-        if let (Some(label), Some(id)) = (label, &id) {
-            let at = self.now + self.world.label_delay_ms(&mut self.random);
-            let analysis = id.clone();
-            self.send_later(at, Event::Feedback(Feedback { analysis, label }));
-        }
-        let camera = self.cameras[camera].id.clone();
-        let event = match (shadow, id) {
-            (Some(shadow), Some(id)) => {
-                let outcomes = ByVariant { control: answer.outcome, treatment: shadow.outcome };
-                Event::Comparison(Comparison { id, camera, outcomes })
-            }
-            (_, id) => Event::Analysis(Analysis { id, camera, variant, outcome: answer.outcome }),
-        };
-        self.report(&event);
-    }
-
-    fn answer(&mut self, camera: usize, variant: Variant, scene: crate::world::Scene) -> Answer {
-        let Self { world, cameras, change, random, .. } = self;
-        world.answer(&cameras[camera], scene, Prompt { variant, change }, random)
-    }
-
     /// Brings up to date what changes with time: the treatment's change and a switchback's turns.
     fn refresh(&mut self) {
         if self.now >= self.change_until {
             let hour = self.ab_began.map(|began| (self.now - began) / HOUR_MS);
             self.change = self.world.change(hour);
             self.change_until = self.now + MINUTE_MS;
+            if let Some(restless) = &mut self.restless {
+                restless.step(self.world.scenario(), &mut self.cameras, self.now, hour);
+            }
         }
         let block = self.world.definition().split().block(self.clock);
         if block != self.assigned_block {
@@ -319,12 +275,6 @@ impl<'a, O: Observer> Run<'a, O> {
         for (assigned, camera) in assigned.iter_mut().zip(cameras) {
             *assigned = serving.assign(&camera.id, at).variant;
         }
-    }
-
-    fn is_outage(&self) -> bool {
-        let outages = &self.world.scenario().faults.outages;
-        let hour = self.now / HOUR_MS;
-        outages.iter().any(|outage| (0.0..outage.hours).contains(&(hour - outage.from_hour)))
     }
 
     fn next_id(&mut self) -> AnalysisId {
@@ -402,7 +352,11 @@ impl<'a, O: Observer> Run<'a, O> {
             Transition::OpenFull => self.ending = Some(Ending::Promoted),
             Transition::Expire => {
                 let proved = matches!(decision.cause, Cause::TestOver(Proof::Proved { .. }));
-                self.ending = Some(if proved { Ending::Promoted } else { Ending::Inconclusive });
+                // What is to be released by itself and is not is no promotion.
+                let mode = self.world.definition().experiment().promotion.mode;
+                let recommended = proved && mode == PromotionMode::Manual;
+                self.ending =
+                    Some(if recommended { Ending::Promoted } else { Ending::Inconclusive });
             }
             // The owner of a manual gate opens it as soon as it is theirs to open.
             Transition::Hold if matches!(decision.cause, Cause::GateManual) => {

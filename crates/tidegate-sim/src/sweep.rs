@@ -12,6 +12,7 @@ pub fn harmless_twin(scenario: &Scenario) -> Scenario {
     let mut twin = scenario.clone();
     twin.treatment = Treatment::default();
     twin.feedback.treatment_factor = 1.0;
+    twin.feedback.treatment_false_positive_factor = 1.0;
     twin.expect.clear();
     twin.name = format!("{} (harmless)", scenario.name);
     twin
@@ -25,6 +26,7 @@ pub fn is_same_world(one: &Scenario, other: &Scenario) -> bool {
         && one.treatment == other.treatment
         && one.feedback == other.feedback
         && one.faults == other.faults
+        && one.unrest == other.unrest
         && (one.runs, one.seed, digest(one)) == (other.runs, other.seed, digest(other))
 }
 

@@ -10,6 +10,21 @@ pub(crate) const MINUTE_MS: f64 = 60_000.0;
 pub(crate) const DAY_MS: f64 = 1_440.0 * MINUTE_MS;
 const MINUTES: usize = 1_440;
 
+/// A detection event at a camera.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Arrival {
+    pub(crate) at_ms: f64,
+    pub(crate) camera: u32,
+    /// The burst of alike events it belongs to.
+    pub(crate) burst: Option<u32>,
+}
+
+impl Arrival {
+    const fn alone(at_ms: f64, camera: u32) -> Self {
+        Self { at_ms, camera, burst: None }
+    }
+}
+
 /// The arrivals of a whole fleet: a Poisson process whose rate follows the hour, each arrival at a camera
 /// drawn by its traffic, with bursts of single cameras laid over it.
 #[derive(Debug, Clone)]
@@ -22,9 +37,9 @@ pub(crate) struct Arrivals {
     until_ms: f64,
     minute: usize,
     /// What bursts add, the earliest last.
-    extra: Vec<(f64, u32)>,
+    extra: Vec<Arrival>,
     /// The next of the steady stream, drawn ahead.
-    steady: Option<(f64, u32)>,
+    steady: Option<Arrival>,
 }
 
 impl Arrivals {
@@ -53,7 +68,7 @@ impl Arrivals {
                 let usual = weight * fleet.analyses_per_camera_day / DAY_MS;
                 add_bursts(bursts, camera, usual, until_ms, &mut extra, random);
             }
-            extra.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+            sort(&mut extra);
         }
         let cameras = (total > 0.0).then(|| WeightedAliasIndex::new(weights).ok()).flatten();
         let mut arrivals =
@@ -62,10 +77,16 @@ impl Arrivals {
         arrivals
     }
 
-    /// The next arrival, its time in milliseconds; `None` where no camera reports.
-    pub(crate) fn peek(&self) -> Option<(f64, u32)> {
+    /// Lays more arrivals over these.
+    pub(crate) fn add(&mut self, more: Vec<Arrival>) {
+        self.extra.extend(more);
+        sort(&mut self.extra);
+    }
+
+    /// The next arrival; `None` where no camera reports.
+    pub(crate) fn peek(&self) -> Option<Arrival> {
         match (self.steady, self.extra.last()) {
-            (Some(steady), Some(extra)) if extra.0 < steady.0 => Some(*extra),
+            (Some(steady), Some(extra)) if extra.at_ms < steady.at_ms => Some(*extra),
             (None, extra) => extra.copied(),
             (steady, _) => steady,
         }
@@ -74,7 +95,7 @@ impl Arrivals {
     /// Lets the next arrival pass.
     pub(crate) fn pass(&mut self, random: &mut impl Rng) {
         match (self.steady, self.extra.last()) {
-            (Some(steady), Some(extra)) if extra.0 < steady.0 => {
+            (Some(steady), Some(extra)) if extra.at_ms < steady.at_ms => {
                 self.extra.pop();
             }
             (None, _) => {
@@ -95,7 +116,7 @@ impl Arrivals {
             if needed <= room {
                 self.at_ms += needed / rate;
                 let camera = u32::try_from(cameras.sample(random)).unwrap_or(0);
-                self.steady = Some((self.at_ms, camera));
+                self.steady = Some(Arrival::alone(self.at_ms, camera));
                 return;
             }
             needed -= room;
@@ -105,12 +126,17 @@ impl Arrivals {
     }
 }
 
+/// The earliest last.
+fn sort(arrivals: &mut [Arrival]) {
+    arrivals.sort_by(|a, b| b.at_ms.total_cmp(&a.at_ms).then(b.camera.cmp(&a.camera)));
+}
+
 fn add_bursts(
     bursts: Bursts,
     camera: u32,
     usual: f64,
     until_ms: f64,
-    extra: &mut Vec<(f64, u32)>,
+    extra: &mut Vec<Arrival>,
     random: &mut impl Rng,
 ) {
     let length = bursts.minutes * MINUTE_MS;
@@ -129,7 +155,7 @@ fn add_bursts(
         let count = Poisson::new(expected).map_or(0.0, |counts| counts.sample(random));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
         for _ in 0..count as u64 {
-            extra.push((begins + random.random::<f64>() * length, camera));
+            extra.push(Arrival::alone(begins + random.random::<f64>() * length, camera));
         }
     }
 }
@@ -160,7 +186,9 @@ mod tests {
         let mut arrivals = Arrivals::draw(fleet, live, DAY_MS, &mut random);
         let (mut hours, mut cameras) = (vec![0; 24], vec![0; live.len()]);
         let mut before = 0.0;
-        while let Some((at, camera)) = arrivals.peek().filter(|(at, _)| *at < DAY_MS) {
+        while let Some(Arrival { at_ms: at, camera, .. }) =
+            arrivals.peek().filter(|arrival| arrival.at_ms < DAY_MS)
+        {
             assert!(at >= before);
             before = at;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 24")]

@@ -13,6 +13,7 @@ use tidegate_engine::observation::{Label, Outcome};
 use tidegate_spec::scenario::Scenario;
 use tidegate_stats::range::OutOfRange;
 
+use crate::alike::Alike;
 use crate::rates::Rates;
 
 /// A scenario made ready to run.
@@ -28,10 +29,10 @@ pub struct World {
 
 /// Something for each rate that cameras differ in.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct PerRate<T> {
-    fp: T,
-    missed_threat: T,
-    error: T,
+pub(crate) struct PerRate<T> {
+    pub(crate) fp: T,
+    pub(crate) missed_threat: T,
+    pub(crate) error: T,
 }
 
 /// One camera of one run.
@@ -40,10 +41,14 @@ pub(crate) struct Camera {
     pub(crate) id: CameraId,
     /// Where it lies in the fleet for good, as standard normal deviates.
     place: PerRate<f64>,
-    /// Its true rates under the control today.
-    today: PerRate<f64>,
-    /// The logarithm of its median latency in milliseconds.
-    latency_ln: f64,
+    /// Its true rates under the control today, before what moves within a day.
+    pub(crate) day: PerRate<f64>,
+    /// Its true rates under the control now.
+    pub(crate) today: PerRate<f64>,
+    /// The logarithm of its usual median latency in milliseconds.
+    pub(crate) usual_latency_ln: f64,
+    /// The logarithm of its median latency now.
+    pub(crate) latency_ln: f64,
 }
 
 /// What the treatment does otherwise at one moment.
@@ -63,6 +68,8 @@ pub(crate) struct Prompt<'a> {
     pub(crate) variant: Variant,
     /// What the treatment does otherwise just now.
     pub(crate) change: &'a Change,
+    /// What the event has in common with the others of its burst.
+    pub(crate) alike: Option<Alike>,
 }
 
 /// What one detection event is, whichever prompt looks at it; drawn only where scores are.
@@ -145,7 +152,8 @@ impl World {
                 let mut normal = || -> f64 { StandardNormal.sample(random) };
                 let place = PerRate { fp: normal(), missed_threat: normal(), error: normal() };
                 let latency_ln = log(control.latency_ms.median) + fleet.latency_log_sd * normal();
-                Camera { id, place, today: PerRate::default(), latency_ln }
+                let (day, today) = (PerRate::default(), PerRate::default());
+                Camera { id, place, day, today, usual_latency_ln: latency_ln, latency_ln }
             })
             .collect()
     }
@@ -160,11 +168,12 @@ impl World {
                 let deviate = stays * place + moves * new;
                 rates.at(erfc(-deviate / core::f64::consts::SQRT_2) / 2.0)
             };
-            camera.today = PerRate {
+            camera.day = PerRate {
                 fp: today(camera.place.fp, &self.rates.fp),
                 missed_threat: today(camera.place.missed_threat, &self.rates.missed_threat),
                 error: today(camera.place.error, &self.rates.error),
             };
+            camera.today = camera.day;
         }
     }
 
@@ -205,12 +214,16 @@ impl World {
         random: &mut impl Rng,
     ) -> Answer {
         let control = &self.scenario.control;
-        let Prompt { variant, change } = prompt;
+        let Prompt { variant, change, alike } = prompt;
         let (points, factor, slower) = match variant {
             Variant::Control => (0.0, 1.0, 0.0),
             Variant::Treatment => (change.points.error, change.latency_factor, change.slow_share),
         };
-        if random.random::<f64>() < camera.today.error + points {
+        let failure = match alike {
+            Some(alike) => alike.failure(random),
+            None => random.random(),
+        };
+        if failure < camera.today.error + points {
             return Answer { outcome: Outcome::Failed, sight: Sight::Nothing };
         }
         let noise: f64 = StandardNormal.sample(random);
@@ -243,7 +256,7 @@ impl World {
         let threats = (alerts * (1.0 - rates.fp) / (1.0 - rates.missed_threat)).clamp(0.0, 1.0);
         let threat = scene.threat < threats;
         let (fp, missed) = labels_of(camera, prompt);
-        let Prompt { variant, change } = prompt;
+        let Prompt { variant, change, .. } = prompt;
         let factor = if variant == Variant::Treatment { change.alert_factor } else { 1.0 };
         let alerts_with = if threat {
             1.0 - missed / (1.0 - fp).max(1e-9)
@@ -279,11 +292,16 @@ impl World {
         }
         let feedback = &self.scenario.feedback;
         let treated = prompt.variant == Variant::Treatment;
-        let factor = if treated { feedback.treatment_factor } else { 1.0 };
+        let (factor, fp_factor) = if treated {
+            (feedback.treatment_factor, feedback.treatment_false_positive_factor)
+        } else {
+            (1.0, 1.0)
+        };
         let spoken = self.label_chance * factor;
+        let fp_factor = feedback.false_positive_factor * fp_factor;
         let said: f64 = random.random();
         // Most answers are never labelled, whatever the label would be.
-        if said >= spoken * feedback.false_positive_factor.max(1.0) {
+        if said >= spoken * fp_factor.max(1.0) {
             return None;
         }
         let label = match answer.sight {
@@ -291,7 +309,10 @@ impl World {
             Sight::Seen(label) => label,
             Sight::Unscored => {
                 let (fp, missed) = labels_of(camera, prompt);
-                let kind: f64 = random.random();
+                let kind = match prompt.alike {
+                    Some(alike) => alike.label(random),
+                    None => random.random(),
+                };
                 if kind < fp {
                     Label::FalsePositive
                 } else if kind < fp + missed {
@@ -301,8 +322,7 @@ impl World {
                 }
             }
         };
-        let of_kind =
-            if label == Label::FalsePositive { feedback.false_positive_factor } else { 1.0 };
+        let of_kind = if label == Label::FalsePositive { fp_factor } else { 1.0 };
         (said < spoken * of_kind).then_some(label)
     }
 
@@ -315,7 +335,7 @@ impl World {
 }
 
 /// The false positives and missed threats among the labels of a camera.
-fn labels_of(camera: &Camera, Prompt { variant, change }: Prompt<'_>) -> (f64, f64) {
+fn labels_of(camera: &Camera, Prompt { variant, change, .. }: Prompt<'_>) -> (f64, f64) {
     let points = if variant == Variant::Treatment { change.points } else { PerRate::default() };
     let fp = (camera.today.fp + points.fp).clamp(0.0, 1.0);
     let missed = (camera.today.missed_threat + points.missed_threat).clamp(0.0, 1.0 - fp);

@@ -4,7 +4,9 @@ mod check;
 mod expectation;
 mod grid;
 mod merge;
+mod ranges;
 mod read;
+pub mod unrest;
 mod world;
 
 use toml::{Table, Value};

@@ -79,6 +79,12 @@ impl Mean {
         self.weighted_values += weight * value;
     }
 
+    /// What all cameras weigh together.
+    #[inline]
+    pub const fn weights(&self) -> f64 {
+        self.weights
+    }
+
     /// The mean; NaN without cameras.
     #[inline]
     pub fn value(&self) -> f64 {
@@ -182,6 +188,11 @@ impl Cameras {
     /// Trials of all cameras.
     pub const fn trials(&self) -> u64 {
         self.trials
+    }
+
+    /// What all cameras weigh together: the independent events that their trials are worth.
+    pub const fn weights(&self) -> f64 {
+        self.mean.weights
     }
 
     /// Events of all cameras.

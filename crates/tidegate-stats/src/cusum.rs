@@ -22,6 +22,18 @@ impl Increments {
     }
 }
 
+impl Increments {
+    /// What a failure adds.
+    pub const fn failure(&self) -> f64 {
+        self.failure
+    }
+
+    /// What a success adds, below zero.
+    pub const fn success(&self) -> f64 {
+        self.success
+    }
+}
+
 /// The one-sided cumulative sum `W = max(0, W + increment)` (Page 1954).
 ///
 /// An excursion is the stretch since `W` last was zero. Started anew at each event, `exp(W)` is at most a

@@ -28,6 +28,7 @@ pub mod ratio;
 pub mod review;
 pub mod sample_ratio;
 pub mod sample_size;
+pub mod strata;
 pub mod student;
 pub mod switchback;
 pub mod welch;

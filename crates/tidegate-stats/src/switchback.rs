@@ -11,6 +11,8 @@ use crate::student::{DegreesOfFreedom, Estimate};
 /// The side of a block: 0 for control, 1 for treatment.
 const CONTROL: usize = 0;
 const TREATMENT: usize = 1;
+/// Least degrees of freedom.
+const DEGREES_MIN: f64 = 0.5;
 
 /// What one camera showed in one block.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,6 +65,10 @@ impl Camera {
     fn weight(&self) -> f64 {
         let [control, treatment] = self.count;
         control * treatment / (control + treatment)
+    }
+
+    fn difference(&self) -> f64 {
+        self.sum[TREATMENT] / self.count[TREATMENT] - self.sum[CONTROL] / self.count[CONTROL]
     }
 
     fn mean(&self) -> f64 {
@@ -131,7 +137,8 @@ impl Switchback {
             difference: within("difference", difference, &crate::range::FINITE)?,
             control_mean,
             variance_plain,
-            variance_between: variance_plain * blocks as f64 / (blocks - cameras) as f64,
+            variance_jackknife: self.jackknife(difference, weights),
+            blocks_worth: self.blocks_worth(),
             weights,
             blocks: blocks as u64,
             cameras: cameras as u64,
@@ -143,6 +150,36 @@ impl Switchback {
 
     fn total(&self, of: impl Fn(&Camera) -> f64) -> f64 {
         self.cameras.iter().map(of).sum()
+    }
+
+    /// The jackknife over blocks; a camera that is left with one variant is left out with its block.
+    fn jackknife(&self, difference: f64, weights: f64) -> f64 {
+        let (mut start, mut squares) = (0, 0.0);
+        let total = difference * weights;
+        for camera in &self.cameras {
+            let (weight, own) = (camera.weight(), camera.difference());
+            for block in &self.blocks[start..camera.end] {
+                let mut rest = *camera;
+                rest.count[block.side] -= block.count;
+                rest.sum[block.side] -= block.sum;
+                // Counts are whole numbers, so that none is left where the last is gone.
+                let left = if rest.count[block.side] > 0.0 { rest.weight() } else { 0.0 };
+                let differs = if left > 0.0 { left * rest.difference() } else { 0.0 };
+                let (total, weights) = (total - weight * own + differs, weights - weight + left);
+                // Without its only difference nothing is known: the block alone made it.
+                let apart = if weights > 0.0 { total / weights - difference } else { difference };
+                squares += apart * apart;
+            }
+            start = camera.end;
+        }
+        let blocks = self.blocks.len() as f64;
+        (blocks - 1.0) / blocks * squares
+    }
+
+    fn blocks_worth(&self) -> f64 {
+        let count: f64 = self.blocks.iter().map(|block| block.count).sum();
+        let squares: f64 = self.blocks.iter().map(|block| block.count * block.count).sum();
+        count * count / squares
     }
 
     /// The sum over blocks of the squared score: the centred indicator times the block's residuals.
@@ -173,8 +210,11 @@ pub struct Within {
     pub control_mean: f64,
     /// The sandwich clustered by block, "CR0" (Liang and Zeger 1986).
     pub variance_plain: f64,
-    /// The same times `K / (K - G)`.
-    pub variance_between: f64,
+    /// The jackknife that leaves out one block at a time: `(K-1)/K Σ (D₍₋b₎ - D)²`. Where blocks are few or
+    /// uneven the sandwich takes the block that made the difference for one that says nothing against it.
+    pub variance_jackknife: f64,
+    /// How many equal blocks these are worth: `n_e = (Σa)² / Σa²` over the blocks' trials (Kish 1965).
+    pub blocks_worth: f64,
     /// `Σ ω`.
     pub weights: f64,
     /// `K`: blocks with trials, of cameras that saw both variants.
@@ -202,12 +242,12 @@ impl Within {
         if squares > 0.0 && n > 1.0 { squares / (n - 1.0) / self.weights } else { 0.0 }
     }
 
-    /// The difference of a rate, with `ν = K - G`.
+    /// The difference of a rate.
     ///
     /// # Errors
     /// [`OutOfRange`] where the variance is too large for a number.
     pub fn rate(&self) -> Result<Estimate, OutOfRange> {
-        let variance = self.variance_between.max(self.rate_floor());
+        let variance = self.variance_jackknife.max(self.rate_floor());
         Estimate::new(self.difference, variance, self.degrees()?)
     }
 
@@ -219,11 +259,14 @@ impl Within {
     pub fn log_ratio(&self) -> Result<Estimate, OutOfRange> {
         let control = within("mean", self.control_mean, &POSITIVE)?;
         let treatment = within("mean", self.control_mean + self.difference, &POSITIVE)?;
-        let variance = self.variance_between.max(self.mean_floor()) / (treatment * treatment);
+        let variance = self.variance_jackknife.max(self.mean_floor()) / (treatment * treatment);
         Estimate::new(libm::log(treatment / control), variance, self.degrees()?)
     }
 
+    /// `ν = n_e - 1 - (G - 1) n_e / K`, and at least ½: of blocks alike `K - G`.
     fn degrees(&self) -> Result<DegreesOfFreedom, OutOfRange> {
-        DegreesOfFreedom::new((self.blocks - self.cameras) as f64)
+        let (worth, blocks) = (self.blocks_worth, self.blocks as f64);
+        let degrees = worth - 1.0 - (self.cameras as f64 - 1.0) * worth / blocks;
+        DegreesOfFreedom::new(degrees.max(DEGREES_MIN))
     }
 }

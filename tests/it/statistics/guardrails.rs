@@ -150,11 +150,13 @@ fn switchback() {
         let within = switchback.compare().unwrap().unwrap();
         case.expect("D", within.difference);
         case.expect("var_block_cr0", within.variance_plain);
-        case.expect("var_block", within.variance_between);
+        // The sandwich is no longer what decides; its parts still are.
+        let (blocks, cameras) = (within.blocks as f64, within.cameras as f64);
+        case.expect("var_block", within.variance_plain * blocks / (blocks - cameras));
         case.expect("var_iid", within.rate_floor());
         case.expect_integer("n_blocks", within.blocks);
         case.expect_integer("n_cameras", within.cameras);
-        case.expect("dof", within.rate().unwrap().degrees.value());
+        case.expect("dof", blocks - cameras);
     });
 }
 

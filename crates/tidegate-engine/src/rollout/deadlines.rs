@@ -24,7 +24,9 @@ impl Rollout {
             (Phase::Ab, Condition::Clear | Condition::Held) => {
                 let ends = (after, DeadlineReason::AbEnds);
                 let or_ends = |deadline: Option<_>| deadline.map_or(ends, |other| ends.min(other));
-                Some(or_ends(self.step_deadline()).min(or_ends(self.fast_path_deadline())))
+                let outage = self.outage_deadline();
+                let first = or_ends(self.step_deadline()).min(or_ends(self.fast_path_deadline()));
+                Some(outage.map_or(first, |outage| outage.min(first)))
             }
             (Phase::Ab, Condition::Grace) => Some((after, DeadlineReason::GraceEnds)),
             _ => None,
@@ -46,5 +48,11 @@ impl Rollout {
         }
         let wait_ends = self.fast_path.wait_ends().filter(|ends| self.lifecycle.now < *ends);
         wait_ends.map(|ends| (ends, DeadlineReason::FastPathWaited))
+    }
+
+    fn outage_deadline(&self) -> Option<(Timestamp, DeadlineReason)> {
+        let is_held = self.lifecycle.state.condition == Condition::Held;
+        let lifts_at = self.fast_path.lifts_at().filter(|_| is_held)?;
+        Some((lifts_at, DeadlineReason::OutageOver))
     }
 }

@@ -3,10 +3,11 @@
 use alloc::vec::Vec;
 
 use crate::decision::{Cause, Decision};
+use crate::epoch::Epochs;
 use crate::event::Command;
 use crate::experiment::{Gate, OnExpiry, PromotionMode, Rule, Watch};
 use crate::exposure::Window;
-use crate::fast_path::{FastPath, PLANNED_DEFAULT, Plan};
+use crate::fast_path::{FastPath, OutageHold, PLANNED_DEFAULT, Plan};
 use crate::guardrail::FAST_PATH_ALPHA_SHARE;
 use crate::look::{self, Check};
 use crate::phase::{Condition, Phase, State, Transition};
@@ -60,6 +61,7 @@ impl Rollout {
             let (transition, cause) = match reason {
                 // Only a time before these has such a deadline; the look that follows sees to them.
                 DeadlineReason::ShadowEnds | DeadlineReason::FastPathWaited => break,
+                DeadlineReason::OutageOver => (Transition::Resume, Cause::OutageOver),
                 DeadlineReason::StepEnds => (Transition::NextStep, Cause::Dwelled),
                 DeadlineReason::AbEnds => self.conclude(Feedback::MayCome),
                 DeadlineReason::GraceEnds => self.conclude(Feedback::IsIn),
@@ -74,7 +76,8 @@ impl Rollout {
         let ab = &self.fleet.total().ab;
         let sides = ByVariant { control: &ab.control, treatment: &ab.treatment };
         let share = self.share();
-        let proof = match look::check(&self.fleet, experiment, Window::Ab, share) {
+        let window = (Window::Ab, &self.epochs, self.lifecycle.now);
+        let proof = match look::check(&self.fleet, experiment, window, share) {
             Check::Threshold(check) => promotion::judge_averages(experiment, &check, sides),
             Check::Sequential(look) => promotion::judge_look(experiment, &look, sides),
         };
@@ -132,6 +135,7 @@ impl Rollout {
         // Before the gate and the ramp: whoever is due for more exposure must not get it in the moment that harm shows.
         if self.is_watched() {
             let (window, _) = self.compared();
+            let window = (window, &self.epochs, self.lifecycle.now);
             let harm = sequential::harm(&self.fleet, self.definition.experiment(), window);
             if let Some(judgement) = harm {
                 decisions.push(self.decide(Transition::RollBack, Cause::Harm(judgement)));
@@ -245,7 +249,7 @@ impl Rollout {
         if matches!(transition, Transition::StartAb | Transition::OpenAb) {
             self.learn_from_shadow();
         }
-        let Self { definition, lifecycle, fast_path, .. } = self;
+        let Self { definition, lifecycle, fast_path, epochs, .. } = self;
         let (experiment, ramp) = (definition.experiment(), definition.ramp());
         let now = lifecycle.now;
         lifecycle.state = to;
@@ -264,9 +268,11 @@ impl Rollout {
                 lifecycle.phase_ends = Some(now.plus(experiment.ab.duration));
                 lifecycle.step = 0;
                 lifecycle.step_ends = Some(now.plus(ramp[0].dwell));
+                *epochs = Epochs::begin(now, experiment.ab.duration);
             }
             Transition::NextStep => {
                 lifecycle.step += 1;
+                epochs.begin_step(now);
                 lifecycle.step_ends = Some(now.plus(ramp[lifecycle.step].dwell));
             }
             Transition::Pause => lifecycle.paused_at = Some(now),
@@ -291,6 +297,10 @@ impl Rollout {
             }
             Transition::Close => {
                 lifecycle.phase_ends = Some(now.plus(experiment.promotion.feedback_grace));
+            }
+            // A person's hold comes from a person; this one lifts by itself.
+            Transition::Hold if fast_path.outage_at == Some(now) => {
+                fast_path.hold = OutageHold::Yes;
             }
             Transition::Hold | Transition::Expire => {}
             Transition::OpenFull

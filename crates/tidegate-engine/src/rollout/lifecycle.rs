@@ -52,6 +52,8 @@ pub enum DeadlineReason {
     GraceEnds,
     /// The fast path has waited long enough for the control.
     FastPathWaited,
+    /// An outage of both variants has been over for an hour.
+    OutageOver,
 }
 
 impl DeadlineReason {
@@ -63,6 +65,7 @@ impl DeadlineReason {
             Self::AbEnds => "ab_ends",
             Self::GraceEnds => "grace_ends",
             Self::FastPathWaited => "fast_path_waited",
+            Self::OutageOver => "outage_over",
         }
     }
 }

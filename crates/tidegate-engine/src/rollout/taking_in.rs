@@ -4,9 +4,10 @@ use alloc::vec::Vec;
 
 use super::Rollout;
 use super::lifecycle::Looked;
+use crate::assignment::SplitMethod;
 use crate::event::{Event, Rejection};
 use crate::exposure::{Exposure, Fingerprint, Window};
-use crate::fleet::{CameraSums, Comparable, Place, Sums};
+use crate::fleet::{CameraSums, Comparable, Place, Stretch, Sums};
 use crate::id::{AnalysisId, CameraId};
 use crate::limits;
 use crate::observation::{Alerts, Analysis, Comparison, Feedback, Outcome};
@@ -41,8 +42,10 @@ impl Rollout {
 
         let place = self.place(camera, analysis.variant);
         let cuts = self.cuts();
+        let watched = place.window == Window::Ab;
+        let place = self.outside_in_outage(place, analysis.outcome);
         self.fleet.add_analysis(camera, place, analysis.outcome, cuts);
-        if place.window == Window::Ab {
+        if watched {
             self.watch_for_failure(camera, analysis.variant, analysis.outcome);
         }
         if let Some(fingerprint) = fingerprint {
@@ -72,8 +75,10 @@ impl Rollout {
         } else {
             Warned::No
         };
+        let window = place.window;
+        let place = self.outside_in_outage(place, control);
         self.fleet.add_analysis(camera, place, control, cuts);
-        match place.window {
+        match window {
             Window::Shadow => {
                 self.fleet.add_comparison(camera, &comparison.outcomes, cuts, warned);
             }
@@ -101,8 +106,8 @@ impl Rollout {
         let frozen =
             exposure.window == Window::Shadow && self.lifecycle.state.phase != Phase::Shadow;
         if !frozen {
-            let block = self.definition.split().block(exposure.at);
-            self.fleet.relabel(&exposure, block, *label);
+            let stretch = self.stretch(exposure.at);
+            self.fleet.relabel(&exposure, stretch, *label);
         }
         if let Some(exposure) = self.exposures.find_mut(fingerprint) {
             exposure.label = Some(*label);
@@ -123,7 +128,10 @@ impl Rollout {
     }
 
     fn watch_for_failure(&mut self, camera: u32, variant: Variant, outcome: Outcome) {
-        if !self.fleet.is_quarantined(camera) {
+        // What a camera failed before the excursion tells of it; what it fails in one is the excursion.
+        let is_listened_to = !self.fleet.is_quarantined(camera)
+            && (!self.fleet.fails_often(camera) || self.fast_path.has_added(camera));
+        if is_listened_to {
             let (now, plan) = (self.lifecycle.now, self.fast_path_plan());
             self.fast_path.add(now, camera, variant, outcome, plan);
         }
@@ -159,7 +167,9 @@ impl Rollout {
 
     fn check_blocks(&self) -> Result<(), Rejection> {
         let blocks_max = limits::BLOCKS_KEPT_MAX;
-        let room = self.fleet.blocks() < blocks_max;
+        let is_switchback =
+            self.definition.experiment().assignment.method == SplitMethod::Switchback;
+        let room = !is_switchback || self.fleet.blocks() < blocks_max;
         if room { Ok(()) } else { Err(Rejection::TooManyBlocks { blocks_max }) }
     }
 
@@ -201,7 +211,27 @@ impl Rollout {
             (Phase::Ab, _, _, _) => Window::Ab,
             _ => Window::Outside,
         };
-        Place { window, variant, block: self.definition.split().block(self.lifecycle.now) }
+        Place { window, variant, stretch: self.stretch(self.lifecycle.now) }
+    }
+
+    /// The stretch of time that a moment lies in.
+    fn stretch(&self, at: Timestamp) -> Stretch {
+        match self.definition.split().block(at) {
+            Some(block) => Stretch { block: Some(block), epoch: None },
+            None => Stretch { block: self.epochs.block(at), epoch: self.epochs.at(at) },
+        }
+    }
+
+    /// A failure during an outage of both variants counts for neither.
+    fn outside_in_outage(&self, place: Place, outcome: Outcome) -> Place {
+        // Nothing is held, and so nothing forgiven, where no fast path acts.
+        let counts = place.window != Window::Ab
+            || !outcome.failed()
+            || !self.fast_path.in_outage(self.lifecycle.now)
+            || !self.is_sequential()
+            || !self.is_watched();
+        let window = if counts { place.window } else { Window::Outside };
+        Place { window, ..place }
     }
 
     fn expose(&mut self, fingerprint: Fingerprint, camera: u32, place: Place, alerts: Alerts) {

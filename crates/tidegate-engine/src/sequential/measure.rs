@@ -10,6 +10,7 @@ use tidegate_stats::switchback::{Block, Switchback};
 
 use super::{Context, Measure, RETENTION_MIN};
 use crate::baseline::{ShadowSums, Usual};
+use crate::epoch::TestPart;
 use crate::fleet::BlockSums;
 use crate::guardrail::{Guardrail, Power};
 use crate::observation::Label;
@@ -81,21 +82,41 @@ impl Side {
 }
 
 impl Context<'_> {
+    /// Hands over what each camera showed in the part that is looked at, until that fails.
+    pub(super) fn each_camera(
+        &self,
+        mut with: impl FnMut(&ByVariant<Tally>, &Usual) -> Option<()>,
+    ) -> Option<()> {
+        if self.part == TestPart::Whole {
+            return self.fleet.ab().try_for_each(|(tallies, usual)| with(tallies, usual));
+        }
+        self.fleet.ab_blocks().try_for_each(|(blocks, usual)| {
+            let mut tallies = ByVariant::<Tally>::default();
+            for sums in self.within(blocks) {
+                tallies[sums.variant].merge(&sums.tally);
+            }
+            with(&tallies, usual)
+        })
+    }
+
     /// Cameras of one variant against cameras of the other.
     pub(super) fn measure_between(&self, guardrails: &[Guardrail]) -> Vec<Measure> {
         let blocks = |guardrail: &Guardrail| matches!(guardrail.power(), Power::Block);
         let extent = if guardrails.iter().any(blocks) { Extent::All } else { Extent::Harms };
         let room = || Side::with_capacity(self.fleet.len());
         let mut sides = ByVariant { control: room(), treatment: room() };
-        for (tallies, usual) in self.fleet.ab() {
+        // Sums are checked where they enter. Should one slip through, nothing is measured at all: a verdict on
+        // the other cameras alone would be one on another fleet.
+        let added = self.each_camera(|tallies, usual| {
             for variant in Variant::ALL {
-                let tally = &tallies[variant];
-                // Sums are checked where they enter. Should one slip through, nothing is measured at all: a verdict on
-                // the other cameras alone would be one on another fleet.
-                if tally.analyses > 0 && sides[variant].add(tally, usual, extent).is_err() {
-                    return Vec::new();
+                if tallies[variant].analyses > 0 {
+                    sides[variant].add(&tallies[variant], usual, extent).ok()?;
                 }
             }
+            Some(())
+        });
+        if added.is_none() {
+            return Vec::new();
         }
         let measured = |guardrail: &Guardrail| {
             let guardrail = *guardrail;
@@ -115,7 +136,18 @@ impl Context<'_> {
                 | Guardrail::ThreatRetention => arms(&sides, guardrail, Cameras::rate)
                     .and_then(|arms| Arm::difference(&arms.treatment, &arms.control).ok()),
             };
-            Some(Measure { guardrail, estimate, limit, unit, trials, cameras, blocks: None })
+            let weights = sides.map(|side| side.of(guardrail).weights());
+            Some(Measure {
+                guardrail,
+                estimate,
+                limit,
+                unit,
+                trials,
+                cameras,
+                blocks: None,
+                splits: Some(cameras),
+                event_factor: 1.0 / weights.control + 1.0 / weights.treatment,
+            })
         };
         guardrails.iter().filter_map(measured).collect()
     }
@@ -126,6 +158,7 @@ impl Context<'_> {
         let mut switchback = Switchback::default();
         let mut cameras = ByVariant::default();
         for (blocks, usual) in self.fleet.ab_blocks() {
+            let blocks = self.within(blocks);
             for variant in Variant::ALL {
                 let has = |sums: &BlockSums| {
                     sums.variant == variant && block_values(guardrail, &sums.tally, usual).0 > 0
@@ -159,7 +192,18 @@ impl Context<'_> {
         let [control, treatment] = within.map_or([0, 0], |w| w.trials.map(|trials| trials as u64));
         let trials = ByVariant { control, treatment };
         let blocks = Some(within.map_or(0, |within| within.blocks));
-        Some(Measure { guardrail, estimate, limit, unit, trials, cameras, blocks })
+        let event_factor = within.map_or(0.0, |within| 1.0 / within.weights);
+        Some(Measure {
+            guardrail,
+            estimate,
+            limit,
+            unit,
+            trials,
+            cameras,
+            blocks,
+            splits: None,
+            event_factor,
+        })
     }
 
     /// Both variants on the same events.
@@ -177,7 +221,17 @@ impl Context<'_> {
         let estimate = estimate.ok().flatten();
         let both = |count| ByVariant { control: count, treatment: count };
         let (trials, cameras) = (both(paired.count()), both(paired.cameras()));
-        Some(Measure { guardrail, estimate, limit, unit, trials, cameras, blocks: None })
+        Some(Measure {
+            guardrail,
+            estimate,
+            limit,
+            unit,
+            trials,
+            cameras,
+            blocks: None,
+            splits: None,
+            event_factor: 0.0,
+        })
     }
 
     /// The part of confirmed threats on which the treatment kept silent.
@@ -199,6 +253,8 @@ impl Context<'_> {
             trials,
             cameras: ByVariant { control: cameras, treatment: cameras },
             blocks: None,
+            splits: None,
+            event_factor: 0.0,
         }
     }
 }
@@ -226,7 +282,7 @@ pub(super) fn trials(guardrail: Guardrail, tally: &Tally) -> u64 {
 }
 
 /// Trials, sum and sum of squares of a metric in one block.
-fn block_values(guardrail: Guardrail, tally: &Tally, usual: &Usual) -> (u64, f64, f64) {
+pub(super) fn block_values(guardrail: Guardrail, tally: &Tally, usual: &Usual) -> (u64, f64, f64) {
     let rate = |events: u64| (trials(guardrail, tally), events as f64, events as f64);
     match guardrail {
         Guardrail::FpRate => rate(tally.labelled(Label::FalsePositive)),

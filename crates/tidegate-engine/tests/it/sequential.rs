@@ -2,7 +2,7 @@
 
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::event::Command;
-use tidegate_engine::experiment::{Experiment, OnExpiry, PromotionMode, RampStep, Rule};
+use tidegate_engine::experiment::{Experiment, OnExpiry, PromotionMode, RampStep, Rule, Watch};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::CameraId;
 use tidegate_engine::look::{Check, Look};
@@ -95,14 +95,100 @@ fn an_outage_of_both_variants_holds_and_never_rolls_back() {
         let mut world = World::new(sequential(), 20, seed);
         world.live(&Truth::HARMLESS, 6.0, 10.0);
         world.live(&outage, 8.0, 10.0);
-        world.live(&Truth::HARMLESS, 24.0, 10.0);
-        assert_eq!(world.ended(), None);
         let state = world.rollout.lifecycle().state;
         assert_eq!((state.phase, state.condition), (Phase::Ab, Condition::Held));
         let (hour, why) = &world.decisions[1];
         assert!((6.0..6.2).contains(hour), "{hour}");
         assert!(why.contains("Treatment and control failed together"), "{why}");
+        // What failed in it counts for neither, but for what told of it.
+        let errors = world.rollout.sums().ab.map(|tally| tally.errors);
+        assert!(errors.control < 60 && errors.treatment < 60, "{errors:?}");
+        // An hour after it was last noticed the hold lifts by itself.
+        world.live(&Truth::HARMLESS, 24.0, 10.0);
+        assert_eq!(world.ended(), None);
+        let state = world.rollout.lifecycle().state;
+        assert_eq!((state.phase, state.condition), (Phase::Ab, Condition::Clear));
+        let (hour, why) = &world.decisions[2];
+        assert!((8.5..9.1).contains(hour), "{hour}");
+        assert_eq!(why, "ab: The outage of treatment and control has been over for an hour");
     }
+}
+
+#[test]
+fn a_persons_hold_lasts_through_an_outage() {
+    let outage = Truth { error_rate: both(1.0), label_share: 0.0, ..Truth::HARMLESS };
+    let mut world = World::new(sequential(), 20, 1);
+    world.live(&Truth::HARMLESS, 6.0, 10.0);
+    world.act(world.rollout.lifecycle().now, Command::Hold);
+    world.live(&outage, 8.0, 10.0);
+    world.live(&Truth::HARMLESS, 24.0, 10.0);
+    let state = world.rollout.lifecycle().state;
+    assert_eq!((state.phase, state.condition), (Phase::Ab, Condition::Held));
+}
+
+#[test]
+fn what_fails_in_an_outage_counts_where_nothing_is_held() {
+    let mut settings = sequential();
+    settings.guardrails.watch = Watch::Off;
+    let outage = Truth { error_rate: both(1.0), label_share: 0.0, ..Truth::HARMLESS };
+    let mut world = World::new(settings, 20, 1);
+    world.live(&outage, 2.0, 10.0);
+    let ab = world.rollout.sums().ab;
+    assert!(ab.control.errors > 100 && ab.treatment.errors > 100, "{ab:?}");
+}
+
+#[test]
+fn three_cameras_that_try_again_and_again_are_not_the_fleet() {
+    let mut world = World::new(sequential(), 30, 5);
+    for number in 0..3 {
+        reported(&mut world, 100 + number, Variant::Control, ANSWERED, "10s");
+    }
+    // Two cameras fail twenty times each, and a third once: the old sum stood at forty-one failures.
+    for number in 0..40 {
+        reported(&mut world, number % 2, Variant::Treatment, Outcome::Failed, "20s");
+    }
+    reported(&mut world, 2, Variant::Treatment, Outcome::Failed, "21s");
+    world.wait(1.0);
+    assert_eq!(world.ended(), None);
+    // Four failures of a third camera are a third of the height.
+    for number in 0..3 {
+        reported(&mut world, 100 + number, Variant::Control, ANSWERED, "61m");
+    }
+    for _ in 0..3 {
+        reported(&mut world, 2, Variant::Treatment, Outcome::Failed, "62m");
+    }
+    assert_eq!(world.rollout.lifecycle().state.phase, Phase::RolledBack);
+}
+
+#[test]
+fn a_rate_that_rises_over_the_whole_site_is_no_harm_on_a_ramp() {
+    let mut settings = sequential();
+    let step = |share, dwell| RampStep { share: Share::new(share).unwrap(), dwell: hours(dwell) };
+    settings.ab.steps = vec![step(0.1, 24.0), step(0.5, 24.0)];
+    let before = Truth { camera_spread: 0.0, error_rate: both(0.02), ..Truth::HARMLESS };
+    let after = Truth { error_rate: both(0.15), ..before };
+    for seed in 0..10 {
+        let mut world = World::new(settings.clone(), 60, seed);
+        world.live(&before, 24.0, 10.0);
+        world.live(&after, 47.0, 10.0);
+        assert_eq!(world.ended(), None, "{seed}");
+        let change = look(&world).of(Guardrail::ErrorRate).unwrap().change.unwrap();
+        assert!(change.estimate.abs() < 0.04, "{change:?}");
+    }
+}
+
+#[test]
+fn harm_that_begins_late_is_found_in_the_part_it_is_in() {
+    let before = Truth { camera_spread: 0.0, label_share: 0.0, ..Truth::HARMLESS };
+    let after = Truth { error_rate: ByVariant { control: 0.02, treatment: 0.12 }, ..before };
+    let mut world = World::new(sequential(), 40, 3);
+    world.live(&before, 26.0, 10.0);
+    world.live(&after, 47.0, 10.0);
+    let (_, why) = world.ended().unwrap();
+    assert!(
+        why.contains("Errors rose by ") && why.contains(" in the second half of the test (95 %"),
+        "{why}"
+    );
 }
 
 #[test]

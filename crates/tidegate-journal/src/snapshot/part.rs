@@ -2,9 +2,10 @@
 
 use bincode::Options as _;
 use serde::{Deserialize, Serialize};
+use tidegate_engine::epoch::{Epoch, Epochs, Opens};
 use tidegate_engine::experiment::Digest;
 use tidegate_engine::exposure::{Alerts, Exposure, Fingerprint, Window};
-use tidegate_engine::fast_path::{Excursion, FastPath};
+use tidegate_engine::fast_path::{Added, Excursion, FastPath, OutageHold};
 use tidegate_engine::fleet::{BlockSums, CameraSums, Latencies, Sums};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::LabelName;
@@ -34,6 +35,7 @@ const CAMERAS_IN_PART: usize = 48;
 const BLOCKS_IN_PART: usize = 256;
 const EXPOSURES_IN_PART: usize = 1_024;
 const BUCKETS_IN_PART: usize = 2_048;
+const ADDED_IN_PART: usize = 2_048;
 /// Bytes of events in a part, but for the last of them.
 const EVENT_BYTES_IN_PART: usize = 32 * 1024;
 
@@ -83,6 +85,14 @@ pub(crate) enum Part {
     Feed {
         after: u64,
         events: Vec<(u64, String)>,
+    },
+    /// The stretches of a rollout's A/B test: after when, and whether a window opens.
+    Epochs(Vec<(i64, bool)>),
+    /// What cameras added to a rollout's fast path, and whether an outage holds the rollout.
+    FastPath {
+        added: Vec<(u32, f64)>,
+        drained: f64,
+        held: bool,
     },
 }
 
@@ -317,6 +327,28 @@ fn keep_noticed(noticed: &Noticed) -> Option<Part> {
     })
 }
 
+/// The stretches of the A/B test in a part; none where there are none.
+fn keep_epochs(snapshot: &Snapshot) -> Option<Part> {
+    let epochs = snapshot.epochs.as_slice();
+    let kept = epochs.iter().map(|epoch| (epoch.after.ms(), epoch.opens == Opens::Window));
+    (!epochs.is_empty()).then(|| Part::Epochs(kept.collect()))
+}
+
+/// What the head has no room for of the fast path, in parts; none where it is on no excursion.
+fn keep_added(snapshot: &Snapshot) -> Vec<Part> {
+    let FastPath { added, hold, drained, .. } = &snapshot.fast_path;
+    let held = *hold == OutageHold::Yes;
+    let part = |some: &[Added]| Part::FastPath {
+        added: some.iter().map(|added| (added.camera, added.sum)).collect(),
+        drained: *drained,
+        held,
+    };
+    if added.is_empty() && held {
+        return vec![part(&[])];
+    }
+    added.chunks(ADDED_IN_PART).map(part).collect()
+}
+
 fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
     let snapshot = &state.rollout;
     let latencies = [
@@ -346,6 +378,8 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(texts(&state.definition).map(|text| Part::Definition { text: text.to_owned() }))
         .chain(state.accounts.iter().map(|text| Part::Account { text: text.clone() }))
         .chain(keep_noticed(&state.noticed))
+        .chain(keep_epochs(snapshot))
+        .chain(keep_added(snapshot))
         .chain(latencies)
         .chain(cameras.map(|cameras| Part::Cameras(cameras.iter().map(keep_camera).collect())))
         .chain(blocks)
@@ -504,6 +538,8 @@ impl Assembly {
             | Part::Definition { .. }
             | Part::Account { .. }
             | Part::Noticed { .. }
+            | Part::Epochs(_)
+            | Part::FastPath { .. }
             | Part::Latencies { .. }
             | Part::Cameras(_)
             | Part::Blocks(_)
@@ -550,6 +586,8 @@ impl Assembly {
             | Part::End { .. }
             | Part::Prompt { .. }
             | Part::Noticed { .. }
+            | Part::Epochs(_)
+            | Part::FastPath { .. }
             | Part::Feed { .. } => return Ok(None),
         }
         Ok(Some(()))
@@ -595,6 +633,29 @@ fn add_to(
             });
             let verdicts = verdicts.collect::<Result<_, Unreadable>>()?;
             rollout.noticed = Noticed { verdicts, warnings, warned_at: time(warned_at_ms)? };
+        }
+        Part::Epochs(kept) => {
+            let epochs = kept.into_iter().map(|(after_ms, window)| {
+                let opens = if window { Opens::Window } else { Opens::Step };
+                Ok(Epoch { after: Timestamp::from_ms(after_ms)?, opens })
+            });
+            let epochs = epochs.collect::<Result<_, Unreadable>>()?;
+            match Epochs::new(epochs) {
+                Some(epochs) => rollout.rollout.epochs = epochs,
+                None => return Ok(None),
+            }
+        }
+        Part::FastPath { added, drained, held } => {
+            let fast_path = &mut rollout.rollout.fast_path;
+            for (camera, sum) in added {
+                let sum = Cusum::new(sum)?.value();
+                fast_path.added.push(Added { camera, sum });
+            }
+            if !drained.is_finite() {
+                return Ok(None);
+            }
+            fast_path.drained = drained;
+            fast_path.hold = if held { OutageHold::Yes } else { OutageHold::No };
         }
         Part::Latencies { of, buckets: more } => match buckets.get_mut(usize::from(of)) {
             Some(buckets) => buckets.extend(more),
@@ -661,6 +722,7 @@ impl Head {
             latencies: Latencies::default(),
             slow_above: self.slow_above_us.map(latency_of_us).transpose()?,
             fast_path: self.fast_path.state()?,
+            epochs: Epochs::default(),
             outside: self.outside.restore()?,
             evicted: self.evicted,
         };
@@ -690,7 +752,9 @@ impl KeptFastPath {
             }),
         };
         let (sum, outage_at) = (Cusum::new(self.sum)?, time(self.outage_at_ms)?);
-        Ok(FastPath { sum, excursion, outage_at })
+        // An earlier version kept the sum alone: what no camera added stands as it is.
+        let drained = -sum.value();
+        Ok(FastPath { sum, excursion, outage_at, drained, ..FastPath::default() })
     }
 }
 

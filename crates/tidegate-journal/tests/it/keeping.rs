@@ -5,6 +5,8 @@ use std::io::BufReader;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use tidegate_engine::epoch::{Epoch, Epochs, Opens};
+use tidegate_engine::fast_path::{Added, OutageHold};
 use tidegate_journal::{
     Batch, Entry, Journal, OpenError, RETENTION_DEFAULT, WriteError, export, import, verify,
 };
@@ -46,6 +48,28 @@ fn a_snapshot_and_what_came_after_it_give_the_same_rollout() {
     assert_eq!(opened.state.as_ref().map(|state| state.sequence), Some(last));
     assert_eq!(opened.state, Some(state(&half, last, at(0))));
     assert_eq!(recall(&journal, &opened).snapshot(), whole.snapshot());
+}
+
+#[test]
+fn the_stretches_of_a_test_and_the_fast_paths_cameras_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    let rollout = live(&journal, &events(200));
+    let last = journal.append_and_wait(Batch::default()).unwrap();
+    let mut kept = state(&rollout, last, at(0));
+    let snapshot = &mut kept.rollouts[0].rollout;
+    let epoch = |after, opens| Epoch { after: at(after), opens };
+    let epochs = vec![epoch(1, Opens::Step), epoch(2, Opens::Window), epoch(3, Opens::Step)];
+    snapshot.epochs = Epochs::new(epochs).unwrap();
+    // More than one part has room for.
+    snapshot.fast_path.added =
+        (0..5_000).map(|camera| Added { camera, sum: f64::from(camera) / 7.0 }).collect();
+    snapshot.fast_path.drained = 2.5;
+    snapshot.fast_path.hold = OutageHold::Yes;
+    journal.keep(&kept, RETENTION_DEFAULT).unwrap();
+    journal.close();
+    let (_, opened) = open(folder.path());
+    assert_eq!(opened.state, Some(kept));
 }
 
 #[test]

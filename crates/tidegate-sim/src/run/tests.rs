@@ -3,9 +3,12 @@
 use tidegate_engine::fleet::Sums;
 use tidegate_engine::observation::Label;
 use tidegate_engine::tally::Tally;
+use tidegate_engine::variant::ByVariant;
 use tidegate_spec::ScenarioFile;
 
 use super::*;
+
+mod unrest;
 
 /// Keeps the sums of the last look before an hour, and of the last of all.
 struct Keeper {

@@ -3,13 +3,19 @@
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::Experiment;
 
+use super::unrest::Unrest;
 use super::world::{Control, Feedback, Fleet, Treatment};
 use crate::fields::Fields;
 
 /// Most analyses one run may be expected to have.
 pub const ANALYSES_MAX: f64 = 1e8;
 /// Notes what an experiment and a fleet do not agree on.
-pub(super) fn size(fields: &mut Fields<'_>, fleet: &Fleet, experiment: &Experiment) {
+pub(super) fn size(
+    fields: &mut Fields<'_>,
+    fleet: &Fleet,
+    unrest: &Unrest,
+    experiment: &Experiment,
+) {
     let cameras = fleet.cameras as usize;
     let cameras_max = experiment.bounds.cameras_max;
     if cameras > cameras_max {
@@ -23,7 +29,9 @@ pub(super) fn size(fields: &mut Fields<'_>, fleet: &Fleet, experiment: &Experime
     }
     let days = (experiment.shadow.duration.hours() + experiment.ab.duration.hours()) / 24.0;
     let bursts = fleet.bursts.map_or(0.0, |b| b.per_camera_day * b.minutes / 1_440.0 * b.factor);
-    let analyses = fleet.analyses_per_camera_day * f64::from(fleet.cameras) * days * (1.0 + bursts);
+    let alike = unrest.bursts.map_or(0.0, |b| b.per_camera_day * f64::from(b.events));
+    let per_day = fleet.analyses_per_camera_day * (1.0 + bursts) + alike;
+    let analyses = per_day * f64::from(fleet.cameras) * days;
     if analyses > ANALYSES_MAX {
         let problem = format!(
             "leads to {analyses:.0} analyses in a run, allowed: up to {ANALYSES_MAX}, over all cameras and days"

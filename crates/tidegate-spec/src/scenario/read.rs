@@ -7,22 +7,21 @@ use tidegate_engine::experiment::Definition;
 use tidegate_engine::limits;
 use toml::Value;
 
+use super::ranges::{HOURS, SHARE};
 use super::world::{
     Bursts, ClockJump, Control, Effect, Feedback, Fleet, LogNormal, Outage, Scenario, Treatment,
     WorldFaults,
 };
-use super::{check, expectation};
+use super::{check, expectation, unrest};
 use crate::experiment::{ExperimentFile, read_experiment};
 use crate::fields::Fields;
 use crate::preset::Preset;
 
 /// Most runs of one scenario.
 pub const RUNS_MAX: u64 = 1_000_000;
-const SHARE: RangeInclusive<f64> = 0.0..=1.0;
 const LOG_SD: RangeInclusive<f64> = 0.0..=3.0;
 const ICC: RangeInclusive<f64> = 0.0..=0.9;
 const FACTOR: RangeInclusive<f64> = 0.0..=1_000.0;
-const HOURS: RangeInclusive<f64> = 0.0..=limits::DURATION_HOURS_MAX;
 
 pub(super) fn scenario(fields: &mut Fields<'_>) -> Option<Scenario> {
     let name = fields.text("name").unwrap_or("scenario").to_owned();
@@ -54,12 +53,13 @@ pub(super) fn scenario(fields: &mut Fields<'_>) -> Option<Scenario> {
     let treatment = fields.table("treatment", |fields| read_treatment(fields, &control));
     let feedback = fields.table("feedback", read_feedback);
     let faults = fields.table("faults", read_faults);
+    let unrest = fields.table("unrest", unrest::read);
     let expect = fields.table("expect", expectation::read);
     // Read before all else, and known here for who looks for it.
     fields.value("grid");
     check::labels(fields, &control, &treatment, &feedback);
     let experiment = experiment?;
-    check::size(fields, &fleet, experiment.definition.experiment());
+    check::size(fields, &fleet, &unrest, experiment.definition.experiment());
     Some(Scenario {
         name,
         description,
@@ -71,6 +71,7 @@ pub(super) fn scenario(fields: &mut Fields<'_>) -> Option<Scenario> {
         treatment,
         feedback,
         faults,
+        unrest,
         expect,
     })
 }
@@ -209,6 +210,9 @@ fn read_feedback(fields: &mut Fields<'_>) -> Feedback {
         ),
         false_positive_factor: fields.real("false_positive_factor", &FACTOR).unwrap_or(1.0),
         treatment_factor: fields.real("treatment_factor", &FACTOR).unwrap_or(1.0),
+        treatment_false_positive_factor: fields
+            .real("treatment_false_positive_factor", &FACTOR)
+            .unwrap_or(1.0),
     }
 }
 

@@ -3,6 +3,7 @@
 use tidegate_engine::id::CameraId;
 
 use super::expectation::Expectation;
+use super::unrest::Unrest;
 use crate::experiment::ExperimentFile;
 
 /// One simulated world, the experiment that runs in it, and what is expected.
@@ -28,6 +29,8 @@ pub struct Scenario {
     pub feedback: Feedback,
     /// What goes wrong around the engine.
     pub faults: WorldFaults,
+    /// What makes the world restless, whichever prompt runs.
+    pub unrest: Unrest,
     /// What must come true.
     pub expect: Vec<Expectation>,
 }
@@ -164,6 +167,8 @@ pub struct Feedback {
     pub false_positive_factor: f64,
     /// How many times likelier an analysis of the treatment is labelled.
     pub treatment_factor: f64,
+    /// How many times likelier a false alarm of the treatment is labelled than one of the control.
+    pub treatment_false_positive_factor: f64,
 }
 
 /// What goes wrong around the engine. Hours count from the start of the rollout.

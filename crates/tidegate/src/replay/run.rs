@@ -1,9 +1,9 @@
 //! Feeds recorded events to rollouts, one rollout per window.
 
-use tidegate_engine::assignment::Serving;
+use tidegate_engine::assignment::{Serving, SplitMethod};
 use tidegate_engine::decision::Decision;
 use tidegate_engine::event::{Action, Actor, Command, Event, Note, Rejection};
-use tidegate_engine::experiment::{Definition, Watch};
+use tidegate_engine::experiment::{Definition, OnExpiry, Watch};
 use tidegate_engine::look::Check;
 use tidegate_engine::phase::{Condition, Phase, Transition};
 use tidegate_engine::rollout::{Looked, Rollout};
@@ -79,12 +79,7 @@ impl Ending {
 
 impl Replay {
     pub(crate) fn new(definition: Definition, args: &ReplayArgs) -> Self {
-        let mut everything = definition.experiment().clone();
-        everything.guardrails.watch = Watch::Off;
-        everything.ab.steps.clear();
-        everything.ab.duration = Duration::from_ms(u64::MAX);
-        let recorder =
-            Definition::new(everything).expect("a longer test without a ramp is valid too");
+        let recorder = without_end(&definition);
         let explain = if args.explain { Explain::Looks } else { Explain::Decisions };
         let (window, from) = (args.window, args.from);
         Self { definition, recorder, window, from, explain, current: None }
@@ -135,6 +130,27 @@ impl Replay {
     }
 }
 
+/// The definition of a test that decides nothing and lasts; a switchback's length is bounded by its blocks,
+/// so that test goes on each time it ends.
+fn without_end(definition: &Definition) -> Definition {
+    let mut everything = definition.experiment().clone();
+    everything.guardrails.watch = Watch::Off;
+    everything.ab.steps.clear();
+    everything.ab.on_expiry = OnExpiry::Hold;
+    if everything.assignment.method != SplitMethod::Switchback {
+        everything.ab.duration = Duration::from_ms(u64::MAX);
+    }
+    Definition::new(everything).expect("a test of valid length without a ramp is valid too")
+}
+
+fn action(command: Command, note: &str) -> Event {
+    Event::Action(Action {
+        command,
+        actor: Actor::new("replay").expect("a short name is valid"),
+        note: Note::new(note).expect("a short note is valid"),
+    })
+}
+
 impl Run {
     fn start(
         definition: &Definition,
@@ -143,14 +159,8 @@ impl Run {
     ) -> Self {
         let start = |definition: &Definition| {
             let mut rollout = Rollout::new(definition.clone());
-            let action = Action {
-                command: Command::Start,
-                actor: Actor::new("replay").expect("a short name is valid"),
-                note: Note::new("the recording starts").expect("a short note is valid"),
-            };
-            rollout
-                .apply(started_at, &Event::Action(action))
-                .expect("a draft can always be started");
+            let start = action(Command::Start, "the recording starts");
+            rollout.apply(started_at, &start).expect("a draft can always be started");
             rollout
         };
         let rollout = start(definition);
@@ -179,6 +189,7 @@ impl Run {
         {
             analysis.variant = self.serving.assign(&analysis.camera, at).variant;
         }
+        self.go_on_recording(at);
         match self.recorder.apply(at, &recorded) {
             Ok(_) if is_analysis => counts.used += 1,
             Ok(_) => counts.labels_used += 1,
@@ -216,6 +227,20 @@ impl Run {
             }
             let ticked = self.rollout.apply(deadline, &Event::Tick);
             self.take(ticked.expect("deadlines come in order"));
+        }
+    }
+
+    /// Takes the recorder's test up again where it is over; what cannot be taken up refuses the next record.
+    fn go_on_recording(&mut self, at: Timestamp) {
+        let recorder = &mut self.recorder;
+        while let Some((deadline, _)) = recorder.next_deadline().filter(|due| due.0 <= at) {
+            if recorder.apply(deadline, &Event::Tick).is_err() {
+                return;
+            }
+        }
+        if recorder.lifecycle().state.condition != Condition::Clear {
+            let resume = action(Command::Resume, "the recording goes on");
+            let _ = recorder.apply(at, &resume);
         }
     }
 
@@ -260,3 +285,6 @@ impl Run {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

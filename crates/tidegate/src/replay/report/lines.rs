@@ -196,6 +196,7 @@ impl<'a> RunLine<'a> {
                 Cause::TotalFailure(_) => Some(Guardrail::ErrorRate.as_str()),
                 Cause::Operator { .. }
                 | Cause::SharedOutage
+                | Cause::OutageOver
                 | Cause::FeedbackAwaited
                 | Cause::GatePassed
                 | Cause::GateManual
