@@ -92,6 +92,15 @@ impl Recorded {
         Timestamp::from_ms(self.analysis_at_ms).expect("it was a timestamp before the sort")
     }
 
+    /// The variant that the recording names.
+    pub(crate) const fn variant(&self) -> Option<Variant> {
+        match self.what {
+            What::Analysis { treated: Some(true), .. } => Some(Variant::Treatment),
+            What::Analysis { treated: Some(false), .. } => Some(Variant::Control),
+            What::Analysis { treated: None, .. } | What::Feedback { .. } => None,
+        }
+    }
+
     /// Whether the recording names no variant.
     pub(crate) const fn is_drawn(&self) -> bool {
         matches!(self.what, What::Analysis { treated: None, .. })
