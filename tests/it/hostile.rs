@@ -159,6 +159,16 @@ fn an_endless_line_of_camera_ids_is_let_go_by() {
 }
 
 #[test]
+fn a_byte_order_mark_costs_no_camera() {
+    let assign = ["assign", "--salt", "s", "--share", "0.5", "-"];
+    let ran = run_with_input(&assign, b"\xef\xbb\xbfcam-1\ncam-2\n");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!(ran.out, run_with_input(&assign, b"cam-1\ncam-2\n").out);
+    let ran = run_with_input(&assign, b"\xff\xfec\0a\0m\0");
+    assert!(ran.code == 2 && ran.err.contains("iconv -f UTF-16"), "{}", ran.err);
+}
+
+#[test]
 fn settings_files_that_are_none_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("e.toml");

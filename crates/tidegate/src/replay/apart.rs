@@ -27,7 +27,9 @@ impl Days {
         let mut days: Vec<(i64, u64)> = self.0.iter().map(|(day, count)| (*day, *count)).collect();
         let first = cut(&days).map_or(i64::MIN, |day| day * DAY_MS);
         days.reverse();
-        days.iter_mut().for_each(|(day, _)| *day = -*day);
+        for (day, _) in &mut days {
+            *day = -*day;
+        }
         let last = cut(&days).map_or(i64::MAX, |day| (1 - day) * DAY_MS - 1);
         first..=last
     }

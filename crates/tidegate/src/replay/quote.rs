@@ -50,9 +50,8 @@ impl Quotes {
                     self.opened = self.line;
                     State::Quoted
                 }
-                (State::Closed, b'"') => State::Quoted,
                 (State::Quoted, b'"') => State::Closed,
-                (State::Quoted, _) => State::Quoted,
+                (State::Closed, b'"') | (State::Quoted, _) => State::Quoted,
                 (_, byte) if self.ends_field(byte) => State::Start,
                 (State::Closed, _) => {
                     self.behind.get_or_insert(self.line);
