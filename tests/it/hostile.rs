@@ -12,7 +12,10 @@ fn sample(name: &str) -> String {
 
 fn replay_bytes(bytes: &[u8]) -> crate::command::Ran {
     let (experiment, map) = (sample("sample.experiment.toml"), sample("sample.map.toml"));
-    run_with_input(&["replay", "-", "--experiment", &experiment, "--map", &map], bytes)
+    // However few rows are good: what becomes of each is the question here.
+    let all = ["--rejected-max", "100%"];
+    let arguments = ["replay", "-", "--experiment", &experiment, "--map", &map];
+    run_with_input(&[&arguments[..], &all].concat(), bytes)
 }
 
 const HEADER: &str =
@@ -24,10 +27,15 @@ fn each_bad_row_is_counted_and_named_and_the_good_ones_are_used() {
     let time = "2026-03-02T00:00:01Z";
     let rows = [
         (
-            format!("{time},e2,c1,v1,NaN,,50,,\n"),
-            "latency in ms NaN is out of range, allowed: 0 to 600000",
+            format!("{time},e2,c1,v1,inf,,50,,\n"),
+            "latency in ms inf is out of range, allowed: 0 to 600000",
         ),
-        (format!("{time},e2,c1,v1,inf,,50,,\n"), "latency in ms inf is out of range"),
+        (
+            format!("{time},e2,c1,v1,\"1,5\",,50,,\n"),
+            "it has a comma, allowed: a point, or decimal",
+        ),
+        (format!("{time},e2,c1,v1,1,,100.4,,\n"), "risk score 100.4 is out of range"),
+        (format!("{time},e2,\"c\"1,v1,1,,50,,\n"), "text follows a closing quote in line 2"),
         (format!("{time},e2,c1,v1,-5,,50,,\n"), "latency in ms -5 is out of range"),
         (format!("{time},e2,c1,v1,1e300,,50,,\n"), "is out of range"),
         (format!("{time},e2,c1,v1,fast,,50,,\n"), "latency_ms \"fast\" is no number"),
@@ -92,13 +100,13 @@ fn files_that_are_no_recordings_are_refused_in_one_sentence() {
 }
 
 #[test]
-fn an_open_quote_is_guessed_at_and_what_came_before_is_used() {
+fn an_open_quote_is_named_with_its_line_however_long_what_it_swallows() {
     let open =
         format!("{HEADER}{GOOD}2026-03-02T00:00:01Z,\"e2,c1,v1,1,,50,,\n{}", GOOD.repeat(30_000));
     let ran = replay_bytes(open.as_bytes());
-    assert!(ran.out.contains("2 read, 1 used, 1 rejected"), "{}", ran.out);
+    assert!(ran.out.contains("30002 read, 1 used, 30001 rejected"), "{}", ran.out);
     assert!(ran.out.contains("line 3: the row has more than 1048576 bytes"), "{}", ran.out);
-    assert!(ran.out.contains("is a quote left open?"), "{}", ran.out);
+    assert!(ran.out.contains("a quote that opens in line 3 is never closed"), "{}", ran.out);
 }
 
 #[test]
@@ -112,7 +120,7 @@ fn more_cameras_than_allowed_are_rejected_with_their_lines() {
 
 #[test]
 fn a_row_that_runs_on_over_lines_hints_at_an_open_quote() {
-    let open = format!("{HEADER}{GOOD}2026-03-02T00:00:01Z,\"e2,c1\n{GOOD}{GOOD}");
+    let open = format!("{HEADER}{GOOD}2026-03-02T00:00:01Z,\"e2,c1\n{GOOD}\"\n{GOOD}");
     let ran = replay_bytes(open.as_bytes());
     assert!(
         ran.out.contains("line 3: the row has 2 fields, the header 9; it goes on to line"),
@@ -148,6 +156,16 @@ fn an_endless_line_of_camera_ids_is_let_go_by() {
     assert_eq!(ran.out.lines().count(), 1);
     assert!(ran.err.contains("line 1: longer than 1048576 bytes"), "{}", ran.err);
     assert_eq!(ran.code, 2);
+}
+
+#[test]
+fn a_byte_order_mark_costs_no_camera() {
+    let assign = ["assign", "--salt", "s", "--share", "0.5", "-"];
+    let ran = run_with_input(&assign, b"\xef\xbb\xbfcam-1\ncam-2\n");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!(ran.out, run_with_input(&assign, b"cam-1\ncam-2\n").out);
+    let ran = run_with_input(&assign, b"\xff\xfec\0a\0m\0");
+    assert!(ran.code == 2 && ran.err.contains("iconv -f UTF-16"), "{}", ran.err);
 }
 
 #[test]

@@ -308,3 +308,155 @@ fn explain_shows_every_look_and_changes_no_decision() {
     let text = replay(&sample, "sample", "sample", &["--explain"]).out;
     assert_eq!(text.matches(" h: look\n").count(), looks.len());
 }
+
+/// Analyses a minute apart by turns, each line written by `line` from its number and variant.
+fn recorded(rows: usize, line: impl Fn(usize, &str) -> String) -> String {
+    (0..rows).map(|i| line(i, if i % 2 == 0 { "b" } else { "a" })).collect()
+}
+
+fn minute(i: usize) -> String {
+    format!("2026-03-{:02}T{:02}:{:02}:00Z", 2 + i / 1440, i / 60 % 24, i % 60)
+}
+
+#[test]
+fn a_failure_without_a_number_counts_however_python_writes_that_there_is_none() {
+    let lines = |none: &str| {
+        recorded(720, |i, variant| {
+            let (at, camera) = (minute(i), i % 24);
+            let (latency, error) = if i % 4 == 0 { (none, "\"timeout\"") } else { ("800", "null") };
+            format!(
+                "{{\"t\": \"{at}\", \"c\": \"c{camera}\", \"v\": \"{variant}\", \"l\": {latency}, \"e\": {error}}}\n"
+            )
+        })
+    };
+    let case = Case::new("null.jsonl", &lines("null"), NO_FLOOR, MAP);
+    for (name, none) in [("nan", "NaN"), ("infinity", "Infinity"), ("minus", "-Infinity")] {
+        let file = format!("{name}.jsonl");
+        std::fs::write(case.path(&file), lines(none)).unwrap();
+        let (with_null, mut with_nan) = (case.json("null.jsonl", &[]), case.json(&file, &[]));
+        assert_eq!(with_nan[0]["guardrail"], "error_rate");
+        assert_eq!(with_nan[0]["counts"]["no_value"], 180);
+        with_nan[0]["counts"]["no_value"] = 0.into();
+        assert_eq!(with_null, with_nan, "{none}");
+    }
+}
+
+#[test]
+fn no_verdict_is_given_on_data_that_was_not_read() {
+    let row = |i: usize, variant: &str, latency: &str, note: &str| {
+        format!("{},c{},{variant},{latency},,,,{note}\n", minute(i), i % 4)
+    };
+    let csv =
+        |line: &dyn Fn(usize, &str) -> String| format!("t,c,v,l,e,f,ft,n\n{}", recorded(400, line));
+    // Two of the treatment's two hundred rows are one percent of them, three are more.
+    for (bad, code) in [(2, 0), (3, 1)] {
+        let records = csv(&|i, variant| {
+            row(i, variant, if i % 2 == 0 && i < 2 * bad { "fast" } else { "100" }, "")
+        });
+        let ran = Case::new("r.csv", &records, NO_FLOOR, MAP).run("r.csv", &[]);
+        assert_eq!(ran.code, code, "{} {}", ran.out, ran.err);
+        assert!(ran.out.contains(&format!("rejected for latency_ms: {bad} (treatment {bad})")));
+        assert_eq!(ran.out.contains("whole recording"), code == 0, "{}", ran.out);
+    }
+    let open = csv(&|i, variant| row(i, variant, "100", if i == 4 { "\"gate open" } else { "ok" }));
+    let case = Case::new("r.csv", &open, NO_FLOOR, MAP);
+    let ran = case.run("r.csv", &[]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("400 read, 0 used, 396 rejected"), "{}", ran.out);
+    assert!(
+        ran.out.contains("line 6: a quote that opens in line 6 is never closed"),
+        "{}",
+        ran.out
+    );
+    let refused = "no verdict, as too much was rejected: 99.0 % of the rows (396 of 400)";
+    assert!(ran.err.contains(refused), "{}", ran.err);
+    assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+    // In windows too nothing is told before all was read.
+    let ran = case.run("r.csv", &["--window", "1h", "--format", "json"]);
+    let line: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, line["counts"]["rejected"].as_u64()), (1, Some(396)));
+    assert!(line["no_verdict"].as_str().unwrap().contains("of the rows"));
+    let ran = case.run("r.csv", &["--rejected-max", "99"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!(case.run("r.csv", &["--rejected-max", "101"]).code, 2);
+}
+
+#[test]
+fn ids_that_are_numbers_keep_every_digit() {
+    let line = |id: &str| {
+        format!("{{\"t\": \"2026-03-02T01:00:01Z\", \"i\": {id}, \"c\": \"c\", \"v\": \"a\"}}\n")
+    };
+    let ids = ["1772413200.12345678901", "1772413200.12345678902", "20000000000000000001"];
+    let map = "columns = { time = \"t\", id = \"i\", camera = \"c\", variant = \"v\" }\n\
+               variants = { control = \"a\", treatment = \"b\" }\n";
+    let case = Case::new("r.jsonl", &ids.map(line).concat(), NO_FLOOR, map);
+    assert_eq!(case.json("r.jsonl", &[])[0]["counts"]["used"], 3);
+}
+
+#[test]
+fn a_clock_that_was_wrong_does_not_decide_where_the_test_begins() {
+    let row = |at: &str, variant: &str| format!("{at},x,{variant},100,,,\n");
+    let right = recorded(96, |i, variant| row(&minute(i), variant));
+    let wrong = ["1970-01-01T00:00:12Z", "1970-01-01T00:01:12Z", "2098-01-01T00:00:00Z"];
+    let wrong = wrong.map(|at| row(at, "b")).concat();
+    let case = Case::new("r.csv", &format!("t,c,v,l,e,f,ft\n{wrong}{right}"), NO_FLOOR, MAP);
+    let run = &case.json("r.csv", &[])[0];
+    assert_eq!(run["started_at"], "2026-03-02T00:00:00Z");
+    assert_eq!(run["counts"]["set_apart"]["treatment"], 3);
+    assert_eq!(run["counts"]["used"], 96);
+    // A start before the first record is no time without traffic.
+    let early = &case.json("r.csv", &["--from", "2020-01-01"])[0];
+    assert_eq!(early["started_at"], "2026-03-02T00:00:00Z");
+    let at_it = &case.json("r.csv", &["--from", "2026-03-02T00:10:00Z"])[0];
+    assert_eq!(at_it["started_at"], "2026-03-02T00:10:00Z");
+    assert_eq!(
+        (at_it["counts"]["used"].as_u64(), at_it["counts"]["before_start"].as_u64()),
+        (Some(86), Some(10))
+    );
+}
+
+#[test]
+fn what_the_map_does_not_name_and_what_was_decided_about_values_is_told() {
+    let records = "t,c,v,l,e,f,s\n\
+                   2026-10-25 02:30:00,x,a,\"100,5\",none,true alarm,\"72,5\"\n\
+                   2026-10-25 02:31:00,x,b,NaN,NaN,cat,72\n\
+                   2026-10-25 02:32:00,x,B,100,,,\n\
+                   1772413200000,x,b,100,quota,cat,\n";
+    let map = "decimal = \",\"\ntime_zone = \"Europe/Berlin\"\nother_labels = \"false_positive\"\n\
+               columns = { time = \"t\", camera = \"c\", variant = \"v\", latency_ms = \"l\", error = \"e\", feedback = \"f\", score = \"s\" }\n\
+               variants = { control = \"a\", treatment = \"b\" }\nlabels = { correct = \"true alarm\" }\n";
+    let case = Case::new("r.csv", records, NO_FLOOR, map);
+    let ran = case.run("r.csv", &[]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for told in [
+        "of another variant: \"B\" (1)",
+        "labels that [labels] does not name: \"cat\" (2)",
+        "counted as errors: \"quota\" (1)",
+        "times read as milliseconds since 1970, by their size: 1",
+        "local times that the clocks showed twice, read as the first: 2",
+        "values such as NaN read as no value: 2",
+        "scores rounded to whole numbers: 1",
+    ] {
+        assert!(ran.out.contains(told), "{told}: {}", ran.out);
+    }
+    let refuse = format!("score_rounding = \"refuse\"\n{map}");
+    std::fs::write(case.path("map.toml"), refuse).unwrap();
+    let ran = case.run("r.csv", &[]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("score \"72,5\" is no whole number"), "{}", ran.out);
+}
+
+#[test]
+fn what_is_no_text_is_refused_by_name_and_old_line_ends_are_read() {
+    let records = "t,c,v,l,e,f,ft\r2026-01-01,x,a,100,,,\r2026-01-02,x,b,151,,,\r";
+    let case = Case::new("r.csv", records, NO_FLOOR, MAP);
+    assert_eq!(case.json("r.csv", &[])[0]["counts"]["used"], 2);
+    std::fs::write(case.path("r.csv"), b"\x1f\x8b\x08\0").unwrap();
+    let ran = case.run("r.csv", &[]);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.err.contains("r.csv is compressed by gzip; allowed: text in UTF-8, as from gunzip -c"),
+        "{}",
+        ran.err
+    );
+}

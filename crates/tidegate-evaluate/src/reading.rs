@@ -1,8 +1,8 @@
 //! What can be used of an answer.
 
-use serde_json::Value;
 use tidegate_spec::EvaluationMetric;
 use tidegate_spec::case::{Answer, Expected, Level, SCORES, Said};
+use tidegate_spec::json::{self, Held};
 
 /// An answer as the alerting that depends on it would take it.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,24 +84,38 @@ impl<'a> Read<'a> {
 
 /// The score and the level of an answer: a JSON object, whole and alone, with both fields in their ranges.
 fn parse(text: &str) -> Result<(f64, Level), String> {
-    let value: Value =
-        serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
-    let object = value.as_object().ok_or("is JSON, but no object")?;
-    let score = object.get("risk_score").ok_or("has no risk_score")?;
-    let level = object.get("risk_level").ok_or("has no risk_level")?;
-    let score = score.as_f64().filter(|score| SCORES.contains(score)).ok_or_else(|| {
+    let text = json::Text::new(text);
+    let object = text.object().map_err(|why| format!("is no JSON object: {why}"))?;
+    for name in ["risk_score", "risk_level"] {
+        if !object.has(name) {
+            return Err(format!("has no {name}"));
+        }
+    }
+    let (score, level) = (object.get("risk_score"), object.get("risk_level"));
+    let score = number(&score).filter(|score| SCORES.contains(score)).ok_or_else(|| {
         let (min, max) = (SCORES.start(), SCORES.end());
-        format!("has the risk_score {}, allowed: a number from {min} to {max}", shown(score))
+        format!("has the risk_score {}, allowed: a number from {min} to {max}", shown(&score))
     })?;
-    let level = level.as_str().and_then(Level::named).ok_or_else(|| {
+    let named = if let Held::Text(level) = &level { Level::named(level) } else { None };
+    let level = named.ok_or_else(|| {
         let allowed = "low | medium | high | critical";
-        format!("has the risk_level {}, allowed: {allowed}", shown(level))
+        format!("has the risk_level {}, allowed: {allowed}", shown(&level))
     })?;
     Ok((score, level))
 }
 
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
+fn number(held: &Held<'_>) -> Option<f64> {
+    if let Held::Number(text) = held { text.parse().ok() } else { None }
+}
+
+fn shown(held: &Held<'_>) -> String {
+    let text = match held {
+        Held::Nothing => "null or NaN".to_owned(),
+        Held::Text(text) => format!("{text:?}"),
+        Held::Number(text) | Held::Switch(text) => (*text).to_owned(),
+        Held::Nested => "of a list or an object".to_owned(),
+        Held::Broken(why) => format!("that {why}"),
+    };
     match text.char_indices().nth(60) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
@@ -122,6 +136,23 @@ mod tests {
         }
     }
 
+    /// What the JSON of Python and of JavaScript read, each with the writer that writes it so.
+    #[test]
+    fn other_fields_do_not_matter_whatever_they_hold() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        for (writer, other) in [
+            ("a model's 1e999, read as infinity", "1e999"),
+            ("Python json.dumps(float('nan'))", "NaN"),
+            ("Python json.dumps(float('-inf'))", "-Infinity"),
+            ("JavaScript JSON.stringify of a cut emoji", r#""\ud83d""#),
+            ("lists as deep as a model repeats them", &deep),
+            ("Python json.dumps(2 ** 70)", "1180591620717411303424"),
+        ] {
+            let text = format!("{{\"risk_score\": 20, \"risk_level\": \"low\", \"n\": {other}}}");
+            assert_eq!(parse(&text), Ok((20.0, Level::Low)), "{writer}");
+        }
+    }
+
     #[test]
     fn anything_else_is_a_parse_failure_with_its_reason() {
         for (text, why) in [
@@ -129,13 +160,17 @@ mod tests {
             ("```json\n{\"risk_score\": 1, \"risk_level\": \"low\"}\n```", "is no JSON"),
             ("{\"risk_score\": 1, \"risk_level\": \"low\"} I hope this helps", "is no JSON"),
             ("{\"risk_score\": 1, \"risk_level\": \"low\"", "is no JSON"),
-            ("[1, \"low\"]", "is JSON, but no object"),
+            ("[1, \"low\"]", "is no JSON object: is a list"),
             ("{\"risk_level\": \"low\"}", "has no risk_score"),
             ("{\"risk_score\": 5}", "has no risk_level"),
             ("{\"risk_score\": 101, \"risk_level\": \"low\"}", "has the risk_score 101"),
             ("{\"risk_score\": \"5\", \"risk_level\": \"low\"}", "has the risk_score \"5\""),
-            ("{\"risk_score\": 1e999, \"risk_level\": \"low\"}", "is no JSON: number out of range"),
-            ("{\"risk_score\": null, \"risk_level\": \"low\"}", "has the risk_score null"),
+            (
+                "{\"risk_score\": 1e999, \"risk_level\": \"low\"}",
+                "has the risk_score 1e999, allowed",
+            ),
+            ("{\"risk_score\": NaN, \"risk_level\": \"low\"}", "has the risk_score null or NaN"),
+            ("{\"risk_score\": null, \"risk_level\": \"low\"}", "has the risk_score null or NaN"),
             ("{\"risk_score\": 5, \"risk_level\": \"Low\"}", "has the risk_level \"Low\""),
         ] {
             let found = parse(text).unwrap_err();

@@ -12,6 +12,13 @@ pub(crate) fn parse_share(text: &str) -> Result<Share, String> {
     Share::new(number).map_err(|error| error.to_string())
 }
 
+/// Reads a part in percent, 0 to 100, with or without the sign.
+pub(crate) fn parse_percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim();
+    let percent = number.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
+    percent.ok_or_else(|| format!("`{text}`: allowed: 0% to 100%"))
+}
+
 pub(crate) fn parse_preset(text: &str) -> Result<Preset, String> {
     let found = Preset::ALL.iter().find(|(name, _)| *name == text);
     found.map(|(_, preset)| *preset).ok_or_else(|| {

@@ -15,6 +15,7 @@ use tidegate_engine::time::Timestamp;
 
 use crate::argument::{parse_share, parse_time};
 use crate::client::{Client, ServerArgs};
+use crate::encoding::{foreign, without_mark};
 use crate::environment::Process;
 use crate::failure::Failure;
 use crate::format::Format;
@@ -82,6 +83,12 @@ pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure
             None => break,
             Some(Line::TooLong) => Err(format!("longer than {LINE_BYTES_MAX} bytes")),
             Some(Line::Read(bytes)) => {
+                if number == 1
+                    && let Some(what) = foreign(bytes)
+                {
+                    return Err(Failure::BadInput(format!("standard input {what}")));
+                }
+                let bytes = if number == 1 { without_mark(bytes) } else { bytes };
                 let text = String::from_utf8_lossy(bytes);
                 let text = text.trim_end_matches('\r');
                 if text.is_empty() {

@@ -10,6 +10,7 @@ mod client;
 mod clock;
 mod demo;
 mod digest;
+mod encoding;
 mod environment;
 mod evaluate;
 mod experiment;

@@ -1,9 +1,12 @@
 //! `tidegate replay`: the same engine, driven by recorded traffic and recorded time.
 
+mod apart;
 mod args;
 mod counts;
+mod header;
 mod map;
 mod order;
+mod quote;
 mod record;
 mod report;
 mod rows;
@@ -11,22 +14,27 @@ mod run;
 pub(crate) mod time;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufReader, Seek as _, Write};
 use std::path::Path;
 
 use tidegate_engine::experiment::Definition;
 use tidegate_engine::time::{Duration, Timestamp};
 
+use self::apart::Days;
 pub(crate) use self::args::ReplayArgs;
-use self::counts::Counts;
+use self::counts::{Counts, Reason};
 use self::map::{Layout, Map};
 use self::order::{Recorded, Sorter};
-use self::record::{Reading, RecordReader};
+use self::record::{Reading, RecordReader, Rejection};
 use self::report::Report;
-use self::rows::{Row, Rows, RowsError};
+use self::rows::{Ended, Row, Rows, RowsError};
 use self::run::Replay;
+use crate::encoding::{self, Unreadable};
 use crate::failure::Failure;
 use crate::settings_file::{read_experiment, read_text};
+
+/// How much of a report is held in memory until it may be told.
+const TOLD_BYTES_MAX: usize = 1024 * 1024;
 
 pub(crate) fn run(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Failure> {
     let definition = without_shadow(&read_experiment(&args.experiment)?.definition)?;
@@ -35,14 +43,24 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Failure
 
     let mut counts = Counts::default();
     let mut sorter = Sorter::new();
-    read_records(&args.records, &map, &mut counts, &mut sorter)?;
+    let days = read_records(&args.records, &map, &mut counts, &mut sorter)?;
+    check(args, &definition, &counts, out)?;
 
-    let mut report = Report::new(args, &definition, out);
-    let mut replay = Replay::new(definition, args);
+    // Limits are found out on the way, and no verdict may be told before.
+    let mut told = tempfile::spooled_tempfile(TOLD_BYTES_MAX);
+    let mut report = Report::new(args, &definition, &mut told);
+    let mut replay = Replay::new(definition.clone(), args);
+    let usual = days.usual();
     let mut span: Option<(Timestamp, Timestamp)> = None;
     for event in sorter.sorted()? {
         let event = event?;
         let at = event.analysis_at();
+        if !usual.contains(&at.ms()) {
+            if event.is_analysis() {
+                counts.set_apart.add(event.variant(), 1);
+            }
+            continue;
+        }
         span = Some(span.map_or((at, at), |(first, last)| (first, last.max(at))));
         if let Some(ended) = replay.feed(event, &mut counts) {
             report.run(&ended)?;
@@ -50,8 +68,11 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Failure
     }
     counts.first_at = span.map(|(first, _)| tidegate_spec::api::shown(first));
     counts.last_at = span.map(|(_, last)| tidegate_spec::api::shown(last));
+    check(args, &definition, &counts, out)?;
     let last = replay.finish();
     report.end(last.as_ref(), &counts)?;
+    told.rewind().map_err(Failure::Temporary)?;
+    io::copy(&mut told, out)?;
     if counts.used == 0 {
         return Err(Failure::BadInput(format!(
             "no record of {} could be used: {}",
@@ -60,6 +81,18 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Failure
         )));
     }
     Ok(())
+}
+
+/// Refuses a verdict on records of which too much was rejected.
+fn check(
+    args: &ReplayArgs,
+    definition: &Definition,
+    counts: &Counts,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let Some(why) = counts.refusal(args.rejected_max) else { return Ok(()) };
+    Report::new(args, definition, out).refused(&why, counts)?;
+    Err(Failure::Unmet(why))
 }
 
 /// A recording holds one answer for each event, so there is nothing to compare in shadow: the rollout
@@ -78,13 +111,22 @@ fn read_records(
     map: &Map,
     counts: &mut Counts,
     sorter: &mut Sorter,
-) -> Result<(), Failure> {
+) -> Result<Days, Failure> {
     let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
-    let reader: Box<dyn BufRead> = if path.as_os_str() == "-" {
-        Box::new(io::stdin().lock())
+    let reader = if path.as_os_str() == "-" {
+        encoding::text(io::stdin().lock())
     } else {
-        Box::new(BufReader::with_capacity(128 * 1024, File::open(path).map_err(unreadable)?))
+        let file = File::open(path).map_err(unreadable)?;
+        encoding::text(BufReader::with_capacity(128 * 1024, file))
     };
+    let reader = match reader {
+        Ok(reader) => reader,
+        Err(Unreadable::Io(source)) => return Err(unreadable(source)),
+        Err(Unreadable::NoText(what)) => {
+            return Err(Failure::BadInput(format!("{} {what}", path.display())));
+        }
+    };
+    let mut days = Days::default();
     let records = RecordReader::new(map);
     let layout = map.layout.unwrap_or_else(|| layout_of(path));
     let mut rows = match Rows::new(reader, layout, map.delimiter, records.columns()) {
@@ -95,23 +137,33 @@ fn read_records(
         }
     };
     while let Some(row) = rows.next_row().map_err(unreadable)? {
-        counts.read += 1;
         match row {
-            Row::Refused { line, why } => counts.reject(line, why),
-            Row::Read { line, values } => match records.read(values) {
-                Reading::Record(record) => {
-                    for event in Recorded::of(record, line) {
-                        sorter.push(event)?;
+            Row::Refused { line, rows, why } => {
+                counts.read += rows;
+                counts.rows.add(None, rows);
+                counts.reject_rows(rows, line, Reason::Row, None, why);
+            }
+            Row::Read { line, values } => {
+                counts.read += 1;
+                match records.read(values, counts) {
+                    Reading::Record(record) => {
+                        days.note(record.at);
+                        for event in Recorded::of(record, line) {
+                            sorter.push(event)?;
+                        }
+                    }
+                    Reading::LeftOut => {}
+                    Reading::Rejected(Rejection { reason, variant, why }) => {
+                        counts.reject(line, reason, variant, why);
                     }
                 }
-                Reading::Filtered => counts.filtered += 1,
-                Reading::OtherVariant => counts.other_variant += 1,
-                Reading::Rejected(why) => counts.reject(line, why),
-            },
+            }
         }
     }
-    counts.unseen_columns = rows.unseen().collect();
-    Ok(())
+    let Ended { unseen, not_numbers } = rows.ended();
+    counts.unseen_columns = unseen;
+    counts.no_value += not_numbers;
+    Ok(days)
 }
 
 fn layout_of(path: &Path) -> Layout {

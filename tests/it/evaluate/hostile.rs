@@ -145,3 +145,19 @@ fn a_folder_is_refused_file_by_file() {
         assert_eq!(ran.code, 0, "{}", ran.err);
     }
 }
+
+#[test]
+fn hidden_files_of_a_folder_are_left_out_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..3 {
+        let path = folder.path().join(format!("{number}.json"));
+        std::fs::write(path, case(number, "s", &right(), &right())).unwrap();
+    }
+    // As macOS leaves beside each file of an archive, and notebooks in a folder of their own.
+    std::fs::write(folder.path().join("._0.json"), b"\0\x05\x16\x07").unwrap();
+    std::fs::create_dir(folder.path().join(".ipynb_checkpoints")).unwrap();
+    let ran = evaluate(folder.path(), &KEYS);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("3 cases"), "{}", ran.out);
+    assert!(ran.err.contains("has 2 hidden files or folders, left out"), "{}", ran.err);
+}

@@ -41,13 +41,14 @@ impl Token {
         let unreadable = |source: io::Error| Failure::Unreadable { path: path.to_owned(), source };
         let file = File::open(path).map_err(unreadable)?;
         let mut text = String::new();
-        // One byte more than is allowed, and a line's end.
-        file.take(TOKEN_BYTES_MAX as u64 + 3).read_to_string(&mut text).map_err(unreadable)?;
+        // One byte more than is allowed, a byte order mark, and a line's end.
+        file.take(TOKEN_BYTES_MAX as u64 + 6).read_to_string(&mut text).map_err(unreadable)?;
         Self::parse(&text, &path.display().to_string())
     }
 
     fn parse(text: &str, whence: &str) -> Result<Self, Failure> {
-        let text = text.trim();
+        // Some editors begin a file with a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
         let is_one = (1..=TOKEN_BYTES_MAX).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_one {
@@ -76,7 +77,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (named, other) = (folder.path().join("named"), folder.path().join("other"));
         std::fs::write(&named, "tg_named\n").unwrap();
-        std::fs::write(&other, "tg_other").unwrap();
+        std::fs::write(&other, "\u{feff}tg_other\r\n").unwrap();
         let both = BTreeMap::from([
             ("TIDEGATE_TOKEN", "tg_env"),
             ("TIDEGATE_TOKEN_FILE", other.to_str().unwrap()),

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 
-use tidegate_spec::{Case, ParseError};
+use tidegate_spec::{Case, ParseError, json};
 
+use crate::encoding;
 use crate::failure::Failure;
 use crate::lines::{LINE_BYTES_MAX, Line, Lines};
 use crate::printable::printable;
@@ -25,12 +26,12 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Case>, Failure> {
     let mut reading = Reading::default();
     let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
     if path == Path::new("-") {
-        read_lines(io::stdin().lock(), &mut reading).map_err(unreadable)?;
+        read_lines(encoding::text(io::stdin().lock()), &mut reading, path)?;
     } else if path.is_dir() {
         read_folder(path, &mut reading)?;
     } else {
         let file = File::open(path).map_err(unreadable)?;
-        read_lines(BufReader::new(file), &mut reading).map_err(unreadable)?;
+        read_lines(encoding::text(BufReader::new(file)), &mut reading, path)?;
     }
     reading.finish(path)
 }
@@ -42,12 +43,17 @@ struct Reading {
     places: BTreeMap<String, String>,
     bytes: usize,
     faults: Vec<String>,
+    /// Hidden files and folders that were left out.
+    hidden: usize,
 }
 
 impl Reading {
     /// Takes in one case; `place` says where it is written.
     fn take(&mut self, place: String, bytes: &[u8]) {
         self.bytes += bytes.len();
+        if let Some(what) = encoding::foreign(bytes) {
+            return self.fault(&place, what);
+        }
         let Ok(text) = std::str::from_utf8(bytes) else {
             return self.fault(&place, "is no UTF-8, allowed: a JSON object");
         };
@@ -79,6 +85,11 @@ impl Reading {
     fn finish(self, path: &Path) -> Result<Vec<Case>, Failure> {
         let Self { cases, faults, .. } = &self;
         let path = printable(&path.to_string_lossy());
+        if self.hidden > 0 {
+            let text =
+                format!("tidegate: {path} has {} hidden files or folders, left out", self.hidden);
+            writeln!(io::stderr(), "{text}")?;
+        }
         if self.is_too_large() {
             let text = format!(
                 "{path} is too large, allowed: {CASES_MAX} cases and {} MiB",
@@ -113,16 +124,43 @@ fn told(error: &ParseError, text: &str) -> String {
     let whole = json.to_string();
     let place = format!(" at line {} column {}", json.line(), json.column());
     let problem = whole.strip_suffix(&place).unwrap_or(&whole);
+    if json::Text::new(text).not_numbers() > 0 && problem == "expected value" {
+        return format!(
+            "has NaN or an infinity, which JSON has no word for, in line {} column {}, allowed: a number, or the field left out",
+            json.line(),
+            json.column()
+        );
+    }
+    if problem.contains("surrogate") {
+        return format!(
+            "has half of a surrogate pair in line {} column {}, allowed: both halves",
+            json.line(),
+            json.column()
+        );
+    }
     if text.trim_end().contains('\n') {
         return format!("not valid JSON: {whole}");
     }
     format!("not valid JSON: {problem} at column {}", json.column())
 }
 
-fn read_lines(mut reader: impl BufRead, reading: &mut Reading) -> io::Result<()> {
+fn read_lines(
+    reader: Result<impl BufRead, encoding::Unreadable>,
+    reading: &mut Reading,
+    path: &Path,
+) -> Result<(), Failure> {
+    let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
+    let mut reader = match reader {
+        Ok(reader) => reader,
+        Err(encoding::Unreadable::Io(source)) => return Err(unreadable(source)),
+        Err(encoding::Unreadable::NoText(what)) => {
+            let path = printable(&path.to_string_lossy());
+            return Err(Failure::BadInput(format!("{path} {what}")));
+        }
+    };
     let mut lines = Lines::default();
     while !reading.is_over() {
-        match lines.next_line(&mut reader)? {
+        match lines.next_line(&mut reader).map_err(unreadable)? {
             None => break,
             Some(Line::TooLong) => {
                 let place = format!("line {}", lines.number());
@@ -142,7 +180,7 @@ fn read_lines(mut reader: impl BufRead, reading: &mut Reading) -> io::Result<()>
 
 fn read_folder(folder: &Path, reading: &mut Reading) -> Result<(), Failure> {
     let mut files = Vec::new();
-    find(folder, DEPTH_MAX, &mut files)?;
+    find(folder, DEPTH_MAX, &mut files, &mut reading.hidden)?;
     files.sort();
     for path in files {
         if reading.is_over() {
@@ -164,11 +202,22 @@ fn read_folder(folder: &Path, reading: &mut Reading) -> Result<(), Failure> {
 }
 
 /// Every `*.json` file in a folder and the folders in it.
-fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+///
+/// Hidden ones are counted and left out: macOS puts a `._` file beside each of an archive, editors and notebooks keep theirs.
+fn find(
+    folder: &Path,
+    depth: usize,
+    files: &mut Vec<PathBuf>,
+    hidden: &mut usize,
+) -> Result<(), Failure> {
     let unreadable = |source| Failure::Unreadable { path: folder.to_owned(), source };
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            *hidden += 1;
+            continue;
+        }
         // A link to a folder is not followed: it may lead back here.
         if entry.file_type().map_err(unreadable)?.is_dir() {
             if depth == 0 {
@@ -178,8 +227,10 @@ fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Fai
                 );
                 return Err(Failure::BadInput(text));
             }
-            find(&path, depth - 1, files)?;
-        } else if path.extension().is_some_and(|ending| ending == "json") && path.is_file() {
+            find(&path, depth - 1, files, hidden)?;
+        } else if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
+            && path.is_file()
+        {
             files.push(path);
             if files.len() > CASES_MAX {
                 let text = format!("{} is too large, allowed: {CASES_MAX} cases", folder.display());

@@ -7,6 +7,7 @@ use tidegate_spec::api::OBSERVATIONS_MAX;
 
 use super::rejection::Rejection;
 use super::source::Buffered;
+use crate::encoding::{foreign, without_mark};
 use crate::lines::{Line, Lines};
 
 /// Most bytes in one request: half of what the daemon takes.
@@ -91,8 +92,9 @@ impl Batches {
         }
         // Rejected lines count too, so that a file of nothing but those makes progress.
         while seen < OBSERVATIONS_MAX && !(flow == Flow::Live && seen > 0 && reader.may_wait()) {
+            let is_first = self.lines.offset() == 0;
             let Some(line) = self.lines.next_line(reader)? else { break };
-            let checked = check(&line);
+            let checked = if is_first { check_first(&line) } else { check(&line) };
             let number = self.lines.number();
             let end = Mark { lines: number, offset: self.lines.offset() };
             if flow == Flow::Growing && self.lines.is_unended() && checked.is_err() {
@@ -119,6 +121,15 @@ impl Batches {
     }
 }
 
+/// The same for the line that a file begins with, where a mark may stand before the text.
+fn check_first(line: &Line<'_>) -> Result<Option<Vec<u8>>, String> {
+    let Line::Read(bytes) = line else { return check(line) };
+    match foreign(bytes) {
+        Some(what) => Err(format!("the file {what}")),
+        None => check(&Line::Read(without_mark(bytes))),
+    }
+}
+
 /// The text to send, nothing for an empty line, or why it cannot be sent.
 fn check(line: &Line<'_>) -> Result<Option<Vec<u8>>, String> {
     let too_long = || format!("longer than {} bytes", BATCH_BYTES_MAX - 1);
@@ -131,8 +142,19 @@ fn check(line: &Line<'_>) -> Result<Option<Vec<u8>>, String> {
         return Err(too_long());
     }
     std::str::from_utf8(text).map_err(|_| "not UTF-8".to_owned())?;
-    serde_json::from_slice::<IgnoredAny>(text).map_err(|error| format!("not JSON: {error}"))?;
+    serde_json::from_slice::<IgnoredAny>(text).map_err(|error| not_json(text, &error))?;
     Ok(Some(text.to_owned()))
+}
+
+fn not_json(text: &[u8], error: &serde_json::Error) -> String {
+    let column = error.column();
+    let at = &text[column.saturating_sub(1).min(text.len())..];
+    if [&b"NaN"[..], b"Infinity", b"-Infinity"].iter().any(|word| at.starts_with(word)) {
+        return format!("not JSON: column {column} has NaN or an infinity; leave the field out");
+    }
+    let whole = error.to_string();
+    let place = format!(" at line {} column {column}", error.line());
+    format!("not JSON: {} (column {column})", whole.strip_suffix(&place).unwrap_or(&whole))
 }
 
 #[cfg(test)]
@@ -187,6 +209,20 @@ mod tests {
         assert_eq!(told, [3, 4, 5]);
         assert!(check(&Line::Read(b"\"\xff\"")).unwrap_err().contains("UTF-8"));
         assert!(batches("", Flow::Whole).is_empty());
+    }
+
+    #[test]
+    fn a_byte_order_mark_costs_no_observation() {
+        let all = batches("\u{feff}{\"a\":1}\n{}\n", Flow::Whole);
+        assert_eq!((numbers(&all[0]), all[0].rejected.len()), (vec![1, 2], 0));
+        assert_eq!(all[0].lines[0].text, b"{\"a\":1}");
+        assert_eq!(all[0].end.offset, 14);
+        // Elsewhere it is no mark.
+        assert_eq!(batches("{}\n\u{feff}{}\n", Flow::Whole)[0].rejected[0].line, 2);
+        let told = check_first(&Line::Read(b"\x1f\x8b\x08")).unwrap_err();
+        assert!(told.contains("gunzip -c"), "{told}");
+        let told = check(&Line::Read(b"{\"latency_ms\": NaN}")).unwrap_err();
+        assert!(told.contains("column 16 has NaN or an infinity; leave the field out"), "{told}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use clap::Args;
 use tidegate_engine::time::{Duration, Timestamp};
 
 use super::time::parse_length;
-use crate::argument::parse_time;
+use crate::argument::{parse_percent, parse_time};
 use crate::format::Format;
 
 /// Decide a rollout on recorded traffic: when would this experiment have acted, and why?
@@ -27,6 +27,10 @@ pub(crate) struct ReplayArgs {
     /// Leave out what was recorded before this time; the first window starts here
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) from: Option<Timestamp>,
+    /// Give no verdict where more than this part of the rows, of one variant's rows or of the labels was rejected, in
+    /// percent
+    #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = parse_percent)]
+    pub(crate) rejected_max: f64,
     /// Show every look: what each guardrail said then, and on what
     #[arg(long)]
     pub(crate) explain: bool,

@@ -1,12 +1,21 @@
 //! What became of every record.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+use tidegate_engine::variant::Variant;
+
+use super::time::TimesRead;
 
 /// Rejected records shown with their line; all others are counted.
 const SHOWN_MAX: usize = 20;
+/// Different values of a column that are counted one by one.
+const VALUES_MAX: usize = 50;
+/// Characters of a value that are kept.
+const VALUE_CHARS_MAX: usize = 40;
 
 /// What became of every record. Each record is in exactly one of `used`, `filtered`, `other_variant`,
-/// `before_start`, `duplicates` and `rejected`.
+/// `before_start`, `set_apart`, `duplicates` and `rejected`.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Counts {
     /// Rows read, the header not counted.
@@ -19,21 +28,111 @@ pub(crate) struct Counts {
     pub(crate) other_variant: u64,
     /// Before `--from`.
     pub(crate) before_start: u64,
+    /// So far from the rest in time that a clock must have been wrong.
+    pub(crate) set_apart: ByVariant,
     /// An id that was there before.
     pub(crate) duplicates: u64,
     /// Labels the engine took.
     pub(crate) labels_used: u64,
     /// Labels whose analysis was unknown, a duplicate, too long ago or in a window that was over.
     pub(crate) labels_unattributed: u64,
-    /// The first and the last time of all analyses, in UTC.
+    /// Rows with feedback.
+    pub(crate) labels_read: u64,
+    /// Those of them that were rejected.
+    pub(crate) labels_rejected: u64,
+    /// The first and the last time of all analyses that were not set apart, in UTC.
     pub(crate) first_at: Option<String>,
     pub(crate) last_at: Option<String>,
     /// Columns of the map that no row has.
     pub(crate) unseen_columns: Vec<String>,
+    /// Rows of each variant, whatever became of them.
+    pub(crate) rows: ByVariant,
     /// Values that are not allowed, rows that cannot be read.
     pub(crate) rejected: u64,
+    /// The same by what is wrong and by variant.
+    pub(crate) rejected_by: BTreeMap<Reason, ByVariant>,
     /// The first of them.
     pub(crate) rejected_lines: Vec<Rejected>,
+    /// Values of the variant column that `variants` does not name.
+    pub(crate) other_variants: Values,
+    /// Values of the feedback column that `labels` does not name.
+    pub(crate) other_labels: Values,
+    /// Values of the error column that were counted as errors.
+    pub(crate) errors: Values,
+    /// Words that stand for no value, such as `NaN`.
+    pub(crate) no_value: u64,
+    /// Scores that were no whole numbers.
+    pub(crate) scores_rounded: u64,
+    /// What was decided about times.
+    pub(crate) times: TimesRead,
+}
+
+/// A count of rows for each variant, and of rows whose variant nobody knows.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct ByVariant {
+    pub(crate) control: u64,
+    pub(crate) treatment: u64,
+    pub(crate) unknown: u64,
+}
+
+impl ByVariant {
+    pub(crate) const fn add(&mut self, variant: Option<Variant>, rows: u64) {
+        *match variant {
+            Some(Variant::Control) => &mut self.control,
+            Some(Variant::Treatment) => &mut self.treatment,
+            None => &mut self.unknown,
+        } += rows;
+    }
+
+    pub(crate) const fn sum(self) -> u64 {
+        self.control + self.treatment + self.unknown
+    }
+
+    /// For a person: `3 (control 1, treatment 2)`.
+    pub(crate) fn shown(self) -> String {
+        let parts: Vec<String> =
+            [(self.control, "control"), (self.treatment, "treatment"), (self.unknown, "unknown")]
+                .into_iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, name)| format!("{name} {count}"))
+                .collect();
+        format!("{} ({})", self.sum(), parts.join(", "))
+    }
+}
+
+/// What is wrong with a rejected row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reason {
+    /// The row itself: its fields, its quotes, its JSON.
+    Row,
+    Time,
+    Order,
+    Id,
+    Camera,
+    LatencyMs,
+    Score,
+    Feedback,
+    FeedbackTime,
+    /// More than the engine takes.
+    Limit,
+}
+
+impl Reason {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Row => "row",
+            Self::Time => "time",
+            Self::Order => "order",
+            Self::Id => "id",
+            Self::Camera => "camera",
+            Self::LatencyMs => "latency_ms",
+            Self::Score => "score",
+            Self::Feedback => "feedback",
+            Self::FeedbackTime => "feedback_time",
+            Self::Limit => "limit",
+        }
+    }
 }
 
 /// One rejected record.
@@ -43,12 +142,101 @@ pub(crate) struct Rejected {
     pub(crate) why: String,
 }
 
+/// How often each value came, for the first of them.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Values {
+    pub(crate) counts: BTreeMap<String, u64>,
+    /// Of values beyond the first fifty.
+    pub(crate) others: u64,
+}
+
+impl Values {
+    pub(crate) fn note(&mut self, value: &str) {
+        let end = value.char_indices().nth(VALUE_CHARS_MAX).map_or(value.len(), |(at, _)| at);
+        let value = &value[..end];
+        if let Some(count) = self.counts.get_mut(value) {
+            *count += 1;
+        } else if self.counts.len() < VALUES_MAX {
+            self.counts.insert(value.to_owned(), 1);
+        } else {
+            self.others += 1;
+        }
+    }
+
+    /// The most frequent ones for a person; nothing where there are none.
+    pub(crate) fn shown(&self) -> Option<String> {
+        const NAMED_MAX: usize = 5;
+        let mut values: Vec<(&String, &u64)> = self.counts.iter().collect();
+        values.sort_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then(a.cmp(b)));
+        let rest: u64 = values.iter().skip(NAMED_MAX).map(|(_, count)| **count).sum();
+        let mut shown: Vec<String> = values
+            .iter()
+            .take(NAMED_MAX)
+            .map(|(value, count)| format!("{value:?} ({count})"))
+            .collect();
+        if rest + self.others > 0 {
+            shown.push(format!("others ({})", rest + self.others));
+        }
+        (!shown.is_empty()).then(|| shown.join(", "))
+    }
+}
+
 impl Counts {
-    pub(crate) fn reject(&mut self, line: u64, why: String) {
-        self.rejected += 1;
+    /// Notes that a record was rejected which was counted among the rows of its variant before.
+    pub(crate) fn reject(
+        &mut self,
+        line: u64,
+        reason: Reason,
+        variant: Option<Variant>,
+        why: String,
+    ) {
+        self.reject_rows(1, line, reason, variant, why);
+    }
+
+    /// Notes that so many rows from a line on cannot be read.
+    pub(crate) fn reject_rows(
+        &mut self,
+        rows: u64,
+        line: u64,
+        reason: Reason,
+        variant: Option<Variant>,
+        why: String,
+    ) {
+        self.rejected += rows;
+        self.rejected_by.entry(reason).or_default().add(variant, rows);
         if self.rejected_lines.len() < SHOWN_MAX {
             self.rejected_lines.push(Rejected { line, why });
         }
+    }
+
+    /// Why there is no verdict on these records, where more than `max` percent of them were rejected.
+    pub(crate) fn refusal(&self, max: f64) -> Option<String> {
+        let mut lost = ByVariant::default();
+        for by_variant in self.rejected_by.values() {
+            lost.control += by_variant.control;
+            lost.treatment += by_variant.treatment;
+        }
+        let wanted = self.read - self.filtered - self.other_variant;
+        let shares = [
+            (self.rejected, wanted, "the rows"),
+            (lost.control, self.rows.control, "the control's rows"),
+            (lost.treatment, self.rows.treatment, "the treatment's rows"),
+            (self.labels_rejected, self.labels_read, "the labels"),
+        ];
+        let over: Vec<String> = shares
+            .into_iter()
+            .filter(|(part, whole, _)| *part as f64 * 100.0 > max * *whole as f64)
+            .map(|(part, whole, what)| {
+                let percent = part as f64 * 100.0 / whole.max(1) as f64;
+                format!("{percent:.1} % of {what} ({part} of {whole})")
+            })
+            .collect();
+        (!over.is_empty()).then(|| {
+            format!(
+                "no verdict, as too much was rejected: {}; allowed: {max} % (--rejected-max). Mend the rows or the map",
+                over.join(", ")
+            )
+        })
     }
 
     /// One line for a person.
@@ -58,6 +246,7 @@ impl Counts {
             (self.filtered, "filtered"),
             (self.other_variant, "of another variant"),
             (self.before_start, "before the start"),
+            (self.set_apart.sum(), "set apart"),
             (self.duplicates, "duplicates"),
             (self.rejected, "rejected"),
         ] {
@@ -72,5 +261,96 @@ impl Counts {
             parts.push(format!("{} labels without their analysis", self.labels_unattributed));
         }
         parts.join(", ")
+    }
+
+    /// What else a person must know beside a verdict, a sentence a line.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let values = [
+            ("of another variant", &self.other_variants),
+            ("labels that [labels] does not name", &self.other_labels),
+            ("counted as errors", &self.errors),
+        ];
+        remarks.extend(
+            values.into_iter().filter_map(|(what, of)| Some(format!("{what}: {}", of.shown()?))),
+        );
+        if self.set_apart.sum() > 0 {
+            let shown = self.set_apart.shown();
+            remarks.push(format!("set apart, as their time is far outside the rest: {shown}"));
+        }
+        let TimesRead { epoch_s, epoch_ms, epoch_us, epoch_ns, local_skipped, local_twice } =
+            self.times;
+        for (count, what) in [
+            (epoch_s, "times read as seconds since 1970, by their size"),
+            (epoch_ms, "times read as milliseconds since 1970, by their size"),
+            (epoch_us, "times read as microseconds since 1970, by their size"),
+            (epoch_ns, "times read as nanoseconds since 1970, by their size"),
+            (local_skipped, "local times that the clocks left out"),
+            (local_twice, "local times that the clocks showed twice, read as the first"),
+            (self.no_value, "values such as NaN read as no value"),
+            (self.scores_rounded, "scores rounded to whole numbers"),
+        ] {
+            if count > 0 {
+                remarks.push(format!("{what}: {count}"));
+            }
+        }
+        for (reason, by_variant) in &self.rejected_by {
+            remarks.push(format!("rejected for {}: {}", reason.as_str(), by_variant.shown()));
+        }
+        remarks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts of so many rows of each variant, with so many rejected for their latency.
+    fn counts(rows: [u64; 2], rejected: [u64; 2]) -> Counts {
+        let mut counts = Counts { read: rows.iter().sum(), ..Counts::default() };
+        for (at, variant) in [Variant::Control, Variant::Treatment].into_iter().enumerate() {
+            counts.rows.add(Some(variant), rows[at]);
+            if rejected[at] > 0 {
+                let why = "is no number".to_owned();
+                counts.reject_rows(rejected[at], 2, Reason::LatencyMs, Some(variant), why);
+            }
+        }
+        counts
+    }
+
+    #[test]
+    fn no_verdict_is_given_where_one_variant_lost_more_than_is_allowed() {
+        assert_eq!(counts([1_000, 1_000], [10, 10]).refusal(1.0), None);
+        let over = counts([1_000, 1_000], [0, 11]).refusal(1.0).unwrap();
+        assert!(over.contains("1.1 % of the treatment's rows (11 of 1000)"), "{over}");
+        assert!(!over.contains("of the rows"), "half of that is lost over all: {over}");
+        let all = counts([10, 10], [10, 10]);
+        assert_eq!(all.refusal(100.0), None);
+        assert!(all.refusal(99.9).is_some());
+        assert!(counts([1_000_000, 1], [0, 1]).refusal(1.0).is_some());
+        assert!(counts([1_000, 1_000], [0, 1]).refusal(0.0).is_some());
+        assert_eq!(Counts::default().refusal(0.0), None);
+    }
+
+    #[test]
+    fn labels_have_a_share_of_their_own() {
+        let mut counts = counts([10_000, 10_000], [0, 0]);
+        (counts.labels_read, counts.labels_rejected) = (100, 2);
+        assert!(counts.refusal(1.0).unwrap().contains("2.0 % of the labels (2 of 100)"));
+    }
+
+    #[test]
+    fn values_are_named_by_how_often_they_came_and_bounded() {
+        let mut values = Values::default();
+        assert_eq!(values.shown(), None);
+        for value in ["429", "timeout", "timeout"] {
+            values.note(value);
+        }
+        assert_eq!(values.shown().as_deref(), Some("\"timeout\" (2), \"429\" (1)"));
+        for number in 0..10_000 {
+            values.note(&format!("request {number} {}", "x".repeat(10_000)));
+        }
+        assert!(values.counts.len() == VALUES_MAX && values.others == 9_952);
+        assert!(values.shown().unwrap().len() < 400);
     }
 }

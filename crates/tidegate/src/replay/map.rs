@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use jiff::tz::TimeZone;
 use tidegate_engine::limits;
 use tidegate_engine::number::OutOfRange;
 use tidegate_engine::observation::Label;
@@ -12,7 +13,7 @@ use tidegate_spec::document::{self, ParseError};
 use tidegate_spec::fields::Fields;
 use toml::Value;
 
-use super::time::{TimeUnit, parse_length};
+use super::time::{Epoch, TimeReader, TimeUnit, parse_length, parse_zone};
 
 /// What a value of a record may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,13 +64,28 @@ pub(crate) enum Layout {
     JsonLines,
 }
 
+/// What stands between a number's whole part and its fraction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decimal {
+    Point,
+    Comma,
+}
+
+/// What becomes of a score that is no whole number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fractions {
+    Rounded,
+    Refused,
+}
+
 /// A valid map file.
 #[derive(Debug, Clone)]
 pub(crate) struct Map {
     /// `None`: the file's ending tells.
     pub(crate) layout: Option<Layout>,
     pub(crate) delimiter: u8,
-    pub(crate) time_unit: TimeUnit,
+    pub(crate) decimal: Decimal,
+    pub(crate) times: TimeReader,
     /// The time between two places in the order, where the recording has an order and no time.
     pub(crate) step: Duration,
     pub(crate) sources: BTreeMap<Role, Source>,
@@ -77,10 +93,13 @@ pub(crate) struct Map {
     pub(crate) camera_modulo: Option<u64>,
     pub(crate) latency_scale: f64,
     pub(crate) score_scale: f64,
+    pub(crate) fractions: Fractions,
     /// Values of the variant column.
     pub(crate) variants: BTreeMap<String, Variant>,
     /// Values of the error column that mean no error.
     pub(crate) no_error: Vec<String>,
+    /// Values of latencies, scores, errors and feedback that mean that there is none.
+    pub(crate) no_value: Vec<String>,
     /// Values of the feedback column.
     pub(crate) labels: BTreeMap<String, Label>,
     /// The label of all other feedback values; `None` rejects them.
@@ -107,12 +126,20 @@ impl Map {
 
 fn read_map(fields: &mut Fields<'_>) -> Map {
     let layouts = [("csv", Layout::Csv), ("jsonl", Layout::JsonLines)];
-    let units =
-        [("iso8601", TimeUnit::Iso8601), ("s", TimeUnit::Seconds), ("ms", TimeUnit::Milliseconds)];
+    let units = [
+        ("iso8601", TimeUnit::Iso8601),
+        ("s", TimeUnit::Epoch(Epoch::Seconds)),
+        ("ms", TimeUnit::Epoch(Epoch::Milliseconds)),
+        ("us", TimeUnit::Epoch(Epoch::Microseconds)),
+        ("ns", TimeUnit::Epoch(Epoch::Nanoseconds)),
+    ];
     let layout = fields.choice("format", &layouts);
     let delimiters = [(",", b','), (";", b';'), ("\t", b'\t'), ("|", b'|')];
     let delimiter = fields.choice("delimiter", &delimiters).unwrap_or(b',');
-    let time_unit = fields.choice("time_unit", &units).unwrap_or(TimeUnit::Iso8601);
+    let decimals = [(".", Decimal::Point), (",", Decimal::Comma)];
+    let decimal = fields.choice("decimal", &decimals).unwrap_or(Decimal::Point);
+    let unit = fields.choice("time_unit", &units).unwrap_or(TimeUnit::Iso8601);
+    let zone = read_zone(fields, unit).unwrap_or(TimeZone::UTC);
     let step = read_step(fields);
     let mut sources = BTreeMap::new();
     fields.table("columns", |fields| read_sources(fields, Source::Column, &mut sources));
@@ -120,25 +147,32 @@ fn read_map(fields: &mut Fields<'_>) -> Map {
     let camera_modulo = fields.count("camera_modulo", 1..=limits::CAMERAS_MAX as u64);
     let (latency_scale, score_scale) = fields
         .table("scale", |fields| (read_scale(fields, "latency_ms"), read_scale(fields, "score")));
+    let roundings = [("nearest", Fractions::Rounded), ("refuse", Fractions::Refused)];
+    let fractions = fields.choice("score_rounding", &roundings).unwrap_or(Fractions::Rounded);
     let variants = fields.table("variants", |fields| {
         read_meanings(fields, &Variant::ALL.map(|variant| (variant.as_str(), variant)))
     });
     let no_error = texts(fields, "no_error")
         .unwrap_or_else(|| ["", "0", "false", "none", "null"].map(str::to_owned).to_vec());
+    let no_value = texts(fields, "no_value")
+        .unwrap_or_else(|| ["NaN", "NaT", "NA", "null", "\\N"].map(str::to_owned).to_vec());
     let labels = read_labels(fields);
     let otherwise = fields.choice("other_labels", &labels_by_name());
     let filters = read_filters(fields);
     let map = Map {
         layout,
         delimiter,
-        time_unit,
+        decimal,
+        times: TimeReader { unit, zone },
         step: step.unwrap_or(Duration::ZERO),
         sources,
         camera_modulo,
         latency_scale,
         score_scale,
+        fractions,
         variants,
         no_error,
+        no_value,
         labels,
         otherwise,
         filters,
@@ -185,6 +219,19 @@ fn check(fields: &mut Fields<'_>, map: &Map, step: Option<Duration>) {
     if has(Role::FeedbackTime) && !has(Role::Feedback) {
         fields.fault("columns.feedback", "is missing, allowed: a column, as feedback_time is set");
     }
+}
+
+fn read_zone(fields: &mut Fields<'_>, unit: TimeUnit) -> Option<TimeZone> {
+    let text = fields.text("time_zone")?;
+    let zone = parse_zone(text);
+    if zone.is_none() {
+        let allowed = "a name such as \"Europe/Berlin\", or an offset such as \"+05:30\"";
+        fields.not_allowed("time_zone", &Value::String(text.to_owned()), allowed);
+    } else if unit != TimeUnit::Iso8601 {
+        let problem = "is set beside a time_unit that counts from 1970, allowed: with dates only";
+        fields.fault("time_zone", problem);
+    }
+    zone
 }
 
 fn read_step(fields: &mut Fields<'_>) -> Option<Duration> {

@@ -83,6 +83,15 @@ impl Recorded {
         self.analysis_at
     }
 
+    /// The variant that the recording names.
+    pub(crate) const fn variant(&self) -> Option<Variant> {
+        match self.what {
+            What::Analysis { treated: Some(true), .. } => Some(Variant::Treatment),
+            What::Analysis { treated: Some(false), .. } => Some(Variant::Control),
+            What::Analysis { treated: None, .. } | What::Feedback { .. } => None,
+        }
+    }
+
     /// Whether the recording names no variant.
     pub(crate) fn is_drawn(&self) -> bool {
         self.naming == Naming::Drawn

@@ -6,7 +6,8 @@ use tidegate_engine::observation::{Label, Outcome};
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 
-use super::map::{Map, Role, Source};
+use super::counts::{Counts, Reason};
+use super::map::{Decimal, Fractions, Map, Role, Source};
 
 /// One record: an analysis, and its feedback where it has some.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,12 +25,19 @@ pub(crate) struct Record {
 #[derive(Debug)]
 pub(crate) enum Reading {
     Record(Record),
-    /// A filter leaves it out.
-    Filtered,
-    /// Its variant is none of the two.
-    OtherVariant,
+    /// A filter leaves it out, or its variant is none of the two.
+    LeftOut,
     /// A value is not allowed.
-    Rejected(String),
+    Rejected(Rejection),
+}
+
+/// Why a row is not taken.
+#[derive(Debug)]
+pub(crate) struct Rejection {
+    pub(crate) reason: Reason,
+    /// The variant of the row, where it names one.
+    pub(crate) variant: Option<Variant>,
+    pub(crate) why: String,
 }
 
 /// Reads rows by a map.
@@ -74,24 +82,34 @@ impl<'a> RecordReader<'a> {
         &self.columns
     }
 
-    /// Reads one row.
-    pub(crate) fn read(&self, values: &[Option<String>]) -> Reading {
+    /// Reads one row; what it shows beside its record goes to `counts`.
+    pub(crate) fn read(&self, values: &[Option<String>], counts: &mut Counts) -> Reading {
         let left_out = self.filters.iter().any(|(at, allowed)| {
             let value = values[*at].as_deref().unwrap_or("").trim();
             !allowed.iter().any(|allowed| allowed == value)
         });
         if left_out {
-            return Reading::Filtered;
+            counts.filtered += 1;
+            return Reading::LeftOut;
         }
         let mapped = self.map.source(Role::Variant).is_some();
         let named = self.text(values, Role::Variant).unwrap_or("");
         let variant = self.map.variants.get(named).copied();
         if mapped && variant.is_none() {
-            return Reading::OtherVariant;
+            counts.other_variant += 1;
+            counts.other_variants.note(named);
+            return Reading::LeftOut;
         }
-        match self.record(values, variant) {
+        counts.rows.add(variant, 1);
+        let feedback = self.text(values, Role::Feedback);
+        let is_labelled = feedback.is_some_and(|text| !self.is_no_value(text));
+        counts.labels_read += u64::from(is_labelled);
+        match self.record(values, variant, counts) {
             Ok(record) => Reading::Record(record),
-            Err(why) => Reading::Rejected(why),
+            Err((reason, why)) => {
+                counts.labels_rejected += u64::from(is_labelled);
+                Reading::Rejected(Rejection { reason, variant, why })
+            }
         }
     }
 
@@ -99,27 +117,59 @@ impl<'a> RecordReader<'a> {
         &self,
         values: &[Option<String>],
         variant: Option<Variant>,
-    ) -> Result<Record, String> {
-        let at = self.time(values)?;
-        let camera = self.camera(values)?;
+        counts: &mut Counts,
+    ) -> Result<Record, (Reason, String)> {
+        let at = self.time(values, counts)?;
+        let camera = self.camera(values).map_err(|why| (Reason::Camera, why))?;
         let id = match self.text(values, Role::Id) {
-            Some(text) => Some(text.parse::<AnalysisId>().map_err(|error| error.to_string())?),
+            Some(text) => {
+                let id = text.parse::<AnalysisId>();
+                Some(id.map_err(|error| (Reason::Id, error.to_string()))?)
+            }
             None => None,
         };
-        let failed = self.text(values, Role::Error).is_some_and(|text| {
-            !self.map.no_error.iter().any(|none| none.eq_ignore_ascii_case(text))
-        });
-        let outcome = if failed {
+        let error = self
+            .value(values, Role::Error, counts)
+            .filter(|text| !self.map.no_error.iter().any(|none| none.eq_ignore_ascii_case(text)));
+        let outcome = if error.is_some() {
             // What a failed call reports as its time or score is not an answer's.
             Outcome::Failed
         } else {
-            Outcome::Answered { latency: self.latency(values)?, score: self.score(values)? }
+            let latency = self.latency(values, counts).map_err(|why| (Reason::LatencyMs, why))?;
+            let score = self.score(values, counts).map_err(|why| (Reason::Score, why))?;
+            Outcome::Answered { latency, score }
         };
-        let feedback = match self.label(values)? {
-            Some(label) => Some((self.feedback_time(values, at)?, label)),
+        let label = self.label(values, counts).map_err(|why| (Reason::Feedback, why))?;
+        let feedback = match label {
+            Some(label) => Some((self.feedback_time(values, at, counts)?, label)),
             None => None,
         };
+        if let Some(error) = error {
+            counts.errors.note(error);
+        }
         Ok(Record { at, id, camera, variant, outcome, feedback })
+    }
+
+    /// A role's text, unless it is one of the words for no value.
+    fn value<'v>(
+        &self,
+        values: &'v [Option<String>],
+        role: Role,
+        counts: &mut Counts,
+    ) -> Option<&'v str>
+    where
+        'a: 'v,
+    {
+        let text = self.text(values, role)?;
+        if self.is_no_value(text) {
+            counts.no_value += 1;
+            return None;
+        }
+        Some(text)
+    }
+
+    fn is_no_value(&self, text: &str) -> bool {
+        self.map.no_value.iter().any(|none| none.eq_ignore_ascii_case(text))
     }
 
     /// A role's text; an empty one is none.
@@ -143,11 +193,23 @@ impl<'a> RecordReader<'a> {
         self.text(values, role).ok_or_else(|| format!("{} is empty", role.name()))
     }
 
-    fn time(&self, values: &[Option<String>]) -> Result<Timestamp, String> {
+    fn time(
+        &self,
+        values: &[Option<String>],
+        counts: &mut Counts,
+    ) -> Result<Timestamp, (Reason, String)> {
         if self.map.source(Role::Order).is_none() {
-            let text = self.required(values, Role::Time)?;
-            return self.map.time_unit.parse(text).map_err(|why| refused(Role::Time, text, &why));
+            let read = |text: &str| {
+                let time = self.map.times.read(text, &mut counts.times);
+                time.map_err(|why| refused(Role::Time, text, &why))
+            };
+            let time = self.required(values, Role::Time).and_then(read);
+            return time.map_err(|why| (Reason::Time, why));
         }
+        self.place(values).map_err(|why| (Reason::Order, why))
+    }
+
+    fn place(&self, values: &[Option<String>]) -> Result<Timestamp, String> {
         let text = self.required(values, Role::Order)?;
         let steps = whole(Role::Order, text)?;
         let ms = steps.checked_mul(self.map.step.ms()).and_then(|ms| i64::try_from(ms).ok());
@@ -164,39 +226,95 @@ impl<'a> RecordReader<'a> {
         }
     }
 
-    fn latency(&self, values: &[Option<String>]) -> Result<Option<Latency>, String> {
-        let Some(text) = self.text(values, Role::LatencyMs) else { return Ok(None) };
-        let ms = number(Role::LatencyMs, text)? * self.map.latency_scale;
+    fn latency(
+        &self,
+        values: &[Option<String>],
+        counts: &mut Counts,
+    ) -> Result<Option<Latency>, String> {
+        let Some(text) = self.value(values, Role::LatencyMs, counts) else { return Ok(None) };
+        let ms = self.number(Role::LatencyMs, text)? * self.map.latency_scale;
         Latency::from_ms(ms).map(Some).map_err(|error| error.to_string())
     }
 
-    /// A score, rounded to the whole number the engine takes.
-    fn score(&self, values: &[Option<String>]) -> Result<Option<RiskScore>, String> {
-        let Some(text) = self.text(values, Role::Score) else { return Ok(None) };
-        let score = (number(Role::Score, text)? * self.map.score_scale).round();
-        RiskScore::new(score).map(Some).map_err(|error| error.to_string())
+    /// A score, as the whole number that the engine takes.
+    fn score(
+        &self,
+        values: &[Option<String>],
+        counts: &mut Counts,
+    ) -> Result<Option<RiskScore>, String> {
+        /// What scaling leaves of a whole number.
+        const NOISE: f64 = 1e-4;
+        let Some(text) = self.value(values, Role::Score, counts) else { return Ok(None) };
+        let score = self.number(Role::Score, text)? * self.map.score_scale;
+        let whole = score.round();
+        // No score outside the range is rounded into it.
+        let is_whole = (score - whole).abs() <= NOISE;
+        let is_rounded = is_whole || RiskScore::RANGE.contains(&score);
+        // Minus zero is zero.
+        let taken = if is_rounded { whole + 0.0 } else { score };
+        if !is_whole && self.map.fractions == Fractions::Refused {
+            return Err(refused(
+                Role::Score,
+                text,
+                "is no whole number, as score_rounding = \"refuse\" asks",
+            ));
+        }
+        let risk = RiskScore::new(taken).map_err(|error| error.to_string())?;
+        counts.scores_rounded += u64::from(!is_whole);
+        Ok(Some(risk))
     }
 
-    fn label(&self, values: &[Option<String>]) -> Result<Option<Label>, String> {
-        let Some(text) = self.text(values, Role::Feedback) else { return Ok(None) };
-        let label = self.map.labels.get(text).copied().or(self.map.otherwise);
+    fn label(
+        &self,
+        values: &[Option<String>],
+        counts: &mut Counts,
+    ) -> Result<Option<Label>, String> {
+        let Some(text) = self.value(values, Role::Feedback, counts) else { return Ok(None) };
+        if let Some(label) = self.map.labels.get(text) {
+            return Ok(Some(*label));
+        }
+        counts.other_labels.note(text);
+        let label = self.map.otherwise;
         label.map(Some).ok_or_else(|| refused(Role::Feedback, text, "is not in labels"))
     }
 
     /// When the feedback came: with the analysis where the recording does not say.
-    fn feedback_time(&self, values: &[Option<String>], at: Timestamp) -> Result<Timestamp, String> {
-        let Some(text) = self.text(values, Role::FeedbackTime) else { return Ok(at) };
-        let time = self.map.time_unit.parse(text);
-        let time = time.map_err(|why| refused(Role::FeedbackTime, text, &why))?;
+    fn feedback_time(
+        &self,
+        values: &[Option<String>],
+        at: Timestamp,
+        counts: &mut Counts,
+    ) -> Result<Timestamp, (Reason, String)> {
+        let Some(text) = self.value(values, Role::FeedbackTime, counts) else { return Ok(at) };
+        let reject = |why: &str| (Reason::FeedbackTime, refused(Role::FeedbackTime, text, why));
+        let time = self.map.times.read(text, &mut counts.times).map_err(|why| reject(&why))?;
         if time < at {
-            return Err(refused(Role::FeedbackTime, text, "is before the analysis"));
+            return Err(reject("is before the analysis"));
         }
         Ok(time)
     }
-}
 
-fn number(role: Role, text: &str) -> Result<f64, String> {
-    text.parse().map_err(|_| refused(role, text, "is no number"))
+    /// A number as the map says that numbers are written.
+    fn number(&self, role: Role, text: &str) -> Result<f64, String> {
+        let with_point = text.replace(',', ".");
+        let (taken, otherwise) = match self.map.decimal {
+            Decimal::Point => (text, with_point.as_str()),
+            Decimal::Comma if text.contains('.') => ("", text),
+            Decimal::Comma => (with_point.as_str(), ""),
+        };
+        taken.parse().map_err(|_| {
+            let hint = match (self.map.decimal, otherwise.parse::<f64>()) {
+                (Decimal::Point, Ok(_)) => {
+                    "is no number: it has a comma, allowed: a point, or decimal = \",\" in the map"
+                }
+                (Decimal::Comma, Ok(_)) => {
+                    "is no number: it has a point, allowed: a comma, as decimal = \",\" says"
+                }
+                (_, Err(_)) => "is no number",
+            };
+            refused(role, text, hint)
+        })
+    }
 }
 
 fn whole(role: Role, text: &str) -> Result<u64, String> {

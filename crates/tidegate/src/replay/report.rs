@@ -9,7 +9,7 @@ use std::io::Write;
 
 use tidegate_engine::experiment::Definition;
 
-use self::lines::{RunLine, Summary};
+use self::lines::{NoVerdict, RunLine, Summary};
 use super::args::ReplayArgs;
 use super::counts::Counts;
 use super::run::Run;
@@ -70,6 +70,14 @@ impl<'a, W: Write> Report<'a, W> {
             (None, _) => self.summary(counts)?,
         }
         Ok(())
+    }
+
+    /// Prints what was read, without a verdict.
+    pub(crate) fn refused(&mut self, why: &str, counts: &Counts) -> Result<(), Failure> {
+        match self.args.format {
+            Format::Json => json_line(&NoVerdict { counts, no_verdict: why }, self.out),
+            Format::Text => self.records(counts),
+        }
     }
 
     fn summary(&mut self, counts: &Counts) -> Result<(), Failure> {

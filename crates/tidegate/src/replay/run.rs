@@ -10,7 +10,7 @@ use tidegate_engine::rollout::{Looked, Rollout};
 use tidegate_engine::time::{Duration, Timestamp};
 
 use super::args::ReplayArgs;
-use super::counts::Counts;
+use super::counts::{Counts, Reason};
 use super::order::Recorded;
 
 /// The replay of a whole recording.
@@ -20,6 +20,8 @@ pub(crate) struct Replay {
     recorder: Definition,
     window: Option<Duration>,
     from: Option<Timestamp>,
+    /// Where the first window starts, once there is one.
+    origin: Option<Timestamp>,
     explain: Explain,
     current: Option<Run>,
 }
@@ -82,7 +84,7 @@ impl Replay {
         let recorder = without_end(&definition);
         let explain = if args.explain { Explain::Looks } else { Explain::Decisions };
         let (window, from) = (args.window, args.from);
-        Self { definition, recorder, window, from, explain, current: None }
+        Self { definition, recorder, window, from, origin: None, explain, current: None }
     }
 
     /// Takes the next event in time; gives back the run it left behind.
@@ -118,7 +120,9 @@ impl Replay {
 
     /// The window a time lies in, from its start to the start of the next.
     fn window_of(&mut self, at: Timestamp) -> Window {
-        let origin = *self.from.get_or_insert(at);
+        // One run begins with its first record, however early `--from` is: nothing happens before.
+        let first = if self.window.is_some() { self.from.unwrap_or(at) } else { at };
+        let origin = *self.origin.get_or_insert(first);
         match self.window {
             None => Window { started_at: origin, ends_at: None },
             Some(length) => {
@@ -182,6 +186,7 @@ impl Run {
         self.meet_deadlines(at);
         let is_analysis = event.is_analysis();
         let is_drawn = event.is_drawn();
+        let variant = event.variant();
         let recorded = event.event(|camera| self.drawn.assign(camera, at).variant);
         let mut served = recorded.clone();
         if let Event::Analysis(analysis) = &mut served
@@ -205,7 +210,7 @@ impl Run {
                 | Rejection::TickDue { .. }
                 | Rejection::NotStarted
                 | Rejection::NotAllowed { .. }),
-            ) => counts.reject(line, why.to_string()),
+            ) => counts.reject(line, Reason::Limit, variant, why.to_string()),
         }
         // What the recorder refused, the rollout refuses for the same reason; it was counted there.
         if let Ok(decisions) = self.rollout.apply(at, &served) {

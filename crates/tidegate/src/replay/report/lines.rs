@@ -121,6 +121,13 @@ pub(super) struct Summary<'a> {
     pub(super) outcomes: &'a BTreeMap<&'static str, u64>,
 }
 
+/// A recording of which too much was rejected.
+#[derive(Serialize)]
+pub(super) struct NoVerdict<'a> {
+    pub(super) counts: &'a Counts,
+    pub(super) no_verdict: &'a str,
+}
+
 impl From<&Tally> for Side {
     fn from(tally: &Tally) -> Self {
         Self {

@@ -15,6 +15,7 @@ use super::Report;
 use super::recorded::{averages, overridden, reason, recorded, sides_of_cameras};
 use crate::failure::Failure;
 use crate::judgements;
+use crate::printable::printable;
 use crate::replay::counts::Counts;
 use crate::replay::run::Run;
 use crate::table::aligned;
@@ -28,10 +29,13 @@ impl<W: Write> Report<'_, W> {
         for column in &counts.unseen_columns {
             writeln!(self.out, "  no row has the column {column:?} that the map names")?;
         }
+        for remark in counts.remarks() {
+            writeln!(self.out, "  {}", printable(&remark))?;
+        }
         for rejected in &counts.rejected_lines {
             writeln!(self.out, "  line {}: {}", rejected.line, rejected.why)?;
         }
-        let more = counts.rejected - counts.rejected_lines.len() as u64;
+        let more = counts.rejected.saturating_sub(counts.rejected_lines.len() as u64);
         if more > 0 {
             writeln!(self.out, "  and {more} more")?;
         }
