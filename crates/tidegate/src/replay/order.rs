@@ -85,10 +85,9 @@ impl Recorded {
 
     /// The variant that the recording names.
     pub(crate) const fn variant(&self) -> Option<Variant> {
-        match self.what {
-            What::Analysis { treated: Some(true), .. } => Some(Variant::Treatment),
-            What::Analysis { treated: Some(false), .. } => Some(Variant::Control),
-            What::Analysis { treated: None, .. } | What::Feedback { .. } => None,
+        match (&self.event, self.naming) {
+            (Event::Analysis(analysis), Naming::Named) => Some(analysis.variant),
+            (_, _) => None,
         }
     }
 
