@@ -95,8 +95,8 @@ fn point_back(
     let Some(order) = rollouts.prompts().production_back(&in_play, REASON) else { return Ok(()) };
     let at = rollouts.latest();
     let applied = rollouts.prompts_mut().apply(at, &in_play.prompt, &[order]);
-    let changes = applied.map_err(|(_, rejection)| format!("`{}`: {rejection}", in_play.prompt))?;
-    changed.units.extend(Unit::each_of(Entry::changes(&changes)));
+    let moves = applied.map_err(|(_, rejection)| format!("`{}`: {rejection}", in_play.prompt))?;
+    changed.units.extend(Unit::each_of(Entry::changes(&moves)));
     done.production_back.push(in_play.prompt);
     Ok(())
 }

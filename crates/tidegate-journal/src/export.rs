@@ -193,13 +193,12 @@ pub fn import(from: impl BufRead, folder: &Path) -> Result<ExportCounts, ImportE
     layout::refuse_earlier_versions(folder)?;
     let imported = fill(from, folder, lock.try_clone()?);
     // The lock is held until here: whoever came in between would be taken for the one that is done.
-    match imported {
-        Ok(_) => unfinished::end(folder)?,
+    if imported.is_ok() {
+        unfinished::end(folder)?;
+    } else {
         // It stays unfinished, and says so: a daemon that is started next begins no empty journal.
-        Err(_) => {
-            layout::clear(folder)?;
-            layout::refuse_earlier_versions(folder)?;
-        }
+        layout::clear(folder)?;
+        layout::refuse_earlier_versions(folder)?;
     }
     imported
 }

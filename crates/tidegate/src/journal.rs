@@ -133,31 +133,25 @@ impl RepairDone {
             Some(lost) => format!("{lost} acknowledged entries lost"),
             None => "how many acknowledged entries are lost is not known".to_owned(),
         };
-        let mut text = format!(
+        let mut lines = vec![format!(
             "the journal goes on after entry {last}, {lost}; the damaged files are in {}",
             moved_to.display()
-        );
-        if !self.paused.is_empty() {
-            let paused =
-                self.paused.iter().map(|one| format!("{} ({})", one.experiment, one.before));
-            text.push_str(&format!(
-                "\na rollback may be among what is lost, so these serve control until you resume them: {}",
-                paused.collect::<Vec<_>>().join(", ")
-            ));
-        }
-        if !self.production_back.is_empty() {
-            text.push_str(&format!(
-                "\n`production` points to the control again of: {}",
-                self.production_back.join(", ")
-            ));
-        }
-        if !self.completed.is_empty() {
-            text.push_str(&format!(
-                "\nthese go on serving the treatment of a completed run; look whether a later run is missing: {}",
-                self.completed.join(", ")
-            ));
-        }
-        text
+        )];
+        let paused = self.paused.iter().map(|one| format!("{} ({})", one.experiment, one.before));
+        let paused: Vec<String> = paused.collect();
+        let of = |sentence: &str, names: &[String]| {
+            (!names.is_empty()).then(|| format!("{sentence}: {}", names.join(", ")))
+        };
+        lines.extend(of(
+            "a rollback may be among what is lost, so these serve control until you resume them",
+            &paused,
+        ));
+        lines.extend(of("`production` points to the control again of", &self.production_back));
+        lines.extend(of(
+            "these go on serving the treatment of a completed run; look whether a later run is missing",
+            &self.completed,
+        ));
+        lines.join("\n")
     }
 }
 

@@ -1,5 +1,7 @@
 //! What clients can make the daemon hold: the peak of its memory under each load, and who is still served.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 use system_tests::raw::{Answer, Connection, ExpectBody, Request};
 
@@ -48,7 +50,9 @@ fn report(id: &str, bytes: usize) -> Request {
 #[test]
 fn a_file_of_faults_is_answered_with_the_first_hundred() {
     let world = World::new(&[]);
-    let toml: String = (0..70_000).map(|number| format!("k{number}=1\n")).collect();
+    let toml: String = (0..70_000)
+        .flat_map(|number| ["k".to_owned(), number.to_string(), "=1\n".to_owned()])
+        .collect();
     let request = Request::new("PUT", "/v1/experiments/e").body("application/toml", toml);
     let peak = Peak::of(&world);
     let answer = request.send(world.address());
@@ -155,7 +159,7 @@ fn answers_that_are_not_taken_hold_no_more_than_their_room_and_whoever_reads_is_
     let mut toml = super::experiment("door");
     toml.push_str("[assignment.overrides]\n");
     for number in 0..36_000 {
-        toml.push_str(&format!("camera-{number} = \"control\"\n"));
+        writeln!(toml, "camera-{number} = \"control\"").unwrap();
     }
     assert_eq!(world.daemon.define("door", &toml).status, 201);
     let get = Request::new("GET", "/v1/experiments/door");

@@ -378,7 +378,7 @@ fn a_body_in_a_coding_that_is_not_known_is_refused() {
     let whole = serde_json::json!([super::analysis("door", "e1", "c1")]).to_string();
     let send = |codings: &[&str]| {
         let codings: String =
-            codings.iter().map(|coding| format!("transfer-encoding: {coding}\r\n")).collect();
+            codings.iter().flat_map(|coding| ["transfer-encoding: ", coding, "\r\n"]).collect();
         let mut connection = Connection::open(world.address());
         connection.write(
             format!(

@@ -14,7 +14,7 @@ fn a_parameter_that_nothing_reads_is_refused_on_every_path() {
     let operations = operations(&committed());
     assert!(operations.len() >= 30, "{}", operations.len());
     for (method, path, _) in &operations {
-        let path = path.replace('{', "").replace('}', "");
+        let path = path.replace(['{', '}'], "");
         let ask = |query: &str| {
             Request::new(method, &format!("{path}?{query}"))
                 .body("application/json", "{}")

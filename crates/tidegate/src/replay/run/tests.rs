@@ -94,6 +94,8 @@ prop_compose! {
 
 fn arguments(window: Option<Duration>) -> ReplayArgs {
     ReplayArgs {
+        // Whatever is rejected, it must not panic.
+        rejected_max: 100.0,
         records: "-".into(),
         experiment: "-".into(),
         map: "-".into(),
