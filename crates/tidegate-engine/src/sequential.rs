@@ -129,8 +129,6 @@ struct Measure {
     cameras: ByVariant<u64>,
     /// Blocks of a switchback.
     blocks: Option<u64>,
-    /// Cameras that the split could have dealt otherwise; `None` where a camera is compared with itself.
-    splits: Option<ByVariant<u64>>,
     /// `1/W_T + 1/W_C`: what one event's variance is multiplied with in that of a difference.
     event_factor: f64,
 }
@@ -142,10 +140,7 @@ impl Measure {
         self.estimate
             .filter(|_| self.guardrail != Guardrail::ThreatRetention)
             .and_then(|estimate| EValue::against_no_worse(&estimate, margin).ok())
-            .map_or(EValue::ZERO, |evidence| match self.splits {
-                Some(splits) => evidence.at_most_splits(splits.control, splits.treatment),
-                None => evidence,
-            })
+            .unwrap_or(EValue::ZERO)
     }
 }
 

@@ -154,18 +154,6 @@ impl Strata {
         self.trials
     }
 
-    /// Cameras under control and under treatment in the stratum that is split most evenly.
-    pub fn widest_split(&self) -> [u64; SIDES] {
-        let mut counts = alloc::vec![[0_u64; SIDES]; self.sums.len()];
-        for cell in &self.cells {
-            counts[cell.stratum][cell.side] += 1;
-        }
-        let widest = counts
-            .into_iter()
-            .max_by_key(|[control, treatment]| (*control.min(treatment), control + treatment));
-        widest.unwrap_or_default()
-    }
-
     /// The difference of rates, treatment less control; `None` where no stratum has both variants with two
     /// cameras each.
     ///

@@ -145,7 +145,6 @@ impl Context<'_> {
                 trials,
                 cameras,
                 blocks: None,
-                splits: Some(cameras),
                 event_factor: 1.0 / weights.control + 1.0 / weights.treatment,
             })
         };
@@ -193,17 +192,7 @@ impl Context<'_> {
         let trials = ByVariant { control, treatment };
         let blocks = Some(within.map_or(0, |within| within.blocks));
         let event_factor = within.map_or(0.0, |within| 1.0 / within.weights);
-        Some(Measure {
-            guardrail,
-            estimate,
-            limit,
-            unit,
-            trials,
-            cameras,
-            blocks,
-            splits: None,
-            event_factor,
-        })
+        Some(Measure { guardrail, estimate, limit, unit, trials, cameras, blocks, event_factor })
     }
 
     /// Both variants on the same events.
@@ -229,7 +218,6 @@ impl Context<'_> {
             trials,
             cameras,
             blocks: None,
-            splits: None,
             event_factor: 0.0,
         })
     }
@@ -253,7 +241,6 @@ impl Context<'_> {
             trials,
             cameras: ByVariant { control: cameras, treatment: cameras },
             blocks: None,
-            splits: None,
             event_factor: 0.0,
         }
     }

@@ -53,8 +53,6 @@ impl Context<'_> {
         });
         let [control, treatment] = strata.trials();
         let trials = ByVariant { control, treatment };
-        let [control, treatment] = strata.widest_split();
-        let splits = Some(ByVariant { control, treatment });
         Some(Measure {
             guardrail,
             estimate,
@@ -63,7 +61,6 @@ impl Context<'_> {
             trials,
             cameras,
             blocks: None,
-            splits,
             event_factor,
         })
     }
