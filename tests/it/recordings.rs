@@ -142,7 +142,8 @@ fn the_sequential_rule_finds_what_an_independent_computation_found() {
         let fails = found.iter().filter(|judgement| judgement["verdict"] == "fail").count();
         assert_eq!((found.len(), fails, stopped), (windows, failing, rolled_back), "{map}");
         for alarm in found.iter().filter(|judgement| judgement["verdict"] == "alarm") {
-            near(&alarm["evidence"], 76.0, 0.5);
+            // The whole test has 0.7 of the stake; in this window no later part of it shows harm.
+            near(&alarm["evidence"], 0.7 * 76.0, 0.5);
             near(&alarm["degrees_of_freedom"], 2.0, 0.05);
         }
     }

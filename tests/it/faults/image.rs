@@ -69,7 +69,7 @@ fn made(kind: &str, workshop: &Path) -> Result<(PathBuf, Mounted), String> {
 /// What was acknowledged: for each reporter the number below which all is.
 type Told = Mutex<Vec<(&'static str, u32)>>;
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the figure is the point")]
+#[expect(clippy::print_stdout, reason = "the figure is the point")]
 fn survive(kind: &str) {
     let asked = std::env::var(CUTS_VARIABLE).map(|text| text.parse().unwrap());
     let cuts: usize = asked.unwrap_or(CUTS);
@@ -77,7 +77,7 @@ fn survive(kind: &str) {
     let (image, mounted) = match made(kind, workshop.path()) {
         Ok(made) => made,
         Err(why) => {
-            eprintln!("skipped: no image of {kind} can be mounted: {why}");
+            system_tests::skipped(format_args!("no image of {kind} can be mounted: {why}"));
             return;
         }
     };
