@@ -17,6 +17,7 @@ impl Driver {
         }
         let now = self.now();
         let mut changed = Changed::default();
+        let is_unread = items.iter().all(|item| matches!(item, Item::Refused(_)));
         let answers: Answers = items
             .into_iter()
             .map(|item| match item {
@@ -27,8 +28,12 @@ impl Driver {
             })
             .collect();
         self.shared.metrics.observed(&answers);
+        let pending = Pending::answer(reply, answers);
+        if is_unread {
+            return pending.settle(Ok(()));
+        }
         // Duplicates wait too: what they repeat may not be on disk yet.
-        self.commit(&changed, Pending::answer(reply, answers));
+        self.commit(&changed, pending);
     }
 
     fn observe_one(
