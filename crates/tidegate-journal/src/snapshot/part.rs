@@ -779,3 +779,6 @@ impl KeptExposure {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
