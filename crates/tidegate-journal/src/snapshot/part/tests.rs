@@ -23,6 +23,7 @@ use tidegate_stats::cusum::Cusum;
 use tidegate_stats::quantile::QuantileSketch;
 
 use super::*;
+use crate::codes::Coded as _;
 use crate::record::{PART_BYTES_MAX, RolloutId};
 use crate::snapshot::{FeedState, RolloutState, State};
 
@@ -344,6 +345,121 @@ fn prompt(versions: Vec<Version>, moves: [Vec<Move>; 2]) -> prompt::Snapshot {
 
 fn with_prompts(prompts: Vec<prompt::Snapshot>) -> State {
     State { prompts, ..with(|_| ()) }
+}
+
+/// Parts of every kind: two rollouts of which one has everything, and a prompt.
+fn of_every_kind() -> Vec<Part> {
+    let at = Timestamp::from_ms(1_000).unwrap();
+    let (actor, reason) = (Actor::new("ann").unwrap(), Note::new("a try").unwrap());
+    let head = VersionHead {
+        number: 1,
+        key: "v1".parse().unwrap(),
+        digest: TextDigest([7; 32]),
+        parent: None,
+        created_at: at,
+        actor: actor.clone(),
+        note: None,
+    };
+    let step = Move { revision: 1, at, actor, reason, from: None, to: Some(1) };
+    let versions = vec![Version { head, text: "Say what you see.".into() }];
+    let mut state = with(|rollout| {
+        rollout.definition = "key = 1".to_owned();
+        rollout.accounts = vec!["{}".to_owned()];
+        rollout.noticed.warnings = 3;
+        let rollout = &mut rollout.rollout;
+        rollout.epochs = Epochs::new(vec![Epoch { after: at, opens: Opens::Step }]).unwrap();
+        rollout.fast_path.added = vec![Added { camera: 0, sum: 1.5 }];
+        rollout.latencies.shadow.add(900_000);
+        let block =
+            BlockSums { block: Block(0), variant: Variant::Control, tally: Tally::default() };
+        let (camera, sums) = ("door".parse().unwrap(), Sums::default());
+        rollout.cameras = vec![CameraSums { camera, sums, blocks: vec![block] }];
+        rollout.exposures = vec![Exposure {
+            fingerprint: Fingerprint(5),
+            at,
+            camera: 0,
+            variant: Variant::Control,
+            window: Window::Ab,
+            alerts: Alerts::NotControl,
+            label: None,
+        }];
+    });
+    state.prompts = vec![prompt(versions, [vec![step.clone()], vec![step]])];
+    state.feed.events = vec![(7, "{}".to_owned())];
+    parts(&state).collect()
+}
+
+#[test]
+fn a_tag_never_changes_its_meaning() {
+    // As docs/journal-format.md has them.
+    let mut seen = [false; 17];
+    for part in of_every_kind() {
+        let mut payload = Vec::new();
+        part.write(&mut payload).unwrap();
+        let tag = match part {
+            Part::Head(_) => 0,
+            Part::Rollout(_) => 1,
+            Part::Definition(_) => 2,
+            Part::Account(_) => 3,
+            Part::Latencies(_) => 4,
+            Part::Cameras(_) => 5,
+            Part::Blocks(_) => 6,
+            Part::Exposures(_) => 7,
+            Part::End(_) => END_TAG,
+            Part::Prompt(_) => 9,
+            Part::Version(_) => 10,
+            Part::Text(_) => 11,
+            Part::LabelMoved(_) => 12,
+            Part::Noticed(_) => 13,
+            Part::Feed(_) => 14,
+            Part::Epochs(_) => 15,
+            Part::FastPath(_) => 16,
+        };
+        assert_eq!(payload[2], tag, "{part:?}");
+        seen[usize::from(tag)] = true;
+    }
+    assert!(!seen.contains(&false), "every kind is there");
+}
+
+/// Whether the parts with these tags, in this order, are taken, all but the last of which must be.
+fn last_follows(tags: &[u8]) -> bool {
+    let mut assembly = Assembly::default();
+    let mut taken = true;
+    for tag in tags {
+        assert!(taken, "{tags:?}: only the last may be refused");
+        let mut payload = Vec::new();
+        let part = of_every_kind().into_iter().find(|part| {
+            part.write(&mut payload).unwrap();
+            payload[2] == *tag
+        });
+        taken = assembly.add(part.unwrap()).unwrap().is_some();
+    }
+    taken
+}
+
+#[test]
+fn a_part_that_cannot_follow_is_refused() {
+    assert!(
+        last_follows(&[0, 1, 2, 5, 6, 1, 9, 10, 11, 12, 9, 14, 8]),
+        "in its place, each follows"
+    );
+    for tag in 1..=16 {
+        assert!(!last_follows(&[tag]), "{tag} before the head");
+        assert!(!last_follows(&[0, 8, tag]), "{tag} after the end");
+    }
+    for tag in [2, 3, 4, 5, 6, 7, 13, 15, 16] {
+        assert!(!last_follows(&[0, tag]), "{tag} of no rollout");
+        assert!(!last_follows(&[0, 1, 9, tag]), "{tag} amid a prompt");
+    }
+    for tag in [10, 11, 12] {
+        assert!(!last_follows(&[0, tag]), "{tag} of no prompt");
+        assert!(!last_follows(&[0, 1, tag]), "{tag} amid a rollout");
+    }
+    assert!(!last_follows(&[0, 0]), "a second head");
+    assert!(!last_follows(&[0, 1, 6]), "a block of no camera");
+    assert!(!last_follows(&[0, 1, 9, 1]), "a rollout after a prompt");
+    assert!(!last_follows(&[0, 9, 11]), "the text of no version");
+    assert!(!last_follows(&[0, 9, 10, 12, 11]), "a text after the labels");
 }
 
 proptest! {
