@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use tidegate_engine::event::{Actor, Note};
 use tidegate_engine::id::PromptName;
 use tidegate_engine::prompt::{
-    Catalog, Change, LabelOrder, LabelTarget, Order, Precondition, Rejection, TextDigest,
-    VersionOrder,
+    Catalog, LabelOrder, LabelTarget, Order, OrderRejection, Precondition, PromptChange,
+    TextDigest, VersionOrder,
 };
 use tidegate_engine::time::Timestamp;
 
@@ -140,18 +140,18 @@ impl Naive {
     }
 }
 
-fn word(rejection: &Rejection) -> &'static str {
+fn word(rejection: &OrderRejection) -> &'static str {
     match rejection {
-        Rejection::NameTaken { .. } => "taken",
-        Rejection::Revision { .. } => "revision",
-        Rejection::UnknownPrompt(_)
-        | Rejection::UnknownVersion(_)
-        | Rejection::UnknownLabel { .. } => "unknown",
-        Rejection::PromptExists(_)
-        | Rejection::UnknownParent(_)
-        | Rejection::KeyReserved(_)
-        | Rejection::TextLength(_)
-        | Rejection::TooMany { .. } => panic!("{rejection}"),
+        OrderRejection::NameTaken { .. } => "taken",
+        OrderRejection::Revision { .. } => "revision",
+        OrderRejection::UnknownPrompt(_)
+        | OrderRejection::UnknownVersion(_)
+        | OrderRejection::UnknownLabel { .. } => "unknown",
+        OrderRejection::PromptExists(_)
+        | OrderRejection::UnknownParent(_)
+        | OrderRejection::KeyReserved(_)
+        | OrderRejection::TextLength(_)
+        | OrderRejection::TooMany { .. } => panic!("{rejection}"),
     }
 }
 
@@ -181,7 +181,7 @@ proptest! {
     ) {
         let mut catalog = Catalog::default();
         let mut naive: BTreeMap<PromptName, Naive> = BTreeMap::new();
-        let mut written: Vec<Change> = Vec::new();
+        let mut written: Vec<PromptChange> = Vec::new();
         for (step, (prompt, asked)) in (0_i64..).zip(story) {
             let name: PromptName = format!("prompt{prompt}").parse().unwrap();
             let at = Timestamp::from_ms(step).unwrap();

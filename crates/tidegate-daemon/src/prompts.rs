@@ -11,8 +11,8 @@ use tidegate_engine::experiment::Experiment;
 use tidegate_engine::id::{ExperimentKey, LabelName, PromptName};
 use tidegate_engine::phase::Phase;
 use tidegate_engine::prompt::{
-    self, Catalog, Change, LabelOrder, LabelTarget, Move, Order, PRODUCTION, Production, Prompt,
-    Rejection, RestoreError, TextDigest, Version, VersionHead, at_step,
+    self, Catalog, LabelOrder, LabelTarget, Move, Order, OrderRejection, PRODUCTION, Production,
+    Prompt, PromptChange, PromptRestoreError, TextDigest, Version, VersionHead, at_step,
 };
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::{ByVariant, Variant};
@@ -32,7 +32,7 @@ pub(crate) enum NotReplayed {
     #[error(transparent)]
     NotFollowing(#[from] prompt::NotFollowing),
     #[error(transparent)]
-    Snapshot(#[from] RestoreError),
+    Snapshot(#[from] PromptRestoreError),
     #[error("a part of a change of prompt `{0}` is not where it should be")]
     Part(PromptName),
     #[error("the text of version {number} of prompt `{prompt}` has another digest than it says")]
@@ -84,7 +84,7 @@ pub(crate) struct Followed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It did now.
-    Moved(Vec<Change>),
+    Moved(Vec<PromptChange>),
     /// It was there.
     There,
     /// Somebody pointed it elsewhere, or it cannot be moved.
@@ -128,7 +128,7 @@ impl Prompts {
         at: Timestamp,
         name: &PromptName,
         orders: &[Order],
-    ) -> Result<Vec<Change>, (usize, Rejection)> {
+    ) -> Result<Vec<PromptChange>, (usize, OrderRejection)> {
         self.catalog.apply(at, name, orders)
     }
 
@@ -138,7 +138,7 @@ impl Prompts {
         &mut self,
         (part, parts): (u16, u16),
         pending: Pending,
-    ) -> Result<Vec<(u64, Change)>, NotReplayed> {
+    ) -> Result<Vec<(u64, PromptChange)>, NotReplayed> {
         if part == 0 {
             // What came before it was never whole: its last part is not on disk.
             self.pending.clear();
@@ -162,7 +162,7 @@ impl Prompts {
         for pending in std::mem::take(&mut self.pending) {
             match pending {
                 Pending::Moved { sequence, prompt, label, step } => {
-                    let change = Change::Moved { prompt, label, step };
+                    let change = PromptChange::Moved { prompt, label, step };
                     self.catalog.apply_logged(&change)?;
                     moved.push((sequence, change));
                 }
@@ -171,7 +171,7 @@ impl Prompts {
                         return Err(NotReplayed::Digest { prompt, number: head.number });
                     }
                     let version = Version { head, text: text.into() };
-                    self.catalog.apply_logged(&Change::Added { prompt, version })?;
+                    self.catalog.apply_logged(&PromptChange::Added { prompt, version })?;
                 }
             }
         }
@@ -179,7 +179,7 @@ impl Prompts {
     }
 
     /// Takes everything up again.
-    pub(crate) fn restore(snapshots: Vec<prompt::Snapshot>) -> Result<Self, NotReplayed> {
+    pub(crate) fn restore(snapshots: Vec<prompt::PromptSnapshot>) -> Result<Self, NotReplayed> {
         for kept in &snapshots {
             let wrong =
                 kept.versions.iter().find(|kept| text_digest(&kept.text) != kept.head.digest);

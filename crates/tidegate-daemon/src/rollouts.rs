@@ -265,7 +265,7 @@ impl Rollouts {
         kept: &mut RecentEvents,
     ) -> Result<(), NotReplayed> {
         for (sequence, change) in self.prompts.replay(place, pending)? {
-            if let prompt::Change::Moved { prompt, label, step } = &change {
+            if let prompt::PromptChange::Moved { prompt, label, step } = &change {
                 kept.extend(told_move(&self.prompts, sequence, prompt, (label, step)));
             }
         }
@@ -298,7 +298,7 @@ impl Rollouts {
     /// Takes up rollouts and prompts again.
     pub(crate) fn restore(
         states: Vec<RolloutState>,
-        prompts: Vec<prompt::Snapshot>,
+        prompts: Vec<prompt::PromptSnapshot>,
     ) -> Result<Self, NotReplayed> {
         let prompts = Prompts::restore(prompts)?;
         let mut rollouts = Self { prompts, ..Self::default() };

@@ -13,12 +13,12 @@ mod snapshot;
 mod version;
 
 pub use catalog::{Catalog, NotFollowing};
-pub use change::Change;
+pub use change::PromptChange;
 pub use digest::{DIGEST_SCHEME, InvalidDigest, TextDigest};
-pub use order::{LabelOrder, LabelTarget, Order, Precondition, Rejection, VersionOrder};
+pub use order::{LabelOrder, LabelTarget, Order, OrderRejection, Precondition, VersionOrder};
 pub use production::{Production, at_step};
-pub use snapshot::{RestoreError, Snapshot};
-pub use version::{Label, Move, NotFound, PRODUCTION, Prompt, Version, VersionHead};
+pub use snapshot::{PromptRestoreError, PromptSnapshot};
+pub use version::{Move, NotFound, PRODUCTION, Prompt, PromptLabel, Version, VersionHead};
 
 #[cfg(test)]
 pub(crate) mod tests;

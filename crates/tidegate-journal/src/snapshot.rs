@@ -31,7 +31,7 @@ pub struct State {
     /// Every rollout, in order of their numbers.
     pub rollouts: Vec<RolloutState>,
     /// Every prompt, in the order of their names.
-    pub prompts: Vec<prompt::Snapshot>,
+    pub prompts: Vec<prompt::PromptSnapshot>,
     /// The newest of what is told to subscribers.
     pub feed: FeedState,
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::Experiment;
 use tidegate_engine::guardrail::Power;
-use tidegate_engine::preflight::{Expected, Preflight, Sight};
+use tidegate_engine::preflight::{ExpectedFleet, Preflight, Sight};
 
 use crate::failure::Failure;
 use crate::format::Format;
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &PreflightArgs, out: &mut impl Write) -> Result<(), Fail
         let hint = "give --cameras: the experiment does not list its fleet";
         Failure::BadInput(hint.to_owned())
     })?;
-    let expected = Expected {
+    let expected = ExpectedFleet {
         fp_rate: args.fp_rate,
         error_rate: args.error_rate,
         missed_threat_rate: args.missed_threat_rate,
@@ -102,7 +102,7 @@ pub(crate) fn run(args: &PreflightArgs, out: &mut impl Write) -> Result<(), Fail
         latency_cv: args.latency_cv,
         correlation: args.icc,
         drift: args.drift_share,
-        ..Expected::new(cameras, args.analyses_per_day, args.feedback_share)
+        ..ExpectedFleet::new(cameras, args.analyses_per_day, args.feedback_share)
     };
     let preflight = Preflight::new(experiment, &expected)
         .map_err(|fault| Failure::BadInput(fault.to_string()))?;

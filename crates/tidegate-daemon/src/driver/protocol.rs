@@ -61,7 +61,7 @@ pub(crate) enum Command {
 /// What became of orders.
 #[derive(Debug)]
 pub(crate) struct Ordered {
-    pub(crate) changes: Vec<prompt::Change>,
+    pub(crate) changes: Vec<prompt::PromptChange>,
     /// The prompt before, if it was there.
     pub(crate) before: Option<Arc<Prompt>>,
     pub(crate) after: Arc<Prompt>,

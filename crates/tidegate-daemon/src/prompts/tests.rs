@@ -15,7 +15,7 @@ fn version(number: u32, text: &str) -> VersionHead {
 }
 
 fn entries(texts: &[&str]) -> Vec<Entry> {
-    let added = (1..).zip(texts).map(|(number, text)| Change::Added {
+    let added = (1..).zip(texts).map(|(number, text)| PromptChange::Added {
         prompt: "door".parse().unwrap(),
         version: Version { head: version(number, text), text: (*text).into() },
     });

@@ -80,7 +80,7 @@ pub enum LabelTarget {
 
 /// Why an order was refused. The catalog is as it was before.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
+pub enum OrderRejection {
     /// No such prompt.
     #[error("no prompt has the name `{0}`")]
     UnknownPrompt(PromptName),

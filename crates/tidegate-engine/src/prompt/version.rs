@@ -98,16 +98,16 @@ fn among(keys: &[PromptKey]) -> String {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Prompt {
     pub(super) versions: Vec<Version>,
-    pub(super) labels: BTreeMap<LabelName, Label>,
+    pub(super) labels: BTreeMap<LabelName, PromptLabel>,
 }
 
 /// Where a label points, and how it came there. It has moved at least once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Label {
+pub struct PromptLabel {
     pub(super) moves: Vec<Move>,
 }
 
-impl Label {
+impl PromptLabel {
     /// The newest moves, oldest first: at most [`limits::LABEL_MOVES_MAX`].
     pub fn moves(&self) -> &[Move] {
         &self.moves
@@ -131,12 +131,12 @@ impl Prompt {
     }
 
     /// Every label with its history, those included that were removed.
-    pub fn labels(&self) -> impl Iterator<Item = (&LabelName, &Label)> {
+    pub fn labels(&self) -> impl Iterator<Item = (&LabelName, &PromptLabel)> {
         self.labels.iter()
     }
 
     /// A label.
-    pub fn label(&self, name: &LabelName) -> Option<&Label> {
+    pub fn label(&self, name: &LabelName) -> Option<&PromptLabel> {
         self.labels.get(name)
     }
 

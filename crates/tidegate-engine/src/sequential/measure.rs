@@ -8,7 +8,7 @@ use tidegate_stats::range::OutOfRange;
 use tidegate_stats::student::{DegreesOfFreedom, Estimate};
 use tidegate_stats::switchback::{Block, Switchback};
 
-use super::{Context, Measure, RETENTION_MIN};
+use super::{LookContext, Measure, RETENTION_MIN};
 use crate::baseline::{ShadowSums, Usual};
 use crate::epoch::TestPart;
 use crate::fleet::BlockSums;
@@ -16,7 +16,7 @@ use crate::guardrail::{Guardrail, Power};
 use crate::observation::Label;
 use crate::tally::{Pairs, Tally};
 use crate::variant::{ByVariant, Variant};
-use crate::verdict::Unit;
+use crate::verdict::ChangeUnit;
 
 /// Which metrics are gathered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Side {
     }
 }
 
-impl Context<'_> {
+impl LookContext<'_> {
     /// Hands over what each camera showed in the part that is looked at, until that fails.
     pub(super) fn each_camera(
         &self,
@@ -237,7 +237,7 @@ impl Context<'_> {
             guardrail: Guardrail::ThreatRetention,
             estimate,
             limit: 1.0 - RETENTION_MIN,
-            unit: Unit::Points,
+            unit: ChangeUnit::Points,
             trials,
             cameras: ByVariant { control: cameras, treatment: cameras },
             blocks: None,

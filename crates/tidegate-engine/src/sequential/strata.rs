@@ -6,13 +6,13 @@ use tidegate_stats::range::OutOfRange;
 use tidegate_stats::strata::{Side, Strata};
 
 use super::measure::block_values;
-use super::{Context, Measure};
+use super::{LookContext, Measure};
 use crate::baseline::Usual;
 use crate::fleet::BlockSums;
 use crate::guardrail::Guardrail;
 use crate::variant::{ByVariant, Variant};
 
-impl Context<'_> {
+impl LookContext<'_> {
     /// Cameras of one variant against cameras of the other, within each stretch of the test.
     pub(super) fn measure_strata(&self, guardrail: Guardrail) -> Option<Measure> {
         let (limit, unit) = self.limit(guardrail)?;

@@ -8,7 +8,7 @@ use tidegate_engine::notice::Notice;
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
 use tidegate_engine::phase::{State, Transition};
-use tidegate_engine::prompt::{Change, Move, TextDigest, Version, VersionHead};
+use tidegate_engine::prompt::{Move, PromptChange, TextDigest, Version, VersionHead};
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_engine::verdict::Verdict;
 
@@ -16,7 +16,7 @@ use super::outcome::latency_of_us;
 use super::*;
 
 /// A version of this text, and a label that moves to it.
-fn changes(text: &str) -> Vec<Change> {
+fn changes(text: &str) -> Vec<PromptChange> {
     let prompt: PromptName = "door".parse().unwrap();
     let (actor, at) = (Actor::new("ann").unwrap(), Timestamp::from_ms(7).unwrap());
     let reason = Note::new("a \"first\" try").unwrap();
@@ -32,7 +32,10 @@ fn changes(text: &str) -> Vec<Change> {
     let version = Version { head, text: text.into() };
     let step = Move { revision: 1, at, actor, reason, from: None, to: Some(1) };
     let label = "production".parse().unwrap();
-    vec![Change::Added { prompt: prompt.clone(), version }, Change::Moved { prompt, label, step }]
+    vec![
+        PromptChange::Added { prompt: prompt.clone(), version },
+        PromptChange::Moved { prompt, label, step },
+    ]
 }
 
 /// One entry of each kind.

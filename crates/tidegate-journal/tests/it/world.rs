@@ -130,8 +130,8 @@ pub(crate) fn state(rollout: &Rollout, sequence: u64, at: Timestamp) -> State {
 }
 
 /// Two versions of a prompt, the second in several parts, and a label that moved twice.
-fn prompts() -> Vec<tidegate_engine::prompt::Snapshot> {
-    use tidegate_engine::prompt::{Move, Snapshot, TextDigest, Version, VersionHead};
+fn prompts() -> Vec<tidegate_engine::prompt::PromptSnapshot> {
+    use tidegate_engine::prompt::{Move, PromptSnapshot, TextDigest, Version, VersionHead};
     let version = |number: u32, text: &str| Version {
         head: VersionHead {
             number,
@@ -153,7 +153,7 @@ fn prompts() -> Vec<tidegate_engine::prompt::Snapshot> {
         to,
     };
     let long = "Say what you see: ü\n".repeat(10_000);
-    let snapshot = |name: &str| Snapshot {
+    let snapshot = |name: &str| PromptSnapshot {
         name: name.parse().unwrap(),
         versions: vec![version(1, "Say what you see"), version(2, &long)],
         labels: vec![

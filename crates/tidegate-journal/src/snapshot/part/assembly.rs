@@ -14,7 +14,7 @@ use crate::snapshot::{FeedState, RolloutState, State};
 pub(crate) struct Assembly {
     head: Option<(u64, Timestamp)>,
     rollouts: Vec<RolloutState>,
-    prompts: Vec<prompt::Snapshot>,
+    prompts: Vec<prompt::PromptSnapshot>,
     unfinished: Unfinished,
     feed: Option<FeedState>,
     ended: bool,

@@ -29,7 +29,7 @@ pub(crate) struct KeptLabelMove {
     step: KeptMove<'static>,
 }
 
-pub(super) fn parts(prompt: &prompt::Snapshot) -> impl Iterator<Item = Part> {
+pub(super) fn parts(prompt: &prompt::PromptSnapshot) -> impl Iterator<Item = Part> {
     let versions = prompt.versions.iter().flat_map(|version| {
         let head = Part::Version(KeptVersion::from(&version.head).owned());
         let texts =
@@ -49,7 +49,7 @@ pub(super) fn parts(prompt: &prompt::Snapshot) -> impl Iterator<Item = Part> {
 /// A prompt of which more may come.
 #[derive(Debug)]
 pub(super) struct UnfinishedPrompt {
-    prompt: prompt::Snapshot,
+    prompt: prompt::PromptSnapshot,
     /// Of the text of the newest version, what has come: put together once, not anew with every piece.
     text: String,
 }
@@ -58,7 +58,7 @@ impl KeptPrompt {
     /// The prompt, to which the parts that follow are added.
     pub(super) fn begin(self) -> Result<UnfinishedPrompt, Unreadable> {
         let (versions, labels) = (Vec::new(), Vec::new());
-        let prompt = prompt::Snapshot { name: self.name.parse()?, versions, labels };
+        let prompt = prompt::PromptSnapshot { name: self.name.parse()?, versions, labels };
         Ok(UnfinishedPrompt { prompt, text: String::new() })
     }
 }
@@ -86,7 +86,7 @@ impl UnfinishedPrompt {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> prompt::Snapshot {
+    pub(super) fn finish(mut self) -> prompt::PromptSnapshot {
         self.finish_text();
         self.prompt
     }

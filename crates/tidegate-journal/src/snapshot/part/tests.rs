@@ -336,14 +336,14 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     proptest::collection::vec(label_move(), 1..4)
 }
 
-fn prompt(versions: Vec<Version>, moves: [Vec<Move>; 2]) -> prompt::Snapshot {
+fn prompt(versions: Vec<Version>, moves: [Vec<Move>; 2]) -> prompt::PromptSnapshot {
     let [production, trial] = moves;
     let label = |name: &str, moves| (name.parse().unwrap(), moves);
     let labels = vec![label("production", production), label("trial", trial)];
-    prompt::Snapshot { name: "door".parse().unwrap(), versions, labels }
+    prompt::PromptSnapshot { name: "door".parse().unwrap(), versions, labels }
 }
 
-fn with_prompts(prompts: Vec<prompt::Snapshot>) -> State {
+fn with_prompts(prompts: Vec<prompt::PromptSnapshot>) -> State {
     State { prompts, ..with(|_| ()) }
 }
 
@@ -541,7 +541,7 @@ proptest! {
 
     #[test]
     fn versions_of_prompts_come_back(first in versions(), second in versions(), moves in moves()) {
-        let second = prompt::Snapshot { labels: Vec::new(), ..prompt(second, [vec![], vec![]]) };
+        let second = prompt::PromptSnapshot { labels: Vec::new(), ..prompt(second, [vec![], vec![]]) };
         let state = with_prompts(vec![prompt(first, [moves.clone(), moves]), second]);
         prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
     }

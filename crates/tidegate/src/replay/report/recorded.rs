@@ -26,7 +26,10 @@ pub(super) fn reason(run: &Run) -> String {
 }
 
 /// The bare averages, whatever the rule makes of them.
-pub(super) fn averages(experiment: &Experiment, sides: &ByVariant<Tally>) -> threshold::Check {
+pub(super) fn averages(
+    experiment: &Experiment,
+    sides: &ByVariant<Tally>,
+) -> threshold::ThresholdCheck {
     let samples = sides.map(Tally::feedback);
     let sides = ByVariant { control: &sides.control, treatment: &sides.treatment };
     threshold::check(&experiment.guardrails, sides, samples)

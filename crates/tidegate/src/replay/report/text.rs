@@ -171,8 +171,12 @@ impl<W: Write> Report<'_, W> {
 fn comparison(evidence: &Evidence, run: &Run) -> Table {
     let experiment = run.rollout.definition().experiment();
     let guardrails = &experiment.guardrails;
-    let threshold::Check { fp_rate_increase, latency_increase_pct, error_rate_increase, .. } =
-        averages(experiment, &evidence.sides);
+    let threshold::ThresholdCheck {
+        fp_rate_increase,
+        latency_increase_pct,
+        error_rate_increase,
+        ..
+    } = averages(experiment, &evidence.sides);
     let mut rows = Vec::new();
     let mut row = |name: &str, cell: fn(&Tally) -> String, change: String, limit: String| {
         let cells = evidence.sides.map(cell);
