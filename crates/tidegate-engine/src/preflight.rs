@@ -6,7 +6,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use tidegate_stats::detectable::{STANDARD_ERRORS, Trials, Variation};
+use tidegate_stats::detectable::{MetricVariation, STANDARD_ERRORS, Trials};
 use tidegate_stats::range::{OutOfRange, within};
 
 use crate::assignment::SplitMethod;
@@ -314,7 +314,7 @@ impl<'a> PlannedTest<'a> {
         if trials.test <= 0.0 || control < 1.0 || treatment < 1.0 || share <= 0.0 || share >= 1.0 {
             return Ok(None);
         }
-        let variation = Variation::new(watched.event, correlation, drift)?;
+        let variation = MetricVariation::new(watched.event, correlation, drift)?;
         let error = if self.by_turns {
             variation.within_error(trials, control, share)?
         } else {

@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tidegate_engine::assignment::Serving;
 use tidegate_engine::decision::{Cause, Decision};
-use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 use tidegate_engine::experiment::PromotionMode;
 use tidegate_engine::id::AnalysisId;
 use tidegate_engine::phase::{Condition, Phase, State, Transition};
@@ -315,7 +315,7 @@ impl<'a, O: Observer> Run<'a, O> {
         let action = Action {
             command,
             actor: Actor::new("simulator").expect("a short name is valid"),
-            note: Note::new("as the scenario says").expect("a short reason is valid"),
+            note: Reason::new("as the scenario says").expect("a short reason is valid"),
         };
         let at = self.rollout.lifecycle().now;
         self.apply(at, &Event::Action(action));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tidegate_engine::phase::Phase;
 use tidegate_spec::experiment::rule_name;
-use tidegate_spec::scenario::{Bound, Expectation, Measure};
+use tidegate_spec::scenario::{Bound, Expectation, RunMeasure};
 use tidegate_stats::proportion::Proportion;
 
 use crate::outcome::{Ending, Outcome};
@@ -208,15 +208,17 @@ impl Sample<'_> {
             Some((quantile(values, part)?, quantile_interval(values, part)?))
         };
         let found = match wanted.measure {
-            Measure::RolledBackShare => share(&Outcome::is_rolled_back),
-            Measure::PromotedShare => share(&|o| o.ending == Ending::Promoted),
-            Measure::InconclusiveShare => share(&Outcome::is_inconclusive),
-            Measure::ExposedShare => share(&|o| o.treatment_analyses > 0),
-            Measure::HoursToRollback(q) => at(&self.values(Outcome::hours_to_rollback), q.part()),
-            Measure::TreatmentAnalyses(q) => {
+            RunMeasure::RolledBackShare => share(&Outcome::is_rolled_back),
+            RunMeasure::PromotedShare => share(&|o| o.ending == Ending::Promoted),
+            RunMeasure::InconclusiveShare => share(&Outcome::is_inconclusive),
+            RunMeasure::ExposedShare => share(&|o| o.treatment_analyses > 0),
+            RunMeasure::HoursToRollback(q) => {
+                at(&self.values(Outcome::hours_to_rollback), q.part())
+            }
+            RunMeasure::TreatmentAnalyses(q) => {
                 at(&self.values(Outcome::treatment_to_rollback), q.part())
             }
-            Measure::HarmedAnalyses(q) => {
+            RunMeasure::HarmedAnalyses(q) => {
                 at(&self.values(|o| Some(o.harmed_analyses as f64)), q.part())
             }
         };

@@ -22,7 +22,7 @@ use tidegate_engine::time::{Duration, Timestamp};
 
 use self::apart::Days;
 pub(crate) use self::args::ReplayArgs;
-use self::counts::{Counts, Reason};
+use self::counts::{Counts, RejectedReason};
 use self::map::{Layout, Map};
 use self::order::{Recorded, Sorter};
 use self::record::{Reading, RecordReader, Rejection};
@@ -141,7 +141,7 @@ fn read_records(
             Row::Refused { line, rows, why } => {
                 counts.read += rows;
                 counts.rows.add(None, rows);
-                counts.reject_rows(rows, line, Reason::Row, None, why);
+                counts.reject_rows(rows, line, RejectedReason::Row, None, why);
             }
             Row::Read { line, values } => {
                 counts.read += 1;

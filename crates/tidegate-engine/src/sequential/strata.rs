@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use tidegate_stats::range::OutOfRange;
-use tidegate_stats::strata::{Side, Strata};
+use tidegate_stats::strata::{ShownVariant, Strata};
 
 use super::measure::block_values;
 use super::{LookContext, Measure};
@@ -73,8 +73,8 @@ fn add(
     usual: &Usual,
 ) -> Result<(), OutOfRange> {
     let side = match sums.variant {
-        Variant::Control => Side::Control,
-        Variant::Treatment => Side::Treatment,
+        Variant::Control => ShownVariant::Control,
+        Variant::Treatment => ShownVariant::Treatment,
     };
     let stratum = usize::try_from(sums.block.0).unwrap_or(usize::MAX);
     let (count, sum, square_sum) = block_values(guardrail, &sums.tally, usual);

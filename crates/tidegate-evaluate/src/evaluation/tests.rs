@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 use tidegate_spec::EvaluationMetric;
-use tidegate_spec::case::{Answer, Expected, Level, Said};
+use tidegate_spec::case::{CaseAnswer, Expected, Level, Said};
 
 use super::*;
 use crate::metric::Change;
@@ -19,7 +19,7 @@ fn settings(control: &str, treatment: &str) -> Settings {
     }
 }
 
-fn answer() -> impl Strategy<Value = Option<Answer>> {
+fn answer() -> impl Strategy<Value = Option<CaseAnswer>> {
     let said = prop_oneof![
         4 => (0.0..=100.0_f64, 0..2_u8).prop_map(|(score, level)| Said::Judged {
             score,
@@ -30,7 +30,7 @@ fn answer() -> impl Strategy<Value = Option<Answer>> {
         1 => Just(Said::Failed("lost".to_owned())),
     ];
     let latency = prop_oneof![1 => Just(None), 4 => (0.001..=600_000.0_f64).prop_map(Some)];
-    let answer = (said, latency).prop_map(|(said, latency_ms)| Answer { said, latency_ms });
+    let answer = (said, latency).prop_map(|(said, latency_ms)| CaseAnswer { said, latency_ms });
     prop_oneof![1 => Just(None), 9 => answer.prop_map(Some)]
 }
 
@@ -53,7 +53,7 @@ fn cases() -> impl Strategy<Value = Vec<Case>> {
             })
             .collect();
         for name in ["a", "b"] {
-            let lost = Answer { said: Said::Failed("lost".to_owned()), latency_ms: None };
+            let lost = CaseAnswer { said: Said::Failed("lost".to_owned()), latency_ms: None };
             cases[0].answers.entry(key(name)).or_insert(lost);
         }
         cases
@@ -141,7 +141,7 @@ fn what_cannot_be_compared_is_refused() {
     assert_eq!(new(&[], "a", "b"), EvaluateError::NoCase);
     let said = Said::Judged { score: 5.0, level: Level::Low };
     let many = (0..30)
-        .map(|i| (key(&format!("p{i:02}")), Answer { said: said.clone(), latency_ms: None }));
+        .map(|i| (key(&format!("p{i:02}")), CaseAnswer { said: said.clone(), latency_ms: None }));
     let case = Case {
         id: "x".to_owned(),
         scenario: "x".to_owned(),

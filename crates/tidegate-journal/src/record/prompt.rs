@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::id::PromptKey;
 use tidegate_engine::prompt::{Move, PromptChange, TextDigest, Version, VersionHead};
 use tidegate_engine::time::Timestamp;
@@ -63,7 +63,7 @@ impl KeptVersion<'_> {
             parent,
             created_at: Timestamp::from_ms(self.created_at_ms)?,
             actor: Actor::new(&self.actor)?,
-            note: self.note.map(|note| Note::new(&note)).transpose()?,
+            note: self.note.map(|note| Reason::new(&note)).transpose()?,
         })
     }
 
@@ -102,7 +102,7 @@ impl KeptMove<'_> {
             revision: self.revision,
             at: Timestamp::from_ms(self.at_ms)?,
             actor: Actor::new(&self.actor)?,
-            reason: Note::new(&self.reason)?,
+            reason: Reason::new(&self.reason)?,
             from: self.from,
             to: self.to,
         })

@@ -1,7 +1,7 @@
 //! Every entry comes back as it was, from bytes and from JSON.
 
 use proptest::prelude::*;
-use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::{AnalysisId, PromptName};
 use tidegate_engine::notice::Notice;
@@ -19,7 +19,7 @@ use super::*;
 fn changes(text: &str) -> Vec<PromptChange> {
     let prompt: PromptName = "door".parse().unwrap();
     let (actor, at) = (Actor::new("ann").unwrap(), Timestamp::from_ms(7).unwrap());
-    let reason = Note::new("a \"first\" try").unwrap();
+    let reason = Reason::new("a \"first\" try").unwrap();
     let head = VersionHead {
         number: 1,
         key: "v1_original".parse().unwrap(),
@@ -62,7 +62,7 @@ pub(crate) fn samples() -> Vec<Entry> {
         event(Event::Action(Action {
             command: Command::Start,
             actor: Actor::new("owner").unwrap(),
-            note: Note::new("a \"first\" try").unwrap(),
+            note: Reason::new("a \"first\" try").unwrap(),
         })),
         event(Event::Analysis(Analysis {
             id: Some(id.clone()),
@@ -210,7 +210,7 @@ fn text() -> impl Strategy<Value = String> {
 fn event() -> impl Strategy<Value = Event> {
     let action = (proptest::sample::select(&Command::ALL), text(), text()).prop_map(
         |(command, actor, note)| {
-            let (actor, note) = (Actor::new(&actor).unwrap(), Note::new(&note).unwrap());
+            let (actor, note) = (Actor::new(&actor).unwrap(), Reason::new(&note).unwrap());
             Event::Action(Action { command, actor, note })
         },
     );

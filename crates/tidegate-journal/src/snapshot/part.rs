@@ -4,7 +4,7 @@ use bincode::Options as _;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::time::Timestamp;
 
-use super::{RolloutState, State};
+use super::{JournalState, RolloutState};
 use crate::record::{KeptVersion, PART_BYTES_MAX, Unreadable, bytes};
 
 mod account;
@@ -68,7 +68,7 @@ pub(crate) enum Part {
 }
 
 /// A part by what it tells of, which says what it may follow.
-enum Subject {
+enum Belonging {
     Head(KeptHead),
     /// A rollout begins.
     Rollout(Box<KeptRollout>),
@@ -131,31 +131,31 @@ impl Part {
         if let Self::Head(head) = self { head.at().ok() } else { None }
     }
 
-    fn subject(self) -> Subject {
+    fn subject(self) -> Belonging {
         match self {
-            Self::Head(head) => Subject::Head(head),
-            Self::Rollout(head) => Subject::Rollout(head),
-            Self::Definition(text) => Subject::OfRollout(OfRollout::Definition(text)),
-            Self::Account(text) => Subject::OfRollout(OfRollout::Account(text)),
-            Self::Noticed(noticed) => Subject::OfRollout(OfRollout::Noticed(noticed)),
-            Self::Epochs(epochs) => Subject::OfRollout(OfRollout::Epochs(epochs)),
-            Self::FastPath(added) => Subject::OfRollout(OfRollout::FastPath(added)),
-            Self::Latencies(buckets) => Subject::OfRollout(OfRollout::Latencies(buckets)),
-            Self::Cameras(cameras) => Subject::OfRollout(OfRollout::Cameras(cameras)),
-            Self::Blocks(blocks) => Subject::OfRollout(OfRollout::Blocks(blocks)),
-            Self::Exposures(exposures) => Subject::OfRollout(OfRollout::Exposures(exposures)),
-            Self::Prompt(name) => Subject::Prompt(name),
-            Self::Version(head) => Subject::OfPrompt(OfPrompt::Version(head)),
-            Self::Text(text) => Subject::OfPrompt(OfPrompt::Text(text)),
-            Self::LabelMoved(step) => Subject::OfPrompt(OfPrompt::LabelMoved(step)),
-            Self::Feed(events) => Subject::Feed(events),
-            Self::End(_) => Subject::End,
+            Self::Head(head) => Belonging::Head(head),
+            Self::Rollout(head) => Belonging::Rollout(head),
+            Self::Definition(text) => Belonging::OfRollout(OfRollout::Definition(text)),
+            Self::Account(text) => Belonging::OfRollout(OfRollout::Account(text)),
+            Self::Noticed(noticed) => Belonging::OfRollout(OfRollout::Noticed(noticed)),
+            Self::Epochs(epochs) => Belonging::OfRollout(OfRollout::Epochs(epochs)),
+            Self::FastPath(added) => Belonging::OfRollout(OfRollout::FastPath(added)),
+            Self::Latencies(buckets) => Belonging::OfRollout(OfRollout::Latencies(buckets)),
+            Self::Cameras(cameras) => Belonging::OfRollout(OfRollout::Cameras(cameras)),
+            Self::Blocks(blocks) => Belonging::OfRollout(OfRollout::Blocks(blocks)),
+            Self::Exposures(exposures) => Belonging::OfRollout(OfRollout::Exposures(exposures)),
+            Self::Prompt(name) => Belonging::Prompt(name),
+            Self::Version(head) => Belonging::OfPrompt(OfPrompt::Version(head)),
+            Self::Text(text) => Belonging::OfPrompt(OfPrompt::Text(text)),
+            Self::LabelMoved(step) => Belonging::OfPrompt(OfPrompt::LabelMoved(step)),
+            Self::Feed(events) => Belonging::Feed(events),
+            Self::End(_) => Belonging::End,
         }
     }
 }
 
 /// A state as parts.
-pub(crate) fn parts(state: &State) -> impl Iterator<Item = Part> {
+pub(crate) fn parts(state: &JournalState) -> impl Iterator<Item = Part> {
     let mut number = 1;
     std::iter::once(head::part(state))
         .chain(state.rollouts.iter().flat_map(rollout_parts))

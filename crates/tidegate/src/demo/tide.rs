@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 use tidegate_spec::api::{
-    self, AnswerStatus, Answers, Assignments, Done, ExperimentDetail, History, HistoryItem,
-    OBSERVATIONS_MAX, Observation, Status,
+    self, AnswerStatus, Assignments, Done, ExperimentDetail, History, HistoryItem,
+    OBSERVATIONS_MAX, Observation, ObservationAnswers, Status,
 };
 use tidegate_spec::{ExperimentFile, Preset};
 
@@ -134,7 +134,7 @@ impl Tide {
     /// Sends reports and counts what is acknowledged for the first time.
     fn send(&mut self, reports: &[Observation]) -> Result<(), Failure> {
         for batch in reports.chunks(OBSERVATIONS_MAX) {
-            let answers: Answers = self
+            let answers: ObservationAnswers = self
                 .process
                 .client
                 .post(&["v1", "observations"], Body::Json(&client::json(&batch)?))?;
@@ -162,7 +162,8 @@ impl Tide {
         thread::scope(|scope| {
             scope.spawn(move || {
                 // Answered or cut off: they are sent again either way, and nothing is counted twice.
-                let _: Result<Answers, _> = client.post(&["v1", "observations"], Body::Json(&body));
+                let _: Result<ObservationAnswers, _> =
+                    client.post(&["v1", "observations"], Body::Json(&body));
             });
             process.kill()
         })?;

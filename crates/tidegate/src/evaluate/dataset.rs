@@ -124,7 +124,7 @@ fn told(error: &ParseError, text: &str) -> String {
     let whole = json.to_string();
     let place = format!(" at line {} column {}", json.line(), json.column());
     let problem = whole.strip_suffix(&place).unwrap_or(&whole);
-    if json::Text::new(text).not_numbers() > 0 && problem == "expected value" {
+    if json::JsonText::new(text).not_numbers() > 0 && problem == "expected value" {
         return format!(
             "has NaN or an infinity, which JSON has no word for, in line {} column {}, allowed: a number, or the field left out",
             json.line(),

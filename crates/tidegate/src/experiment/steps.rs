@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use tidegate_engine::event::{Command, Note};
+use tidegate_engine::event::{Command, Reason};
 use tidegate_engine::id::ExperimentKey;
 use tidegate_spec::api::{ActionRequest, Done, History, HistoryItem};
 
@@ -62,7 +62,7 @@ pub(crate) fn act(
     args: &ActionArgs,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    Note::new(&args.reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
+    Reason::new(&args.reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
     let actor = actor(args.actor.as_deref())?;
     let client = Client::new(&args.server, &Process)?;
     let action = command.as_str().to_owned();

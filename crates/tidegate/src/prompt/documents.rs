@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use tidegate_engine::event::Note;
+use tidegate_engine::event::Reason;
 use tidegate_engine::id::PromptName;
 use tidegate_spec::api::{PromptDocument, PromptImport, PromptImported};
 
@@ -81,7 +81,7 @@ pub(crate) fn export(args: &ExportArgs, out: &mut impl Write) -> Result<(), Fail
 }
 
 pub(crate) fn import(args: &ImportArgs, out: &mut impl Write) -> Result<(), Failure> {
-    Note::new(&args.reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
+    Reason::new(&args.reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
     let text = read_text(&args.file)?;
     let document: PromptDocument = serde_json::from_str(&text).map_err(|error| {
         Failure::BadInput(format!("{} is no export of a prompt: {error}", args.file.display()))

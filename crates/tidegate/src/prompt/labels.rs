@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use clap::{ArgGroup, Args};
-use tidegate_engine::event::Note;
+use tidegate_engine::event::Reason;
 use tidegate_engine::id::{LabelName, PromptName};
 use tidegate_engine::prompt::PRODUCTION;
 use tidegate_spec::api::{LabelHistory, LabelInfo, LabelMove, LabelRequest};
@@ -67,7 +67,7 @@ pub(crate) struct LogArgs {
 }
 
 pub(crate) fn label(args: &LabelArgs, out: &mut impl Write) -> Result<(), Failure> {
-    Note::new(&args.reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
+    Reason::new(&args.reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
     let actor = actor(args.actor.as_deref())?;
     let client = Client::new(&args.server, &Process)?;
     let path = ["v1", "prompts", args.name.as_str(), "labels", args.label.as_str()];

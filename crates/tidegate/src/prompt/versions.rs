@@ -8,8 +8,8 @@ use clap::Args;
 use tidegate_engine::id::{LabelName, PromptKey, PromptName};
 use tidegate_engine::limits::PROMPT_TEXT_BYTES_MAX;
 use tidegate_spec::api::{
-    PromptDetail, PromptDiff, PromptRequest, PromptSummary, Prompts, VersionDetail, VersionRequest,
-    VersionSummary, Versions,
+    PromptDetail, PromptDiff, PromptList, PromptRequest, PromptSummary, VersionDetail,
+    VersionRequest, VersionSummary, Versions,
 };
 
 use super::labels::say_labels;
@@ -143,7 +143,7 @@ pub(crate) fn list(args: &ListArgs, out: &mut impl Write) -> Result<(), Failure>
     let client = Client::new(&args.server, &Process)?;
     match &args.name {
         None => {
-            let Prompts { prompts } = client.get(&["v1", "prompts"])?;
+            let PromptList { prompts } = client.get(&["v1", "prompts"])?;
             say_prompts(&prompts, args.format, out)
         }
         Some(name) => {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use tidegate_spec::api::{Answer, AnswerStatus, Answers};
+use tidegate_spec::api::{AnswerStatus, ObservationAnswer, ObservationAnswers};
 
 use super::batch::Numbered;
 use super::patience::Patience;
@@ -98,7 +98,7 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    fn checked(&self, answers: Answers, lines: &[Numbered]) -> Result<Sent, Failure> {
+    fn checked(&self, answers: ObservationAnswers, lines: &[Numbered]) -> Result<Sent, Failure> {
         if answers.results.len() == lines.len() {
             return Ok(Sent::Answered(answers));
         }
@@ -110,13 +110,13 @@ impl<'a> Delivery<'a> {
 
 /// How one request ended.
 enum Sent {
-    Answered(Answers),
+    Answered(ObservationAnswers),
     /// For what is in it, and why.
     Refused(String),
 }
 
 impl Delivered {
-    fn add(&mut self, lines: &[Numbered], answers: Answers) {
+    fn add(&mut self, lines: &[Numbered], answers: ObservationAnswers) {
         for (line, answer) in lines.iter().zip(answers.results) {
             match answer.status {
                 AnswerStatus::Accepted => self.accepted += 1,
@@ -130,7 +130,7 @@ impl Delivered {
 }
 
 /// Why an observation was rejected. The place within the request is left out, as the line is named.
-fn why(answer: &Answer) -> String {
+fn why(answer: &ObservationAnswer) -> String {
     let mut why = answer.code.clone().unwrap_or_else(|| "rejected".to_owned());
     if let Some(pointer) = &answer.pointer {
         let within = pointer.trim_start_matches('/');
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_rejection_names_the_field_within_its_line() {
         let said = |pointer: Option<&str>| {
-            why(&Answer {
+            why(&ObservationAnswer {
                 status: AnswerStatus::Rejected,
                 code: Some("invalid_field".to_owned()),
                 pointer: pointer.map(str::to_owned),

@@ -50,7 +50,7 @@ pub(crate) struct Counts {
     /// Values that are not allowed, rows that cannot be read.
     pub(crate) rejected: u64,
     /// The same by what is wrong and by variant.
-    pub(crate) rejected_by: BTreeMap<Reason, ByVariant>,
+    pub(crate) rejected_by: BTreeMap<RejectedReason, ByVariant>,
     /// The first of them.
     pub(crate) rejected_lines: Vec<Rejected>,
     /// Values of the variant column that `variants` does not name.
@@ -103,7 +103,7 @@ impl ByVariant {
 /// What is wrong with a rejected row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Reason {
+pub(crate) enum RejectedReason {
     /// The row itself: its fields, its quotes, its JSON.
     Row,
     Time,
@@ -118,7 +118,7 @@ pub(crate) enum Reason {
     Limit,
 }
 
-impl Reason {
+impl RejectedReason {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Row => "row",
@@ -186,7 +186,7 @@ impl Counts {
     pub(crate) fn reject(
         &mut self,
         line: u64,
-        reason: Reason,
+        reason: RejectedReason,
         variant: Option<Variant>,
         why: String,
     ) {
@@ -198,7 +198,7 @@ impl Counts {
         &mut self,
         rows: u64,
         line: u64,
-        reason: Reason,
+        reason: RejectedReason,
         variant: Option<Variant>,
         why: String,
     ) {
@@ -312,7 +312,7 @@ mod tests {
             counts.rows.add(Some(variant), rows[at]);
             if rejected[at] > 0 {
                 let why = "is no number".to_owned();
-                counts.reject_rows(rejected[at], 2, Reason::LatencyMs, Some(variant), why);
+                counts.reject_rows(rejected[at], 2, RejectedReason::LatencyMs, Some(variant), why);
             }
         }
         counts

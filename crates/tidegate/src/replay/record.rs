@@ -6,7 +6,7 @@ use tidegate_engine::observation::{Label, Outcome};
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 
-use super::counts::{Counts, Reason};
+use super::counts::{Counts, RejectedReason};
 use super::map::{Decimal, Fractions, Map, Role, Source};
 
 /// One record: an analysis, and its feedback where it has some.
@@ -34,7 +34,7 @@ pub(crate) enum Reading {
 /// Why a row is not taken.
 #[derive(Debug)]
 pub(crate) struct Rejection {
-    pub(crate) reason: Reason,
+    pub(crate) reason: RejectedReason,
     /// The variant of the row, where it names one.
     pub(crate) variant: Option<Variant>,
     pub(crate) why: String,
@@ -118,13 +118,13 @@ impl<'a> RecordReader<'a> {
         values: &[Option<String>],
         variant: Option<Variant>,
         counts: &mut Counts,
-    ) -> Result<Record, (Reason, String)> {
+    ) -> Result<Record, (RejectedReason, String)> {
         let at = self.time(values, counts)?;
-        let camera = self.camera(values).map_err(|why| (Reason::Camera, why))?;
+        let camera = self.camera(values).map_err(|why| (RejectedReason::Camera, why))?;
         let id = match self.text(values, Role::Id) {
             Some(text) => {
                 let id = text.parse::<AnalysisId>();
-                Some(id.map_err(|error| (Reason::Id, error.to_string()))?)
+                Some(id.map_err(|error| (RejectedReason::Id, error.to_string()))?)
             }
             None => None,
         };
@@ -135,11 +135,12 @@ impl<'a> RecordReader<'a> {
             // What a failed call reports as its time or score is not an answer's.
             Outcome::Failed
         } else {
-            let latency = self.latency(values, counts).map_err(|why| (Reason::LatencyMs, why))?;
-            let score = self.score(values, counts).map_err(|why| (Reason::Score, why))?;
+            let latency =
+                self.latency(values, counts).map_err(|why| (RejectedReason::LatencyMs, why))?;
+            let score = self.score(values, counts).map_err(|why| (RejectedReason::Score, why))?;
             Outcome::Answered { latency, score }
         };
-        let label = self.label(values, counts).map_err(|why| (Reason::Feedback, why))?;
+        let label = self.label(values, counts).map_err(|why| (RejectedReason::Feedback, why))?;
         let feedback = match label {
             Some(label) => Some((self.feedback_time(values, at, counts)?, label)),
             None => None,
@@ -197,16 +198,16 @@ impl<'a> RecordReader<'a> {
         &self,
         values: &[Option<String>],
         counts: &mut Counts,
-    ) -> Result<Timestamp, (Reason, String)> {
+    ) -> Result<Timestamp, (RejectedReason, String)> {
         if self.map.source(Role::Order).is_none() {
             let read = |text: &str| {
                 let time = self.map.times.read(text, &mut counts.times);
                 time.map_err(|why| refused(Role::Time, text, &why))
             };
             let time = self.required(values, Role::Time).and_then(read);
-            return time.map_err(|why| (Reason::Time, why));
+            return time.map_err(|why| (RejectedReason::Time, why));
         }
-        self.place(values).map_err(|why| (Reason::Order, why))
+        self.place(values).map_err(|why| (RejectedReason::Order, why))
     }
 
     fn place(&self, values: &[Option<String>]) -> Result<Timestamp, String> {
@@ -284,9 +285,10 @@ impl<'a> RecordReader<'a> {
         values: &[Option<String>],
         at: Timestamp,
         counts: &mut Counts,
-    ) -> Result<Timestamp, (Reason, String)> {
+    ) -> Result<Timestamp, (RejectedReason, String)> {
         let Some(text) = self.value(values, Role::FeedbackTime, counts) else { return Ok(at) };
-        let reject = |why: &str| (Reason::FeedbackTime, refused(Role::FeedbackTime, text, why));
+        let reject =
+            |why: &str| (RejectedReason::FeedbackTime, refused(Role::FeedbackTime, text, why));
         let time = self.map.times.read(text, &mut counts.times).map_err(|why| reject(&why))?;
         if time < at {
             return Err(reject("is before the analysis"));

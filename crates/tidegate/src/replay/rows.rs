@@ -6,7 +6,7 @@
 use std::io::{self, BufRead};
 
 use csv_core::ReadRecordResult;
-use tidegate_spec::json::{Held, Text};
+use tidegate_spec::json::{FieldValue, JsonText};
 
 use super::header;
 use super::map::Layout;
@@ -350,7 +350,7 @@ impl JsonLines {
             let Ok(text) = str::from_utf8(bytes) else {
                 return refused("the line is not UTF-8".to_owned());
             };
-            let text = Text::new(text);
+            let text = JsonText::new(text);
             let object = match text.object() {
                 Ok(object) => object,
                 Err(why) => {
@@ -361,12 +361,14 @@ impl JsonLines {
             };
             for (value, column) in values.iter_mut().zip(&self.columns) {
                 match object.get(column) {
-                    Held::Nothing => *value = None,
-                    Held::Text(text) => replace(value, &text),
+                    FieldValue::Nothing => *value = None,
+                    FieldValue::Text(text) => replace(value, &text),
                     // As it is written: an id that is a number keeps every digit.
-                    Held::Number(text) | Held::Switch(text) => replace(value, text),
-                    Held::Nested => return refused(format!("{column:?} is a list or an object")),
-                    Held::Broken(why) => return refused(format!("{column:?} {why}")),
+                    FieldValue::Number(text) | FieldValue::Switch(text) => replace(value, text),
+                    FieldValue::Nested => {
+                        return refused(format!("{column:?} is a list or an object"));
+                    }
+                    FieldValue::Broken(why) => return refused(format!("{column:?} {why}")),
                 }
             }
             self.not_numbers += text.not_numbers() as u64;

@@ -2,7 +2,7 @@
 
 use tidegate_engine::assignment::{Serving, SplitMethod};
 use tidegate_engine::decision::Decision;
-use tidegate_engine::event::{Action, Actor, Command, Event, Note, Rejection};
+use tidegate_engine::event::{Action, Actor, Command, Event, Reason, Rejection};
 use tidegate_engine::experiment::{Definition, OnExpiry, Watch};
 use tidegate_engine::look::Check;
 use tidegate_engine::phase::{Condition, Phase, Transition};
@@ -10,7 +10,7 @@ use tidegate_engine::rollout::{Looked, Rollout};
 use tidegate_engine::time::{Duration, Timestamp};
 
 use super::args::ReplayArgs;
-use super::counts::{Counts, Reason};
+use super::counts::{Counts, RejectedReason};
 use super::order::Recorded;
 
 /// The replay of a whole recording.
@@ -151,7 +151,7 @@ fn action(command: Command, note: &str) -> Event {
     Event::Action(Action {
         command,
         actor: Actor::new("replay").expect("a short name is valid"),
-        note: Note::new(note).expect("a short note is valid"),
+        note: Reason::new(note).expect("a short note is valid"),
     })
 }
 
@@ -210,7 +210,7 @@ impl Run {
                 | Rejection::TickDue { .. }
                 | Rejection::NotStarted
                 | Rejection::NotAllowed { .. }),
-            ) => counts.reject(line, Reason::Limit, variant, why.to_string()),
+            ) => counts.reject(line, RejectedReason::Limit, variant, why.to_string()),
         }
         // What the recorder refused, the rollout refuses for the same reason; it was counted there.
         if let Ok(decisions) = self.rollout.apply(at, &served) {

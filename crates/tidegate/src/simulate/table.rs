@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use tidegate_sim::report::{expected, hours, percent, sentence, stoppers};
 use tidegate_sim::summary::{Met, Summary};
 use tidegate_sim::{Ending, Outcome};
-use tidegate_spec::scenario::{Bound, Expectation, Measure};
+use tidegate_spec::scenario::{Bound, Expectation, RunMeasure};
 
 use super::simulated::Simulated;
 use crate::table::aligned;
@@ -68,15 +68,17 @@ pub(crate) fn telling_run(simulated: &Simulated) -> u32 {
     let most =
         |of: &dyn Fn(&Outcome) -> f64| outcomes.iter().max_by(|a, b| of(a).total_cmp(&of(b)));
     let found = match measure {
-        Measure::RolledBackShare => first(&Outcome::is_rolled_back),
-        Measure::PromotedShare => first(&|outcome| outcome.ending == Ending::Promoted),
-        Measure::InconclusiveShare => {
+        RunMeasure::RolledBackShare => first(&Outcome::is_rolled_back),
+        RunMeasure::PromotedShare => first(&|outcome| outcome.ending == Ending::Promoted),
+        RunMeasure::InconclusiveShare => {
             first(&|outcome| matches!(outcome.ending, Ending::Inconclusive | Ending::GateShut))
         }
-        Measure::ExposedShare => first(&|outcome| outcome.treatment_analyses > 0),
-        Measure::HoursToRollback(_) => most(&|outcome| outcome.hours_to_rollback().unwrap_or(-1.0)),
-        Measure::TreatmentAnalyses(_) => most(&|outcome| outcome.treatment_analyses as f64),
-        Measure::HarmedAnalyses(_) => most(&|outcome| outcome.harmed_analyses as f64),
+        RunMeasure::ExposedShare => first(&|outcome| outcome.treatment_analyses > 0),
+        RunMeasure::HoursToRollback(_) => {
+            most(&|outcome| outcome.hours_to_rollback().unwrap_or(-1.0))
+        }
+        RunMeasure::TreatmentAnalyses(_) => most(&|outcome| outcome.treatment_analyses as f64),
+        RunMeasure::HarmedAnalyses(_) => most(&|outcome| outcome.harmed_analyses as f64),
     };
     found.map_or(0, |outcome| outcome.run)
 }

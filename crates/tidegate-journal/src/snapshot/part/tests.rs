@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tidegate_engine::epoch::{Epoch, Epochs, Opens};
-use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::experiment::Digest;
 use tidegate_engine::exposure::{Alerts, Exposure, Fingerprint, Window};
 use tidegate_engine::fast_path::{Added, Excursion, FastPath, OutageHold};
@@ -25,10 +25,10 @@ use tidegate_stats::quantile::QuantileSketch;
 use super::*;
 use crate::codes::Coded as _;
 use crate::record::{PART_BYTES_MAX, RolloutId};
-use crate::snapshot::{FeedState, RolloutState, State};
+use crate::snapshot::{FeedState, JournalState, RolloutState};
 
 /// What the parts of a state say, each read back from its bytes and from its JSON.
-fn read_back(state: &State) -> [Option<State>; 2] {
+fn read_back(state: &JournalState) -> [Option<JournalState>; 2] {
     let (mut from_bytes, mut from_json) = (Assembly::default(), Assembly::default());
     let mut payload = Vec::new();
     for part in parts(state) {
@@ -40,10 +40,10 @@ fn read_back(state: &State) -> [Option<State>; 2] {
     [from_bytes.state(), from_json.state()]
 }
 
-fn empty() -> State {
+fn empty() -> JournalState {
     let (sequence, at) = (7, Timestamp::from_ms(1_000).unwrap());
     let feed = FeedState::nothing(sequence);
-    State { sequence, at, rollouts: Vec::new(), prompts: Vec::new(), feed }
+    JournalState { sequence, at, rollouts: Vec::new(), prompts: Vec::new(), feed }
 }
 
 /// A rollout of which nothing is known yet.
@@ -84,10 +84,10 @@ fn draft() -> RolloutState {
 }
 
 /// Two rollouts, so that what follows from one is told apart from what follows from the next.
-fn with(change: impl FnOnce(&mut RolloutState)) -> State {
+fn with(change: impl FnOnce(&mut RolloutState)) -> JournalState {
     let mut first = draft();
     change(&mut first);
-    State { rollouts: vec![first, RolloutState { id: RolloutId(2), ..draft() }], ..empty() }
+    JournalState { rollouts: vec![first, RolloutState { id: RolloutId(2), ..draft() }], ..empty() }
 }
 
 fn id() -> impl Strategy<Value = String> {
@@ -304,8 +304,8 @@ fn actor() -> impl Strategy<Value = Actor> {
     "[a-zäöü\"{} ]{0,60}[a-z]".prop_map(|text| Actor::new(&text).unwrap())
 }
 
-fn reason() -> impl Strategy<Value = Note> {
-    "[a-zäöü\"{} ]{0,60}[a-z]".prop_map(|text| Note::new(&text).unwrap())
+fn reason() -> impl Strategy<Value = Reason> {
+    "[a-zäöü\"{} ]{0,60}[a-z]".prop_map(|text| Reason::new(&text).unwrap())
 }
 
 fn version() -> impl Strategy<Value = Version> {
@@ -343,14 +343,14 @@ fn prompt(versions: Vec<Version>, moves: [Vec<Move>; 2]) -> prompt::PromptSnapsh
     prompt::PromptSnapshot { name: "door".parse().unwrap(), versions, labels }
 }
 
-fn with_prompts(prompts: Vec<prompt::PromptSnapshot>) -> State {
-    State { prompts, ..with(|_| ()) }
+fn with_prompts(prompts: Vec<prompt::PromptSnapshot>) -> JournalState {
+    JournalState { prompts, ..with(|_| ()) }
 }
 
 /// Parts of every kind: two rollouts of which one has everything, and a prompt.
 fn of_every_kind() -> Vec<Part> {
     let at = Timestamp::from_ms(1_000).unwrap();
-    let (actor, reason) = (Actor::new("ann").unwrap(), Note::new("a try").unwrap());
+    let (actor, reason) = (Actor::new("ann").unwrap(), Reason::new("a try").unwrap());
     let head = VersionHead {
         number: 1,
         key: "v1".parse().unwrap(),
@@ -467,7 +467,7 @@ proptest! {
 
     #[test]
     fn a_head_comes_back(sequence: u64, at in at()) {
-        let state = State { sequence, at, feed: FeedState::nothing(sequence), ..empty() };
+        let state = JournalState { sequence, at, feed: FeedState::nothing(sequence), ..empty() };
         prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
     }
 
@@ -557,7 +557,7 @@ proptest! {
         after: u64,
         events in proptest::collection::vec((any::<u64>(), ".{0,3000}"), 0..40),
     ) {
-        let state = State { feed: FeedState { after, events }, ..with(|_| ()) };
+        let state = JournalState { feed: FeedState { after, events }, ..with(|_| ()) };
         prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
     }
 }
