@@ -23,7 +23,7 @@ pub(crate) enum Reading {
 
 /// What one metric says of one answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Measure {
+pub(crate) enum MeasuredAnswer {
     /// Nothing: there is no answer to measure.
     None,
     /// Right or not.
@@ -34,12 +34,12 @@ pub(crate) enum Measure {
 
 /// A prompt's answer to one case.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Read<'a> {
+pub(crate) struct ReadAnswer<'a> {
     pub(crate) reading: Reading,
     pub(crate) answer: Option<&'a CaseAnswer>,
 }
 
-impl<'a> Read<'a> {
+impl<'a> ReadAnswer<'a> {
     pub(crate) fn new(answer: Option<&'a CaseAnswer>) -> Self {
         let reading = match answer.map(|answer| &answer.said) {
             None => Reading::Absent,
@@ -56,28 +56,30 @@ impl<'a> Read<'a> {
     /// What a metric says of the answer.
     ///
     /// A failure is no answer: it counts against the parse rate alone, so that one fault is not counted three times.
-    pub(crate) fn measure(&self, metric: EvaluationMetric, expected: &Expected) -> Measure {
+    pub(crate) fn measure(&self, metric: EvaluationMetric, expected: &Expected) -> MeasuredAnswer {
         match (metric, &self.reading) {
             (EvaluationMetric::JsonParseSuccessRate, Reading::Parsed { .. }) => {
-                Measure::Right(true)
+                MeasuredAnswer::Right(true)
             }
             (EvaluationMetric::JsonParseSuccessRate, Reading::Failed(_) | Reading::Unparsed(_)) => {
-                Measure::Right(false)
+                MeasuredAnswer::Right(false)
             }
             (EvaluationMetric::ScoreInRangeAccuracy, Reading::Parsed { score, .. }) => {
-                Measure::Right(expected.score.contains(score))
+                MeasuredAnswer::Right(expected.score.contains(score))
             }
             (EvaluationMetric::LevelMatchAccuracy, Reading::Parsed { level, .. }) => {
-                Measure::Right(expected.level == *level)
+                MeasuredAnswer::Right(expected.level == *level)
             }
             (
                 EvaluationMetric::ResponseLatencyMs,
                 Reading::Unparsed(_) | Reading::Parsed { .. },
             ) => {
                 let latency = self.answer.and_then(|answer| answer.latency_ms);
-                latency.map_or(Measure::None, Measure::Milliseconds)
+                latency.map_or(MeasuredAnswer::None, MeasuredAnswer::Milliseconds)
             }
-            (_, Reading::Absent | Reading::Failed(_) | Reading::Unparsed(_)) => Measure::None,
+            (_, Reading::Absent | Reading::Failed(_) | Reading::Unparsed(_)) => {
+                MeasuredAnswer::None
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::settings_file::read_experiment;
 use crate::table::aligned;
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct PreflightDocument<'a> {
     control_cameras: u64,
     treatment_cameras: u64,
     labels: u64,
@@ -109,7 +109,7 @@ pub(crate) fn run(args: &PreflightArgs, out: &mut impl Write) -> Result<(), Fail
     match args.format {
         Format::Json => {
             let [control_cameras, treatment_cameras] = preflight.cameras;
-            let answer = Answer {
+            let answer = PreflightDocument {
                 control_cameras,
                 treatment_cameras,
                 labels: preflight.labels,

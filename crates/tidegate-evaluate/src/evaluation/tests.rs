@@ -3,7 +3,7 @@ use tidegate_spec::EvaluationMetric;
 use tidegate_spec::case::{CaseAnswer, Expected, Level, Said};
 
 use super::*;
-use crate::metric::Change;
+use crate::metric::MetricChange;
 
 fn key(name: &str) -> PromptKey {
     name.parse().unwrap()
@@ -60,15 +60,17 @@ fn cases() -> impl Strategy<Value = Vec<Case>> {
     })
 }
 
-const fn mirrored(verdict: Verdict) -> Verdict {
+const fn mirrored(verdict: EvaluationVerdict) -> EvaluationVerdict {
     match verdict {
-        Verdict::Better => Verdict::Worse,
-        Verdict::Worse => Verdict::Better,
-        Verdict::Mixed | Verdict::NoDifferenceShown | Verdict::TooFewCases => verdict,
+        EvaluationVerdict::Better => EvaluationVerdict::Worse,
+        EvaluationVerdict::Worse => EvaluationVerdict::Better,
+        EvaluationVerdict::Mixed
+        | EvaluationVerdict::NoDifferenceShown
+        | EvaluationVerdict::TooFewCases => verdict,
     }
 }
 
-fn changes(evaluation: &Evaluation) -> Vec<&Change> {
+fn changes(evaluation: &Evaluation) -> Vec<&MetricChange> {
     evaluation.metrics.iter().filter_map(|metric| metric.change.as_ref()).collect()
 }
 
@@ -79,7 +81,7 @@ proptest! {
         for metric in &evaluation.metrics {
             prop_assert_eq!(metric.pairs.both + metric.pairs.left_out(), evaluation.cases);
             prop_assert_eq!(metric.change.is_some(), metric.pairs.both > 0);
-            prop_assert!(metric.verdict != Verdict::Mixed && !metric.reason.is_empty());
+            prop_assert!(metric.verdict != EvaluationVerdict::Mixed && !metric.reason.is_empty());
         }
         for change in changes(&evaluation) {
             prop_assert!(change.difference.is_finite());
@@ -114,7 +116,7 @@ proptest! {
         // Percentiles of other draws may fall on the other side of 0; where both speak, they mirror.
         let fits = one.metrics.iter().zip(&other.metrics).all(|(one, other)| {
             one.verdict == mirrored(other.verdict)
-                || [one.verdict, other.verdict].contains(&Verdict::NoDifferenceShown)
+                || [one.verdict, other.verdict].contains(&EvaluationVerdict::NoDifferenceShown)
         });
         prop_assert!(fits);
         prop_assert_eq!(one.differing.len(), other.differing.len());

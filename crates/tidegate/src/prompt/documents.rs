@@ -10,7 +10,7 @@ use tidegate_spec::api::{PromptDocument, PromptImport, PromptImported};
 
 use crate::actor::actor;
 use crate::client::{Body, Client, ServerArgs, json};
-use crate::environment::Process;
+use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
@@ -58,7 +58,7 @@ pub(crate) struct ImportArgs {
 }
 
 pub(crate) fn export(args: &ExportArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let path = ["v1", "prompts", args.name.as_str(), "export"];
     let mut whole: PromptDocument = client.get(&path)?;
     while let Some(next) = whole.next.take() {
@@ -87,7 +87,7 @@ pub(crate) fn import(args: &ImportArgs, out: &mut impl Write) -> Result<(), Fail
         Failure::BadInput(format!("{} is no export of a prompt: {error}", args.file.display()))
     })?;
     let actor = actor(args.actor.as_deref())?;
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let name = document.name.clone();
     let path = ["v1", "prompts", name.as_str(), "import"];
     let pieces = pieces(document)?;

@@ -6,7 +6,7 @@ use tidegate_spec::api::{AnswerStatus, ObservationAnswer, ObservationAnswers};
 
 use super::batch::Numbered;
 use super::patience::Patience;
-use super::rejection::Rejection;
+use super::rejection::RejectedLine;
 use crate::client::error::{DaemonError, Remedy};
 use crate::client::{Body, Client};
 use crate::clock::Stopwatch;
@@ -14,7 +14,7 @@ use crate::failure::Failure;
 
 /// Sends a batch.
 #[derive(Debug)]
-pub(super) struct Delivery<'a> {
+pub(super) struct BatchSender<'a> {
     client: &'a Client,
     patience: &'a mut Patience,
     requests: u64,
@@ -25,10 +25,10 @@ pub(super) struct Delivery<'a> {
 pub(super) struct Delivered {
     pub(super) accepted: u64,
     pub(super) duplicate: u64,
-    pub(super) rejected: Vec<Rejection>,
+    pub(super) rejected: Vec<RejectedLine>,
 }
 
-impl<'a> Delivery<'a> {
+impl<'a> BatchSender<'a> {
     pub(super) fn new(client: &'a Client, patience: &'a mut Patience) -> Self {
         Self { client, patience, requests: 0 }
     }
@@ -54,7 +54,7 @@ impl<'a> Delivery<'a> {
                     parts.extend([second, first]);
                 }
                 Sent::Refused(why) => {
-                    delivered.rejected.push(Rejection { line: part[0].number, why });
+                    delivered.rejected.push(RejectedLine { line: part[0].number, why });
                 }
             }
         }
@@ -122,7 +122,7 @@ impl Delivered {
                 AnswerStatus::Accepted => self.accepted += 1,
                 AnswerStatus::Duplicate => self.duplicate += 1,
                 AnswerStatus::Rejected => {
-                    self.rejected.push(Rejection { line: line.number, why: why(&answer) });
+                    self.rejected.push(RejectedLine { line: line.number, why: why(&answer) });
                 }
             }
         }
