@@ -7,7 +7,7 @@
 //! a lost event and -z for a gained one, and δ = Σv over the window, the change in missed threats is δ and the
 //! change in false alarms ΔA + δ. So δ is the one unknown; ΔA and A are counted.
 //!
-//! [`Evidence`] bets on where δ lies, [`Bounds`] are where it may lie, [`Spread`] says how far another such day may
+//! [`ReviewEvidence`] bets on where δ lies, [`ReviewBounds`] are where it may lie, [`BlockSpread`] says how far another such day may
 //! differ, and [`Review`] gives the verdict. [`agreement`] is what the disagreements of an A/B test say, and
 //! [`SignBet`] the evidence of more errors.
 //!

@@ -9,7 +9,7 @@ pub const LEVEL_MAX: f64 = 1e9;
 
 /// The least and the greatest δ of the window that neither side refuses.
 ///
-/// A δ is refused at a level K where the evidence that δ lies below or above it, in the window form of [`Evidence`](super::Evidence),
+/// A δ is refused at a level K where the evidence that δ lies below or above it, in the window form of [`ReviewEvidence`](super::ReviewEvidence),
 /// reaches K. Both ends together hold the true δ at all looks at once with a chance of at least 1 - 2/K: a confidence
 /// sequence (Waudby-Smith and Ramdas 2024, section 5). They are whole events; a δ that is none, as an answer that cannot
 /// tell counts a half, may lie half an event beyond.
@@ -26,7 +26,7 @@ impl ReviewBounds {
     /// `None` where every δ is refused, which has a chance of at most 2/K.
     ///
     /// # Errors
-    /// [`Refused`] for another level, and for more cards of a direction than there are events.
+    /// [`ReviewRefused`] for another level, and for more cards of a direction than there are events.
     pub fn at(
         events: Discordant,
         cards: &[AnsweredCard],

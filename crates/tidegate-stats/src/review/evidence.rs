@@ -54,7 +54,7 @@ impl ReviewEvidence {
     /// Takes in the next card.
     ///
     /// # Errors
-    /// [`Refused::TooManyCards`] where no event of its direction is left; nothing changes then.
+    /// [`ReviewRefused::TooManyCards`] where no event of its direction is left; nothing changes then.
     pub fn add(&mut self, card: AnsweredCard) -> Result<(), ReviewRefused> {
         let CardStep { q, u } = self.window.add(card)?;
         self.stream.bet(self.window.all, self.window.d, q, u);

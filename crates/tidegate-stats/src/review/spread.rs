@@ -32,7 +32,7 @@ impl BlockSpread {
     /// From all blocks of a window, at least two, and its discordant events.
     ///
     /// # Errors
-    /// [`Refused::OutOfRange`] for fewer than two blocks, and for more than [`EVENTS_MAX`] alerts or changes.
+    /// [`ReviewRefused::OutOfRange`] for fewer than two blocks, and for more than [`EVENTS_MAX`] alerts or changes.
     pub fn of(blocks: &[FleetBlock], events: u64) -> Result<Self, ReviewRefused> {
         let most = EVENTS_MAX as f64;
         within("two-hour blocks of the window", blocks.len() as f64, &(2.0..=most))?;

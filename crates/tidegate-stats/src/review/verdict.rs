@@ -58,7 +58,7 @@ impl Findings {
 
 /// A window that is reviewed: its counts, its spread and the claims that decide.
 ///
-/// With the [`Spread`] s of the window, Student's t of its ν, A alerts of the control, limits f and m and the benefit b:
+/// With the [`BlockSpread`] s of the window, Student's t of its ν, A alerts of the control, limits f and m and the benefit b:
 ///
 /// | verdict, first that holds | claims with the evidence they need |
 /// |---|---|
@@ -71,7 +71,7 @@ impl Findings {
 /// Futile is δ > ⌊-ΔA - b A + t.₉₅₅ s⌋ at 20. With over [`UNANSWERED_MAX`](super::UNANSWERED_MAX) of the drawn cards
 /// unanswered the verdict is open.
 ///
-/// For this very window a rejection is wrong with a chance of at most .005 at all looks together (see [`Evidence`]);
+/// For this very window a rejection is wrong with a chance of at most .005 at all looks together (see [`ReviewEvidence`]);
 /// that another such day would say the same rests on s, an approximation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Review {
@@ -85,8 +85,8 @@ impl Review {
     /// Takes a window that is closed.
     ///
     /// # Errors
-    /// [`Refused::BlocksDisagree`] where the blocks are not those of the events, [`Refused::OutOfRange`] as
-    /// [`Spread::of`].
+    /// [`ReviewRefused::BlocksDisagree`] where the blocks are not those of the events, [`ReviewRefused::OutOfRange`] as
+    /// [`BlockSpread::of`].
     pub fn new(
         events: Discordant,
         blocks: &[FleetBlock],
@@ -108,7 +108,7 @@ impl Review {
         Ok(Self { events, limits, spread, claims })
     }
 
-    /// The claims that decide, so that a caller may gather their [`Evidence`] card by card.
+    /// The claims that decide, so that a caller may gather their [`ReviewEvidence`] card by card.
     pub const fn claims(&self) -> &ByQuestion<Claim> {
         &self.claims
     }
@@ -121,7 +121,7 @@ impl Review {
     /// What the drawn cards say, in the order they were drawn.
     ///
     /// # Errors
-    /// [`Refused::TooManyCards`] for more cards of a direction than there are events.
+    /// [`ReviewRefused::TooManyCards`] for more cards of a direction than there are events.
     pub fn judge(&self, drawn: &[DrawnCard]) -> Result<Findings, ReviewRefused> {
         let evidence = self.claims.try_map(|claim| {
             let mut evidence = ReviewEvidence::new(self.events, claim);
