@@ -56,7 +56,7 @@ pub(crate) struct Evaluated<'a> {
     pub(crate) prompt: Option<&'a str>,
     /// What is served of it.
     pub(crate) kept: Option<&'a ServedVersion>,
-    pub(crate) ground: AssignmentReason,
+    pub(crate) reason: AssignmentReason,
     pub(crate) phase: Phase,
     pub(crate) run: u32,
     /// Share of analyses that should run the treatment too.
@@ -80,7 +80,7 @@ pub(crate) enum AssignmentReason {
 }
 
 impl AssignmentReason {
-    /// Every ground.
+    /// Every reason.
     pub(crate) const ALL: [Self; ServeReason::ALL.len() + 1] = {
         let mut all = [Self::StoreUnavailable; ServeReason::ALL.len() + 1];
         let mut at = 0;
@@ -149,7 +149,7 @@ impl AssignmentTable {
         versions.find(|version| version.digest == digest).map(|version| &*version.text)
     }
 
-    /// What `camera` is served at `at`, and on what ground. Whatever is not known is served control.
+    /// What `camera` is served at `at`, and for what reason. Whatever is not known is served control.
     pub(crate) fn assign<'a>(
         &'a self,
         key: &'a str,
@@ -158,7 +158,7 @@ impl AssignmentTable {
     ) -> (AssignmentReason, Assignment<'a>) {
         let (camera_id, experiment) = (camera.as_str().into(), key.into());
         let Some(evaluated) = self.evaluate(key, camera, at) else {
-            let ground = match self.trust {
+            let reason = match self.trust {
                 Trust::Full => AssignmentReason::Rollout(ServeReason::UnknownExperiment),
                 Trust::ControlOnly => AssignmentReason::StoreUnavailable,
             };
@@ -169,14 +169,14 @@ impl AssignmentTable {
                 prompt_version: None,
                 prompt: None,
                 digest: None,
-                reason: ground.as_str().into(),
+                reason: reason.as_str().into(),
                 phase: None,
                 run: 0,
                 shadow_sample: 0.0,
                 prompt_text: None,
                 shadow: None,
             };
-            return (ground, assignment);
+            return (reason, assignment);
         };
         let shadow = evaluated.shadow.and_then(|shadow| {
             Some(ShadowVersion {
@@ -192,14 +192,14 @@ impl AssignmentTable {
             prompt_version: Some(evaluated.prompt_version.into()),
             prompt: evaluated.prompt.map(Into::into),
             digest: evaluated.kept.map(|version| (&version.digest).into()),
-            reason: evaluated.ground.as_str().into(),
+            reason: evaluated.reason.as_str().into(),
             phase: Some(evaluated.phase.as_str().into()),
             run: evaluated.run,
             shadow_sample: evaluated.shadow_sample,
             prompt_text: None,
             shadow,
         };
-        (evaluated.ground, assignment)
+        (evaluated.reason, assignment)
     }
 
     /// Whether every experiment that there is can be in it.
@@ -239,7 +239,7 @@ impl Served {
         camera: &CameraId,
         at: Timestamp,
     ) -> Evaluated<'a> {
-        let (variant, ground, shadow_sample) = match trust {
+        let (variant, reason, shadow_sample) = match trust {
             Trust::Full => {
                 let assigned = self.serving.assign(camera, at);
                 (assigned.variant, AssignmentReason::Rollout(assigned.reason), self.shadow_sample)
@@ -259,7 +259,7 @@ impl Served {
             prompt_version,
             prompt: prompt.map(|prompt| &*prompt.name),
             kept,
-            ground,
+            reason,
             phase: self.phase,
             run: self.run,
             shadow_sample,
@@ -416,8 +416,8 @@ mod tests {
 
     #[test]
     fn every_ground_is_at_its_place() {
-        for (place, ground) in AssignmentReason::ALL.into_iter().enumerate() {
-            assert_eq!(ground.index(), place, "{ground:?}");
+        for (place, reason) in AssignmentReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason.index(), place, "{reason:?}");
         }
         assert_eq!(
             AssignmentReason::ALL.map(AssignmentReason::as_str).last(),
@@ -431,8 +431,8 @@ mod tests {
 
     fn act(rollouts: &mut Rollouts, key: &str, command: Command, ms: i64) {
         let actor = Actor::new("ann").unwrap();
-        let note = Reason::new("a test").unwrap();
-        let action = Event::Action(Action { command, actor, note });
+        let reason = Reason::new("a test").unwrap();
+        let action = Event::Action(Action { command, actor, reason });
         let key = key.parse().unwrap();
         rollouts.apply(&key, at(ms), action, &mut Changed::default()).unwrap().unwrap();
     }

@@ -90,8 +90,8 @@ impl Rollout {
                     return Err(Rejection::NotAllowed { command, state });
                 }
                 self.advance_time(at);
-                let Action { command, actor, note } = action.clone();
-                decisions.push(self.decide(transition, Cause::Operator { command, actor, note }));
+                let Action { command, actor, reason } = action.clone();
+                decisions.push(self.decide(transition, Cause::Operator { command, actor, reason }));
             }
             Event::Analysis(_) | Event::Comparison(_) | Event::Feedback(_) => {
                 looked = self.absorb(at, event)?;

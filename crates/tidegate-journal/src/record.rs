@@ -276,12 +276,12 @@ impl<'a> Record<'a> {
     fn of_event(rollout: u32, at_ms: i64, event: &'a Event) -> Self {
         match event {
             Event::Tick => Self::Tick { rollout, at_ms },
-            Event::Action(Action { command, actor, note }) => Self::Action {
+            Event::Action(Action { command, actor, reason }) => Self::Action {
                 rollout,
                 at_ms,
                 command: command.code(),
                 actor: actor.as_str().into(),
-                reason: note.as_str().into(),
+                reason: reason.as_str().into(),
             },
             Event::Analysis(analysis) => Self::Analysis {
                 rollout,
@@ -325,8 +325,8 @@ impl<'a> Record<'a> {
             Self::Tick { rollout, at_ms } => event(rollout, at_ms, Event::Tick),
             Self::Action { rollout, at_ms, command, actor, reason } => {
                 let command = Command::of_code(command)?;
-                let (actor, note) = (Actor::new(&actor)?, Reason::new(&reason)?);
-                event(rollout, at_ms, Event::Action(Action { command, actor, note }))
+                let (actor, reason) = (Actor::new(&actor)?, Reason::new(&reason)?);
+                event(rollout, at_ms, Event::Action(Action { command, actor, reason }))
             }
             Self::Analysis { rollout, at_ms, id, camera, variant, outcome } => {
                 let id = id.map(str::parse).transpose()?;

@@ -102,7 +102,7 @@ fn fast_path_alone() -> Rollout {
     let start = Action {
         command: Command::Start,
         actor: Actor::new("test").unwrap(),
-        note: Reason::new("the test starts").unwrap(),
+        reason: Reason::new("the test starts").unwrap(),
     };
     rollout.apply(Timestamp::EPOCH, &Event::Action(start)).unwrap();
     rollout

@@ -108,9 +108,9 @@ impl Driver {
             .collect();
         for key in lost {
             let actor = Actor::new(TIDEGATE);
-            let note = Reason::new("Rolled back before while the journal could not be written");
-            let (Ok(actor), Ok(note)) = (actor, note) else { continue };
-            let action = Action { command: Verb::RollBack, actor, note };
+            let reason = Reason::new("Rolled back before while the journal could not be written");
+            let (Ok(actor), Ok(reason)) = (actor, reason) else { continue };
+            let action = Action { command: Verb::RollBack, actor, reason };
             let mut changed = Changed::default();
             if self.acted(&key, action, &mut changed).is_ok() {
                 self.commit(&changed, Pending::nobody());

@@ -182,9 +182,9 @@ fn action(request: &ActionRequest) -> Result<Action, Problem> {
         }),
     );
     let actor = faults.take("/actor", Actor::new(&request.actor));
-    let note = faults.take("/reason", Reason::new(&request.reason));
-    match (command, actor, note) {
-        (Some(command), Some(actor), Some(note)) => Ok(Action { command, actor, note }),
+    let reason = faults.take("/reason", Reason::new(&request.reason));
+    match (command, actor, reason) {
+        (Some(command), Some(actor), Some(reason)) => Ok(Action { command, actor, reason }),
         _ => Err(Problem::invalid_fields(faults.0)),
     }
 }

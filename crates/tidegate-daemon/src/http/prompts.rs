@@ -177,7 +177,7 @@ fn add_orders(
         parent,
         created_at: None,
         actor: actor.clone(),
-        note: note.clone(),
+        reason: note.clone(),
     })];
     if let Some(label) = label.flatten() {
         // A constant of a few words is a reason.

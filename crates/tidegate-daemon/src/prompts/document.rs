@@ -42,7 +42,7 @@ pub(crate) fn written(
             parent: version.head.parent.map(|parent| parent.to_string()),
             created_at: Some(api::shown(version.head.created_at)),
             actor: Some(version.head.actor.to_string()),
-            note: version.head.note.as_ref().map(ToString::to_string),
+            note: version.head.reason.as_ref().map(ToString::to_string),
         })
         .collect();
     let next = page::next(after, versions.len(), prompt.versions().len());
@@ -147,6 +147,6 @@ fn version_order(
         parent: version.parent.clone(),
         created_at: created_at.flatten(),
         actor: actor?,
-        note: note.flatten(),
+        reason: note.flatten(),
     })
 }

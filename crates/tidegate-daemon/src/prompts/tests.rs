@@ -10,7 +10,7 @@ fn version(number: u32, text: &str) -> VersionHead {
         parent: None,
         created_at: Timestamp::EPOCH,
         actor: Actor::new("ann").unwrap(),
-        note: None,
+        reason: None,
     }
 }
 

@@ -247,7 +247,7 @@ impl Draft<'_> {
             parent,
             created_at: order.created_at.unwrap_or(self.at),
             actor: order.actor.clone(),
-            note: order.note.clone(),
+            reason: order.reason.clone(),
         };
         let version = Version { head, text: order.text.clone() };
         self.prompts += usize::from(!self.is_there);

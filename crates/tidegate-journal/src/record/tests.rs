@@ -27,7 +27,7 @@ fn changes(text: &str) -> Vec<PromptChange> {
         parent: Some(TextDigest([0; 32])),
         created_at: at,
         actor: actor.clone(),
-        note: Some(reason.clone()),
+        reason: Some(reason.clone()),
     };
     let version = Version { head, text: text.into() };
     let step = Move { revision: 1, at, actor, reason, from: None, to: Some(1) };
@@ -62,7 +62,7 @@ pub(crate) fn samples() -> Vec<Entry> {
         event(Event::Action(Action {
             command: Command::Start,
             actor: Actor::new("owner").unwrap(),
-            note: Reason::new("a \"first\" try").unwrap(),
+            reason: Reason::new("a \"first\" try").unwrap(),
         })),
         event(Event::Analysis(Analysis {
             id: Some(id.clone()),
@@ -209,9 +209,9 @@ fn text() -> impl Strategy<Value = String> {
 
 fn event() -> impl Strategy<Value = Event> {
     let action = (proptest::sample::select(&Command::ALL), text(), text()).prop_map(
-        |(command, actor, note)| {
-            let (actor, note) = (Actor::new(&actor).unwrap(), Reason::new(&note).unwrap());
-            Event::Action(Action { command, actor, note })
+        |(command, actor, reason)| {
+            let (actor, reason) = (Actor::new(&actor).unwrap(), Reason::new(&reason).unwrap());
+            Event::Action(Action { command, actor, reason })
         },
     );
     let analysis = (proptest::option::of(id()), id(), variant(), outcome()).prop_map(

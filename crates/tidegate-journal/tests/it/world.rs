@@ -45,7 +45,7 @@ pub(crate) fn events(count: u32) -> Vec<(Timestamp, Event)> {
     let start = Event::Action(Action {
         command: Command::Start,
         actor: Actor::new("owner").unwrap(),
-        note: Reason::new("go").unwrap(),
+        reason: Reason::new("go").unwrap(),
     });
     let mut events = vec![(at(0), start)];
     for n in 1..=count {
@@ -140,7 +140,7 @@ fn prompts() -> Vec<tidegate_engine::prompt::PromptSnapshot> {
             parent: (number > 1).then_some(TextDigest([1; 32])),
             created_at: at(i64::from(number)),
             actor: Actor::new("ann").unwrap(),
-            note: (number > 1).then(|| Reason::new("calmer at night").unwrap()),
+            reason: (number > 1).then(|| Reason::new("calmer at night").unwrap()),
         },
         text: text.into(),
     };
