@@ -71,6 +71,7 @@ fn path(world: &World, outcome: &Outcome, guardrail: Guardrail) -> Path {
         | Guardrail::SlowRate
         | Guardrail::MissedThreatRate
         | Guardrail::AlertDrop
+        | Guardrail::AlertRise
         | Guardrail::ThreatRetention => (limits.max_error_rate_increase.value() * 100.0, "points"),
     };
     let mut recorder = Recorder {
@@ -110,6 +111,7 @@ impl Recorder {
                     Guardrail::SlowRate
                     | Guardrail::MissedThreatRate
                     | Guardrail::AlertDrop
+                    | Guardrail::AlertRise
                     | Guardrail::ThreatRetention => None,
                 };
                 change.map(|change| (change, (change, change)))
