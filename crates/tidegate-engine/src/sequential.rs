@@ -39,23 +39,33 @@ const CONFIDENCE: f64 = 0.95;
 const RETENTION_MIN: f64 = 0.95;
 /// A limit of nothing leaves no alternative to bet on: evidence is then gathered for half a point.
 const EVIDENCE_MARGIN_MIN: f64 = 0.005;
+/// A control that hardly ever alerts leaves room for one alert more in a hundred scored answers: half of next to
+/// nothing would be a handful of alerts.
+const ALERT_RISE_MIN: f64 = 0.01;
 
 /// The guardrails of the A/B test that may roll back; the others are judged where they matter.
-const HARMS: [Guardrail; 4] =
-    [Guardrail::ErrorRate, Guardrail::Latency, Guardrail::FpRate, Guardrail::SlowRate];
-const AB: [Guardrail; 6] = [
+const HARMS: [Guardrail; 5] = [
+    Guardrail::ErrorRate,
+    Guardrail::Latency,
+    Guardrail::FpRate,
+    Guardrail::SlowRate,
+    Guardrail::AlertRise,
+];
+const AB: [Guardrail; 7] = [
     Guardrail::FpRate,
     Guardrail::ErrorRate,
     Guardrail::Latency,
     Guardrail::SlowRate,
     Guardrail::MissedThreatRate,
     Guardrail::AlertDrop,
+    Guardrail::AlertRise,
 ];
-const SHADOW: [Guardrail; 5] = [
+const SHADOW: [Guardrail; 6] = [
     Guardrail::ErrorRate,
     Guardrail::Latency,
     Guardrail::SlowRate,
     Guardrail::AlertDrop,
+    Guardrail::AlertRise,
     Guardrail::ThreatRetention,
 ];
 
@@ -193,15 +203,24 @@ impl<'a> LookContext<'a> {
                 Some((limit, ChangeUnit::LogRatio))
             }
             Guardrail::AlertDrop => {
-                let total = self.fleet.total();
-                let control = match self.window {
-                    Window::Shadow => total.pairs.sides.control.alert_rate(),
-                    Window::Ab | Window::Outside => total.ab.control.alert_rate(),
-                };
+                let control = self.control_alert_rate();
                 let limit = limits.max_alert_rate_drop.value() / 100.0 * control;
                 Some((limit, ChangeUnit::PercentOf { control }))
             }
+            Guardrail::AlertRise => {
+                let control = self.control_alert_rate();
+                let limit = limits.max_alert_rate_rise.value() / 100.0 * control;
+                Some((limit.max(ALERT_RISE_MIN), ChangeUnit::PercentOf { control }))
+            }
             Guardrail::ThreatRetention => Some((1.0 - RETENTION_MIN, ChangeUnit::Points)),
+        }
+    }
+
+    fn control_alert_rate(&self) -> f64 {
+        let total = self.fleet.total();
+        match self.window {
+            Window::Shadow => total.pairs.sides.control.alert_rate(),
+            Window::Ab | Window::Outside => total.ab.control.alert_rate(),
         }
     }
 
@@ -261,7 +280,11 @@ impl<'a> LookContext<'a> {
         let enough = measure.trials.control >= self.trials_needed();
         match measure.unit {
             // Where the control never alerts there is nothing to fall.
-            ChangeUnit::PercentOf { control } if control <= 0.0 && enough => Verdict::Pass,
+            ChangeUnit::PercentOf { control }
+                if measure.guardrail == Guardrail::AlertDrop && control <= 0.0 && enough =>
+            {
+                Verdict::Pass
+            }
             _ if measure.guardrail == Guardrail::ThreatRetention && change.low > measure.limit => {
                 Verdict::Alarm
             }

@@ -85,7 +85,7 @@ pub enum ChangeUnit {
     Points,
     /// The logarithm of a ratio, as the percentage by which the mean is higher.
     LogRatio,
-    /// A fall of a rate, as a percentage of the control's rate.
+    /// A change of a rate, as a percentage of the control's rate; in points where that is 0.
     PercentOf {
         /// The control's rate.
         control: f64,
@@ -99,13 +99,15 @@ impl ChangeUnit {
             Self::Points => change * 100.0,
             Self::LogRatio => libm::expm1(change) * 100.0,
             Self::PercentOf { control } if control > 0.0 => change / control * 100.0,
-            Self::PercentOf { .. } => 0.0,
+            // Of nothing there are no percent.
+            Self::PercentOf { .. } => change * 100.0,
         }
     }
 
     /// The word behind a number.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::PercentOf { control } if control <= 0.0 => "points",
             Self::Points => "points",
             Self::LogRatio | Self::PercentOf { .. } => "percent",
         }
@@ -137,6 +139,7 @@ impl Judgement {
             Guardrail::SlowRate => ("Slow answers", "rose", "fell"),
             Guardrail::MissedThreatRate => ("Missed threats", "rose", "fell"),
             Guardrail::AlertDrop => ("Alerts", "fell", "rose"),
+            Guardrail::AlertRise => ("Alerts", "rose", "fell"),
             Guardrail::ThreatRetention => ("Alerts on confirmed threats", "fell", "rose"),
         }
     }
@@ -146,7 +149,7 @@ impl Judgement {
             Guardrail::FpRate | Guardrail::MissedThreatRate => "labels",
             Guardrail::ErrorRate => "analyses",
             Guardrail::Latency | Guardrail::SlowRate => "timed answers",
-            Guardrail::AlertDrop => "scores",
+            Guardrail::AlertDrop | Guardrail::AlertRise => "scores",
             Guardrail::ThreatRetention => "confirmed threats",
         }
     }

@@ -72,6 +72,7 @@ fn path(world: &World, outcome: &RunOutcome, guardrail: Guardrail) -> Path {
         | Guardrail::SlowRate
         | Guardrail::MissedThreatRate
         | Guardrail::AlertDrop
+        | Guardrail::AlertRise
         | Guardrail::ThreatRetention => (limits.max_error_rate_increase.value() * 100.0, "points"),
     };
     let mut recorder = Recorder {
@@ -111,6 +112,7 @@ impl Recorder {
                     Guardrail::SlowRate
                     | Guardrail::MissedThreatRate
                     | Guardrail::AlertDrop
+                    | Guardrail::AlertRise
                     | Guardrail::ThreatRetention => None,
                 };
                 change.map(|change| (change, (change, change)))

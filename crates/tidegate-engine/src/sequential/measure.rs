@@ -59,8 +59,8 @@ impl VariantCameras {
             let fp = tally.labelled(Label::FalsePositive);
             self.labels.add_rate(labels, fp, usual.fp_rate, rho)?;
         }
+        self.scores.add_rate(tally.scored, tally.alerts, usual.alert_rate, rho)?;
         if extent == Extent::All {
-            self.scores.add_rate(tally.scored, tally.alerts, usual.alert_rate, rho)?;
             let missed = tally.labelled(Label::MissedThreat);
             self.missed.add_rate(labels, missed, usual.missed_threat_rate, rho)?;
         }
@@ -76,7 +76,9 @@ impl VariantCameras {
             Guardrail::ErrorRate => &self.analyses,
             Guardrail::Latency => &self.latencies,
             Guardrail::SlowRate => &self.paces,
-            Guardrail::AlertDrop | Guardrail::ThreatRetention => &self.scores,
+            Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => {
+                &self.scores
+            }
         }
     }
 }
@@ -133,6 +135,7 @@ impl LookContext<'_> {
                 | Guardrail::ErrorRate
                 | Guardrail::SlowRate
                 | Guardrail::MissedThreatRate
+                | Guardrail::AlertRise
                 | Guardrail::ThreatRetention => arms(&sides, guardrail, Cameras::rate)
                     .and_then(|arms| Arm::difference(&arms.treatment, &arms.control).ok()),
             };
@@ -185,6 +188,7 @@ impl LookContext<'_> {
             | Guardrail::ErrorRate
             | Guardrail::SlowRate
             | Guardrail::MissedThreatRate
+            | Guardrail::AlertRise
             | Guardrail::ThreatRetention => within.rate().ok(),
         });
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
@@ -263,7 +267,7 @@ pub(super) fn trials(guardrail: Guardrail, tally: &Tally) -> u64 {
         Guardrail::FpRate | Guardrail::MissedThreatRate => tally.feedback(),
         Guardrail::ErrorRate => tally.analyses,
         Guardrail::SlowRate => tally.paced,
-        Guardrail::AlertDrop | Guardrail::ThreatRetention => tally.scored,
+        Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => tally.scored,
         Guardrail::Latency => tally.timed,
     }
 }
@@ -276,7 +280,9 @@ pub(super) fn block_values(guardrail: Guardrail, tally: &Tally, usual: &Usual) -
         Guardrail::MissedThreatRate => rate(tally.labelled(Label::MissedThreat)),
         Guardrail::ErrorRate => rate(tally.errors),
         Guardrail::SlowRate => rate(tally.slow),
-        Guardrail::AlertDrop | Guardrail::ThreatRetention => rate(tally.alerts),
+        Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => {
+            rate(tally.alerts)
+        }
         Guardrail::Latency => {
             let scale = usual.latency_us;
             let (sum, square_sum) =
@@ -301,6 +307,9 @@ pub(super) fn camera_pairs(guardrail: Guardrail, pairs: &Pairs) -> Option<Camera
         Guardrail::SlowRate => Some(of(pairs.paced, pairs.treatment_slow, pairs.control_slow)),
         Guardrail::AlertDrop => {
             Some(of(pairs.scored, pairs.control_alerted, pairs.treatment_alerted))
+        }
+        Guardrail::AlertRise => {
+            Some(of(pairs.scored, pairs.treatment_alerted, pairs.control_alerted))
         }
         Guardrail::Latency => Some(CameraPairs {
             count: pairs.timed,

@@ -103,6 +103,7 @@ impl<'a> LookContext<'a> {
             Guardrail::FpRate => sums.treatment.fp_rate() - sums.control.fp_rate(),
             Guardrail::ErrorRate => sums.treatment.error_rate() - sums.control.error_rate(),
             Guardrail::SlowRate => sums.treatment.slow_rate() - sums.control.slow_rate(),
+            Guardrail::AlertRise => sums.treatment.alert_rate() - sums.control.alert_rate(),
             Guardrail::Latency => {
                 let means = sums.map(|tally| tally.latency_ms_mean().unwrap_or(0.0));
                 libm::log(means.treatment / means.control)

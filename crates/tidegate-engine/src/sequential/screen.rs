@@ -133,6 +133,7 @@ fn change(guardrail: Guardrail, control: f64, treatment: f64) -> f64 {
         | Guardrail::ErrorRate
         | Guardrail::SlowRate
         | Guardrail::MissedThreatRate
+        | Guardrail::AlertRise
         | Guardrail::ThreatRetention => treatment - control,
     }
 }
@@ -152,7 +153,7 @@ fn add(mean: &mut Mean, guardrail: Guardrail, tally: &Tally, usual: &Usual) {
         }
         Guardrail::ErrorRate => add_rate(tally.analyses, tally.errors, usual.error_rate),
         Guardrail::SlowRate => add_rate(tally.paced, tally.slow, usual.slow_rate),
-        Guardrail::AlertDrop | Guardrail::ThreatRetention => {
+        Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => {
             add_rate(tally.scored, tally.alerts, usual.alert_rate);
         }
         Guardrail::Latency => {

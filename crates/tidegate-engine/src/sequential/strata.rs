@@ -35,6 +35,7 @@ impl LookContext<'_> {
         let compared = match guardrail {
             Guardrail::Latency => strata.log_ratio(),
             Guardrail::AlertDrop
+            | Guardrail::AlertRise
             | Guardrail::FpRate
             | Guardrail::ErrorRate
             | Guardrail::SlowRate
@@ -87,7 +88,9 @@ fn add(
         Guardrail::ErrorRate => usual.error_rate,
         Guardrail::SlowRate => usual.slow_rate,
         Guardrail::MissedThreatRate => usual.missed_threat_rate,
-        Guardrail::AlertDrop | Guardrail::ThreatRetention => usual.alert_rate,
+        Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => {
+            usual.alert_rate
+        }
     };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
     let events = sum as u64;

@@ -187,6 +187,11 @@ fn guardrails(experiment: &Experiment) -> Section {
             "relative; silence is not goodness",
         ),
         setting(
+            "max_alert_rate_rise_pct",
+            Literal::Float(guardrails.max_alert_rate_rise.value()),
+            "relative, at least one point; a flood needs no label to be seen",
+        ),
+        setting(
             "min_samples",
             whole(guardrails.min_samples),
             "each metric's own trials in each variant before it rolls back",

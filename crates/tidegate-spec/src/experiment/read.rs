@@ -108,6 +108,7 @@ fn read_guardrails(fields: &mut Fields<'_>, guardrails: &mut Guardrails) {
     let missed = points(fields, "max_missed_threat_rate_increase");
     set(&mut guardrails.max_missed_threat_rate_increase, missed);
     set(&mut guardrails.max_alert_rate_drop, percent_drop(fields, "max_alert_rate_drop_pct"));
+    set(&mut guardrails.max_alert_rate_rise, percent(fields, "max_alert_rate_rise_pct"));
     let min_samples = fields.count("min_samples", 0..=limits::MIN_SAMPLES_MAX);
     set(&mut guardrails.min_samples, min_samples);
     set(&mut guardrails.rule, fields.choice("rule", &RULES));

@@ -133,6 +133,7 @@ fn guardrails() -> Value {
         ("max_slow_rate_increase", number(&Points::RANGE)),
         ("max_missed_threat_rate_increase", number(&Points::RANGE)),
         ("max_alert_rate_drop_pct", number(&PercentDrop::RANGE)),
+        ("max_alert_rate_rise_pct", number(&Percent::RANGE)),
         ("min_samples", count(0..=limits::MIN_SAMPLES_MAX)),
         ("rule", choice(&RULES)),
         ("alpha", number(&Alpha::RANGE)),

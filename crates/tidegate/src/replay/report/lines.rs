@@ -24,6 +24,7 @@ struct LimitsLine {
     max_slow_rate_increase: f64,
     max_missed_threat_rate_increase: f64,
     max_alert_rate_drop_pct: f64,
+    max_alert_rate_rise_pct: f64,
     min_fp_reduction_pct: f64,
     min_samples: u64,
 }
@@ -161,6 +162,7 @@ impl LimitsLine {
             max_slow_rate_increase: guardrails.max_slow_rate_increase.value(),
             max_missed_threat_rate_increase: guardrails.max_missed_threat_rate_increase.value(),
             max_alert_rate_drop_pct: guardrails.max_alert_rate_drop.value(),
+            max_alert_rate_rise_pct: guardrails.max_alert_rate_rise.value(),
             min_fp_reduction_pct: experiment.promotion.min_fp_reduction.value(),
             min_samples: guardrails.min_samples,
         }
