@@ -50,7 +50,8 @@ pub(crate) fn detail(run: &RunningExperiment) -> ExperimentDetail {
 pub(crate) fn status(
     run: &RunningExperiment,
     prompts: &Prompts,
-    (at, trust): (Timestamp, Trust),
+    at: Timestamp,
+    trust: Trust,
 ) -> Status {
     let rollout = &run.rollout;
     let experiment = rollout.definition().experiment();

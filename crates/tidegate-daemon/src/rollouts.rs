@@ -18,7 +18,7 @@ use tidegate_spec::ExperimentFile;
 use tidegate_spec::api::{FieldFault, HistoryItem, What};
 
 use crate::feed::{FeedEvent, RecentEvents};
-use crate::prompts::{self, InPlay, PendingChange, Prompts};
+use crate::prompts::{self, InPlay, PartNumber, PendingChange, Prompts};
 use changed::told_move;
 
 pub(crate) use changed::{Changed, Decided, Unit};
@@ -136,7 +136,7 @@ impl Rollouts {
             }
         }
         let text = file.to_toml();
-        let entries = Entry::definition(id, at, (&key, number), &text);
+        let entries = Entry::definition(id, at, &key, number, &text);
         self.place(id, (key.clone(), number), text, (file.definition, in_play));
         let units = Unit::each_of(entries);
         Ok((change, Changed { units, defined: Some(key), ..Changed::default() }))
@@ -198,7 +198,7 @@ impl Rollouts {
         let (rollout, at, what) = match entry {
             Entry::Defined { .. } | Entry::Event { .. } | Entry::Version { .. } => return None,
             Entry::LabelMoved { prompt, label, step, .. } => {
-                return told_move(&self.prompts, sequence, prompt, (label, step));
+                return told_move(&self.prompts, sequence, prompt, label, step);
             }
             Entry::Decided { rollout, step, account } => {
                 let item: HistoryItem = serde_json::from_str(account).ok()?;
@@ -227,11 +227,11 @@ impl Rollouts {
         match entry {
             Entry::Version { prompt, head, part, parts, text } => {
                 let pending = PendingChange::Version { prompt, head, text };
-                self.replay_change((part, parts), pending, kept)
+                self.replay_change(PartNumber { part, parts }, pending, kept)
             }
             Entry::LabelMoved { prompt, label, step, part, parts } => {
                 let pending = PendingChange::Moved { sequence, prompt, label, step };
-                self.replay_change((part, parts), pending, kept)
+                self.replay_change(PartNumber { part, parts }, pending, kept)
             }
             Entry::Defined { rollout, key, run, part, parts, text, .. } => {
                 if part == 0 {
@@ -269,13 +269,13 @@ impl Rollouts {
     /// then it stands.
     fn replay_change(
         &mut self,
-        place: (u16, u16),
+        part: PartNumber,
         pending: PendingChange,
         kept: &mut RecentEvents,
     ) -> Result<(), NotReplayed> {
-        for (sequence, change) in self.prompts.replay(place, pending)? {
+        for (sequence, change) in self.prompts.replay(part, pending)? {
             if let prompt::PromptChange::Moved { prompt, label, step } = &change {
-                kept.extend(told_move(&self.prompts, sequence, prompt, (label, step)));
+                kept.extend(told_move(&self.prompts, sequence, prompt, label, step));
             }
         }
         Ok(())

@@ -71,13 +71,22 @@ impl Look {
     }
 }
 
-/// Looks at the sums of `window` under the experiment's rule.
+/// What is looked at: which sums, the stretches they are kept in, and up to when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LookedAt<'a> {
+    pub(crate) window: Window,
+    pub(crate) epochs: &'a Epochs,
+    pub(crate) now: Timestamp,
+}
+
+/// Looks at the sums of a window under the experiment's rule.
 pub(crate) fn check(
     fleet: &Fleet,
     experiment: &Experiment,
-    (window, epochs, now): (Window, &Epochs, Timestamp),
+    at: LookedAt<'_>,
     share: Share,
 ) -> Check {
+    let window = at.window;
     match experiment.guardrails.rule {
         Rule::Threshold => {
             let total = fleet.total();
@@ -89,7 +98,7 @@ pub(crate) fn check(
             Check::Threshold(threshold::check(&experiment.guardrails, sides, samples))
         }
         Rule::Sequential => Check::Sequential(Look {
-            judgements: sequential::judge(fleet, experiment, (window, epochs, now)),
+            judgements: sequential::judge(fleet, experiment, at),
             split: match window {
                 Window::Shadow => None,
                 Window::Ab | Window::Outside => {

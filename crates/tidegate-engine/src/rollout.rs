@@ -17,7 +17,7 @@ use crate::exposure::{Exposures, Window};
 use crate::fast_path::{self, FastPath};
 use crate::fleet::{CameraSums, Fleet, Latencies, Sums};
 use crate::id::CameraId;
-use crate::look::{self, Check};
+use crate::look::{self, Check, LookedAt};
 use crate::number::Share;
 use crate::phase::{Condition, Phase, State, Transition};
 use crate::tally::Tally;
@@ -196,9 +196,11 @@ impl Rollout {
     /// Evaluates the rule on the data so far, without acting and without effect on any later look.
     pub fn check(&self) -> Check {
         let (window, _) = self.compared();
-        let now = self.lifecycle.now;
-        let window = (window, &self.epochs, now);
-        look::check(&self.fleet, self.definition.experiment(), window, self.share())
+        look::check(&self.fleet, self.definition.experiment(), self.looked_at(window), self.share())
+    }
+
+    const fn looked_at(&self, window: Window) -> LookedAt<'_> {
+        LookedAt { window, epochs: &self.epochs, now: self.lifecycle.now }
     }
 
     /// The sums of the present comparison and what the rule says of them.

@@ -21,7 +21,7 @@ use crate::experiment::Experiment;
 use crate::exposure::Window;
 use crate::fleet::{BlockSums, Fleet};
 use crate::guardrail::{Guardrail, Power};
-use crate::time::Timestamp;
+use crate::look::LookedAt;
 use crate::variant::ByVariant;
 use crate::verdict::{Change, ChangeUnit, Judgement, Verdict};
 
@@ -70,30 +70,22 @@ const SHADOW: [Guardrail; 6] = [
 ];
 
 /// Judges every guardrail of the window.
-pub(crate) fn judge(
-    fleet: &Fleet,
-    experiment: &Experiment,
-    (window, epochs, now): (Window, &Epochs, Timestamp),
-) -> Vec<Judgement> {
-    let context = LookContext::new(fleet, experiment, window, epochs);
-    let guardrails: &[Guardrail] = match window {
+pub(crate) fn judge(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) -> Vec<Judgement> {
+    let context = LookContext::new(fleet, experiment, at);
+    let guardrails: &[Guardrail] = match at.window {
         Window::Shadow => &SHADOW,
         Window::Ab | Window::Outside => &AB,
     };
     let measures = context.measure(guardrails);
-    let later = context.later(now, guardrails);
+    let later = context.later(at.now, guardrails);
     measures.iter().map(|measure| context.judge(measure, &later)).collect()
 }
 
 /// The first guardrail that fails, if any.
-pub(crate) fn harm(
-    fleet: &Fleet,
-    experiment: &Experiment,
-    (window, epochs, now): (Window, &Epochs, Timestamp),
-) -> Option<Judgement> {
-    let context = LookContext::new(fleet, experiment, window, epochs);
+pub(crate) fn harm(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) -> Option<Judgement> {
+    let context = LookContext::new(fleet, experiment, at);
     let suspects: Vec<Guardrail> = HARMS.into_iter().filter(|g| context.may_fail(*g)).collect();
-    let later = context.later(now, &HARMS);
+    let later = context.later(at.now, &HARMS);
     if suspects.is_empty() && later.is_empty() {
         return None;
     }
@@ -155,12 +147,8 @@ impl Measure {
 }
 
 impl<'a> LookContext<'a> {
-    const fn new(
-        fleet: &'a Fleet,
-        experiment: &'a Experiment,
-        window: Window,
-        epochs: &'a Epochs,
-    ) -> Self {
+    const fn new(fleet: &'a Fleet, experiment: &'a Experiment, at: LookedAt<'a>) -> Self {
+        let LookedAt { window, epochs, .. } = at;
         Self { fleet, experiment, window, epochs, part: TestPart::Whole, first: 0 }
     }
 

@@ -96,11 +96,10 @@ impl ChangeUnit {
     /// A change in points or percent.
     pub fn shown(self, change: f64) -> f64 {
         match self {
-            Self::Points => change * 100.0,
-            Self::LogRatio => libm::expm1(change) * 100.0,
             Self::PercentOf { control } if control > 0.0 => change / control * 100.0,
             // Of nothing there are no percent.
-            Self::PercentOf { .. } => change * 100.0,
+            Self::Points | Self::PercentOf { .. } => change * 100.0,
+            Self::LogRatio => libm::expm1(change) * 100.0,
         }
     }
 

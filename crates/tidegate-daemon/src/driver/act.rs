@@ -52,7 +52,7 @@ impl Driver {
             | Rejection::TooManyBlocks { .. }) => Refusal::Invalid(other.to_string()),
         })?;
         let run = self.rollouts.get(key).ok_or_else(unknown)?;
-        let status = describe::status(run, self.rollouts.prompts(), (now, self.trust()));
+        let status = describe::status(run, self.rollouts.prompts(), now, self.trust());
         tracing::info!(experiment = %key, action = command.as_str(), "acted");
         Ok(Done { decisions: changed.items.clone(), status })
     }

@@ -90,7 +90,7 @@ pub(super) async fn show(
 ))]
 pub(super) async fn status(State(app): State<App>, path: KeyPath) -> Result<Json<Status>, Problem> {
     let status = |run: &RunningExperiment, view: View<'_>| {
-        describe::status(run, view.rollouts.prompts(), (view.now, view.trust))
+        describe::status(run, view.rollouts.prompts(), view.now, view.trust)
     };
     Ok(Json(look(&app, key_of(path)?, status).await?))
 }

@@ -23,7 +23,8 @@ const PAGE_TEXT_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) fn written(
     name: &PromptName,
     prompt: &Prompt,
-    (after, limit): (usize, usize),
+    after: usize,
+    limit: usize,
 ) -> PromptDocument {
     let mut text_bytes = 0;
     let versions: Vec<PromptDocumentVersion> = prompt

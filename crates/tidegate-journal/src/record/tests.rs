@@ -56,7 +56,7 @@ pub(crate) fn samples() -> Vec<Entry> {
         from: State::DRAFT,
         to: Transition::StartShadow.target(State::DRAFT).unwrap(),
     };
-    let mut entries = Entry::definition(rollout, at, (&"night".parse().unwrap(), 2), "key = 1");
+    let mut entries = Entry::definition(rollout, at, &"night".parse().unwrap(), 2, "key = 1");
     entries.extend([
         event(Event::Tick),
         event(Event::Action(Action {
@@ -170,7 +170,7 @@ fn changes_that_belong_together_are_numbered_through() {
 fn a_long_definition_is_kept_in_parts() {
     let toml = "ä".repeat(PART_BYTES_MAX);
     let at = Timestamp::EPOCH;
-    let parts = Entry::definition(RolloutId(1), at, (&"e".parse().unwrap(), 1), &toml);
+    let parts = Entry::definition(RolloutId(1), at, &"e".parse().unwrap(), 1, &toml);
     let mut whole = String::new();
     for (index, entry) in parts.iter().enumerate() {
         let Entry::Defined { part, parts: of, text, .. } = entry else { panic!("another") };

@@ -76,7 +76,7 @@ pub(crate) fn events(count: u32) -> Vec<(Timestamp, Event)> {
 /// Applies events to a rollout and writes both down, a batch an event.
 pub(crate) fn live(journal: &Journal, events: &[(Timestamp, Event)]) -> Rollout {
     let mut rollout = Rollout::new(definition());
-    let defined = Entry::definition(ID, at(0), (&"night".parse().unwrap(), 1), TOML);
+    let defined = Entry::definition(ID, at(0), &"night".parse().unwrap(), 1, TOML);
     append(journal, &defined);
     for (at, event) in events {
         while let Some((deadline, _)) = rollout.next_deadline().filter(|(due, _)| due <= at) {
