@@ -39,9 +39,9 @@ impl Verdict {
 /// A verdict with all that it rests on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Judgement {
-    /// Which metric.
+    /// The guardrail, which names its metric.
     pub guardrail: Guardrail,
-    /// What follows.
+    /// What the numbers below amount to.
     pub verdict: Verdict,
     /// Over which part of the test the change is said: the whole, but where harm began late.
     pub part: TestPart,

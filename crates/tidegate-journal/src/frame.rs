@@ -53,9 +53,9 @@ pub enum BadFrame {
     /// An entry cannot be read.
     #[error("entry {sequence}: {source}")]
     Entry {
-        /// Which.
+        /// The number of the entry.
         sequence: u64,
-        /// Why.
+        /// What its bytes do not say.
         source: Unreadable,
     },
 }

@@ -286,9 +286,9 @@ pub enum ReplayError {
     /// An entry does not follow from those before it.
     #[error("entry {sequence}: {why}")]
     Refused {
-        /// Which.
+        /// The number of the entry.
         sequence: u64,
-        /// Why.
+        /// What does not follow, in the words of whoever took the entry.
         why: String,
     },
 }

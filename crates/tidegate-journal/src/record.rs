@@ -44,7 +44,7 @@ pub enum Entry {
     Defined {
         /// Whose; a number seen before is defined anew.
         rollout: RolloutId,
-        /// When.
+        /// The daemon's time at which it happened.
         at: Timestamp,
         /// The experiment.
         key: ExperimentKey,
@@ -59,16 +59,16 @@ pub enum Entry {
     },
     /// Something the engine was told and took in.
     Event {
-        /// Which.
+        /// The rollout it happened to.
         rollout: RolloutId,
-        /// When.
+        /// The daemon's time at which it happened.
         at: Timestamp,
-        /// What.
+        /// What the engine was told.
         event: Event,
     },
     /// A step the engine took.
     Decided {
-        /// Which.
+        /// The rollout it happened to.
         rollout: RolloutId,
         /// The step.
         step: Step,
@@ -92,7 +92,7 @@ pub enum Entry {
     LabelMoved {
         /// Of which prompt.
         prompt: PromptName,
-        /// Which label.
+        /// The label that moved.
         label: LabelName,
         /// The move.
         step: Move,
@@ -103,11 +103,11 @@ pub enum Entry {
     },
     /// Something worth telling that is no step.
     Noted {
-        /// Which.
+        /// The rollout it happened to.
         rollout: RolloutId,
-        /// When.
+        /// The daemon's time at which it happened.
         at: Timestamp,
-        /// What.
+        /// What was noticed.
         notice: Notice,
         /// The same in full, as JSON for people.
         account: String,

@@ -42,9 +42,9 @@ pub enum TlsError {
     /// A file cannot be read, or is no PEM.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
-        /// Which.
+        /// The file with the certificate or its key.
         path: PathBuf,
-        /// Why.
+        /// What the reader of PEM files says of it.
         source: rustls::pki_types::pem::Error,
     },
     /// Certificate and key do not go together.
