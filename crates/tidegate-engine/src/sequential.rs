@@ -176,6 +176,21 @@ impl<'a> LookContext<'a> {
         }
     }
 
+    /// A guardrail of which nothing was measured; `None` where it is not watched yet.
+    fn unmeasured(&self, guardrail: Guardrail) -> Option<Measure> {
+        let (limit, unit) = self.limit(guardrail)?;
+        Some(Measure {
+            guardrail,
+            estimate: None,
+            limit,
+            unit,
+            trials: ByVariant::default(),
+            cameras: ByVariant::default(),
+            blocks: None,
+            event_factor: 0.0,
+        })
+    }
+
     /// How much worse the treatment may be; `None` where the guardrail is not watched yet.
     fn limit(&self, guardrail: Guardrail) -> Option<(f64, ChangeUnit)> {
         let limits = &self.experiment.guardrails;

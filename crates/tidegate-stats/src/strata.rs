@@ -5,8 +5,8 @@
 
 use alloc::vec::Vec;
 
-use crate::arm::{DESIGN_CORRELATION, weight};
-use crate::range::{FINITE, NOT_NEGATIVE, OutOfRange, POSITIVE, within};
+use crate::arm::{CameraValue, DESIGN_CORRELATION, relative_squares};
+use crate::range::{FINITE, OutOfRange, within};
 use crate::student::{DegreesOfFreedom, Estimate};
 
 /// The side of a cell: 0 for control, 1 for treatment.
@@ -104,11 +104,10 @@ impl Strata {
         if trials == 0 {
             return Ok(());
         }
-        within("events", events as f64, &(0.0..=trials as f64))?;
-        within("offset", offset, &FINITE)?;
-        let value = events as f64 / trials as f64 - offset;
+        let CameraValue { weight, value } =
+            CameraValue::checked_rate(trials, events, offset, DESIGN_CORRELATION)?;
         let StratumSide { stratum, variant } = at;
-        let (side, weight) = (variant as usize, weight(trials, DESIGN_CORRELATION));
+        let side = variant as usize;
         self.push(Cell { camera: self.camera, stratum, side, weight, value }, |_| {
             weight * weight / trials as f64
         })?;
@@ -133,19 +132,14 @@ impl Strata {
         if count == 0 {
             return Ok(());
         }
-        within("sum", sum, &NOT_NEGATIVE)?;
-        within("sum of squares", square_sum, &NOT_NEGATIVE)?;
-        within("baseline", baseline, &POSITIVE)?;
-        let mean = sum / count as f64;
+        let CameraValue { weight, value } =
+            CameraValue::checked_mean(count, sum, square_sum, baseline)?;
         let StratumSide { stratum, variant } = at;
-        let (side, weight) = (variant as usize, weight(count, DESIGN_CORRELATION));
-        let cell = Cell { camera: self.camera, stratum, side, weight, value: mean / baseline };
+        let side = variant as usize;
+        let cell = Cell { camera: self.camera, stratum, side, weight, value };
         self.push(cell, |cell| cell.weight * cell.weight * cell.value * cell.value / count as f64)?;
         self.trials[side] += count;
-        let squares = square_sum - sum * mean;
-        if mean > 0.0 && squares > 0.0 {
-            self.relative_squares[side] += squares / (mean * mean);
-        }
+        self.relative_squares[side] += relative_squares(count, sum, square_sum);
         Ok(())
     }
 

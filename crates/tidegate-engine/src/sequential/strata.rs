@@ -15,7 +15,7 @@ use crate::variant::{ByVariant, Variant};
 impl LookContext<'_> {
     /// Cameras of one variant against cameras of the other, within each stretch of the test.
     pub(super) fn measure_strata(&self, guardrail: Guardrail) -> Option<Measure> {
-        let (limit, unit) = self.limit(guardrail)?;
+        let unmeasured = self.unmeasured(guardrail)?;
         let mut strata = Strata::new(self.epochs.len());
         let mut cameras = ByVariant::default();
         let blocks: Vec<_> =
@@ -54,16 +54,7 @@ impl LookContext<'_> {
         });
         let [control, treatment] = strata.trials();
         let trials = ByVariant { control, treatment };
-        Some(Measure {
-            guardrail,
-            estimate,
-            limit,
-            unit,
-            trials,
-            cameras,
-            blocks: None,
-            event_factor,
-        })
+        Some(Measure { estimate, trials, cameras, event_factor, ..unmeasured })
     }
 }
 
