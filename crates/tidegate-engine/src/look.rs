@@ -3,13 +3,12 @@
 use alloc::vec::Vec;
 
 use crate::assignment::SplitMethod;
-use crate::epoch::Epochs;
 use crate::experiment::{Experiment, Rule};
 use crate::exposure::Window;
 use crate::fleet::Fleet;
 use crate::guardrail::Guardrail;
 use crate::number::Share;
-use crate::sequential;
+use crate::sequential::{self, LookedAt};
 use crate::split_check::SplitCheck;
 use crate::tally::Tally;
 use crate::threshold;
@@ -69,14 +68,6 @@ impl Look {
     pub fn any(&self, verdict: Verdict) -> bool {
         self.judgements.iter().any(|judgement| judgement.verdict >= verdict)
     }
-}
-
-/// What is looked at: which sums, the stretches they are kept in, and up to when.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LookedAt<'a> {
-    pub(crate) window: Window,
-    pub(crate) epochs: &'a Epochs,
-    pub(crate) now: Timestamp,
 }
 
 /// Looks at the sums of a window under the experiment's rule.

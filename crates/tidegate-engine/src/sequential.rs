@@ -21,7 +21,7 @@ use crate::experiment::Experiment;
 use crate::exposure::Window;
 use crate::fleet::{BlockSums, Fleet};
 use crate::guardrail::{Guardrail, Power};
-use crate::look::LookedAt;
+use crate::time::Timestamp;
 use crate::variant::ByVariant;
 use crate::verdict::{Change, ChangeUnit, Judgement, Verdict};
 
@@ -68,6 +68,14 @@ const SHADOW: [Guardrail; 6] = [
     Guardrail::AlertRise,
     Guardrail::ThreatRetention,
 ];
+
+/// What is looked at: which sums, the stretches they are kept in, and up to when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LookedAt<'a> {
+    pub(crate) window: Window,
+    pub(crate) epochs: &'a Epochs,
+    pub(crate) now: Timestamp,
+}
 
 /// Judges every guardrail of the window.
 pub(crate) fn judge(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) -> Vec<Judgement> {
