@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate_engine::event::{Action, Actor, Command as Verb, Reason};
+use tidegate_engine::event::{Action, Actor, Command, Reason};
 use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_engine::variant::Variant;
 use tidegate_spec::api::{
@@ -173,11 +173,11 @@ pub(super) async fn act(
 
 fn action(request: &ActionRequest) -> Result<Action, Problem> {
     let mut faults = RequestFaults::default();
-    let command = Verb::ALL.into_iter().find(|command| command.as_str() == request.action);
+    let command = Command::ALL.into_iter().find(|command| command.as_str() == request.action);
     let command = faults.take(
         "/action",
         command.ok_or_else(|| {
-            let allowed = Verb::ALL.map(Verb::as_str).join(" | ");
+            let allowed = Command::ALL.map(Command::as_str).join(" | ");
             format!("{} is not allowed, allowed: {allowed}", api::quoted(&request.action))
         }),
     );
