@@ -187,7 +187,10 @@ impl Rollouts {
     /// What subscribers are told of an entry of the journal, if anything.
     fn told(&self, sequence: u64, entry: &Entry) -> Option<FeedEvent> {
         let (rollout, at, what) = match entry {
-            Entry::Defined { .. } | Entry::Event { .. } | Entry::Version { .. } => return None,
+            Entry::Defined { .. }
+            | Entry::Event { .. }
+            | Entry::Version { .. }
+            | Entry::DefinedBy { .. } => return None,
             Entry::LabelMoved { prompt, label, step, .. } => {
                 return told_move(&self.prompts, sequence, prompt, (label, step));
             }
@@ -249,6 +252,7 @@ impl Rollouts {
                 let number = step.number;
                 replayed.map_err(|_| NotReplayed::Step { key: run.key.clone(), number })
             }
+            Entry::DefinedBy { .. } => Ok(()),
             Entry::Noted { rollout, at, notice, .. } => {
                 self.run_of(rollout)?.noticed.note(at, &notice);
                 Ok(())
@@ -287,6 +291,7 @@ impl Rollouts {
                 run: run.number,
                 definition: run.text.clone(),
                 accounts: run.history.clone(),
+                predecessor: None,
                 noticed: run.noticed.clone(),
                 rollout: run.rollout.snapshot(),
             })
@@ -303,8 +308,9 @@ impl Rollouts {
         let prompts = Prompts::restore(prompts)?;
         let mut rollouts = Self { prompts, ..Self::default() };
         for kept in states {
-            let RolloutState { id, key, run: number, definition, accounts, noticed, rollout } =
-                kept;
+            let RolloutState {
+                id, key, run: number, definition, accounts, noticed, rollout, ..
+            } = kept;
             let text = definition;
             let (definition, in_play) = read_definition(&rollouts.prompts, &key, &text)?;
             let rollout = Rollout::restore(definition, rollout)

@@ -47,7 +47,7 @@ pub use opening::OpenError;
 pub use record::{Entry, RolloutId};
 pub use repair::{RepairError, Repaired, repair};
 pub use retention::RETENTION_DEFAULT;
-pub use snapshot::{FeedState, RolloutState, State};
+pub use snapshot::{FeedState, PredecessorState, RolloutState, State};
 pub use unfinished::Making;
 pub use verify::{Report, Verdict};
 pub use writer::WriteError;

@@ -1,5 +1,7 @@
 //! A snapshot in parts, each small enough for a frame.
 
+mod predecessor;
+
 use bincode::Options as _;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::epoch::{Epoch, Epochs, Opens};
@@ -93,6 +95,12 @@ pub(crate) enum Part {
         added: Vec<(u32, f64)>,
         drained: f64,
         held: bool,
+    },
+    /// The ended run that serves until a draft is started, with its definition or a part of it.
+    Predecessor {
+        run: u32,
+        state: (u8, u8),
+        text: String,
     },
 }
 
@@ -377,6 +385,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
     std::iter::once(Part::Rollout(Box::new(keep_head(state))))
         .chain(texts(&state.definition).map(|text| Part::Definition { text: text.to_owned() }))
         .chain(state.accounts.iter().map(|text| Part::Account { text: text.clone() }))
+        .chain(predecessor::keep(state.predecessor.as_ref()))
         .chain(keep_noticed(&state.noticed))
         .chain(keep_epochs(snapshot))
         .chain(keep_added(snapshot))
@@ -540,6 +549,7 @@ impl Assembly {
             | Part::Noticed { .. }
             | Part::Epochs(_)
             | Part::FastPath { .. }
+            | Part::Predecessor { .. }
             | Part::Latencies { .. }
             | Part::Cameras(_)
             | Part::Blocks(_)
@@ -588,6 +598,7 @@ impl Assembly {
             | Part::Noticed { .. }
             | Part::Epochs(_)
             | Part::FastPath { .. }
+            | Part::Predecessor { .. }
             | Part::Feed { .. } => return Ok(None),
         }
         Ok(Some(()))
@@ -627,6 +638,9 @@ fn add_to(
     match part {
         Part::Definition { text } => rollout.definition.push_str(&text),
         Part::Account { text } => rollout.accounts.push(text),
+        Part::Predecessor { run, state, text } => {
+            predecessor::add(&mut rollout.predecessor, (run, state), text)?;
+        }
         Part::Noticed { verdicts, warnings, warned_at_ms } => {
             let verdicts = verdicts.into_iter().map(|(guardrail, verdict)| {
                 Ok((Guardrail::of_code(guardrail)?, Verdict::of_code(verdict)?))
@@ -634,17 +648,10 @@ fn add_to(
             let verdicts = verdicts.collect::<Result<_, Unreadable>>()?;
             rollout.noticed = Noticed { verdicts, warnings, warned_at: time(warned_at_ms)? };
         }
-        Part::Epochs(kept) => {
-            let epochs = kept.into_iter().map(|(after_ms, window)| {
-                let opens = if window { Opens::Window } else { Opens::Step };
-                Ok(Epoch { after: Timestamp::from_ms(after_ms)?, opens })
-            });
-            let epochs = epochs.collect::<Result<_, Unreadable>>()?;
-            match Epochs::new(epochs) {
-                Some(epochs) => rollout.rollout.epochs = epochs,
-                None => return Ok(None),
-            }
-        }
+        Part::Epochs(kept) => match epochs(kept)? {
+            Some(epochs) => rollout.rollout.epochs = epochs,
+            None => return Ok(None),
+        },
         Part::FastPath { added, drained, held } => {
             let fast_path = &mut rollout.rollout.fast_path;
             for (camera, sum) in added {
@@ -695,6 +702,15 @@ fn add_to(
     Ok(Some(()))
 }
 
+/// The stretches of an A/B test; none where they do not follow one another.
+fn epochs(kept: Vec<(i64, bool)>) -> Result<Option<Epochs>, Unreadable> {
+    let epochs = kept.into_iter().map(|(after_ms, window)| {
+        let opens = if window { Opens::Window } else { Opens::Step };
+        Ok(Epoch { after: Timestamp::from_ms(after_ms)?, opens })
+    });
+    Ok(Epochs::new(epochs.collect::<Result<_, Unreadable>>()?))
+}
+
 fn time(ms: Option<i64>) -> Result<Option<Timestamp>, Unreadable> {
     Ok(ms.map(Timestamp::from_ms).transpose()?)
 }
@@ -732,6 +748,7 @@ impl Head {
             run: self.run,
             definition: String::new(),
             accounts: Vec::new(),
+            predecessor: None,
             noticed: Noticed::default(),
             rollout,
         })
