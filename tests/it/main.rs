@@ -8,6 +8,7 @@ mod assign;
 mod book;
 mod client;
 mod command;
+mod definitions;
 mod demo;
 mod dockerfile;
 mod evaluate;

@@ -32,7 +32,7 @@ pub(crate) fn status(phase: &str, condition: &str, verdicts: [&str; 2]) -> Value
         "experiment": "door", "run": 2, "digest": "00ff", "control": "v1", "treatment": "v2",
         "rule": "sequential", "phase": phase, "condition": condition, "now": "2026-03-02T12:00:00Z",
         "started_at": "2026-03-01T12:00:00Z", "remaining_hours": 31.5, "treatment_share": 0.5,
-        "step": {"number": 2, "of": 3}, "serving": "split", "window": "ab",
+        "step": {"number": 2, "of": 3}, "serving": "split", "salt": "door/2", "window": "ab",
         "variants": {"control": metrics(1_000, 20, 988.57, 40), "treatment": metrics(1_010, 25, 1_006.9, 42)},
         "pairs": {"comparisons": 0, "control_failed": 0, "treatment_failed": 0, "both_failed": 0,
                   "scored": 0, "lower": 0, "same": 0, "higher": 0, "score_diff_abs_mean": null,

@@ -10,15 +10,15 @@ use tidegate_engine::threshold::Finding;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::verdict::Verdict;
 use tidegate_spec::api::{
-    self, ByVariantMetrics, CheckReport, ExperimentDetail, ExperimentSummary, Judgement, Next,
-    SplitCheck, Status, Step, Warning,
+    self, ByVariantMetrics, CheckReport, Defined, ExperimentDetail, ExperimentSummary, Judgement,
+    Next, SplitCheck, Status, Step, Warning,
 };
 use tidegate_spec::experiment::rule_name;
 
 use crate::prompts::Prompts;
 use crate::published::STORE_UNAVAILABLE;
 use crate::published::Trust;
-use crate::rollouts::Run;
+use crate::rollouts::{Plan, Predecessor, Run};
 
 /// Cameras of a variant below which a split by hash is a poor comparison.
 const FEW_CAMERAS: usize = 20;
@@ -47,6 +47,25 @@ pub(crate) fn detail(run: &Run) -> ExperimentDetail {
     }
 }
 
+/// Whether a definition was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Enacted {
+    /// It stands.
+    Yes,
+    /// It was only looked at.
+    No,
+}
+
+/// What a definition did, or would do.
+pub(crate) fn defined(run: &Run, plan: Plan, enacted: Enacted) -> Defined {
+    let Plan { changes, effects, control_changes, .. } = plan;
+    let mut detail = detail(run);
+    detail.warnings.extend(
+        control_changes.map(|detail| Warning { code: "control_changes".to_owned(), detail }),
+    );
+    Defined { detail, dry_run: enacted == Enacted::No, changes, effects }
+}
+
 pub(crate) fn status(run: &Run, prompts: &Prompts, (at, trust): (Timestamp, Trust)) -> Status {
     let rollout = &run.rollout;
     let experiment = rollout.definition().experiment();
@@ -54,7 +73,10 @@ pub(crate) fn status(run: &Run, prompts: &Prompts, (at, trust): (Timestamp, Trus
     let status = rollout.status(at);
     let serving = match trust {
         Trust::ControlOnly => STORE_UNAVAILABLE,
-        Trust::Full => serving_name(status.state),
+        Trust::Full => match run.serving_predecessor() {
+            Some(predecessor) => predecessor.reason().as_str(),
+            None => serving_name(status.state),
+        },
     };
     let count = |count: usize| count as u64;
     let step = |step: usize| u32::try_from(step).unwrap_or(u32::MAX);
@@ -77,6 +99,8 @@ pub(crate) fn status(run: &Run, prompts: &Prompts, (at, trust): (Timestamp, Trus
         treatment_share: status.share.value(),
         step: Step { number: step(status.step.0), of: step(status.step.1) },
         serving: serving.to_owned(),
+        serving_run: run.serving_predecessor().map(Predecessor::shown),
+        salt: experiment.salt.to_string(),
         window: match status.state.phase {
             Phase::Draft | Phase::Shadow => "shadow",
             Phase::Ab | Phase::Full | Phase::Completed | Phase::RolledBack | Phase::Stopped => "ab",
@@ -146,7 +170,14 @@ fn next_sentence(run: &Run, status: &status::Status) -> String {
         Watch::Off => "The guardrails are switched off.",
     };
     match (status.state.phase, status.state.condition) {
-        (Phase::Draft, _) => "Nothing, until somebody starts it.".to_owned(),
+        (Phase::Draft, _) => match run.serving_predecessor() {
+            Some(serving) => format!(
+                "Nothing, until somebody starts it; until then run {} goes on serving {}.",
+                serving.number,
+                serving.version(),
+            ),
+            None => "Nothing, until somebody starts it.".to_owned(),
+        },
         (_, Condition::Paused) => {
             "Nothing, until somebody resumes it; time stands still.".to_owned()
         }

@@ -107,8 +107,10 @@ impl Driver {
     fn take(&mut self, command: Command) {
         match command {
             Command::Observe { items, reply } => self.observe(items, reply),
-            Command::Define { file, salt, reply } => self.define(&file, salt, reply),
-            Command::Override { key, to, reply } => self.set_override(&key, to, reply),
+            Command::Define { wanted, reply } => self.define(&wanted, reply),
+            Command::Override { key, to, actor, reason, reply } => {
+                self.set_override(&key, to, (actor, reason), reply);
+            }
             Command::Act { key, action, reply } => self.act(&key, action, reply),
             Command::Order { prompt, orders, reply } => self.order(&prompt, &orders, reply),
             Command::Read(read) => {

@@ -37,6 +37,8 @@ pub(crate) enum Refusal {
         "experiment `{0}` is no draft: only a draft can be changed, and only an ended run be followed by another"
     )]
     Running(ExperimentKey),
+    #[error("{0}")]
+    ControlChanges(String),
     #[error("{0} experiments are kept, allowed: {EXPERIMENTS_MAX}")]
     TooManyExperiments(usize),
     #[error("`{}` is not allowed in {state}", command.as_str())]
@@ -56,6 +58,7 @@ impl From<NotDefined> for Refusal {
         match why {
             NotDefined::Running { key } => Self::Running(key),
             NotDefined::TooMany { count } => Self::TooManyExperiments(count),
+            NotDefined::ControlChanges(_) => Self::ControlChanges(why.to_string()),
             NotDefined::Versions(faults) => Self::InvalidFields(faults),
         }
     }

@@ -3,6 +3,7 @@
 //! What the daemon takes in is strict: unknown fields are errors. What it answers may gain fields, so a
 //! client ignores what it does not know. Times are ISO 8601 in UTC, shares and rates 0 to 1.
 
+mod definition;
 mod event;
 mod event_type;
 mod history;
@@ -22,11 +23,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use definition::{Defined, ServingRun, SettingChange};
 pub use event::{
-    Event, LatencyWarning, PhaseChanged, PromptLabelMoved, Reset, VerdictChanged, What, WhatIsNoted,
+    Event, ExperimentDefined, LatencyWarning, PhaseChanged, PromptLabelMoved, Reset,
+    VerdictChanged, What, WhatIsNoted,
 };
 pub use event_type::EventType;
-pub use history::{Evidence, History, HistoryItem};
+pub use history::{DEFINED, Definer, Evidence, History, HistoryItem};
 pub use judgement::{Counts, Judgement, SplitCheck, finding};
 pub use moment::shown;
 pub use object::Object;
@@ -188,7 +191,7 @@ pub struct Experiments {
     pub experiments: Vec<ExperimentSummary>,
 }
 
-/// `GET` and `PUT /v1/experiments/{key}`: an experiment with its definition.
+/// `GET /v1/experiments/{key}`: an experiment with its definition.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExperimentDetail {

@@ -1,5 +1,6 @@
 //! `tidegate experiment`.
 
+pub(crate) mod create;
 pub(crate) mod defined;
 pub(crate) mod shown;
 pub(crate) mod steps;
@@ -43,7 +44,9 @@ pub(crate) enum ExperimentCommand {
         preset: Preset,
     },
     /// Define an experiment in the daemon, replace its draft, or begin the next run of one that has ended
-    Create(defined::CreateArgs),
+    Create(create::CreateArgs),
+    /// Say which settings a file would change in the daemon, and what cameras would notice
+    Diff(create::DiffArgs),
     /// List the daemon's experiments
     List(defined::ListArgs),
     /// Print an experiment of the daemon as a file, with every setting
@@ -75,7 +78,8 @@ pub(crate) fn run(args: &ExperimentArgs, out: &mut impl Write) -> Result<(), Fai
         ExperimentCommand::Check { file, format } => print(&read_experiment(file)?, *format, out),
         ExperimentCommand::Init { preset } => print(&preset.file(), Format::Text, out),
         ExperimentCommand::Preflight(args) => preflight::run(args, out),
-        ExperimentCommand::Create(args) => defined::create(args, out),
+        ExperimentCommand::Create(args) => create::create(args, out),
+        ExperimentCommand::Diff(args) => create::diff(args, out),
         ExperimentCommand::List(args) => defined::list(args, out),
         ExperimentCommand::Show(args) => defined::show(args, out),
         ExperimentCommand::Override(args) => defined::override_camera(args, out),

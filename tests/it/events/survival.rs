@@ -112,7 +112,9 @@ fn audit(folder: &Path) -> (Vec<u64>, Vec<Notice>, Vec<Notice>) {
                     expected.extend(found);
                 }
                 Entry::Version { .. } => {}
-                Entry::Decided { .. } | Entry::LabelMoved { .. } => ids.push(number),
+                Entry::Decided { .. } | Entry::LabelMoved { .. } | Entry::DefinedBy { .. } => {
+                    ids.push(number);
+                }
                 Entry::Noted { notice, .. } => {
                     ids.push(number);
                     kept.push(notice);

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use tidegate_engine::event::Action;
+use tidegate_engine::event::{Action, Actor, Note};
 use tidegate_engine::id::{CameraId, ExperimentKey, PromptName};
 use tidegate_engine::prompt::{self, Order, Prompt};
 use tidegate_engine::variant::Variant;
-use tidegate_spec::ExperimentFile;
-use tidegate_spec::api::{Answer, Answers, Done, ExperimentDetail, Reported};
+use tidegate_spec::api::{Answer, Answers, Defined, Done, ExperimentDetail, Reported};
 use tokio::sync::oneshot;
 
 use crate::published::View;
 use crate::recovery::{NotRecovered, Recovered};
 use crate::refusal::Refusal;
-use crate::rollouts::{Change, SaltChoice};
+use crate::rollouts::{Change, Wanted};
 
 /// Answers a command; dropping it says that the daemon could not do it.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
@@ -25,13 +24,14 @@ pub(crate) enum Command {
         reply: Reply<Answers>,
     },
     Define {
-        file: Box<ExperimentFile>,
-        salt: SaltChoice,
-        reply: Reply<(Change, ExperimentDetail)>,
+        wanted: Wanted,
+        reply: Reply<(Change, Defined)>,
     },
     Override {
         key: ExperimentKey,
         to: Override,
+        actor: Actor,
+        reason: Note,
         reply: Reply<ExperimentDetail>,
     },
     Act {

@@ -77,6 +77,8 @@ codes! {
         "only a draft can be defined anew or overridden";
     ActionNotAllowed = "action_not_allowed", CONFLICT:
         "the rollout's phase does not lead there";
+    ControlChanges = "control_changes", CONFLICT:
+        "the control is another version than the one that is served, or that `production` points to, and nobody accepted that";
     PromptExists = "prompt_exists", CONFLICT:
         "there is a prompt of this name, with other texts";
     NameTaken = "name_taken", CONFLICT:

@@ -237,6 +237,7 @@ impl From<Refusal> for Problem {
             Refusal::UnknownExperiment(_) => (Code::UnknownExperiment, None),
             Refusal::UnknownOverride(_) => (Code::UnknownOverride, None),
             Refusal::Running(_) => (Code::ExperimentRunning, None),
+            Refusal::ControlChanges(_) => (Code::ControlChanges, None),
             Refusal::TooManyExperiments(_) => (Code::TooManyExperiments, None),
             Refusal::ActionNotAllowed { .. } => (Code::ActionNotAllowed, None),
             Refusal::UnknownPrompt(_) => (Code::UnknownPrompt, None),

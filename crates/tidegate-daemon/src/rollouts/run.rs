@@ -14,6 +14,7 @@ use tidegate_journal::{Entry, RolloutId};
 use tidegate_spec::api::{HistoryItem, What, WhatIsNoted};
 
 use super::changed::{Changed, Decided, Telling, Unit};
+use super::predecessor::Predecessor;
 use crate::prompts::{Followed, InPlay, Outcome, Prompts};
 
 /// The present run of an experiment, and the account of all its runs.
@@ -28,6 +29,8 @@ pub(crate) struct Run {
     pub(crate) rollout: Rollout,
     /// The versions it is about, where it names a prompt that is kept here.
     pub(crate) in_play: Option<InPlay>,
+    /// The ended run that served when it was defined, if there was one.
+    pub(super) predecessor: Option<Predecessor>,
     /// What was told of it already.
     pub(super) noticed: Noticed,
     /// Every step of this and of former runs as JSON, oldest first.
@@ -35,6 +38,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// The ended run that cameras are served until this one is started, if there is one.
+    pub(crate) fn serving_predecessor(&self) -> Option<&Predecessor> {
+        let started = self.rollout.lifecycle().started_at.is_some();
+        self.predecessor.as_ref().filter(|_| !started)
+    }
+
     /// Meets every deadline up to `at`, each at its own time, so that a daemon that was down decides as one
     /// that was not.
     pub(super) fn meet_deadlines(
@@ -92,7 +101,7 @@ impl Run {
     }
 
     /// Adds an entry of which subscribers are told.
-    fn tell(&self, at: Timestamp, entry: Entry, what: What, unit: &mut Unit) {
+    pub(super) fn tell(&self, at: Timestamp, entry: Entry, what: What, unit: &mut Unit) {
         let (place, experiment) = (unit.entries.len(), self.key.clone());
         unit.telling.push(Telling { place, at, experiment, run: self.number, what });
         unit.entries.push(entry);

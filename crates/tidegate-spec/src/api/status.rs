@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::observation::Label;
 use tidegate_engine::tally::{self, Tally};
 
+use super::definition::ServingRun;
 use super::judgement::{Judgement, SplitCheck};
 use super::prompt::VersionsInPlay;
 
@@ -55,6 +56,12 @@ pub struct Status {
     pub step: Step,
     /// Why a camera gets what it gets: `split`, `shadow`, `full`, `rolled_back`, `store_unavailable`, …
     pub serving: String,
+    /// The ended run that cameras are served until this draft is started, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving_run: Option<ServingRun>,
+    /// What divides the cameras: a run whose file names no salt has one of its own.
+    #[serde(default)]
+    pub salt: String,
     /// Which sums `variants` are: `shadow` or `ab`.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Window))]
     pub window: String,
