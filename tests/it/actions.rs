@@ -80,7 +80,10 @@ fn a_file_that_is_not_valid_is_not_sent() {
     let file = folder.path().join("bad.toml");
     std::fs::write(&file, "key = \"k\"\nalert_threshold = 101\n").unwrap();
     let daemon = FakeDaemon::new([]);
-    let ran = experiment(&daemon, &["create", file.to_str().unwrap(), "--reason", "a try", "--actor", "ann"]);
+    let ran = experiment(
+        &daemon,
+        &["create", file.to_str().unwrap(), "--reason", "a try", "--actor", "ann"],
+    );
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("alert_threshold") && ran.err.contains("control"), "{}", ran.err);
     assert_eq!(daemon.asked(), []);
@@ -136,8 +139,15 @@ fn every_action_is_asked_for_with_reason_and_actor() {
                       "status": samples::status("shadow", "clear", ["pass", "pass"])});
     let daemon = FakeDaemon::new(actions.map(|_| Reply::ok(&done)));
     for (command, action) in actions {
-        let ran =
-            experiment(&daemon, &[command, "door", "--reason", "it \"works\"", "--actor", "ann"]);
+        let mut arguments = vec![command, "door", "--reason", "it \"works\"", "--actor", "ann"];
+        let mut expected = json!({"action": action, "reason": "it \"works\"", "actor": "ann"});
+        if command == "advance" {
+            arguments.extend(["--to", "step", "--accept", "inconclusive", "--revision", "7"]);
+            expected["expected_phase"] = "step".into();
+            expected["accept"] = "inconclusive".into();
+            expected["expected_revision"] = 7.into();
+        }
+        let ran = experiment(&daemon, &arguments);
         assert_eq!(ran.code, 0, "{}", ran.err);
         assert_eq!(
             ran.out,
@@ -148,7 +158,7 @@ fn every_action_is_asked_for_with_reason_and_actor() {
         assert_eq!(asked.line, "POST /v1/experiments/door/actions");
         assert_eq!(asked.header("content-type"), Some("application/json"));
         let body: Value = serde_json::from_str(&asked.body).unwrap();
-        assert_eq!(body, json!({"action": action, "reason": "it \"works\"", "actor": "ann"}));
+        assert_eq!(body, expected);
     }
 }
 

@@ -19,8 +19,7 @@ fn start(data: &Path) -> Daemon {
 }
 
 fn act(daemon: &Daemon, action: &str) {
-    let body = json!({"action": action, "reason": "a test", "actor": "tester"});
-    let reply = daemon.post("/v1/experiments/door/actions", &body);
+    let reply = daemon.act("door", action);
     assert_eq!(reply.status, 200, "{}", reply.text);
 }
 

@@ -23,6 +23,7 @@ mod manual;
 mod openapi;
 mod openfeature;
 mod operating;
+mod operator;
 mod prompts;
 mod readme;
 mod record;

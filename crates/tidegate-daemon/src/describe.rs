@@ -1,5 +1,7 @@
 //! Says where a rollout stands, in the shapes of the HTTP interface.
 
+mod shown;
+
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::{Gate, OnExpiry, PromotionMode, Watch};
 use tidegate_engine::look::Check;
@@ -10,11 +12,12 @@ use tidegate_engine::threshold::Finding;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::verdict::Verdict;
 use tidegate_spec::api::{
-    self, ByVariantMetrics, CheckReport, Defined, ExperimentDetail, ExperimentSummary, Judgement,
-    Next, SplitCheck, Status, Step, Warning,
+    self, CheckReport, Defined, ExperimentDetail, ExperimentSummary, HistoryItem, Judgement, Next,
+    Pairs, SplitCheck, Status, Step, Warning,
 };
-use tidegate_spec::experiment::rule_name;
+use tidegate_spec::experiment::{questions, rule_name};
 
+use self::shown::{Shown, is_proved};
 use crate::prompts::Prompts;
 use crate::published::STORE_UNAVAILABLE;
 use crate::published::Trust;
@@ -78,11 +81,15 @@ pub(crate) fn status(run: &Run, prompts: &Prompts, (at, trust): (Timestamp, Trus
             None => serving_name(status.state),
         },
     };
+    let last = run.last_step();
+    let shown = Shown::of(&status, &rollout.sums().shadow, last.as_ref());
+    let next = next(run, &status, last.as_ref());
     let count = |count: usize| count as u64;
     let step = |step: usize| u32::try_from(step).unwrap_or(u32::MAX);
     Status {
         experiment: run.key.to_string(),
         run: run.number,
+        revision: run.revision(),
         digest: rollout.definition().digest().to_string(),
         control: experiment.control.to_string(),
         treatment: experiment.treatment.to_string(),
@@ -101,20 +108,14 @@ pub(crate) fn status(run: &Run, prompts: &Prompts, (at, trust): (Timestamp, Trus
         serving: serving.to_owned(),
         serving_run: run.serving_predecessor().map(Predecessor::shown),
         salt: experiment.salt.to_string(),
-        window: match status.state.phase {
-            Phase::Draft | Phase::Shadow => "shadow",
-            Phase::Ab | Phase::Full | Phase::Completed | Phase::RolledBack | Phase::Stopped => "ab",
-        }
-        .to_owned(),
-        variants: ByVariantMetrics {
-            control: (&status.sides.control).into(),
-            treatment: (&status.sides.treatment).into(),
-        },
-        pairs: (&status.pairs).into(),
-        guardrails: Judgement::all(&status.check),
-        split: SplitCheck::of(&status.check),
-        finding: api::finding(&status.check),
-        next: next(run, &status),
+        window: shown.window,
+        variants: shown.variants,
+        pairs: Pairs::labelled(&status.pairs, &rollout.sums().shadow),
+        guardrails: shown.guardrails,
+        split: shown.split,
+        finding: shown.finding,
+        next,
+        last: last.map(Into::into),
         cameras: count(status.cameras),
         observations: lifecycle.observations,
         open_analyses: count(status.open_analyses),
@@ -153,12 +154,19 @@ const fn serving_name(state: State) -> &'static str {
 }
 
 /// What happens next if nobody acts, and why.
-fn next(run: &Run, status: &status::Status) -> Next {
+fn next(run: &Run, status: &status::Status, last: Option<&HistoryItem>) -> Next {
     let (at, deadline) = status.next.unzip();
     Next {
         at: at.map(api::shown),
         deadline: deadline.map(|deadline| deadline.as_str().to_owned()),
-        sentence: next_sentence(run, status),
+        sentence: match last.filter(|last| is_proved(status, last)) {
+            Some(_) => {
+                "It proved itself and waits for its owner: control is served until somebody \
+                        advances, resumes, rolls back or stops it."
+                    .to_owned()
+            }
+            None => next_sentence(run, status),
+        },
     }
 }
 
@@ -251,6 +259,10 @@ fn warnings(run: &Run, status: Option<&status::Status>) -> Vec<Warning> {
     let mut warn = |code: &str, detail: String| {
         warnings.push(Warning { code: code.to_owned(), detail });
     };
+
+    for question in questions(experiment) {
+        warn("percent_small", question);
+    }
     if experiment.guardrails.watch == Watch::Off {
         warn("guardrails_off", "No limit is watched: nothing rolls back by itself.".to_owned());
     }

@@ -27,7 +27,7 @@ use crate::settings::DriverSettings;
 use crate::shared::Shared;
 use pending::Pending;
 
-pub(crate) use protocol::{Command, Item, Ordered, Override, Reply};
+pub(crate) use protocol::{ActionOrder, Command, Item, Ordered, Override, Reply};
 
 /// How often time is looked at where nothing else happens.
 const IDLE: Duration = Duration::from_millis(500);
@@ -111,7 +111,7 @@ impl Driver {
             Command::Override { key, to, actor, reason, reply } => {
                 self.set_override(&key, to, (actor, reason), reply);
             }
-            Command::Act { key, action, reply } => self.act(&key, action, reply),
+            Command::Act { key, order, reply } => self.act(&key, order, reply),
             Command::Order { prompt, orders, reply } => self.order(&prompt, &orders, reply),
             Command::Read(read) => {
                 let now = self.shared.now();

@@ -4,7 +4,7 @@ use tidegate_engine::event::Command;
 use tidegate_engine::id::{CameraId, ExperimentKey, PromptName};
 use tidegate_engine::phase::State;
 use tidegate_engine::prompt::Rejection;
-use tidegate_spec::api::FieldFault;
+use tidegate_spec::api::{Accepted, Destination, FieldFault};
 
 use crate::rollouts::{EXPERIMENTS_MAX, NotDefined};
 
@@ -43,6 +43,14 @@ pub(crate) enum Refusal {
     TooManyExperiments(usize),
     #[error("`{}` is not allowed in {state}", command.as_str())]
     ActionNotAllowed { command: Command, state: State },
+    #[error(
+        "the rollout is at revision {revision}, not at {expected}: look at its status, then say which is meant"
+    )]
+    OtherRevision { expected: u64, revision: u64 },
+    #[error("`advance` leads to {} in {state}, not to {}", leads_to.as_str(), wanted.as_str())]
+    LeadsElsewhere { wanted: Destination, leads_to: Destination, state: State },
+    #[error("the evidence for going to {} is {}: {}; accept it with `{}`", to.as_str(), needed.as_str(), evidence.join("; "), needed.as_str())]
+    NotBacked { to: Destination, needed: Accepted, evidence: Vec<String> },
     #[error("no prompt has the name `{0}`")]
     UnknownPrompt(PromptName),
     #[error("{0}")]

@@ -120,6 +120,18 @@ impl Rollouts {
         changed
     }
 
+    /// Lets one rollout meet every deadline up to `at`.
+    pub(crate) fn meet_deadlines(
+        &mut self,
+        key: &ExperimentKey,
+        at: Timestamp,
+        changed: &mut Changed,
+    ) {
+        if let Some(run) = self.runs.get_mut(key) {
+            run.meet_deadlines(at, &mut self.prompts, changed);
+        }
+    }
+
     /// Tells a rollout an event, after every deadline up to it.
     pub(crate) fn apply(
         &mut self,

@@ -5,6 +5,7 @@ mod evaluation;
 mod listed;
 mod literal;
 pub(crate) mod names;
+mod questions;
 mod read;
 #[cfg(feature = "openapi")]
 pub(crate) mod schema;
@@ -14,6 +15,7 @@ use toml::Table;
 
 pub use self::evaluation::{Evaluation, EvaluationMetric};
 pub use self::names::rule_name;
+pub use self::questions::questions;
 pub(crate) use self::read::read_experiment;
 use crate::document::{self, ParseError};
 

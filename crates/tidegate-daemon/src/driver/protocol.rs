@@ -6,7 +6,9 @@ use tidegate_engine::event::{Action, Actor, Note};
 use tidegate_engine::id::{CameraId, ExperimentKey, PromptName};
 use tidegate_engine::prompt::{self, Order, Prompt};
 use tidegate_engine::variant::Variant;
-use tidegate_spec::api::{Answer, Answers, Defined, Done, ExperimentDetail, Reported};
+use tidegate_spec::api::{
+    Accepted, Answer, Answers, Defined, Destination, Done, ExperimentDetail, Reported,
+};
 use tokio::sync::oneshot;
 
 use crate::published::View;
@@ -36,7 +38,7 @@ pub(crate) enum Command {
     },
     Act {
         key: ExperimentKey,
-        action: Action,
+        order: ActionOrder,
         reply: Reply<Done>,
     },
     /// Carries out orders on one prompt, all of them or none.
@@ -56,6 +58,25 @@ pub(crate) enum Command {
     Wake,
     /// Writes all that is known and ends.
     Shutdown(oneshot::Sender<()>),
+}
+
+/// An action, and what whoever asks for it takes for granted.
+#[derive(Debug)]
+pub(crate) struct ActionOrder {
+    pub(crate) action: Action,
+    /// The revision that the rollout must be at.
+    pub(crate) expected_revision: Option<u64>,
+    /// Where an `advance` is to lead.
+    pub(crate) to: Option<Destination>,
+    /// What it goes on with, though it does not pass.
+    pub(crate) accepted: Option<Accepted>,
+}
+
+impl ActionOrder {
+    /// An action wherever the rollout stands.
+    pub(crate) const fn bare(action: Action) -> Self {
+        Self { action, expected_revision: None, to: None, accepted: None }
+    }
 }
 
 /// What became of orders.

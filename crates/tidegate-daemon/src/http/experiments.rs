@@ -12,8 +12,8 @@ use tidegate_engine::variant::Variant;
 #[cfg(feature = "openapi")]
 use tidegate_spec::api::schema;
 use tidegate_spec::api::{
-    self, ActionRequest, CheckReport, Defined, Done, ExperimentDetail, Experiments,
-    OverrideRequest, Status,
+    self, Accepted, ActionRequest, CheckReport, Defined, Destination, Done, ExperimentDetail,
+    Experiments, OverrideRequest, Status,
 };
 use tidegate_spec::{ExperimentFile, document};
 
@@ -24,7 +24,7 @@ use super::code::Code;
 use super::json::Json;
 use super::problem::Problem;
 use crate::describe::{self, Enacted};
-use crate::driver::{Command, Override};
+use crate::driver::{ActionOrder, Command, Override};
 use crate::faults::Faults;
 use crate::page;
 use crate::published::View;
@@ -240,7 +240,7 @@ async fn dry_run_of(app: &App, file: ExperimentFile, salt: SaltChoice) -> Result
     post, path = "/v1/experiments/{key}/actions", operation_id = "act", tag = "experiments",
     request_body = ActionRequest,
     responses((status = 200, body = Done)),
-    extensions(("x-problems" = json!(["writes", "unknown_experiment", "action_not_allowed"]))),
+    extensions(("x-problems" = json!(["writes", "unknown_experiment", "action_not_allowed", "revision_conflict", "unexpected_phase", "evidence_not_accepted"]))),
 ))]
 pub(super) async fn act(
     State(app): State<App>,
@@ -250,26 +250,56 @@ pub(super) async fn act(
 ) -> Result<Json<Done>, Problem> {
     let key = key_of(path)?;
     let request: ActionRequest = body::json(&app, &headers, body).await?;
-    let action = action(&request)?;
-    Ok(Json(app.ask(|reply| Command::Act { key, action, reply }).await?))
+    let order = order(&request)?;
+    Ok(Json(app.ask(|reply| Command::Act { key, order, reply }).await?))
 }
 
-fn action(request: &ActionRequest) -> Result<Action, Problem> {
+fn order(request: &ActionRequest) -> Result<ActionOrder, Problem> {
     let mut faults = Faults::default();
-    let command = Verb::ALL.into_iter().find(|command| command.as_str() == request.action);
-    let command = faults.take(
-        "/action",
-        command.ok_or_else(|| {
-            let allowed = Verb::ALL.map(Verb::as_str).join(" | ");
-            format!("{} is not allowed, allowed: {allowed}", api::quoted(&request.action))
-        }),
-    );
+    let verbs = Verb::ALL.map(|verb| (verb.as_str(), verb));
+    let command = named(Some(&request.action), "/action", &verbs, &mut faults);
     let actor = faults.take("/actor", Actor::new(&request.actor));
     let note = faults.take("/reason", Note::new(&request.reason));
+    let destinations = Destination::ALL.map(|destination| (destination.as_str(), destination));
+    let to =
+        named(request.expected_phase.as_deref(), "/expected_phase", &destinations, &mut faults);
+    let accepted = Accepted::ALL.map(|accepted| (accepted.as_str(), accepted));
+    let accepted = named(request.accept.as_deref(), "/accept", &accepted, &mut faults);
+    if !matches!(command, Some(Verb::Advance) | None) {
+        for (pointer, given) in
+            [("/expected_phase", &request.expected_phase), ("/accept", &request.accept)]
+        {
+            if given.is_some() {
+                faults.add(pointer, "is not allowed, allowed: with `advance` alone".to_owned());
+            }
+        }
+    }
     match (command, actor, note) {
-        (Some(command), Some(actor), Some(note)) => Ok(Action { command, actor, note }),
+        (Some(command), Some(actor), Some(note)) if faults.0.is_empty() => {
+            let action = Action { command, actor, note };
+            let expected_revision = request.expected_revision;
+            Ok(ActionOrder { action, expected_revision, to, accepted })
+        }
         _ => Err(Problem::invalid_fields(faults.0)),
     }
+}
+
+/// What a text names of a closed list, where it is given.
+fn named<T: Copy>(
+    given: Option<&str>,
+    pointer: &str,
+    list: &[(&str, T)],
+    faults: &mut Faults,
+) -> Option<T> {
+    let given = given?;
+    let found = list.iter().find(|(name, _)| *name == given).map(|(_, value)| *value);
+    if found.is_none() {
+        let names: Vec<&str> = list.iter().map(|(name, _)| *name).collect();
+        let allowed = names.join(" | ");
+        let detail = format!("{} is not allowed, allowed: {allowed}", api::quoted(given));
+        faults.add(pointer, detail);
+    }
+    found
 }
 
 /// Chooses the variant of a camera; only while the experiment is a draft.

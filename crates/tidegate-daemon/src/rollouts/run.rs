@@ -11,7 +11,7 @@ use tidegate_engine::phase::Phase;
 use tidegate_engine::rollout::Looked;
 use tidegate_engine::time::Timestamp;
 use tidegate_journal::{Entry, RolloutId};
-use tidegate_spec::api::{HistoryItem, What, WhatIsNoted};
+use tidegate_spec::api::{DEFINED, HistoryItem, What, WhatIsNoted};
 
 use super::changed::{Changed, Decided, Telling, Unit};
 use super::predecessor::Predecessor;
@@ -38,6 +38,18 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// How often the experiment was defined or took a step.
+    pub(crate) fn revision(&self) -> u64 {
+        self.history.len() as u64
+    }
+
+    /// The last step of this run, if it took one.
+    pub(crate) fn last_step(&self) -> Option<HistoryItem> {
+        let items = self.history.iter().rev();
+        let mut items = items.map_while(|item| serde_json::from_str::<HistoryItem>(item).ok());
+        items.find(|item| item.cause != DEFINED).filter(|item| item.run == self.number)
+    }
+
     /// The ended run that cameras are served until this one is started, if there is one.
     pub(crate) fn serving_predecessor(&self) -> Option<&Predecessor> {
         let started = self.rollout.lifecycle().started_at.is_some();
@@ -75,6 +87,10 @@ impl Run {
         for decision in decisions {
             self.noticed.step(decision.transition);
             let mut item = HistoryItem::new(self.number, &decision);
+            if item.action.is_some() {
+                item.accepted =
+                    changed.accepted.take().map(|accepted| accepted.as_str().to_owned());
+            }
             let mut moved = Vec::new();
             if let Some(in_play) = &self.in_play {
                 let followed = prompts.follow((&self.key, self.number), in_play, &decision);

@@ -79,6 +79,9 @@ pub struct HistoryItem {
     /// Where it was defined, the settings that the definition before had otherwise, the first of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<SettingChange>,
+    /// The evidence that whoever acted went on with, though it did not pass: `inconclusive` or `failing`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
 }
 
 /// The numbers a step rests on.
@@ -132,6 +135,7 @@ impl HistoryItem {
             },
             prompt: None,
             changes: Vec::new(),
+            accepted: None,
         }
     }
 
@@ -158,6 +162,7 @@ impl HistoryItem {
             },
             prompt: None,
             changes,
+            accepted: None,
         }
     }
 }
