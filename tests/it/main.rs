@@ -17,6 +17,7 @@ mod examples;
 mod experiment;
 mod faults;
 mod frozen;
+mod guarded;
 mod hostile;
 mod kills;
 mod manual;

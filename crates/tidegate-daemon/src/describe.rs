@@ -21,12 +21,12 @@ use self::shown::{Shown, is_proved};
 use crate::prompts::Prompts;
 use crate::published::STORE_UNAVAILABLE;
 use crate::published::Trust;
-use crate::rollouts::{Plan, Predecessor, Run};
+use crate::rollouts::{Plan, Predecessor, RunningExperiment};
 
 /// Cameras of a variant below which a split by hash is a poor comparison.
 const FEW_CAMERAS: usize = 20;
 
-pub(crate) fn summary(run: &Run) -> ExperimentSummary {
+pub(crate) fn summary(run: &RunningExperiment) -> ExperimentSummary {
     let experiment = run.rollout.definition().experiment();
     let lifecycle = run.rollout.lifecycle();
     ExperimentSummary {
@@ -41,7 +41,7 @@ pub(crate) fn summary(run: &Run) -> ExperimentSummary {
     }
 }
 
-pub(crate) fn detail(run: &Run) -> ExperimentDetail {
+pub(crate) fn detail(run: &RunningExperiment) -> ExperimentDetail {
     ExperimentDetail {
         summary: summary(run),
         digest: run.rollout.definition().digest().to_string(),
@@ -60,7 +60,7 @@ pub(crate) enum Enacted {
 }
 
 /// What a definition did, or would do.
-pub(crate) fn defined(run: &Run, plan: Plan, enacted: Enacted) -> Defined {
+pub(crate) fn defined(run: &RunningExperiment, plan: Plan, enacted: Enacted) -> Defined {
     let Plan { changes, effects, control_changes, .. } = plan;
     let mut detail = detail(run);
     detail.warnings.extend(
@@ -69,7 +69,11 @@ pub(crate) fn defined(run: &Run, plan: Plan, enacted: Enacted) -> Defined {
     Defined { detail, dry_run: enacted == Enacted::No, changes, effects }
 }
 
-pub(crate) fn status(run: &Run, prompts: &Prompts, (at, trust): (Timestamp, Trust)) -> Status {
+pub(crate) fn status(
+    run: &RunningExperiment,
+    prompts: &Prompts,
+    (at, trust): (Timestamp, Trust),
+) -> Status {
     let rollout = &run.rollout;
     let experiment = rollout.definition().experiment();
     let lifecycle = rollout.lifecycle();
@@ -124,7 +128,7 @@ pub(crate) fn status(run: &Run, prompts: &Prompts, (at, trust): (Timestamp, Trus
     }
 }
 
-pub(crate) fn check(run: &Run) -> CheckReport {
+pub(crate) fn check(run: &RunningExperiment) -> CheckReport {
     let check = run.rollout.check();
     let should_roll_back = match &check {
         Check::Sequential(look) => look.any(Verdict::Fail),
@@ -154,7 +158,7 @@ const fn serving_name(state: State) -> &'static str {
 }
 
 /// What happens next if nobody acts, and why.
-fn next(run: &Run, status: &status::Status, last: Option<&HistoryItem>) -> Next {
+fn next(run: &RunningExperiment, status: &status::Status, last: Option<&HistoryItem>) -> Next {
     let (at, deadline) = status.next.unzip();
     Next {
         at: at.map(api::shown),
@@ -170,7 +174,7 @@ fn next(run: &Run, status: &status::Status, last: Option<&HistoryItem>) -> Next 
     }
 }
 
-fn next_sentence(run: &Run, status: &status::Status) -> String {
+fn next_sentence(run: &RunningExperiment, status: &status::Status) -> String {
     let experiment = run.rollout.definition().experiment();
     let when = status.next.map_or_else(String::new, |(at, _)| api::shown(at));
     let watched = match experiment.guardrails.watch {
@@ -230,7 +234,7 @@ fn next_sentence(run: &Run, status: &status::Status) -> String {
     }
 }
 
-fn after_test(run: &Run) -> &'static str {
+fn after_test(run: &RunningExperiment) -> &'static str {
     let experiment = run.rollout.definition().experiment();
     match (experiment.promotion.mode, experiment.ab.on_expiry) {
         (PromotionMode::Automatic, OnExpiry::Hold) => {
@@ -253,7 +257,7 @@ fn after_test(run: &Run) -> &'static str {
 }
 
 /// What the owner should know.
-fn warnings(run: &Run, status: Option<&status::Status>) -> Vec<Warning> {
+fn warnings(run: &RunningExperiment, status: Option<&status::Status>) -> Vec<Warning> {
     let experiment = run.rollout.definition().experiment();
     let mut warnings = Vec::new();
     let mut warn = |code: &str, detail: String| {

@@ -14,18 +14,18 @@ use tidegate_engine::notice::Noticed;
 use tidegate_engine::prompt;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::{Rollout, snapshot};
-use tidegate_journal::{Entry, FeedState, RolloutId, RolloutState, State};
+use tidegate_journal::{Entry, FeedState, JournalState, RolloutId, RolloutState};
 use tidegate_spec::ExperimentFile;
 use tidegate_spec::api::{FieldFault, HistoryItem, What};
 
 use crate::feed::{FeedEvent, RecentEvents};
-use crate::prompts::{self, InPlay, Pending, Prompts};
+use crate::prompts::{self, InPlay, PendingChange, Prompts};
 use changed::told_move;
 
 pub(crate) use changed::{Changed, Decided, Unit};
-pub(crate) use defining::{Change, ControlChange, Draft, Plan, SaltChoice, Wanted};
+pub(crate) use defining::{ControlChange, DefinitionChange, Draft, Plan, SaltChoice, Wanted};
 pub(crate) use predecessor::Predecessor;
-pub(crate) use run::Run;
+pub(crate) use run::RunningExperiment;
 
 /// Experiments a daemon keeps.
 pub(crate) const EXPERIMENTS_MAX: usize = 1_000;
@@ -57,14 +57,14 @@ pub(crate) enum NotReplayed {
     #[error("step {number} of `{key}` does not follow")]
     Step { key: ExperimentKey, number: u32 },
     #[error(transparent)]
-    Prompts(#[from] prompts::NotReplayed),
+    Prompts(#[from] prompts::PromptsNotReplayed),
 }
 
 /// All experiments, and all prompts.
 #[derive(Debug, Default)]
 pub(crate) struct Rollouts {
     prompts: Prompts,
-    runs: BTreeMap<ExperimentKey, Run>,
+    runs: BTreeMap<ExperimentKey, RunningExperiment>,
     /// The experiment of each present run.
     keys: HashMap<RolloutId, ExperimentKey>,
     last_id: u32,
@@ -73,11 +73,11 @@ pub(crate) struct Rollouts {
 }
 
 impl Rollouts {
-    pub(crate) fn get(&self, key: &ExperimentKey) -> Option<&Run> {
+    pub(crate) fn get(&self, key: &ExperimentKey) -> Option<&RunningExperiment> {
         self.runs.get(key)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Run> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &RunningExperiment> {
         self.runs.values()
     }
 
@@ -101,7 +101,7 @@ impl Rollouts {
     }
 
     /// Puts a run in the place of the one before, whose history it goes on with.
-    fn place(&mut self, mut run: Run) -> &mut Run {
+    fn place(&mut self, mut run: RunningExperiment) -> &mut RunningExperiment {
         self.last_id = self.last_id.max(run.id.0);
         if let Some(former) = self.runs.remove(&run.key) {
             self.keys.remove(&former.id);
@@ -182,11 +182,11 @@ impl Rollouts {
         }
         match entry {
             Entry::Version { prompt, head, part, parts, text } => {
-                let pending = Pending::Version { prompt, head, text };
+                let pending = PendingChange::Version { prompt, head, text };
                 self.replay_change((part, parts), pending, kept)
             }
             Entry::LabelMoved { prompt, label, step, part, parts } => {
-                let pending = Pending::Moved { sequence, prompt, label, step };
+                let pending = PendingChange::Moved { sequence, prompt, label, step };
                 self.replay_change((part, parts), pending, kept)
             }
             Entry::Defined { rollout, key, run, part, parts, text, .. } => {
@@ -198,7 +198,7 @@ impl Rollouts {
                     let text = std::mem::take(&mut self.parts);
                     let (definition, in_play) = read_definition(&self.prompts, &key, &text)?;
                     let predecessor = self.runs.get(&key).and_then(Predecessor::of_successor);
-                    self.place(Run {
+                    self.place(RunningExperiment {
                         id: rollout,
                         key,
                         number: run,
@@ -241,24 +241,24 @@ impl Rollouts {
     fn replay_change(
         &mut self,
         place: (u16, u16),
-        pending: Pending,
+        pending: PendingChange,
         kept: &mut RecentEvents,
     ) -> Result<(), NotReplayed> {
         for (sequence, change) in self.prompts.replay(place, pending)? {
-            if let prompt::Change::Moved { prompt, label, step } = &change {
+            if let prompt::PromptChange::Moved { prompt, label, step } = &change {
                 kept.extend(told_move(&self.prompts, sequence, prompt, (label, step)));
             }
         }
         Ok(())
     }
 
-    fn run_of(&mut self, id: RolloutId) -> Result<&mut Run, NotReplayed> {
+    fn run_of(&mut self, id: RolloutId) -> Result<&mut RunningExperiment, NotReplayed> {
         let run = self.keys.get(&id).and_then(|key| self.runs.get_mut(key));
         run.ok_or(NotReplayed::UnknownRollout(id.0))
     }
 
     /// All that is remembered, after entry `sequence`.
-    pub(crate) fn state(&self, sequence: u64, at: Timestamp, feed: FeedState) -> State {
+    pub(crate) fn state(&self, sequence: u64, at: Timestamp, feed: FeedState) -> JournalState {
         let mut rollouts: Vec<RolloutState> = self
             .iter()
             .map(|run| RolloutState {
@@ -273,13 +273,13 @@ impl Rollouts {
             })
             .collect();
         rollouts.sort_by_key(|rollout| rollout.id);
-        State { sequence, at, rollouts, prompts: self.prompts.catalog().snapshot(), feed }
+        JournalState { sequence, at, rollouts, prompts: self.prompts.catalog().snapshot(), feed }
     }
 
     /// Takes up rollouts and prompts again.
     pub(crate) fn restore(
         states: Vec<RolloutState>,
-        prompts: Vec<prompt::Snapshot>,
+        prompts: Vec<prompt::PromptSnapshot>,
     ) -> Result<Self, NotReplayed> {
         let prompts = Prompts::restore(prompts)?;
         let mut rollouts = Self { prompts, ..Self::default() };
@@ -293,8 +293,17 @@ impl Rollouts {
             let restored = |kept| Predecessor::restore(&rollouts.prompts, &key, kept);
             let predecessor = predecessor.map(restored).transpose()?;
             let (key, history) = (key.clone(), accounts);
-            let run =
-                Run { id, key, number, text, rollout, in_play, predecessor, noticed, history };
+            let run = RunningExperiment {
+                id,
+                key,
+                number,
+                text,
+                rollout,
+                in_play,
+                predecessor,
+                noticed,
+                history,
+            };
             rollouts.keys.insert(id, run.key.clone());
             rollouts.runs.insert(run.key.clone(), run);
         }

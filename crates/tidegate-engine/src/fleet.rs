@@ -81,7 +81,7 @@ pub struct Latencies {
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+struct SeenCamera {
     camera: CameraId,
     hash: CameraHash,
     comparable: Comparable,
@@ -106,7 +106,7 @@ impl Comparable {
 /// a look over ten thousand cameras streams through memory.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fleet {
-    entries: Vec<Entry>,
+    entries: Vec<SeenCamera>,
     index: HashTable<u32>,
     shadow: Vec<ShadowSums>,
     ab: Vec<ByVariant<Tally>>,
@@ -245,7 +245,7 @@ impl Fleet {
         let hash = split.hash(&camera);
         let comparable = Comparable::of(split, &camera);
         self.total.merge(&sums);
-        self.entries.push(Entry { camera, hash, comparable });
+        self.entries.push(SeenCamera { camera, hash, comparable });
         self.shadow.push(ShadowSums { control: sums.shadow, pairs: sums.pairs });
         self.ab.push(sums.ab);
         let treated = sums.ab.treatment.analyses > 0 && !self.is_quarantined(at);

@@ -15,6 +15,8 @@ pub enum Guardrail {
     MissedThreatRate,
     /// Alerts among scored answers: how far they fall.
     AlertDrop,
+    /// Alerts among scored answers: how far they rise.
+    AlertRise,
     /// In shadow: alerts on threats that a person confirmed.
     ThreatRetention,
 }
@@ -33,13 +35,14 @@ pub enum Power {
 
 impl Guardrail {
     /// Every guardrail.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::FpRate,
         Self::ErrorRate,
         Self::Latency,
         Self::SlowRate,
         Self::MissedThreatRate,
         Self::AlertDrop,
+        Self::AlertRise,
         Self::ThreatRetention,
     ];
 
@@ -52,6 +55,7 @@ impl Guardrail {
             Self::SlowRate => "slow_rate",
             Self::MissedThreatRate => "missed_threat_rate",
             Self::AlertDrop => "alert_drop",
+            Self::AlertRise => "alert_rise",
             Self::ThreatRetention => "threat_retention",
         }
     }
@@ -60,8 +64,10 @@ impl Guardrail {
     pub const fn power(self) -> Power {
         match self {
             Self::FpRate => Power::RollBack { alpha_share: 0.4 },
-            Self::ErrorRate | Self::Latency => Power::RollBack { alpha_share: 0.2 },
-            Self::SlowRate => Power::RollBack { alpha_share: 0.1 },
+            Self::ErrorRate => Power::RollBack { alpha_share: 0.2 },
+            Self::Latency => Power::RollBack { alpha_share: 0.15 },
+            Self::AlertRise => Power::RollBack { alpha_share: 0.1 },
+            Self::SlowRate => Power::RollBack { alpha_share: 0.05 },
             Self::MissedThreatRate | Self::AlertDrop | Self::ThreatRetention => Power::Block,
         }
     }

@@ -21,7 +21,7 @@ use crate::verdict::{Judgement, Verdict};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Check {
     /// The bare comparison of averages.
-    Threshold(threshold::Check),
+    Threshold(threshold::ThresholdCheck),
     /// The camera-aware, sequential rule.
     Sequential(Look),
 }
@@ -46,16 +46,21 @@ impl Look {
         self.judgements.iter().rev().max_by_key(|judgement| judgement.verdict)
     }
 
-    /// Whether a shadow may be left: errors and latency pass, the treatment alerts on 95 % of the threats
-    /// that people confirmed, and nothing alarms.
+    /// Whether a shadow may be left: errors and latency pass, and alerts where answers have scores, the treatment
+    /// alerts on 95 % of the threats that people confirmed, and nothing alarms.
     pub(crate) fn opens_gate(&self) -> bool {
         let passes = |guardrail| self.of(guardrail).is_some_and(|j| j.verdict == Verdict::Pass);
         // Threats that people confirmed may be few; while they are, what was seen of them decides.
         let retained = self.of(Guardrail::ThreatRetention).and_then(|judgement| {
             judgement.change.map(|change| change.estimate <= judgement.limit)
         });
+        let floods = self.of(Guardrail::AlertRise).is_some_and(|judgement| {
+            judgement.verdict != Verdict::Pass
+                && judgement.trials.treatment >= judgement.trials_needed
+        });
         passes(Guardrail::ErrorRate)
             && passes(Guardrail::Latency)
+            && !floods
             && retained.unwrap_or(true)
             && !self.any(Verdict::Alarm)
     }

@@ -23,7 +23,7 @@ use crate::fleet::{BlockSums, Fleet};
 use crate::guardrail::{Guardrail, Power};
 use crate::time::Timestamp;
 use crate::variant::ByVariant;
-use crate::verdict::{Change, Judgement, Unit, Verdict};
+use crate::verdict::{Change, ChangeUnit, Judgement, Verdict};
 
 /// Trials of each variant without which nothing is rolled back, whatever `min_samples` says.
 const TRIALS_MIN: u64 = 30;
@@ -39,23 +39,33 @@ const CONFIDENCE: f64 = 0.95;
 const RETENTION_MIN: f64 = 0.95;
 /// A limit of nothing leaves no alternative to bet on: evidence is then gathered for half a point.
 const EVIDENCE_MARGIN_MIN: f64 = 0.005;
+/// A control that hardly ever alerts leaves room for one alert more in a hundred scored answers: half of next to
+/// nothing would be a handful of alerts.
+const ALERT_RISE_MIN: f64 = 0.01;
 
 /// The guardrails of the A/B test that may roll back; the others are judged where they matter.
-const HARMS: [Guardrail; 4] =
-    [Guardrail::ErrorRate, Guardrail::Latency, Guardrail::FpRate, Guardrail::SlowRate];
-const AB: [Guardrail; 6] = [
+const HARMS: [Guardrail; 5] = [
+    Guardrail::ErrorRate,
+    Guardrail::Latency,
+    Guardrail::FpRate,
+    Guardrail::SlowRate,
+    Guardrail::AlertRise,
+];
+const AB: [Guardrail; 7] = [
     Guardrail::FpRate,
     Guardrail::ErrorRate,
     Guardrail::Latency,
     Guardrail::SlowRate,
     Guardrail::MissedThreatRate,
     Guardrail::AlertDrop,
+    Guardrail::AlertRise,
 ];
-const SHADOW: [Guardrail; 5] = [
+const SHADOW: [Guardrail; 6] = [
     Guardrail::ErrorRate,
     Guardrail::Latency,
     Guardrail::SlowRate,
     Guardrail::AlertDrop,
+    Guardrail::AlertRise,
     Guardrail::ThreatRetention,
 ];
 
@@ -65,7 +75,7 @@ pub(crate) fn judge(
     experiment: &Experiment,
     (window, epochs, now): (Window, &Epochs, Timestamp),
 ) -> Vec<Judgement> {
-    let context = Context::new(fleet, experiment, window, epochs);
+    let context = LookContext::new(fleet, experiment, window, epochs);
     let guardrails: &[Guardrail] = match window {
         Window::Shadow => &SHADOW,
         Window::Ab | Window::Outside => &AB,
@@ -81,7 +91,7 @@ pub(crate) fn harm(
     experiment: &Experiment,
     (window, epochs, now): (Window, &Epochs, Timestamp),
 ) -> Option<Judgement> {
-    let context = Context::new(fleet, experiment, window, epochs);
+    let context = LookContext::new(fleet, experiment, window, epochs);
     let suspects: Vec<Guardrail> = HARMS.into_iter().filter(|g| context.may_fail(*g)).collect();
     let later = context.later(now, &HARMS);
     if suspects.is_empty() && later.is_empty() {
@@ -101,7 +111,7 @@ fn within_cameras(experiment: &Experiment) -> bool {
 
 /// What a look needs to know.
 #[derive(Clone, Copy)]
-struct Context<'a> {
+struct LookContext<'a> {
     fleet: &'a Fleet,
     experiment: &'a Experiment,
     window: Window,
@@ -113,7 +123,7 @@ struct Context<'a> {
 
 /// Whether the evidence of all parts of the test rolls back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Finding {
+enum HarmFinding {
     Fails,
     Else,
 }
@@ -124,7 +134,7 @@ struct Measure {
     /// How much worse the treatment is; unknown with too few cameras.
     estimate: Option<Estimate>,
     limit: f64,
-    unit: Unit,
+    unit: ChangeUnit,
     trials: ByVariant<u64>,
     cameras: ByVariant<u64>,
     /// Blocks of a switchback.
@@ -144,7 +154,7 @@ impl Measure {
     }
 }
 
-impl<'a> Context<'a> {
+impl<'a> LookContext<'a> {
     const fn new(
         fleet: &'a Fleet,
         experiment: &'a Experiment,
@@ -179,9 +189,9 @@ impl<'a> Context<'a> {
     }
 
     /// How much worse the treatment may be; `None` where the guardrail is not watched yet.
-    fn limit(&self, guardrail: Guardrail) -> Option<(f64, Unit)> {
+    fn limit(&self, guardrail: Guardrail) -> Option<(f64, ChangeUnit)> {
         let limits = &self.experiment.guardrails;
-        let points = |points: crate::number::Points| Some((points.value(), Unit::Points));
+        let points = |points: crate::number::Points| Some((points.value(), ChangeUnit::Points));
         match guardrail {
             Guardrail::FpRate => points(limits.max_fp_rate_increase),
             Guardrail::ErrorRate => points(limits.max_error_rate_increase),
@@ -190,18 +200,27 @@ impl<'a> Context<'a> {
             Guardrail::MissedThreatRate => points(limits.max_missed_threat_rate_increase),
             Guardrail::Latency => {
                 let limit = libm::log1p(limits.max_latency_increase.value() / 100.0);
-                Some((limit, Unit::LogRatio))
+                Some((limit, ChangeUnit::LogRatio))
             }
             Guardrail::AlertDrop => {
-                let total = self.fleet.total();
-                let control = match self.window {
-                    Window::Shadow => total.pairs.sides.control.alert_rate(),
-                    Window::Ab | Window::Outside => total.ab.control.alert_rate(),
-                };
+                let control = self.control_alert_rate();
                 let limit = limits.max_alert_rate_drop.value() / 100.0 * control;
-                Some((limit, Unit::PercentOf { control }))
+                Some((limit, ChangeUnit::PercentOf { control }))
             }
-            Guardrail::ThreatRetention => Some((1.0 - RETENTION_MIN, Unit::Points)),
+            Guardrail::AlertRise => {
+                let control = self.control_alert_rate();
+                let limit = limits.max_alert_rate_rise.value() / 100.0 * control;
+                Some((limit.max(ALERT_RISE_MIN), ChangeUnit::PercentOf { control }))
+            }
+            Guardrail::ThreatRetention => Some((1.0 - RETENTION_MIN, ChangeUnit::Points)),
+        }
+    }
+
+    fn control_alert_rate(&self) -> f64 {
+        let total = self.fleet.total();
+        match self.window {
+            Window::Shadow => total.pairs.sides.control.alert_rate(),
+            Window::Ab | Window::Outside => total.ab.control.alert_rate(),
         }
     }
 
@@ -230,11 +249,11 @@ impl<'a> Context<'a> {
             && units
     }
 
-    fn judgement(&self, measure: &Measure, evidence: EValue, finding: Finding) -> Judgement {
+    fn judgement(&self, measure: &Measure, evidence: EValue, finding: HarmFinding) -> Judgement {
         let change = measure.estimate.and_then(|estimate| self.change(measure, &estimate));
         let bounded = change.map(|change| self.bounded(measure, &change));
         let verdict = match bounded {
-            _ if finding == Finding::Fails => Verdict::Fail,
+            _ if finding == HarmFinding::Fails => Verdict::Fail,
             // Harm that is there for certain, and for certain within the limit, is what the owner allows.
             Some(Verdict::Pass) => Verdict::Pass,
             _ if evidence.value() >= ALARM * self.stake(measure.guardrail) => Verdict::Alarm,
@@ -274,6 +293,7 @@ impl<'a> Context<'a> {
                 (-control.missed_threat_rate(), 1.0 - control.missed_threat_rate())
             }
             Guardrail::AlertDrop => (control.alert_rate() - 1.0, control.alert_rate()),
+            Guardrail::AlertRise => (-control.alert_rate(), 1.0 - control.alert_rate()),
             Guardrail::ThreatRetention => (0.0, 1.0),
         };
         // The estimate weighs cameras alike, so it may lie beyond what the rates of all events allow.
@@ -286,7 +306,11 @@ impl<'a> Context<'a> {
         let enough = measure.trials.control >= self.trials_needed();
         match measure.unit {
             // Where the control never alerts there is nothing to fall.
-            Unit::PercentOf { control } if control <= 0.0 && enough => Verdict::Pass,
+            ChangeUnit::PercentOf { control }
+                if measure.guardrail == Guardrail::AlertDrop && control <= 0.0 && enough =>
+            {
+                Verdict::Pass
+            }
             _ if measure.guardrail == Guardrail::ThreatRetention && change.low > measure.limit => {
                 Verdict::Alarm
             }
@@ -295,12 +319,14 @@ impl<'a> Context<'a> {
             {
                 Verdict::Pass
             }
-            Unit::Points | Unit::LogRatio | Unit::PercentOf { .. }
+            ChangeUnit::Points | ChangeUnit::LogRatio | ChangeUnit::PercentOf { .. }
                 if change.high < measure.limit =>
             {
                 Verdict::Pass
             }
-            Unit::Points | Unit::LogRatio | Unit::PercentOf { .. } => Verdict::Inconclusive,
+            ChangeUnit::Points | ChangeUnit::LogRatio | ChangeUnit::PercentOf { .. } => {
+                Verdict::Inconclusive
+            }
         }
     }
 

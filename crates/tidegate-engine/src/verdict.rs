@@ -50,7 +50,7 @@ pub struct Judgement {
     /// How much worse it may be, in the unit of [`Change`].
     pub limit: f64,
     /// What a change and a limit of one are in the unit of the owner's setting.
-    pub unit: Unit,
+    pub unit: ChangeUnit,
     /// The evidence against "no worse".
     pub evidence: EValue,
     /// The evidence that rolls back; nothing does where the guardrail only blocks.
@@ -80,32 +80,33 @@ pub struct Change {
 
 /// How a change reads.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Unit {
+pub enum ChangeUnit {
     /// A difference of rates, in points.
     Points,
     /// The logarithm of a ratio, as the percentage by which the mean is higher.
     LogRatio,
-    /// A fall of a rate, as a percentage of the control's rate.
+    /// A change of a rate, as a percentage of the control's rate; in points where that is 0.
     PercentOf {
         /// The control's rate.
         control: f64,
     },
 }
 
-impl Unit {
+impl ChangeUnit {
     /// A change in points or percent.
     pub fn shown(self, change: f64) -> f64 {
         match self {
-            Self::Points => change * 100.0,
             Self::LogRatio => libm::expm1(change) * 100.0,
             Self::PercentOf { control } if control > 0.0 => change / control * 100.0,
-            Self::PercentOf { .. } => 0.0,
+            // Of nothing there are no percent.
+            Self::Points | Self::PercentOf { .. } => change * 100.0,
         }
     }
 
     /// The word behind a number.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::PercentOf { control } if control <= 0.0 => "points",
             Self::Points => "points",
             Self::LogRatio | Self::PercentOf { .. } => "percent",
         }
@@ -137,6 +138,7 @@ impl Judgement {
             Guardrail::SlowRate => ("Slow answers", "rose", "fell"),
             Guardrail::MissedThreatRate => ("Missed threats", "rose", "fell"),
             Guardrail::AlertDrop => ("Alerts", "fell", "rose"),
+            Guardrail::AlertRise => ("Alerts", "rose", "fell"),
             Guardrail::ThreatRetention => ("Alerts on confirmed threats", "fell", "rose"),
         }
     }
@@ -146,7 +148,7 @@ impl Judgement {
             Guardrail::FpRate | Guardrail::MissedThreatRate => "labels",
             Guardrail::ErrorRate => "analyses",
             Guardrail::Latency | Guardrail::SlowRate => "timed answers",
-            Guardrail::AlertDrop => "scores",
+            Guardrail::AlertDrop | Guardrail::AlertRise => "scores",
             Guardrail::ThreatRetention => "confirmed threats",
         }
     }
@@ -186,14 +188,18 @@ impl fmt::Display for Judgement {
 
 impl Judgement {
     fn say_verdict(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let evidence = Shown(self.evidence.value());
+        let evidence = FewDigits(self.evidence.value());
         match (self.verdict, self.evidence_needed) {
             (Verdict::Pass, _) => f.write_str(": within the limit"),
             (Verdict::Fail, needed) => {
-                write!(f, "; evidence {evidence} ≥ {}: rolled back", Shown(needed.unwrap_or(0.0)))
+                write!(
+                    f,
+                    "; evidence {evidence} ≥ {}: rolled back",
+                    FewDigits(needed.unwrap_or(0.0))
+                )
             }
             (Verdict::Alarm, Some(needed)) => {
-                write!(f, "; evidence {evidence}, rolls back at {}: alarm", Shown(needed))?;
+                write!(f, "; evidence {evidence}, rolls back at {}: alarm", FewDigits(needed))?;
                 self.say_missing(f)
             }
             (Verdict::Alarm, None) if self.guardrail == Guardrail::ThreatRetention => {
@@ -201,7 +207,7 @@ impl Judgement {
             }
             (Verdict::Alarm, None) => write!(f, "; evidence {evidence}: alarm"),
             (Verdict::Inconclusive, Some(needed)) => {
-                write!(f, "; evidence {evidence} < {}: undecided", Shown(needed))?;
+                write!(f, "; evidence {evidence} < {}: undecided", FewDigits(needed))?;
                 self.say_missing(f)
             }
             (Verdict::Inconclusive, None) => f.write_str(": undecided"),
@@ -219,9 +225,9 @@ impl Judgement {
 }
 
 /// A number from nothing to beyond counting, in a few digits.
-struct Shown(f64);
+struct FewDigits(f64);
 
-impl fmt::Display for Shown {
+impl fmt::Display for FewDigits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             small if small < 10.0 => write!(f, "{small:.1}"),

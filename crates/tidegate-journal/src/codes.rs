@@ -50,7 +50,7 @@ const LABELS: [Label; 4] =
     [Label::FalsePositive, Label::Correct, Label::MissedThreat, Label::SeverityWrong];
 const WINDOWS: [Window; 3] = [Window::Shadow, Window::Ab, Window::Outside];
 const ALERTS: [Alerts; 3] = [Alerts::NotControl, Alerts::ControlOnly, Alerts::Both];
-const GUARDRAILS: [Guardrail; 7] = [
+const GUARDRAILS: [Guardrail; 8] = [
     Guardrail::FpRate,
     Guardrail::ErrorRate,
     Guardrail::Latency,
@@ -58,6 +58,7 @@ const GUARDRAILS: [Guardrail; 7] = [
     Guardrail::MissedThreatRate,
     Guardrail::AlertDrop,
     Guardrail::ThreatRetention,
+    Guardrail::AlertRise,
 ];
 const VERDICTS: [Verdict; 4] =
     [Verdict::Pass, Verdict::Inconclusive, Verdict::Alarm, Verdict::Fail];

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tidegate_spec::scenario::{Scenario, Treatment};
 use tidegate_stats::proportion::Proportion;
 
-use crate::outcome::{Ending, Outcome, Stopper};
+use crate::outcome::{Ending, RunOutcome, Stopper};
 use crate::world::World;
 
 /// The same world with a treatment that does exactly what the control does.
@@ -112,18 +112,18 @@ impl Point {
     pub fn new(
         settings: Vec<String>,
         first: Option<f64>,
-        harmful: &[(&World, &[Outcome])],
-        harmless: &[&[Outcome]],
+        harmful: &[(&World, &[RunOutcome])],
+        harmless: &[&[RunOutcome]],
         horizon_hours: f64,
     ) -> Self {
-        let over = |of: &dyn Fn(&World, &Outcome) -> f64| {
+        let over = |of: &dyn Fn(&World, &RunOutcome) -> f64| {
             Mean::of_means(harmful.iter().map(|(world, outcomes)| {
                 Mean::of(outcomes.iter().map(|outcome| of(world, outcome)))
             }))
         };
         // A test that is rolled back at its end for want of proof was not taken for harmful.
         let expired = Ending::RolledBack(Stopper::Expiry);
-        let stopped = |outcome: &&Outcome| outcome.is_rolled_back() && outcome.ending != expired;
+        let stopped = |outcome: &&RunOutcome| outcome.is_rolled_back() && outcome.ending != expired;
         let shares: Vec<Proportion> = harmless
             .iter()
             .filter_map(|outcomes| {
@@ -139,8 +139,9 @@ impl Point {
         let power = Proportion::new(caught, every().count() as u64)
             .and_then(|power| power.clopper_pearson(0.05))
             .map_or([0.0, 1.0], |interval| [interval.low, interval.high]);
-        let undecided =
-            |outcome: &Outcome| matches!(outcome.ending, Ending::Inconclusive | Ending::GateShut);
+        let undecided = |outcome: &RunOutcome| {
+            matches!(outcome.ending, Ending::Inconclusive | Ending::GateShut)
+        };
         Self {
             settings,
             first,
@@ -165,7 +166,7 @@ impl Point {
 
 /// Harm to the owner within a horizon. What a test did not stop goes on at the rate of the test: undecided, the owner
 /// is as wise as before; promoted, every camera has it.
-fn harmed_within(world: &World, outcome: &Outcome, horizon_hours: f64) -> f64 {
+fn harmed_within(world: &World, outcome: &RunOutcome, horizon_hours: f64) -> f64 {
     let harmed = outcome.harmed_analyses as f64;
     let ab = &world.definition().experiment().ab;
     let lasted = outcome.hours.max(ab.duration.hours());

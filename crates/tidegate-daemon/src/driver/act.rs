@@ -11,7 +11,7 @@ use super::pending::{Pending, refuse};
 use super::protocol::{ActionOrder, Reply};
 use crate::describe;
 use crate::refusal::Refusal;
-use crate::rollouts::{Changed, Run};
+use crate::rollouts::{Changed, RunningExperiment};
 
 /// Whether there is something to do.
 enum Agreed {
@@ -80,7 +80,7 @@ impl Driver {
 }
 
 /// Whether the rollout stands where whoever acts takes it to stand.
-fn agree(run: &Run, order: &ActionOrder) -> Result<Agreed, Refusal> {
+fn agree(run: &RunningExperiment, order: &ActionOrder) -> Result<Agreed, Refusal> {
     let command = order.action.command;
     let revision = run.revision();
     if let Some(expected) = order.expected_revision
@@ -141,7 +141,7 @@ fn agree(run: &Run, order: &ActionOrder) -> Result<Agreed, Refusal> {
 }
 
 /// What does not pass, or else what the step is too early for, in a sentence each.
-fn evidence(run: &Run, transition: Transition) -> Vec<String> {
+fn evidence(run: &RunningExperiment, transition: Transition) -> Vec<String> {
     let check = run.rollout.check();
     let open = Judgement::all(&check).into_iter().filter(|judgement| judgement.verdict != "pass");
     let mut sentences: Vec<String> =

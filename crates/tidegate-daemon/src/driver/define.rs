@@ -1,6 +1,6 @@
 //! Definitions of drafts, and their overrides.
 
-use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::experiment::Definition;
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::phase::Phase;
@@ -12,17 +12,20 @@ use super::pending::{Pending, refuse};
 use super::protocol::{Override, Reply};
 use crate::describe::{self, Enacted};
 use crate::refusal::Refusal;
-use crate::rollouts::{Change, Changed, ControlChange, SaltChoice, Wanted};
+use crate::rollouts::{Changed, ControlChange, DefinitionChange, SaltChoice, Wanted};
 
 impl Driver {
-    pub(super) fn define(&mut self, wanted: &Wanted, reply: Reply<(Change, Defined)>) {
+    pub(super) fn define(&mut self, wanted: &Wanted, reply: Reply<(DefinitionChange, Defined)>) {
         match self.defined(wanted) {
             Err(refusal) => refuse(reply, refusal),
             Ok((answer, changed)) => self.commit(&changed, Pending::answer(reply, answer)),
         }
     }
 
-    fn defined(&mut self, wanted: &Wanted) -> Result<((Change, Defined), Changed), Refusal> {
+    fn defined(
+        &mut self,
+        wanted: &Wanted,
+    ) -> Result<((DefinitionChange, Defined), Changed), Refusal> {
         self.writable()?;
         let now = self.now();
         let (plan, changed) = self.rollouts.define(now, wanted)?;
@@ -38,7 +41,7 @@ impl Driver {
         &mut self,
         key: &ExperimentKey,
         to: Override,
-        (actor, reason): (Actor, Note),
+        (actor, reason): (Actor, Reason),
         reply: Reply<ExperimentDetail>,
     ) {
         let defined = self.overridden(key, to).and_then(|file| {

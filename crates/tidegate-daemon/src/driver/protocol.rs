@@ -2,38 +2,39 @@
 
 use std::sync::Arc;
 
-use tidegate_engine::event::{Action, Actor, Note};
+use tidegate_engine::event::{Action, Actor, Reason};
 use tidegate_engine::id::{CameraId, ExperimentKey, PromptName};
 use tidegate_engine::prompt::{self, Order, Prompt};
 use tidegate_engine::variant::Variant;
 use tidegate_spec::api::{
-    Accepted, Answer, Answers, Defined, Destination, Done, ExperimentDetail, Reported,
+    Accepted, Defined, Destination, Done, ExperimentDetail, ObservationAnswer, ObservationAnswers,
+    Reported,
 };
 use tokio::sync::oneshot;
 
 use crate::published::View;
 use crate::recovery::{NotRecovered, Recovered};
 use crate::refusal::Refusal;
-use crate::rollouts::{Change, Wanted};
+use crate::rollouts::{DefinitionChange, Wanted};
 
 /// Answers a command; dropping it says that the daemon could not do it.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 
 /// What the driver can be told.
-pub(crate) enum Command {
+pub(crate) enum DriverCommand {
     Observe {
-        items: Vec<Item>,
-        reply: Reply<Answers>,
+        items: Vec<ReadObservation>,
+        reply: Reply<ObservationAnswers>,
     },
     Define {
         wanted: Wanted,
-        reply: Reply<(Change, Defined)>,
+        reply: Reply<(DefinitionChange, Defined)>,
     },
     Override {
         key: ExperimentKey,
         to: Override,
         actor: Actor,
-        reason: Note,
+        reason: Reason,
         reply: Reply<ExperimentDetail>,
     },
     Act {
@@ -82,7 +83,7 @@ impl ActionOrder {
 /// What became of orders.
 #[derive(Debug)]
 pub(crate) struct Ordered {
-    pub(crate) changes: Vec<prompt::Change>,
+    pub(crate) changes: Vec<prompt::PromptChange>,
     /// The prompt before, if it was there.
     pub(crate) before: Option<Arc<Prompt>>,
     pub(crate) after: Arc<Prompt>,
@@ -97,8 +98,8 @@ pub(crate) struct Override {
 
 /// One observation of a request.
 #[derive(Debug)]
-pub(crate) enum Item {
+pub(crate) enum ReadObservation {
     Reported(Reported),
     /// Not even read; its answer is known.
-    Refused(Answer),
+    Refused(ObservationAnswer),
 }

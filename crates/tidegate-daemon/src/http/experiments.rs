@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tidegate_engine::event::{Action, Actor, Command as Verb, InvalidText, Note};
+use tidegate_engine::event::{Action, Actor, Command as Verb, InvalidText, Reason};
 use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_engine::variant::Variant;
 #[cfg(feature = "openapi")]
@@ -18,18 +18,20 @@ use tidegate_spec::api::{
 use tidegate_spec::{ExperimentFile, document};
 
 use super::App;
-use super::asked::{self, Page};
-use super::body::{self, Kind};
+use super::asked::{self, PageQuery};
+use super::body::{self, BodyKind};
 use super::code::Code;
 use super::json::Json;
 use super::problem::Problem;
 use crate::describe::{self, Enacted};
-use crate::driver::{ActionOrder, Command, Override};
-use crate::faults::Faults;
+use crate::driver::{ActionOrder, DriverCommand, Override};
+use crate::faults::RequestFaults;
 use crate::page;
 use crate::published::View;
 use crate::refusal::Refusal;
-use crate::rollouts::{Change, ControlChange, Draft, Run, SaltChoice, Wanted};
+use crate::rollouts::{
+    ControlChange, DefinitionChange, Draft, RunningExperiment, SaltChoice, Wanted,
+};
 
 /// Bytes that the steps of one page have, unless the first alone has more.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
@@ -50,7 +52,7 @@ pub(super) fn camera_of(path: CameraPath) -> Result<(ExperimentKey, CameraId), P
 async fn look<T: Send + 'static>(
     app: &App,
     key: ExperimentKey,
-    look: impl FnOnce(&Run, View<'_>) -> T + Send + 'static,
+    look: impl FnOnce(&RunningExperiment, View<'_>) -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let found = app
         .read(move |view| match view.rollouts.get(&key) {
@@ -92,7 +94,7 @@ pub(super) async fn show(
     extensions(("x-problems" = json!(["asks", "unknown_experiment"]))),
 ))]
 pub(super) async fn status(State(app): State<App>, path: KeyPath) -> Result<Json<Status>, Problem> {
-    let status = |run: &Run, view: View<'_>| {
+    let status = |run: &RunningExperiment, view: View<'_>| {
         describe::status(run, view.rollouts.prompts(), (view.now, view.trust))
     };
     Ok(Json(look(&app, key_of(path)?, status).await?))
@@ -153,10 +155,10 @@ const CONTROL_CHANGES: &str = "control_changes";
 
 impl By {
     /// Who and why, or else what is to stand for it.
-    fn named_or(&self, otherwise: &str) -> Result<(Actor, Note), Problem> {
+    fn named_or(&self, otherwise: &str) -> Result<(Actor, Reason), Problem> {
         let invalid = |name, fault| Problem::invalid_query(format!("{name}: {fault}"));
         let actor = Actor::new(self.actor.as_deref().unwrap_or(UNNAMED));
-        let reason = Note::new(self.reason.as_deref().unwrap_or(otherwise));
+        let reason = Reason::new(self.reason.as_deref().unwrap_or(otherwise));
         let actor = actor.map_err(|fault: InvalidText| invalid("actor", fault))?;
         Ok((actor, reason.map_err(|fault| invalid("reason", fault))?))
     }
@@ -198,11 +200,11 @@ pub(super) async fn define(
             return Err(Problem::invalid_query(detail));
         }
     };
-    let kind = Kind::of(&headers, &[Kind::Json, Kind::Toml])?;
+    let kind = BodyKind::of(&headers, &[BodyKind::Json, BodyKind::Toml])?;
     let text = body::text(&app, body).await?;
     let is_object =
         document::Syntax::of(text.trim_start_matches('\u{feff}')) == document::Syntax::Json;
-    if is_object != (kind == Kind::Json) {
+    if is_object != (kind == BodyKind::Json) {
         return Err(Problem::malformed("the body is not what its content type says"));
     }
     let file = ExperimentFile::parse(&text)?;
@@ -217,10 +219,10 @@ pub(super) async fn define(
         return Ok((StatusCode::OK, Json(dry_run_of(&app, file, salt).await?)));
     }
     let wanted = Wanted { file: Box::new(file), salt, actor, reason, control };
-    let (change, defined) = app.ask(|reply| Command::Define { wanted, reply }).await?;
+    let (change, defined) = app.ask(|reply| DriverCommand::Define { wanted, reply }).await?;
     let status = match change {
-        Change::Created => StatusCode::CREATED,
-        Change::Replaced => StatusCode::OK,
+        DefinitionChange::Created => StatusCode::CREATED,
+        DefinitionChange::Replaced => StatusCode::OK,
     };
     Ok((status, Json(defined)))
 }
@@ -251,15 +253,15 @@ pub(super) async fn act(
     let key = key_of(path)?;
     let request: ActionRequest = body::json(&app, &headers, body).await?;
     let order = order(&request)?;
-    Ok(Json(app.ask(|reply| Command::Act { key, order, reply }).await?))
+    Ok(Json(app.ask(|reply| DriverCommand::Act { key, order, reply }).await?))
 }
 
 fn order(request: &ActionRequest) -> Result<ActionOrder, Problem> {
-    let mut faults = Faults::default();
+    let mut faults = RequestFaults::default();
     let verbs = Verb::ALL.map(|verb| (verb.as_str(), verb));
     let command = named(Some(&request.action), "/action", &verbs, &mut faults);
     let actor = faults.take("/actor", Actor::new(&request.actor));
-    let note = faults.take("/reason", Note::new(&request.reason));
+    let note = faults.take("/reason", Reason::new(&request.reason));
     let destinations = Destination::ALL.map(|destination| (destination.as_str(), destination));
     let to =
         named(request.expected_phase.as_deref(), "/expected_phase", &destinations, &mut faults);
@@ -289,7 +291,7 @@ fn named<T: Copy>(
     given: Option<&str>,
     pointer: &str,
     list: &[(&str, T)],
-    faults: &mut Faults,
+    faults: &mut RequestFaults,
 ) -> Option<T> {
     let given = given?;
     let found = list.iter().find(|(name, _)| *name == given).map(|(_, value)| *value);
@@ -330,7 +332,7 @@ pub(super) async fn set_override(
     let (actor, reason) = by.named_or(&otherwise)?;
     // A word is answered with the whole definition.
     let _turn = app.0.held.turn().await;
-    Ok(Json(app.ask(|reply| Command::Override { key, to, actor, reason, reply }).await?))
+    Ok(Json(app.ask(|reply| DriverCommand::Override { key, to, actor, reason, reply }).await?))
 }
 
 /// Leaves a camera to the split again; only while the experiment is a draft.
@@ -351,7 +353,7 @@ pub(super) async fn clear_override(
     let to = Override { camera, variant: None };
     // A word is answered with the whole definition.
     let _turn = app.0.held.turn().await;
-    Ok(Json(app.ask(|reply| Command::Override { key, to, actor, reason, reply }).await?))
+    Ok(Json(app.ask(|reply| DriverCommand::Override { key, to, actor, reason, reply }).await?))
 }
 
 /// A page of a history; each step is the JSON that was journalled.
@@ -364,14 +366,14 @@ pub(super) struct HistoryPage {
 /// Lists what happened to a rollout, oldest first.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/experiments/{key}/history", operation_id = "list_history", tag = "experiments",
-    params(Page),
+    params(PageQuery),
     responses((status = 200, body = api::History)),
     extensions(("x-problems" = json!(["asks", "unknown_experiment"]))),
 ))]
 pub(super) async fn history(
     State(app): State<App>,
     path: KeyPath,
-    page: Result<Query<Page>, QueryRejection>,
+    page: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<HistoryPage>, Problem> {
     let key = key_of(path)?;
     let (after, limit) = asked::query(page)?.bounds()?;

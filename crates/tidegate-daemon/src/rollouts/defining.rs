@@ -1,7 +1,7 @@
 //! What a definition would do, and doing it.
 
 use tidegate_engine::Rollout;
-use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::Share;
 use tidegate_engine::phase::Phase;
@@ -14,7 +14,7 @@ use tidegate_spec::api::{Definer, HistoryItem, SettingChange, What};
 
 use super::changed::{Changed, Unit};
 use super::predecessor::Predecessor;
-use super::{EXPERIMENTS_MAX, NotDefined, Rollouts, Run};
+use super::{EXPERIMENTS_MAX, NotDefined, Rollouts, RunningExperiment};
 
 /// Changed settings that a history keeps of a definition: with its last part they fit one frame.
 const CHANGES_KEPT: usize = 40;
@@ -25,7 +25,7 @@ pub(crate) struct Wanted {
     pub(crate) file: Box<ExperimentFile>,
     pub(crate) salt: SaltChoice,
     pub(crate) actor: Actor,
-    pub(crate) reason: Note,
+    pub(crate) reason: Reason,
     pub(crate) control: ControlChange,
 }
 
@@ -49,7 +49,7 @@ pub(crate) enum ControlChange {
 
 /// What a definition did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum DefinitionChange {
     /// A new experiment, or a new run of one.
     Created,
     /// A draft that was there.
@@ -59,14 +59,14 @@ pub(crate) enum Change {
 /// A draft that is not in its place yet.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    pub(crate) run: Run,
+    pub(crate) run: RunningExperiment,
     pub(crate) plan: Plan,
 }
 
 /// What a definition does.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) change: Change,
+    pub(crate) change: DefinitionChange,
     /// Every setting that the definition before had otherwise.
     pub(crate) changes: Vec<SettingChange>,
     /// What cameras notice of it.
@@ -90,18 +90,18 @@ impl Rollouts {
             None if self.runs.len() >= EXPERIMENTS_MAX => {
                 return Err(NotDefined::TooMany { count: self.runs.len() });
             }
-            None => (Change::Created, 1),
+            None => (DefinitionChange::Created, 1),
             Some(run) => match run.rollout.lifecycle().state.phase {
-                Phase::Draft => (Change::Replaced, run.number),
+                Phase::Draft => (DefinitionChange::Replaced, run.number),
                 Phase::Shadow | Phase::Ab | Phase::Full => return Err(NotDefined::Running { key }),
                 // A retry starts afresh, with a split of its own.
                 Phase::Completed | Phase::RolledBack | Phase::Stopped => {
-                    (Change::Created, run.number.saturating_add(1))
+                    (DefinitionChange::Created, run.number.saturating_add(1))
                 }
             },
         };
         let id = match (change, former) {
-            (Change::Replaced, Some(run)) => run.id,
+            (DefinitionChange::Replaced, Some(run)) => run.id,
             _ => RolloutId(self.last_id + 1),
         };
         let in_play =
@@ -114,7 +114,7 @@ impl Rollouts {
         let before = former.and_then(|run| ExperimentFile::parse(&run.text).ok());
         let changes = before.map_or(Vec::new(), |before| before.changes(&file));
         let text = file.to_toml();
-        let run = Run {
+        let run = RunningExperiment {
             id,
             key,
             number,
@@ -172,7 +172,11 @@ impl Rollouts {
     }
 
     /// How the control of a run differs from what is served now, if it does.
-    fn control_changes(&self, run: &Run, former: Option<&Run>) -> Option<String> {
+    fn control_changes(
+        &self,
+        run: &RunningExperiment,
+        former: Option<&RunningExperiment>,
+    ) -> Option<String> {
         let control = Version::control_of(run);
         let mut others = Vec::new();
         match (&run.predecessor, former) {
@@ -214,7 +218,7 @@ struct Version<'a> {
 }
 
 impl<'a> Version<'a> {
-    fn control_of(run: &'a Run) -> Self {
+    fn control_of(run: &'a RunningExperiment) -> Self {
         let digest = run.in_play.as_ref().map(|in_play| in_play.versions.control.head.digest);
         Self { key: run.rollout.definition().experiment().control.as_str(), digest }
     }
@@ -237,7 +241,7 @@ impl<'a> Version<'a> {
 }
 
 /// What cameras notice of a draft, and when.
-fn effects(run: &Run, former: Option<&Run>) -> Vec<String> {
+fn effects(run: &RunningExperiment, former: Option<&RunningExperiment>) -> Vec<String> {
     let experiment = run.rollout.definition().experiment();
     let (control, treatment) = (&experiment.control, &experiment.treatment);
     let first = match &run.predecessor {

@@ -8,7 +8,7 @@ use tidegate_engine::variant::Variant;
 use tidegate_journal::PredecessorState;
 use tidegate_spec::api::ServingRun;
 
-use super::{NotReplayed, Run, read_definition};
+use super::{NotReplayed, RunningExperiment, read_definition};
 use crate::prompts::{InPlay, Prompts};
 
 /// An ended run that a draft followed: a draft changes nothing that is served.
@@ -26,7 +26,7 @@ pub(crate) struct Predecessor {
 
 impl Predecessor {
     /// What serves until the successor of `former` is started: itself, or what served before it where it never was.
-    pub(super) fn of_successor(former: &Run) -> Option<Self> {
+    pub(super) fn of_successor(former: &RunningExperiment) -> Option<Self> {
         let state = former.rollout.lifecycle().state;
         if let Some(serving) = former.serving_predecessor() {
             return Some(serving.clone());

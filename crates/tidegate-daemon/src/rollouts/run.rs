@@ -15,11 +15,11 @@ use tidegate_spec::api::{DEFINED, HistoryItem, What, WhatIsNoted};
 
 use super::changed::{Changed, Decided, Telling, Unit};
 use super::predecessor::Predecessor;
-use crate::prompts::{Followed, InPlay, Outcome, Prompts};
+use crate::prompts::{Followed, InPlay, ProductionMove, Prompts};
 
 /// The present run of an experiment, and the account of all its runs.
 #[derive(Debug)]
-pub(crate) struct Run {
+pub(crate) struct RunningExperiment {
     pub(crate) id: RolloutId,
     pub(crate) key: ExperimentKey,
     /// From 1.
@@ -37,7 +37,7 @@ pub(crate) struct Run {
     pub(crate) history: Vec<String>,
 }
 
-impl Run {
+impl RunningExperiment {
     /// How often the experiment was defined or took a step.
     pub(crate) fn revision(&self) -> u64 {
         self.history.len() as u64
@@ -96,7 +96,7 @@ impl Run {
                 let followed = prompts.follow((&self.key, self.number), in_play, &decision);
                 let sentence = followed.as_ref().map(|followed| followed.sentence.clone());
                 item.prompt = Some(in_play.shown(sentence));
-                if let Some(Followed { outcome: Outcome::Moved(changes), .. }) = &followed {
+                if let Some(Followed { outcome: ProductionMove::Moved(changes), .. }) = &followed {
                     moved = Entry::changes(changes);
                 }
                 changed.followed.extend(followed.map(|followed| (self.key.clone(), followed)));

@@ -12,6 +12,9 @@ use crate::limits;
 use crate::number::{Alpha, Percent, PercentDrop, Points, RiskScore, Share};
 use crate::time::Duration;
 
+/// A limit that was not there before: at its default a digest from before it stands.
+pub(super) const ALERT_RATE_RISE_PCT: f64 = 50.0;
+
 impl Experiment {
     /// An experiment with the default settings: 24 h shadow, 48 h A/B test at 50 %, limits of 5 points
     /// for rates and 50 % for latency.
@@ -48,6 +51,7 @@ impl Experiment {
                 max_slow_rate_increase: points(0.05),
                 max_missed_threat_rate_increase: points(0.05),
                 max_alert_rate_drop: drop(50.0),
+                max_alert_rate_rise: percent(ALERT_RATE_RISE_PCT),
                 min_samples: 100,
                 rule: Rule::Sequential,
                 alpha: Alpha::new(0.05).expect(valid),

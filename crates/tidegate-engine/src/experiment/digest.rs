@@ -4,6 +4,7 @@ use core::fmt;
 
 use xxhash_rust::xxh3::Xxh3;
 
+use super::defaults::ALERT_RATE_RISE_PCT;
 use super::settings::{
     Ab, AssignmentRules, Bounds, Experiment, Guardrails, Promotion, RampStep, Shadow,
 };
@@ -98,6 +99,7 @@ fn feed_guardrails(hash: &mut Xxh3, guardrails: &Guardrails) {
         max_slow_rate_increase,
         max_missed_threat_rate_increase,
         max_alert_rate_drop,
+        max_alert_rate_rise,
         min_samples,
         rule,
         alpha,
@@ -117,6 +119,10 @@ fn feed_guardrails(hash: &mut Xxh3, guardrails: &Guardrails) {
     feed(hash, *min_samples);
     feed(hash, *rule as u64);
     feed(hash, *watch as u64);
+    if max_alert_rate_rise.value().to_bits() != ALERT_RATE_RISE_PCT.to_bits() {
+        feed_text(hash, "max_alert_rate_rise_pct");
+        feed(hash, max_alert_rate_rise.value().to_bits());
+    }
 }
 
 fn feed(hash: &mut Xxh3, number: u64) {

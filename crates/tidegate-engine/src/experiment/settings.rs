@@ -109,6 +109,8 @@ pub struct Guardrails {
     pub max_missed_threat_rate_increase: Points,
     /// Most percent the alert rate may fall for a promotion.
     pub max_alert_rate_drop: PercentDrop,
+    /// Most percent the alert rate may rise.
+    pub max_alert_rate_rise: Percent,
     /// Under the sequential rule, each metric's own trials in each variant before it rolls back, and
     /// comparisons before the shadow's gate opens. Under the threshold rule, labels (in shadow:
     /// comparisons) before it speaks at all.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use tidegate_stats::range::OutOfRange;
 
-use super::{Expected, Plan, Sight};
+use super::{ExpectedFleet, PlannedTest, Sight};
 use crate::assignment::SplitMethod;
 use crate::experiment::Experiment;
 use crate::guardrail::{Guardrail, Power};
@@ -37,7 +37,7 @@ impl SplitSight {
     /// What each split sees of the fleet.
     pub(super) fn all(
         experiment: &Experiment,
-        expected: &Expected,
+        expected: &ExpectedFleet,
     ) -> Result<Vec<Self>, OutOfRange> {
         let methods = [SplitMethod::Hash, SplitMethod::Balanced, SplitMethod::Switchback];
         methods.into_iter().map(|method| Self::of(experiment, expected, method)).collect()
@@ -45,17 +45,17 @@ impl SplitSight {
 
     fn of(
         experiment: &Experiment,
-        expected: &Expected,
+        expected: &ExpectedFleet,
         method: SplitMethod,
     ) -> Result<Self, OutOfRange> {
         let mut split = experiment.clone();
         split.assignment.method = method;
         let share = experiment.ab.share.value();
-        let sights = Plan::new(&split, expected).sights()?;
+        let sights = PlannedTest::new(&split, expected).sights()?;
         let too_few_chance = match method {
             SplitMethod::Hash => too_few_chance(expected.cameras, share),
             SplitMethod::Balanced | SplitMethod::Switchback => {
-                let [control, treatment] = Plan::new(&split, expected).cameras;
+                let [control, treatment] = PlannedTest::new(&split, expected).cameras;
                 f64::from(u8::from(
                     method == SplitMethod::Balanced && control.min(treatment) < CAMERAS_MIN,
                 ))
@@ -113,14 +113,14 @@ pub(super) fn advise(method: SplitMethod, splits: &[SplitSight]) -> Option<Strin
 /// The hours after which a guardrail, or each that rolls back, sees harm at its limit.
 pub(super) fn hours_needed(
     experiment: &Experiment,
-    expected: &Expected,
+    expected: &ExpectedFleet,
     guardrail: Option<Guardrail>,
 ) -> Result<Option<u64>, OutOfRange> {
     let needed = experiment.guardrails.min_samples.max(super::TRIALS_MIN);
     let sees = |hours: u64| -> Result<bool, OutOfRange> {
         let mut longer = experiment.clone();
         longer.ab.duration = Duration::from_hours(hours as f64)?;
-        let sights = Plan::new(&longer, expected).sights()?;
+        let sights = PlannedTest::new(&longer, expected).sights()?;
         let asked = |sight: &&Sight| guardrail.map_or(sight.rolls_back(), |g| sight.guardrail == g);
         let mut asked = sights.iter().filter(asked).peekable();
         Ok(asked.peek().is_some()

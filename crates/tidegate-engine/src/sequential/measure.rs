@@ -3,12 +3,12 @@
 use alloc::vec::Vec;
 
 use tidegate_stats::arm::{Arm, Cameras, DESIGN_CORRELATION};
-use tidegate_stats::paired::{Paired, Pairs as CameraPairs};
+use tidegate_stats::paired::{CameraPairs, Paired};
 use tidegate_stats::range::OutOfRange;
 use tidegate_stats::student::{DegreesOfFreedom, Estimate};
-use tidegate_stats::switchback::{Block, Switchback};
+use tidegate_stats::switchback::{CameraBlock, Switchback};
 
-use super::{Context, Measure, RETENTION_MIN};
+use super::{LookContext, Measure, RETENTION_MIN};
 use crate::baseline::{ShadowSums, Usual};
 use crate::epoch::TestPart;
 use crate::fleet::BlockSums;
@@ -16,7 +16,7 @@ use crate::guardrail::{Guardrail, Power};
 use crate::observation::Label;
 use crate::tally::{Pairs, Tally};
 use crate::variant::{ByVariant, Variant};
-use crate::verdict::Unit;
+use crate::verdict::ChangeUnit;
 
 /// Which metrics are gathered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ enum Extent {
 }
 
 /// The cameras of one variant, metric by metric.
-struct Side {
+struct VariantCameras {
     labels: Cameras,
     missed: Cameras,
     analyses: Cameras,
@@ -37,7 +37,7 @@ struct Side {
     scores: Cameras,
 }
 
-impl Side {
+impl VariantCameras {
     fn with_capacity(cameras: usize) -> Self {
         let room = || Cameras::with_capacity(cameras);
         Self {
@@ -59,8 +59,8 @@ impl Side {
             let fp = tally.labelled(Label::FalsePositive);
             self.labels.add_rate(labels, fp, usual.fp_rate, rho)?;
         }
+        self.scores.add_rate(tally.scored, tally.alerts, usual.alert_rate, rho)?;
         if extent == Extent::All {
-            self.scores.add_rate(tally.scored, tally.alerts, usual.alert_rate, rho)?;
             let missed = tally.labelled(Label::MissedThreat);
             self.missed.add_rate(labels, missed, usual.missed_threat_rate, rho)?;
         }
@@ -76,12 +76,14 @@ impl Side {
             Guardrail::ErrorRate => &self.analyses,
             Guardrail::Latency => &self.latencies,
             Guardrail::SlowRate => &self.paces,
-            Guardrail::AlertDrop | Guardrail::ThreatRetention => &self.scores,
+            Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => {
+                &self.scores
+            }
         }
     }
 }
 
-impl Context<'_> {
+impl LookContext<'_> {
     /// Hands over what each camera showed in the part that is looked at, until that fails.
     pub(super) fn each_camera(
         &self,
@@ -103,7 +105,7 @@ impl Context<'_> {
     pub(super) fn measure_between(&self, guardrails: &[Guardrail]) -> Vec<Measure> {
         let blocks = |guardrail: &Guardrail| matches!(guardrail.power(), Power::Block);
         let extent = if guardrails.iter().any(blocks) { Extent::All } else { Extent::Harms };
-        let room = || Side::with_capacity(self.fleet.len());
+        let room = || VariantCameras::with_capacity(self.fleet.len());
         let mut sides = ByVariant { control: room(), treatment: room() };
         // Sums are checked where they enter. Should one slip through, nothing is measured at all: a verdict on
         // the other cameras alone would be one on another fleet.
@@ -133,6 +135,7 @@ impl Context<'_> {
                 | Guardrail::ErrorRate
                 | Guardrail::SlowRate
                 | Guardrail::MissedThreatRate
+                | Guardrail::AlertRise
                 | Guardrail::ThreatRetention => arms(&sides, guardrail, Cameras::rate)
                     .and_then(|arms| Arm::difference(&arms.treatment, &arms.control).ok()),
             };
@@ -168,8 +171,8 @@ impl Context<'_> {
             let values = blocks.iter().filter_map(|sums| {
                 let (count, sum, _) = block_values(guardrail, &sums.tally, usual);
                 match sums.variant {
-                    Variant::Control => Block::control(count, sum).ok(),
-                    Variant::Treatment => Block::treatment(count, sum).ok(),
+                    Variant::Control => CameraBlock::control(count, sum).ok(),
+                    Variant::Treatment => CameraBlock::treatment(count, sum).ok(),
                 }
             });
             switchback.add_camera(values, squares).ok()?;
@@ -185,6 +188,7 @@ impl Context<'_> {
             | Guardrail::ErrorRate
             | Guardrail::SlowRate
             | Guardrail::MissedThreatRate
+            | Guardrail::AlertRise
             | Guardrail::ThreatRetention => within.rate().ok(),
         });
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
@@ -237,7 +241,7 @@ impl Context<'_> {
             guardrail: Guardrail::ThreatRetention,
             estimate,
             limit: 1.0 - RETENTION_MIN,
-            unit: Unit::Points,
+            unit: ChangeUnit::Points,
             trials,
             cameras: ByVariant { control: cameras, treatment: cameras },
             blocks: None,
@@ -248,7 +252,7 @@ impl Context<'_> {
 
 /// Both variants' means, where both have enough cameras.
 fn arms(
-    sides: &ByVariant<Side>,
+    sides: &ByVariant<VariantCameras>,
     guardrail: Guardrail,
     arm: fn(&Cameras) -> Option<Arm>,
 ) -> Option<ByVariant<Arm>> {
@@ -263,7 +267,7 @@ pub(super) fn trials(guardrail: Guardrail, tally: &Tally) -> u64 {
         Guardrail::FpRate | Guardrail::MissedThreatRate => tally.feedback(),
         Guardrail::ErrorRate => tally.analyses,
         Guardrail::SlowRate => tally.paced,
-        Guardrail::AlertDrop | Guardrail::ThreatRetention => tally.scored,
+        Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => tally.scored,
         Guardrail::Latency => tally.timed,
     }
 }
@@ -276,7 +280,9 @@ pub(super) fn block_values(guardrail: Guardrail, tally: &Tally, usual: &Usual) -
         Guardrail::MissedThreatRate => rate(tally.labelled(Label::MissedThreat)),
         Guardrail::ErrorRate => rate(tally.errors),
         Guardrail::SlowRate => rate(tally.slow),
-        Guardrail::AlertDrop | Guardrail::ThreatRetention => rate(tally.alerts),
+        Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => {
+            rate(tally.alerts)
+        }
         Guardrail::Latency => {
             let scale = usual.latency_us;
             let (sum, square_sum) =
@@ -301,6 +307,9 @@ pub(super) fn camera_pairs(guardrail: Guardrail, pairs: &Pairs) -> Option<Camera
         Guardrail::SlowRate => Some(of(pairs.paced, pairs.treatment_slow, pairs.control_slow)),
         Guardrail::AlertDrop => {
             Some(of(pairs.scored, pairs.control_alerted, pairs.treatment_alerted))
+        }
+        Guardrail::AlertRise => {
+            Some(of(pairs.scored, pairs.treatment_alerted, pairs.control_alerted))
         }
         Guardrail::Latency => Some(CameraPairs {
             count: pairs.timed,

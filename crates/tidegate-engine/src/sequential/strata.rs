@@ -3,16 +3,16 @@
 use alloc::vec::Vec;
 
 use tidegate_stats::range::OutOfRange;
-use tidegate_stats::strata::{Side, Strata};
+use tidegate_stats::strata::{ShownVariant, Strata};
 
 use super::measure::block_values;
-use super::{Context, Measure};
+use super::{LookContext, Measure};
 use crate::baseline::Usual;
 use crate::fleet::BlockSums;
 use crate::guardrail::Guardrail;
 use crate::variant::{ByVariant, Variant};
 
-impl Context<'_> {
+impl LookContext<'_> {
     /// Cameras of one variant against cameras of the other, within each stretch of the test.
     pub(super) fn measure_strata(&self, guardrail: Guardrail) -> Option<Measure> {
         let (limit, unit) = self.limit(guardrail)?;
@@ -35,6 +35,7 @@ impl Context<'_> {
         let compared = match guardrail {
             Guardrail::Latency => strata.log_ratio(),
             Guardrail::AlertDrop
+            | Guardrail::AlertRise
             | Guardrail::FpRate
             | Guardrail::ErrorRate
             | Guardrail::SlowRate
@@ -73,8 +74,8 @@ fn add(
     usual: &Usual,
 ) -> Result<(), OutOfRange> {
     let side = match sums.variant {
-        Variant::Control => Side::Control,
-        Variant::Treatment => Side::Treatment,
+        Variant::Control => ShownVariant::Control,
+        Variant::Treatment => ShownVariant::Treatment,
     };
     let stratum = usize::try_from(sums.block.0).unwrap_or(usize::MAX);
     let (count, sum, square_sum) = block_values(guardrail, &sums.tally, usual);
@@ -87,7 +88,9 @@ fn add(
         Guardrail::ErrorRate => usual.error_rate,
         Guardrail::SlowRate => usual.slow_rate,
         Guardrail::MissedThreatRate => usual.missed_threat_rate,
-        Guardrail::AlertDrop | Guardrail::ThreatRetention => usual.alert_rate,
+        Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => {
+            usual.alert_rate
+        }
     };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
     let events = sum as u64;

@@ -41,7 +41,7 @@ fn settings_that_do_not_agree_are_all_named() {
 
 #[test]
 fn every_setting_changes_the_digest() {
-    let changes: [Change; 32] = [
+    let changes: [Change; 33] = [
         |_| {},
         |e| e.key = "other".parse().unwrap(),
         |e| e.control = "v0".parse().unwrap(),
@@ -63,6 +63,7 @@ fn every_setting_changes_the_digest() {
         |e| e.guardrails.rule = Rule::Sequential,
         |e| e.guardrails.max_missed_threat_rate_increase = Points::new(0.06).unwrap(),
         |e| e.guardrails.max_alert_rate_drop = PercentDrop::new(60.0).unwrap(),
+        |e| e.guardrails.max_alert_rate_rise = Percent::new(60.0).unwrap(),
         |e| e.guardrails.min_samples = 4,
         |e| e.guardrails.alpha = Alpha::new(0.06).unwrap(),
         |e| e.guardrails.watch = Watch::Off,

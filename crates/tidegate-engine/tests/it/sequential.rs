@@ -24,7 +24,7 @@ pub(crate) fn sequential() -> Experiment {
     settings
 }
 
-fn with_shadow(shadow: f64) -> Experiment {
+pub(crate) fn with_shadow(shadow: f64) -> Experiment {
     let mut settings = sequential();
     settings.shadow.duration = hours(shadow);
     settings
@@ -47,7 +47,7 @@ fn look(world: &World) -> Look {
     }
 }
 
-fn verdict(world: &World, guardrail: Guardrail) -> Option<Verdict> {
+pub(crate) fn verdict(world: &World, guardrail: Guardrail) -> Option<Verdict> {
     look(world).of(guardrail).map(|judgement| judgement.verdict)
 }
 

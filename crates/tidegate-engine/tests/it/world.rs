@@ -1,6 +1,6 @@
 //! A small seeded fleet that lives through a rollout: true rates by camera, traffic, labels.
 
-use tidegate_engine::event::{Action, Actor, Command, Note};
+use tidegate_engine::event::{Action, Actor, Command, Reason};
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::id::{AnalysisId, CameraId};
 use tidegate_engine::number::{Latency, RiskScore};
@@ -17,6 +17,8 @@ pub(crate) struct Truth {
     pub(crate) camera_spread: f64,
     pub(crate) latency_ms: ByVariant<f64>,
     pub(crate) score: ByVariant<f64>,
+    /// How far a score may lie from these.
+    pub(crate) score_spread: f64,
     /// The label of an event that is no false alarm.
     pub(crate) otherwise: ByVariant<Label>,
     pub(crate) label_share: f64,
@@ -34,6 +36,7 @@ impl Truth {
         camera_spread: 0.2,
         latency_ms: both(500.0),
         score: both(80.0),
+        score_spread: 0.0,
         otherwise: both(Label::Correct),
         label_share: 0.25,
     };
@@ -77,7 +80,7 @@ impl World {
     }
 
     pub(crate) fn act(&mut self, at: Timestamp, command: Command) {
-        let (actor, note) = (Actor::new("owner").unwrap(), Note::new("because").unwrap());
+        let (actor, note) = (Actor::new("owner").unwrap(), Reason::new("because").unwrap());
         self.apply(at, &Event::Action(Action { command, actor, note }));
     }
 
@@ -171,7 +174,13 @@ impl World {
             return Outcome::Failed;
         }
         let latency = Latency::from_ms(truth.latency_ms[variant] * (0.6 + 0.8 * slow)).unwrap();
-        let score = RiskScore::new(truth.score[variant]).unwrap();
+        // Drawn only where it is asked for, so that the other stories stay as they were.
+        let spread = if truth.score_spread > 0.0 {
+            truth.score_spread * (2.0 * self.draw() - 1.0)
+        } else {
+            0.0
+        };
+        let score = RiskScore::new((truth.score[variant] + spread).round()).unwrap();
         Outcome::Answered { latency: Some(latency), score: Some(score) }
     }
 

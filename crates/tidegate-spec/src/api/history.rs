@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::decision::{Cause, Decision};
-use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::experiment::Definition;
 use tidegate_engine::exposure::Window;
 use tidegate_engine::phase::State;
@@ -29,7 +29,7 @@ pub struct Definer {
     /// Who.
     pub actor: Actor,
     /// Why.
-    pub reason: Note,
+    pub reason: Reason,
     /// The settings that the definition before had otherwise.
     pub changes: Vec<SettingChange>,
 }

@@ -10,11 +10,11 @@ use tidegate_engine::number::{Alpha, Percent, PercentDrop, Points, RiskScore, Sh
 use tidegate_engine::time::Duration;
 use tidegate_engine::variant::Variant;
 
-use super::evaluation::Evaluation;
+use super::evaluation::EvaluationSettings;
 use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS};
 use crate::fields::Fields;
 
-pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Evaluation>) {
+pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<EvaluationSettings>) {
     let key = fields.required_id("key");
     let control = fields.required_id("control");
     let treatment = fields.required_id("treatment");
@@ -47,7 +47,7 @@ pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Ev
         make_room_for_blocks(&mut experiment);
     }
     let evaluation = fields.value("evaluation").is_some().then(|| {
-        fields.table("evaluation", |fields| Evaluation {
+        fields.table("evaluation", |fields| EvaluationSettings {
             dataset: fields.text("dataset").unwrap_or("data/synthetic").to_owned(),
             metrics: fields
                 .choices("metrics", &METRICS)
@@ -127,6 +127,7 @@ fn read_guardrails(fields: &mut Fields<'_>, guardrails: &mut Guardrails) {
     let missed = points(fields, "max_missed_threat_rate_increase");
     set(&mut guardrails.max_missed_threat_rate_increase, missed);
     set(&mut guardrails.max_alert_rate_drop, percent_drop(fields, "max_alert_rate_drop_pct"));
+    set(&mut guardrails.max_alert_rate_rise, percent(fields, "max_alert_rate_rise_pct"));
     let min_samples = fields.count("min_samples", 0..=limits::MIN_SAMPLES_MAX);
     set(&mut guardrails.min_samples, min_samples);
     set(&mut guardrails.rule, fields.choice("rule", &RULES));

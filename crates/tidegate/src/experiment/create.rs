@@ -4,14 +4,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use tidegate_engine::event::Note;
+use tidegate_engine::event::Reason;
 use tidegate_spec::api::{Defined, SettingChange};
 use tidegate_spec::{ExperimentFile, Syntax};
 
 use super::defined::{headline, warn};
 use crate::actor::actor;
 use crate::client::{Body, Client, ServerArgs};
-use crate::environment::Process;
+use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
@@ -68,7 +68,7 @@ pub(crate) fn create(args: &CreateArgs, out: &mut impl Write) -> Result<(), Fail
         return say(&defined, args.format, out);
     }
     let reason = args.reason.as_deref().unwrap_or_default();
-    Note::new(reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
+    Reason::new(reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
     let actor = actor(args.actor.as_deref())?;
     let mut query = vec![("actor", &*actor), ("reason", reason)];
     if args.accept == Some(Accepted::ControlChanges) {
@@ -102,7 +102,7 @@ fn send(path: &Path, server: &ServerArgs, query: &[(&str, &str)]) -> Result<Defi
         Syntax::Json => Body::Json(text.as_bytes()),
         Syntax::Toml => Body::Toml(text.as_bytes()),
     };
-    let client = Client::new(server, &Process)?;
+    let client = Client::new(server, &ProcessEnvironment)?;
     let key = file.definition.experiment().key.as_str();
     Ok(client.put_with(&["v1", "experiments", key], query, body)?)
 }

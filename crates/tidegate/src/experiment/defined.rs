@@ -9,7 +9,7 @@ use tidegate_spec::api::{ExperimentDetail, ExperimentSummary, Experiments, Overr
 use super::shown::{say_list, state};
 use crate::actor::actor;
 use crate::client::{Body, Client, ServerArgs, json};
-use crate::environment::Process;
+use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
@@ -84,13 +84,13 @@ impl VariantChoice {
 }
 
 pub(crate) fn list(args: &ListArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let found: Experiments = client.get(&["v1", "experiments"])?;
     say_list(&found.experiments, args.format, out)
 }
 
 pub(crate) fn show(args: &ShowArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let detail: ExperimentDetail = client.get(&["v1", "experiments", args.key.as_str()])?;
     match args.format {
         Format::Json => {
@@ -111,7 +111,7 @@ pub(crate) fn show(args: &ShowArgs, out: &mut impl Write) -> Result<(), Failure>
 }
 
 pub(crate) fn override_camera(args: &OverrideArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let path = ["v1", "experiments", args.key.as_str(), "overrides", args.camera.as_str()];
     let actor = actor(args.actor.as_deref())?;
     let mut query = vec![("actor", &*actor)];

@@ -6,7 +6,7 @@ use clap::Args;
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::{Definition, Experiment, Gate};
 use tidegate_engine::limits::BLOCKS_MAX;
-use tidegate_engine::preflight::{Expected, Preflight, SplitSight};
+use tidegate_engine::preflight::{ExpectedFleet, Preflight, SplitSight};
 use tidegate_engine::time::Duration;
 use tidegate_spec::{ExperimentFile, Preset};
 
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &InitArgs, out: &mut impl Write) -> Result<(), Failure> 
         write!(out, "{}", file.to_toml())?;
         return Ok(());
     };
-    let expected = Expected::new(cameras, args.analyses_per_day, args.feedback_share);
+    let expected = ExpectedFleet::new(cameras, args.analyses_per_day, args.feedback_share);
     let experiment = fitted(file.definition.experiment(), &expected)?;
     let advice = looked_ahead(&experiment, &expected)?.advice;
     let definition = Definition::new(experiment).map_err(|disagreements| {
@@ -54,13 +54,13 @@ pub(crate) fn run(args: &InitArgs, out: &mut impl Write) -> Result<(), Failure> 
     Ok(())
 }
 
-fn looked_ahead(experiment: &Experiment, expected: &Expected) -> Result<Preflight, Failure> {
+fn looked_ahead(experiment: &Experiment, expected: &ExpectedFleet) -> Result<Preflight, Failure> {
     Preflight::new(experiment, expected).map_err(|fault| Failure::BadInput(fault.to_string()))
 }
 
 /// The experiment for a fleet: the first split that sees the limits in the time that the preset has, or else the one
 /// that sees most, for as long as that takes.
-fn fitted(preset: &Experiment, expected: &Expected) -> Result<Experiment, Failure> {
+fn fitted(preset: &Experiment, expected: &ExpectedFleet) -> Result<Experiment, Failure> {
     let mut experiment = preset.clone();
     let preflight = looked_ahead(&experiment, expected)?;
     let hours = experiment.ab.duration.hours();

@@ -1,28 +1,40 @@
-//! The run before a draft, with its definition in pieces that fit a part.
+//! The ended run that serves until a draft is started, its definition in pieces that fit a part.
 
-use super::{Part, texts};
+use serde::{Deserialize, Serialize};
+
+use super::{Part, RolloutState, pieces};
 use crate::codes::{state_codes, state_of_codes};
 use crate::record::Unreadable;
 use crate::snapshot::PredecessorState;
 
-/// None where it serves nothing any more.
-pub(super) fn keep(predecessor: Option<&PredecessorState>) -> Vec<Part> {
-    let Some(PredecessorState { run, state, definition }) = predecessor else { return Vec::new() };
-    let (run, state) = (*run, state_codes(*state));
-    texts(definition).map(|text| Part::Predecessor { run, state, text: text.to_owned() }).collect()
+/// Which run it is, how it ended, and its experiment file or a piece of it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeptPredecessor {
+    run: u32,
+    state: (u8, u8),
+    text: String,
 }
 
-/// Adds a piece to those that have come.
-pub(super) fn add(
-    predecessor: &mut Option<PredecessorState>,
-    (run, state): (u32, (u8, u8)),
-    text: String,
-) -> Result<(), Unreadable> {
-    if let Some(begun) = predecessor {
-        begun.definition.push_str(&text);
-    } else {
-        let state = state_of_codes(state)?;
-        *predecessor = Some(PredecessorState { run, state, definition: text });
+/// None where it serves nothing any more.
+pub(super) fn parts(state: &RolloutState) -> impl Iterator<Item = Part> {
+    state.predecessor.iter().flat_map(|PredecessorState { run, state, definition }| {
+        let (run, state) = (*run, state_codes(*state));
+        pieces(definition).map(move |text| {
+            Part::Predecessor(KeptPredecessor { run, state, text: text.to_owned() })
+        })
+    })
+}
+
+impl KeptPredecessor {
+    pub(super) fn add_to(self, rollout: &mut RolloutState) -> Result<(), Unreadable> {
+        let Self { run, state, text } = self;
+        if let Some(begun) = &mut rollout.predecessor {
+            begun.definition.push_str(&text);
+        } else {
+            let state = state_of_codes(state)?;
+            rollout.predecessor = Some(PredecessorState { run, state, definition: text });
+        }
+        Ok(())
     }
-    Ok(())
 }
