@@ -163,6 +163,15 @@ fn another_control_than_the_one_that_is_served_has_to_be_accepted() {
     let accepted = "/v1/experiments/door?accept=control_changes";
     assert_eq!(daemon.try_put(accepted, &draft).unwrap().status, 201);
     assert_eq!(served(&daemon)[0], "v3");
+    let waiting = |phase: &str| {
+        let status = daemon.get("/v1/experiments/door/status").body;
+        assert_eq!((&status["phase"], &status["treatment_share"]), (&json!(phase), &json!(1.0)));
+        let next = status["next"]["sentence"].as_str().unwrap().to_owned();
+        assert!(next.contains("run 1 goes on serving v3"), "{next}");
+    };
+    waiting("draft");
+    act(&daemon, "stop");
+    waiting("stopped");
     for wrong in ["accept=all", "actor=%20", "reason=", "dry_run=maybe", "who=ann"] {
         let path = format!("/v1/experiments/door?{wrong}");
         assert_eq!(daemon.try_put(&path, &draft).unwrap().status, 400, "{wrong}");

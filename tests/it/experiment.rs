@@ -197,9 +197,9 @@ fn a_file_for_six_cameras_is_taken_and_fits_them() {
     let text = "key = \"k\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n[ab]\nduration_hours = 168\n\
                 [assignment]\nsplit = \"switchback\"\n";
     let week = ExperimentFile::parse(text).unwrap();
-    assert_eq!(week.definition.experiment().bounds.cameras_max, 2_958);
+    assert_eq!(week.definition.experiment().bounds.cameras_max, 5_882);
     let named = ExperimentFile::parse(&format!("{text}[limits]\ncameras_max = 10000\n"));
-    assert!(named.unwrap_err().to_string().contains("a limits.cameras_max of 2958"));
+    assert!(named.unwrap_err().to_string().contains("a limits.cameras_max of 5882"));
 }
 
 #[test]

@@ -84,8 +84,8 @@ fn a_script_that_advances_twice_releases_nothing() {
     let again = acted(&daemon, "advance", &accepted);
     assert_eq!((&again["already"], &again["decisions"]), (&true.into(), &json!([])));
     let refused = ask(&daemon, "advance", &json!({}));
-    assert_eq!((refused.status, &refused.body["code"]), (422, &"invalid_field".into()));
-    assert_eq!(refused.body["faults"][0]["pointer"], "/expected_phase");
+    assert_eq!((refused.status, &refused.body["code"]), (409, &"unexpected_phase".into()));
+    assert!(refused.text.contains("releases the treatment to every camera"), "{}", refused.text);
     for (more, code) in [
         (json!({"expected_phase": "step"}), "unexpected_phase"),
         (json!({"expected_phase": "full"}), "evidence_not_accepted"),
@@ -94,7 +94,7 @@ fn a_script_that_advances_twice_releases_nothing() {
     ] {
         assert_eq!(ask(&daemon, "advance", &more).body["code"], code, "{more}");
     }
-    assert_eq!(ask(&daemon, "pause", &json!({"accept": "failing"})).status, 422);
+    assert_eq!(ask(&daemon, "pause", &json!({"accept": "failing"})).status, 409);
     assert_eq!(status(&daemon)["phase"], "ab");
     let url = daemon.address().to_owned();
     let advance = |more: &[&str]| {

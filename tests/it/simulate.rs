@@ -240,8 +240,12 @@ fn tuning_ends_in_an_experiment_that_the_settings_are_in() {
     // A limit above the harm lets it pass.
     let harm = |i: usize| found[i]["harmed_analyses_mean"].as_f64().unwrap();
     assert!(harm(5) > harm(3), "{} {}", harm(5), harm(3));
-    let words =
-        ["Pareto front", "Recommended experiment", "undecided", "guardrails.min_samples=50</text>"];
+    let words = [
+        "Pareto front",
+        "Recommended experiment",
+        "undecided",
+        "\nguardrails.min_samples=50\n</text>",
+    ];
     check_page(&report.join("report.html"), &words);
 }
 

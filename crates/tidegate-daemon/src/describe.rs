@@ -5,11 +5,13 @@ mod shown;
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::{Gate, OnExpiry, PromotionMode, Watch};
 use tidegate_engine::look::Check;
+use tidegate_engine::number::Share;
 use tidegate_engine::phase::{Condition, Phase, State};
 use tidegate_engine::rollout::DeadlineReason;
 use tidegate_engine::status;
 use tidegate_engine::threshold::Finding;
 use tidegate_engine::time::Timestamp;
+use tidegate_engine::variant::Variant;
 use tidegate_engine::verdict::Verdict;
 use tidegate_spec::api::{
     self, CheckReport, Defined, ExperimentDetail, ExperimentSummary, HistoryItem, Judgement, Next,
@@ -107,7 +109,10 @@ pub(crate) fn status(
         now: api::shown(at),
         started_at: lifecycle.started_at.map(api::shown),
         remaining_hours: status.remaining.hours(),
-        treatment_share: status.share.value(),
+        treatment_share: match run.serving_predecessor().map(Predecessor::variant) {
+            Some(Variant::Treatment) => Share::ALL.value(),
+            Some(Variant::Control) | None => status.share.value(),
+        },
         step: Step { number: step(status.step.0), of: step(status.step.1) },
         serving: serving.to_owned(),
         serving_run: run.serving_predecessor().map(Predecessor::shown),
@@ -230,7 +235,14 @@ fn next_sentence(run: &RunningExperiment, status: &status::Status) -> String {
         (Phase::RolledBack, _) => {
             "Nothing: control stays. A retry is a new run: define the experiment again.".to_owned()
         }
-        (Phase::Stopped, _) => "Nothing: it was stopped; control stays.".to_owned(),
+        (Phase::Stopped, _) => match run.serving_predecessor() {
+            Some(serving) => format!(
+                "Nothing: it was stopped before its start; run {} goes on serving {}.",
+                serving.number,
+                serving.version(),
+            ),
+            None => "Nothing: it was stopped; control stays.".to_owned(),
+        },
     }
 }
 

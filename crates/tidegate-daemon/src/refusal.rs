@@ -49,6 +49,10 @@ pub(crate) enum Refusal {
     OtherRevision { expected: u64, revision: u64 },
     #[error("`advance` leads to {} in {state}, not to {}", leads_to.as_str(), wanted.as_str())]
     LeadsElsewhere { wanted: Destination, leads_to: Destination, state: State },
+    #[error(
+        "`advance` leads to full in {state} and releases the treatment to every camera: name it in `expected_phase`"
+    )]
+    ReleaseUnnamed { state: State },
     #[error("the evidence for going to {} is {}: {}; accept it with `{}`", to.as_str(), needed.as_str(), evidence.join("; "), needed.as_str())]
     NotBacked { to: Destination, needed: Accepted, evidence: Vec<String> },
     #[error("no prompt has the name `{0}`")]

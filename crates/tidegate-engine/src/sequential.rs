@@ -297,7 +297,8 @@ impl<'a> LookContext<'a> {
             Guardrail::ThreatRetention => (0.0, 1.0),
         };
         // The estimate weighs cameras alike, so it may lie beyond what the rates of all events allow.
-        let (low, high) = (change.low.max(least), change.high.min(most));
+        // A sum, as a bound of minus nothing is nothing.
+        let (low, high) = (change.low.max(least) + 0.0, change.high.min(most));
         Change { low: low.min(change.estimate), high: high.max(change.estimate), ..change }
     }
 

@@ -4,7 +4,7 @@ use tidegate_engine::event::{Command, Event, Rejection};
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::phase::{Phase, Transition};
 use tidegate_engine::rollout::Backing;
-use tidegate_spec::api::{Accepted, Destination, Done, FieldFault, HistoryItem, Judgement};
+use tidegate_spec::api::{Accepted, Destination, Done, HistoryItem, Judgement};
 
 use super::Driver;
 use super::pending::{Pending, refuse};
@@ -118,16 +118,11 @@ fn agree(run: &RunningExperiment, order: &ActionOrder) -> Result<Agreed, Refusal
     } else {
         Destination::Full
     };
-    match order.to {
-        Some(wanted) if wanted != leads_to => {
-            return Err(Refusal::LeadsElsewhere { wanted, leads_to, state });
-        }
-        None if leads_to == Destination::Full => {
-            let detail = "is missing, allowed: full, as this `advance` releases the treatment to every camera";
-            let (pointer, detail) = ("/expected_phase".to_owned(), detail.to_owned());
-            return Err(Refusal::InvalidFields(vec![FieldFault { pointer, detail }]));
-        }
-        Some(_) | None => {}
+    if order.to.is_none() && leads_to == Destination::Full {
+        return Err(Refusal::ReleaseUnnamed { state });
+    }
+    if let Some(wanted) = order.to.filter(|wanted| *wanted != leads_to) {
+        return Err(Refusal::LeadsElsewhere { wanted, leads_to, state });
     }
     let needed = match run.rollout.backing(transition) {
         Backing::Passes => return Ok(Agreed::Go(None)),

@@ -78,7 +78,7 @@ codes! {
     ActionNotAllowed = "action_not_allowed", CONFLICT:
         "the rollout's phase does not lead there";
     UnexpectedPhase = "unexpected_phase", CONFLICT:
-        "`advance` leads elsewhere than `expected_phase` says";
+        "`advance` leads elsewhere than `expected_phase` says, or to every camera where it says nothing";
     EvidenceNotAccepted = "evidence_not_accepted", CONFLICT:
         "the evidence for an `advance` does not pass, and nobody accepted that; `detail` says what it is";
     ControlChanges = "control_changes", CONFLICT:

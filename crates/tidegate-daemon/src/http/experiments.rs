@@ -267,19 +267,14 @@ fn order(request: &ActionRequest) -> Result<ActionOrder, Problem> {
         named(request.expected_phase.as_deref(), "/expected_phase", &destinations, &mut faults);
     let accepted = Accepted::ALL.map(|accepted| (accepted.as_str(), accepted));
     let accepted = named(request.accept.as_deref(), "/accept", &accepted, &mut faults);
-    if !matches!(command, Some(Verb::Advance) | None) {
-        for (pointer, given) in
-            [("/expected_phase", &request.expected_phase), ("/accept", &request.accept)]
-        {
-            if given.is_some() {
-                faults.add(pointer, "is not allowed, allowed: with `advance` alone".to_owned());
-            }
-        }
-    }
     match (command, actor, note) {
         (Some(command), Some(actor), Some(note)) if faults.0.is_empty() => {
             let action = Action { command, actor, note };
             let expected_revision = request.expected_revision;
+            if command != Verb::Advance && (to.is_some() || accepted.is_some()) {
+                let detail = "`expected_phase` and `accept` go with `advance` alone";
+                return Err(Problem::new(Code::UnexpectedPhase, detail));
+            }
             Ok(ActionOrder { action, expected_revision, to, accepted })
         }
         _ => Err(Problem::invalid_fields(faults.0)),

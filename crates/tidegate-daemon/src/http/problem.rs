@@ -238,7 +238,9 @@ impl From<Refusal> for Problem {
             Refusal::UnknownOverride(_) => (Code::UnknownOverride, None),
             Refusal::Running(_) => (Code::ExperimentRunning, None),
             Refusal::OtherRevision { .. } => (Code::RevisionConflict, None),
-            Refusal::LeadsElsewhere { .. } => (Code::UnexpectedPhase, None),
+            Refusal::LeadsElsewhere { .. } | Refusal::ReleaseUnnamed { .. } => {
+                (Code::UnexpectedPhase, None)
+            }
             Refusal::NotBacked { .. } => (Code::EvidenceNotAccepted, None),
             Refusal::ControlChanges(_) => (Code::ControlChanges, None),
             Refusal::TooManyExperiments(_) => (Code::TooManyExperiments, None),
