@@ -23,7 +23,9 @@ use crate::prompts::{self, InPlay, PartNumber, PendingChange, Prompts};
 use changed::told_move;
 
 pub(crate) use changed::{Changed, Decided, Unit};
-pub(crate) use defining::{ControlChange, DefinitionChange, Draft, Plan, SaltChoice, Wanted};
+pub(crate) use defining::{
+    ControlChange, DefinitionChange, DefinitionPlan, Draft, SaltChoice, Wanted,
+};
 pub(crate) use predecessor::Predecessor;
 pub(crate) use run::RunningExperiment;
 
@@ -289,11 +291,10 @@ impl Rollouts {
             let (definition, in_play) = read_definition(&rollouts.prompts, &key, &text)?;
             let rollout = Rollout::restore(definition, rollout)
                 .map_err(|source| NotReplayed::Snapshot { key: key.clone(), source })?;
-            rollouts.last_id = rollouts.last_id.max(id.0);
             let restored = |kept| Predecessor::restore(&rollouts.prompts, &key, kept);
             let predecessor = predecessor.map(restored).transpose()?;
             let (key, history) = (key.clone(), accounts);
-            let run = RunningExperiment {
+            rollouts.place(RunningExperiment {
                 id,
                 key,
                 number,
@@ -303,9 +304,7 @@ impl Rollouts {
                 predecessor,
                 noticed,
                 history,
-            };
-            rollouts.keys.insert(id, run.key.clone());
-            rollouts.runs.insert(run.key.clone(), run);
+            });
         }
         Ok(rollouts)
     }
