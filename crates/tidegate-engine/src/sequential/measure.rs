@@ -11,6 +11,7 @@ use tidegate_stats::switchback::{Block, Switchback};
 use super::{Context, Measure, RETENTION_MIN};
 use crate::baseline::{ShadowSums, Usual};
 use crate::epoch::TestPart;
+use crate::exposure::Window;
 use crate::fleet::BlockSums;
 use crate::guardrail::{Guardrail, Power};
 use crate::observation::Label;
@@ -89,6 +90,10 @@ impl Context<'_> {
         &self,
         mut with: impl FnMut(&ByVariant<Tally>, &Usual) -> Option<()>,
     ) -> Option<()> {
+        if self.window == Window::Full {
+            let usual = self.fleet.ab().map(|(_, usual)| usual);
+            return self.fleet.full().iter().zip(usual).try_for_each(|(t, usual)| with(t, usual));
+        }
         if self.part == TestPart::Whole {
             return self.fleet.ab().try_for_each(|(tallies, usual)| with(tallies, usual));
         }

@@ -1,7 +1,7 @@
 //! Reads an experiment setting by setting; what a file leaves out keeps its default.
 
 use tidegate_engine::experiment::{
-    Ab, AssignmentRules, Bounds, Experiment, Guardrails, Promotion, RampStep, Shadow, Watch,
+    Ab, AssignmentRules, Bounds, Experiment, Full, Guardrails, Promotion, RampStep, Shadow, Watch,
 };
 use tidegate_engine::id::{CameraId, PromptKey};
 use tidegate_engine::limits;
@@ -37,6 +37,7 @@ pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Ev
     fields.table("ab", |fields| read_ab(fields, &mut experiment.ab));
     fields.table("guardrails", |fields| read_guardrails(fields, &mut experiment.guardrails));
     fields.table("promotion", |fields| read_promotion(fields, &mut experiment.promotion));
+    fields.table("full", |fields| read_full(fields, &mut experiment.full));
     fields.table("assignment", |fields| read_assignment(fields, &mut experiment.assignment));
     fields.table("limits", |fields| read_bounds(fields, &mut experiment.bounds));
     let evaluation = fields.value("evaluation").is_some().then(|| {
@@ -120,6 +121,11 @@ fn read_promotion(fields: &mut Fields<'_>, promotion: &mut Promotion) {
     set(&mut promotion.min_fp_reduction, percent_drop(fields, "min_fp_reduction_pct"));
     set(&mut promotion.mode, fields.choice("mode", &MODES));
     set(&mut promotion.feedback_grace, hours(fields, "feedback_grace_hours"));
+}
+
+fn read_full(fields: &mut Fields<'_>, full: &mut Full) {
+    set(&mut full.holdback, share(fields, "holdback"));
+    set(&mut full.watch, hours(fields, "watch_hours"));
 }
 
 fn read_assignment(fields: &mut Fields<'_>, assignment: &mut AssignmentRules) {
