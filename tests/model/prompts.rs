@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::id::PromptName;
 use tidegate_engine::prompt::{
-    Catalog, Change, LabelOrder, LabelTarget, Order, Precondition, Rejection, TextDigest,
-    VersionOrder,
+    Catalog, LabelOrder, LabelTarget, Order, OrderRejection, Precondition, PromptChange,
+    TextDigest, VersionOrder,
 };
 use tidegate_engine::time::Timestamp;
 
@@ -40,7 +40,7 @@ fn name_of_label(label: u8) -> String {
 }
 
 fn orders(asked: &Asked) -> Vec<Order> {
-    let (actor, reason) = (Actor::new("ann").unwrap(), Note::new("a test").unwrap());
+    let (actor, reason) = (Actor::new("ann").unwrap(), Reason::new("a test").unwrap());
     let point = |label: u8, to, revision| {
         let (actor, reason) = (actor.clone(), reason.clone());
         let label = name_of_label(label).parse().unwrap();
@@ -140,18 +140,18 @@ impl Naive {
     }
 }
 
-fn word(rejection: &Rejection) -> &'static str {
+fn word(rejection: &OrderRejection) -> &'static str {
     match rejection {
-        Rejection::NameTaken { .. } => "taken",
-        Rejection::Revision { .. } => "revision",
-        Rejection::UnknownPrompt(_)
-        | Rejection::UnknownVersion(_)
-        | Rejection::UnknownLabel { .. } => "unknown",
-        Rejection::PromptExists(_)
-        | Rejection::UnknownParent(_)
-        | Rejection::KeyReserved(_)
-        | Rejection::TextLength(_)
-        | Rejection::TooMany { .. } => panic!("{rejection}"),
+        OrderRejection::NameTaken { .. } => "taken",
+        OrderRejection::Revision { .. } => "revision",
+        OrderRejection::UnknownPrompt(_)
+        | OrderRejection::UnknownVersion(_)
+        | OrderRejection::UnknownLabel { .. } => "unknown",
+        OrderRejection::PromptExists(_)
+        | OrderRejection::UnknownParent(_)
+        | OrderRejection::KeyReserved(_)
+        | OrderRejection::TextLength(_)
+        | OrderRejection::TooMany { .. } => panic!("{rejection}"),
     }
 }
 
@@ -181,7 +181,7 @@ proptest! {
     ) {
         let mut catalog = Catalog::default();
         let mut naive: BTreeMap<PromptName, Naive> = BTreeMap::new();
-        let mut written: Vec<Change> = Vec::new();
+        let mut written: Vec<PromptChange> = Vec::new();
         for (step, (prompt, asked)) in (0_i64..).zip(story) {
             let name: PromptName = format!("prompt{prompt}").parse().unwrap();
             let at = Timestamp::from_ms(step).unwrap();

@@ -18,12 +18,12 @@ use tidegate_spec::experiment::rule_name;
 use crate::prompts::Prompts;
 use crate::published::STORE_UNAVAILABLE;
 use crate::published::Trust;
-use crate::rollouts::Run;
+use crate::rollouts::RunningExperiment;
 
 /// Cameras of a variant below which a split by hash is a poor comparison.
 const FEW_CAMERAS: usize = 20;
 
-pub(crate) fn summary(run: &Run) -> ExperimentSummary {
+pub(crate) fn summary(run: &RunningExperiment) -> ExperimentSummary {
     let experiment = run.rollout.definition().experiment();
     let lifecycle = run.rollout.lifecycle();
     ExperimentSummary {
@@ -38,7 +38,7 @@ pub(crate) fn summary(run: &Run) -> ExperimentSummary {
     }
 }
 
-pub(crate) fn detail(run: &Run) -> ExperimentDetail {
+pub(crate) fn detail(run: &RunningExperiment) -> ExperimentDetail {
     ExperimentDetail {
         summary: summary(run),
         digest: run.rollout.definition().digest().to_string(),
@@ -47,7 +47,11 @@ pub(crate) fn detail(run: &Run) -> ExperimentDetail {
     }
 }
 
-pub(crate) fn status(run: &Run, prompts: &Prompts, (at, trust): (Timestamp, Trust)) -> Status {
+pub(crate) fn status(
+    run: &RunningExperiment,
+    prompts: &Prompts,
+    (at, trust): (Timestamp, Trust),
+) -> Status {
     let rollout = &run.rollout;
     let experiment = rollout.definition().experiment();
     let lifecycle = rollout.lifecycle();
@@ -99,7 +103,7 @@ pub(crate) fn status(run: &Run, prompts: &Prompts, (at, trust): (Timestamp, Trus
     }
 }
 
-pub(crate) fn check(run: &Run) -> CheckReport {
+pub(crate) fn check(run: &RunningExperiment) -> CheckReport {
     let check = run.rollout.check();
     let should_roll_back = match &check {
         Check::Sequential(look) => look.any(Verdict::Fail),
@@ -129,7 +133,7 @@ const fn serving_name(state: State) -> &'static str {
 }
 
 /// What happens next if nobody acts, and why.
-fn next(run: &Run, status: &status::Status) -> Next {
+fn next(run: &RunningExperiment, status: &status::Status) -> Next {
     let (at, deadline) = status.next.unzip();
     Next {
         at: at.map(api::shown),
@@ -138,7 +142,7 @@ fn next(run: &Run, status: &status::Status) -> Next {
     }
 }
 
-fn next_sentence(run: &Run, status: &status::Status) -> String {
+fn next_sentence(run: &RunningExperiment, status: &status::Status) -> String {
     let experiment = run.rollout.definition().experiment();
     let when = status.next.map_or_else(String::new, |(at, _)| api::shown(at));
     let watched = match experiment.guardrails.watch {
@@ -191,7 +195,7 @@ fn next_sentence(run: &Run, status: &status::Status) -> String {
     }
 }
 
-fn after_test(run: &Run) -> &'static str {
+fn after_test(run: &RunningExperiment) -> &'static str {
     let experiment = run.rollout.definition().experiment();
     match (experiment.promotion.mode, experiment.ab.on_expiry) {
         (PromotionMode::Automatic, OnExpiry::Hold) => {
@@ -214,7 +218,7 @@ fn after_test(run: &Run) -> &'static str {
 }
 
 /// What the owner should know.
-fn warnings(run: &Run, status: Option<&status::Status>) -> Vec<Warning> {
+fn warnings(run: &RunningExperiment, status: Option<&status::Status>) -> Vec<Warning> {
     let experiment = run.rollout.definition().experiment();
     let mut warnings = Vec::new();
     let mut warn = |code: &str, detail: String| {

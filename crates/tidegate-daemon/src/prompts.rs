@@ -6,13 +6,13 @@ pub(crate) mod document;
 
 use sha2::{Digest as _, Sha256};
 use tidegate_engine::decision::{Decision, Step};
-use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::experiment::Experiment;
 use tidegate_engine::id::{ExperimentKey, LabelName, PromptName};
 use tidegate_engine::phase::Phase;
 use tidegate_engine::prompt::{
-    self, Catalog, Change, LabelOrder, LabelTarget, Move, Order, PRODUCTION, Production, Prompt,
-    Rejection, RestoreError, TextDigest, Version, VersionHead, at_step,
+    self, Catalog, LabelOrder, LabelTarget, Move, Order, OrderRejection, PRODUCTION, Production,
+    Prompt, PromptChange, PromptRestoreError, TextDigest, Version, VersionHead, at_step,
 };
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::{ByVariant, Variant};
@@ -28,11 +28,11 @@ pub(crate) fn text_digest(text: &str) -> TextDigest {
 
 /// Why a journal does not give prompts.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotReplayed {
+pub(crate) enum PromptsNotReplayed {
     #[error(transparent)]
     NotFollowing(#[from] prompt::NotFollowing),
     #[error(transparent)]
-    Snapshot(#[from] RestoreError),
+    Snapshot(#[from] PromptRestoreError),
     #[error("a part of a change of prompt `{0}` is not where it should be")]
     Part(PromptName),
     #[error("the text of version {number} of prompt `{prompt}` has another digest than it says")]
@@ -77,14 +77,14 @@ pub(crate) struct Followed {
     pub(crate) prompt: PromptName,
     /// In a sentence.
     pub(crate) sentence: String,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: ProductionMove,
 }
 
 /// Whether `production` went where the step wanted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum ProductionMove {
     /// It did now.
-    Moved(Vec<Change>),
+    Moved(Vec<PromptChange>),
     /// It was there.
     There,
     /// Somebody pointed it elsewhere, or it cannot be moved.
@@ -96,13 +96,13 @@ pub(crate) enum Outcome {
 pub(crate) struct Prompts {
     catalog: Catalog,
     /// Of a change in several parts, those that have come.
-    pending: Vec<Pending>,
+    pending: Vec<PendingChange>,
     parts_come: u16,
 }
 
 /// A part of a change that stands with its last part.
 #[derive(Debug)]
-pub(crate) enum Pending {
+pub(crate) enum PendingChange {
     Version {
         prompt: PromptName,
         head: VersionHead,
@@ -128,7 +128,7 @@ impl Prompts {
         at: Timestamp,
         name: &PromptName,
         orders: &[Order],
-    ) -> Result<Vec<Change>, (usize, Rejection)> {
+    ) -> Result<Vec<PromptChange>, (usize, OrderRejection)> {
         self.catalog.apply(at, name, orders)
     }
 
@@ -137,21 +137,21 @@ impl Prompts {
     pub(crate) fn replay(
         &mut self,
         (part, parts): (u16, u16),
-        pending: Pending,
-    ) -> Result<Vec<(u64, Change)>, NotReplayed> {
+        pending: PendingChange,
+    ) -> Result<Vec<(u64, PromptChange)>, PromptsNotReplayed> {
         if part == 0 {
             // What came before it was never whole: its last part is not on disk.
             self.pending.clear();
             self.parts_come = 0;
         }
         if part != self.parts_come || part >= parts {
-            return Err(NotReplayed::Part(pending.prompt().clone()));
+            return Err(PromptsNotReplayed::Part(pending.prompt().clone()));
         }
         self.parts_come += 1;
         match (pending, self.pending.last_mut()) {
             (
-                Pending::Version { prompt, head, text },
-                Some(Pending::Version { prompt: of, head: known, text: begun }),
+                PendingChange::Version { prompt, head, text },
+                Some(PendingChange::Version { prompt: of, head: known, text: begun }),
             ) if prompt == *of && head == *known => begun.push_str(&text),
             (pending, _) => self.pending.push(pending),
         }
@@ -161,17 +161,17 @@ impl Prompts {
         }
         for pending in std::mem::take(&mut self.pending) {
             match pending {
-                Pending::Moved { sequence, prompt, label, step } => {
-                    let change = Change::Moved { prompt, label, step };
+                PendingChange::Moved { sequence, prompt, label, step } => {
+                    let change = PromptChange::Moved { prompt, label, step };
                     self.catalog.apply_logged(&change)?;
                     moved.push((sequence, change));
                 }
-                Pending::Version { prompt, head, text } => {
+                PendingChange::Version { prompt, head, text } => {
                     if text_digest(&text) != head.digest {
-                        return Err(NotReplayed::Digest { prompt, number: head.number });
+                        return Err(PromptsNotReplayed::Digest { prompt, number: head.number });
                     }
                     let version = Version { head, text: text.into() };
-                    self.catalog.apply_logged(&Change::Added { prompt, version })?;
+                    self.catalog.apply_logged(&PromptChange::Added { prompt, version })?;
                 }
             }
         }
@@ -179,13 +179,15 @@ impl Prompts {
     }
 
     /// Takes everything up again.
-    pub(crate) fn restore(snapshots: Vec<prompt::Snapshot>) -> Result<Self, NotReplayed> {
+    pub(crate) fn restore(
+        snapshots: Vec<prompt::PromptSnapshot>,
+    ) -> Result<Self, PromptsNotReplayed> {
         for kept in &snapshots {
             let wrong =
                 kept.versions.iter().find(|kept| text_digest(&kept.text) != kept.head.digest);
             if let Some(Version { head, .. }) = wrong {
                 let (prompt, number) = (kept.name.clone(), head.number);
-                return Err(NotReplayed::Digest { prompt, number });
+                return Err(PromptsNotReplayed::Digest { prompt, number });
             }
         }
         Ok(Self { catalog: Catalog::restore(snapshots)?, ..Self::default() })
@@ -271,14 +273,14 @@ impl Prompts {
             Production::Untouched => None,
             Production::There(variant) => {
                 let key = &in_play.version(variant).key;
-                followed(format!("`production` points to `{key}` already"), Outcome::There)
+                followed(format!("`production` points to `{key}` already"), ProductionMove::There)
             }
             Production::LeftAlone(variant) => {
                 let key = &in_play.version(variant).key;
                 let sentence = format!(
                     "`production` was left at `{before}`, where somebody pointed it; this step would move it to `{key}`"
                 );
-                followed(sentence, Outcome::LeftAlone)
+                followed(sentence, ProductionMove::LeftAlone)
             }
             Production::Move(variant) => {
                 let to = in_play.version(variant);
@@ -287,12 +289,12 @@ impl Prompts {
                     Ok(changes) => {
                         let sentence =
                             format!("`production` moved from `{before}` to `{}`", to.key);
-                        followed(sentence, Outcome::Moved(changes))
+                        followed(sentence, ProductionMove::Moved(changes))
                     }
                     // Nothing that can be asked from outside leads here.
                     Err((_, rejection)) => followed(
                         format!("`production` was not moved: {rejection}"),
-                        Outcome::LeftAlone,
+                        ProductionMove::LeftAlone,
                     ),
                 }
             }
@@ -318,7 +320,7 @@ fn reason(experiment: &ExperimentKey, run: u32, step: Step) -> String {
 
 fn production_order(to: TextDigest, reason: &str) -> Option<Order> {
     let label: LabelName = PRODUCTION.parse().ok()?;
-    let (actor, reason) = (Actor::new(TIDEGATE).ok()?, Note::new(reason).ok()?);
+    let (actor, reason) = (Actor::new(TIDEGATE).ok()?, Reason::new(reason).ok()?);
     Some(Order::Point(LabelOrder {
         label,
         to: LabelTarget::Text(to),
@@ -328,7 +330,7 @@ fn production_order(to: TextDigest, reason: &str) -> Option<Order> {
     }))
 }
 
-impl Pending {
+impl PendingChange {
     const fn prompt(&self) -> &PromptName {
         match self {
             Self::Version { prompt, .. } | Self::Moved { prompt, .. } => prompt,

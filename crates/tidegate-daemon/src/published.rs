@@ -17,7 +17,7 @@ use tidegate_spec::api::{Assignment, ShadowVersion};
 use tokio::sync::watch;
 
 use crate::prompts::InPlay;
-use crate::rollouts::{Rollouts, Run};
+use crate::rollouts::{Rollouts, RunningExperiment};
 
 /// The reason for serving control while the journal cannot be relied on.
 pub(crate) const STORE_UNAVAILABLE: &str = "store_unavailable";
@@ -62,12 +62,12 @@ pub(crate) struct Evaluated<'a> {
     /// Share of analyses that should run the treatment too.
     pub(crate) shadow_sample: f64,
     /// What they should run, where there are any.
-    pub(crate) shadow: Option<Shadow<'a>>,
+    pub(crate) shadow: Option<ShadowServed<'a>>,
 }
 
 /// The version to run for comparison only.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Shadow<'a> {
+pub(crate) struct ShadowServed<'a> {
     pub(crate) prompt_version: &'a str,
     pub(crate) kept: Option<&'a ServedVersion>,
 }
@@ -137,7 +137,8 @@ pub(crate) struct ServedVersion {
 
 impl AssignmentTable {
     pub(crate) fn new(rollouts: &Rollouts, trust: Trust) -> Self {
-        let served = |run: &Run| (run.key.as_str().to_owned(), Arc::new(Served::of(run)));
+        let served =
+            |run: &RunningExperiment| (run.key.as_str().to_owned(), Arc::new(Served::of(run)));
         Self { trust, experiments: rollouts.iter().map(served).collect() }
     }
 
@@ -251,7 +252,7 @@ impl Served {
             Variant::Control => (&self.control, prompt.map(|prompt| &prompt.control)),
             Variant::Treatment => (&self.treatment, treatment),
         };
-        let shadow = Shadow { prompt_version: &self.treatment, kept: treatment };
+        let shadow = ShadowServed { prompt_version: &self.treatment, kept: treatment };
         Evaluated {
             key,
             variant,
@@ -266,7 +267,7 @@ impl Served {
         }
     }
 
-    fn of(run: &Run) -> Self {
+    fn of(run: &RunningExperiment) -> Self {
         let experiment = run.rollout.definition().experiment();
         let state = run.rollout.lifecycle().state;
         let shadowing = state.phase == Phase::Shadow
@@ -301,7 +302,7 @@ pub(crate) struct Published {
     table: ArcSwap<AssignmentTable>,
     drawn: AtomicU64,
     newest: Mutex<Newest>,
-    shown: watch::Sender<Shown>,
+    shown: watch::Sender<TableVersion>,
 }
 
 /// Which drawings are shown: what was drawn before them comes too late.
@@ -315,7 +316,7 @@ struct Newest {
 
 /// How often the table was changed, and when last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shown {
+pub(crate) struct TableVersion {
     pub(crate) number: u64,
     pub(crate) at: Timestamp,
 }
@@ -325,11 +326,11 @@ pub(crate) struct Shown {
 pub(crate) struct Drawn {
     number: u64,
     at: Timestamp,
-    subject: Subject,
+    subject: DrawnTable,
 }
 
 #[derive(Debug)]
-enum Subject {
+enum DrawnTable {
     All(AssignmentTable),
     One { key: String, served: Arc<Served> },
 }
@@ -342,12 +343,12 @@ impl Published {
             table: ArcSwap::from_pointee(table),
             drawn: AtomicU64::new(0),
             newest: Mutex::default(),
-            shown: watch::Sender::new(Shown { number: 0, at: Timestamp::EPOCH }),
+            shown: watch::Sender::new(TableVersion { number: 0, at: Timestamp::EPOCH }),
         }
     }
 
     /// Tells of every table that is shown from now on.
-    pub(crate) fn watch(&self) -> watch::Receiver<Shown> {
+    pub(crate) fn watch(&self) -> watch::Receiver<TableVersion> {
         self.shown.subscribe()
     }
 
@@ -357,16 +358,16 @@ impl Published {
 
     /// Draws every experiment, and whether the journal can be relied on, to be shown later.
     pub(crate) fn draw_all(&self, rollouts: &Rollouts, trust: Trust, at: Timestamp) -> Drawn {
-        self.drawn(at, Subject::All(AssignmentTable::new(rollouts, trust)))
+        self.drawn(at, DrawnTable::All(AssignmentTable::new(rollouts, trust)))
     }
 
     /// Draws one experiment, to be shown later, whatever becomes of others meanwhile.
-    pub(crate) fn draw(&self, run: &Run, at: Timestamp) -> Drawn {
+    pub(crate) fn draw(&self, run: &RunningExperiment, at: Timestamp) -> Drawn {
         let key = run.key.as_str().to_owned();
-        self.drawn(at, Subject::One { key, served: Arc::new(Served::of(run)) })
+        self.drawn(at, DrawnTable::One { key, served: Arc::new(Served::of(run)) })
     }
 
-    fn drawn(&self, at: Timestamp, subject: Subject) -> Drawn {
+    fn drawn(&self, at: Timestamp, subject: DrawnTable) -> Drawn {
         Drawn { number: self.drawn.fetch_add(1, Ordering::Relaxed) + 1, at, subject }
     }
 
@@ -376,8 +377,8 @@ impl Published {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.table.load();
         let table = match subject {
-            Subject::All(_) if *number <= newest.all => return,
-            Subject::All(table) => {
+            DrawnTable::All(_) if *number <= newest.all => return,
+            DrawnTable::All(table) => {
                 newest.all = *number;
                 newest.experiments.retain(|_, drawn_alone| *drawn_alone > *number);
                 let mut experiments = table.experiments.clone();
@@ -388,7 +389,7 @@ impl Published {
                 }
                 AssignmentTable { trust: table.trust, experiments }
             }
-            Subject::One { key, served } => {
+            DrawnTable::One { key, served } => {
                 let shown = newest.experiments.get(key).copied().unwrap_or(0).max(newest.all);
                 if *number <= shown {
                     return;
@@ -401,13 +402,13 @@ impl Published {
         };
         self.table.store(Arc::new(table));
         // Whoever is told of it finds it.
-        self.shown.send_modify(|shown| *shown = Shown { number: shown.number + 1, at: *at });
+        self.shown.send_modify(|shown| *shown = TableVersion { number: shown.number + 1, at: *at });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+    use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
     use tidegate_spec::ExperimentFile;
 
     use super::*;
@@ -430,7 +431,7 @@ mod tests {
 
     fn act(rollouts: &mut Rollouts, key: &str, command: Command, ms: i64) {
         let actor = Actor::new("ann").unwrap();
-        let note = Note::new("a test").unwrap();
+        let note = Reason::new("a test").unwrap();
         let action = Event::Action(Action { command, actor, note });
         let key = key.parse().unwrap();
         rollouts.apply(&key, at(ms), action, &mut Changed::default()).unwrap().unwrap();

@@ -3,7 +3,7 @@
 use tidegate_engine::event::Command;
 use tidegate_engine::id::{CameraId, ExperimentKey, PromptName};
 use tidegate_engine::phase::State;
-use tidegate_engine::prompt::Rejection;
+use tidegate_engine::prompt::OrderRejection;
 use tidegate_spec::api::FieldFault;
 
 use crate::rollouts::{EXPERIMENTS_MAX, NotDefined};
@@ -44,7 +44,7 @@ pub(crate) enum Refusal {
     #[error("no prompt has the name `{0}`")]
     UnknownPrompt(PromptName),
     #[error("{0}")]
-    Prompt(Rejection),
+    Prompt(OrderRejection),
     #[error("{} fields are not valid", .0.len())]
     InvalidFields(Vec<FieldFault>),
     #[error("{0}")]

@@ -13,16 +13,16 @@ use tidegate_engine::phase::Phase;
 use tidegate_engine::prompt;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::{Rollout, snapshot};
-use tidegate_journal::{Entry, FeedState, RolloutId, RolloutState, State};
+use tidegate_journal::{Entry, FeedState, JournalState, RolloutId, RolloutState};
 use tidegate_spec::ExperimentFile;
 use tidegate_spec::api::{FieldFault, HistoryItem, What};
 
 use crate::feed::{FeedEvent, RecentEvents};
-use crate::prompts::{self, InPlay, Pending, Prompts};
+use crate::prompts::{self, InPlay, PendingChange, Prompts};
 use changed::told_move;
 
 pub(crate) use changed::{Changed, Decided, Unit};
-pub(crate) use run::Run;
+pub(crate) use run::RunningExperiment;
 
 /// Experiments a daemon keeps.
 pub(crate) const EXPERIMENTS_MAX: usize = 1_000;
@@ -52,14 +52,14 @@ pub(crate) enum NotReplayed {
     #[error("step {number} of `{key}` does not follow")]
     Step { key: ExperimentKey, number: u32 },
     #[error(transparent)]
-    Prompts(#[from] prompts::NotReplayed),
+    Prompts(#[from] prompts::PromptsNotReplayed),
 }
 
 /// All experiments, and all prompts.
 #[derive(Debug, Default)]
 pub(crate) struct Rollouts {
     prompts: Prompts,
-    runs: BTreeMap<ExperimentKey, Run>,
+    runs: BTreeMap<ExperimentKey, RunningExperiment>,
     /// The experiment of each present run.
     keys: HashMap<RolloutId, ExperimentKey>,
     last_id: u32,
@@ -68,11 +68,11 @@ pub(crate) struct Rollouts {
 }
 
 impl Rollouts {
-    pub(crate) fn get(&self, key: &ExperimentKey) -> Option<&Run> {
+    pub(crate) fn get(&self, key: &ExperimentKey) -> Option<&RunningExperiment> {
         self.runs.get(key)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Run> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &RunningExperiment> {
         self.runs.values()
     }
 
@@ -101,24 +101,24 @@ impl Rollouts {
         at: Timestamp,
         file: &ExperimentFile,
         salt: SaltChoice,
-    ) -> Result<(Change, Changed), NotDefined> {
+    ) -> Result<(DefinitionChange, Changed), NotDefined> {
         let key = file.definition.experiment().key.clone();
         let (change, number) = match self.runs.get(&key) {
             None if self.runs.len() >= EXPERIMENTS_MAX => {
                 return Err(NotDefined::TooMany { count: self.runs.len() });
             }
-            None => (Change::Created, 1),
+            None => (DefinitionChange::Created, 1),
             Some(run) => match run.rollout.lifecycle().state.phase {
-                Phase::Draft => (Change::Replaced, run.number),
+                Phase::Draft => (DefinitionChange::Replaced, run.number),
                 Phase::Shadow | Phase::Ab | Phase::Full => return Err(NotDefined::Running { key }),
                 // A retry starts afresh, with a split of its own.
                 Phase::Completed | Phase::RolledBack | Phase::Stopped => {
-                    (Change::Created, run.number.saturating_add(1))
+                    (DefinitionChange::Created, run.number.saturating_add(1))
                 }
             },
         };
         let id = match (change, self.runs.get(&key)) {
-            (Change::Replaced, Some(run)) => run.id,
+            (DefinitionChange::Replaced, Some(run)) => run.id,
             _ => RolloutId(self.last_id + 1),
         };
         let in_play =
@@ -158,7 +158,16 @@ impl Rollouts {
         let history = former.map_or(Vec::new(), |run| run.history);
         let rollout = Rollout::new(definition);
         let noticed = Noticed::default();
-        let run = Run { id, key: key.clone(), number, text, rollout, in_play, noticed, history };
+        let run = RunningExperiment {
+            id,
+            key: key.clone(),
+            number,
+            text,
+            rollout,
+            in_play,
+            noticed,
+            history,
+        };
         self.runs.insert(key, run);
     }
 
@@ -217,11 +226,11 @@ impl Rollouts {
         }
         match entry {
             Entry::Version { prompt, head, part, parts, text } => {
-                let pending = Pending::Version { prompt, head, text };
+                let pending = PendingChange::Version { prompt, head, text };
                 self.replay_change((part, parts), pending, kept)
             }
             Entry::LabelMoved { prompt, label, step, part, parts } => {
-                let pending = Pending::Moved { sequence, prompt, label, step };
+                let pending = PendingChange::Moved { sequence, prompt, label, step };
                 self.replay_change((part, parts), pending, kept)
             }
             Entry::Defined { rollout, key, run, part, parts, text, .. } => {
@@ -261,24 +270,24 @@ impl Rollouts {
     fn replay_change(
         &mut self,
         place: (u16, u16),
-        pending: Pending,
+        pending: PendingChange,
         kept: &mut RecentEvents,
     ) -> Result<(), NotReplayed> {
         for (sequence, change) in self.prompts.replay(place, pending)? {
-            if let prompt::Change::Moved { prompt, label, step } = &change {
+            if let prompt::PromptChange::Moved { prompt, label, step } = &change {
                 kept.extend(told_move(&self.prompts, sequence, prompt, (label, step)));
             }
         }
         Ok(())
     }
 
-    fn run_of(&mut self, id: RolloutId) -> Result<&mut Run, NotReplayed> {
+    fn run_of(&mut self, id: RolloutId) -> Result<&mut RunningExperiment, NotReplayed> {
         let run = self.keys.get(&id).and_then(|key| self.runs.get_mut(key));
         run.ok_or(NotReplayed::UnknownRollout(id.0))
     }
 
     /// All that is remembered, after entry `sequence`.
-    pub(crate) fn state(&self, sequence: u64, at: Timestamp, feed: FeedState) -> State {
+    pub(crate) fn state(&self, sequence: u64, at: Timestamp, feed: FeedState) -> JournalState {
         let mut rollouts: Vec<RolloutState> = self
             .iter()
             .map(|run| RolloutState {
@@ -292,13 +301,13 @@ impl Rollouts {
             })
             .collect();
         rollouts.sort_by_key(|rollout| rollout.id);
-        State { sequence, at, rollouts, prompts: self.prompts.catalog().snapshot(), feed }
+        JournalState { sequence, at, rollouts, prompts: self.prompts.catalog().snapshot(), feed }
     }
 
     /// Takes up rollouts and prompts again.
     pub(crate) fn restore(
         states: Vec<RolloutState>,
-        prompts: Vec<prompt::Snapshot>,
+        prompts: Vec<prompt::PromptSnapshot>,
     ) -> Result<Self, NotReplayed> {
         let prompts = Prompts::restore(prompts)?;
         let mut rollouts = Self { prompts, ..Self::default() };
@@ -311,8 +320,16 @@ impl Rollouts {
                 .map_err(|source| NotReplayed::Snapshot { key: key.clone(), source })?;
             rollouts.last_id = rollouts.last_id.max(id.0);
             let history = accounts;
-            let run =
-                Run { id, key: key.clone(), number, text, rollout, in_play, noticed, history };
+            let run = RunningExperiment {
+                id,
+                key: key.clone(),
+                number,
+                text,
+                rollout,
+                in_play,
+                noticed,
+                history,
+            };
             rollouts.keys.insert(id, key.clone());
             rollouts.runs.insert(key, run);
         }
@@ -322,7 +339,7 @@ impl Rollouts {
 
 /// What a definition did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum DefinitionChange {
     /// A new experiment, or a new run of one.
     Created,
     /// A draft that was there.

@@ -69,10 +69,10 @@ pub enum TokenFileError {
 
 /// The tokens that are known.
 #[derive(Debug, Default)]
-pub struct Tokens(Vec<Known>);
+pub struct Tokens(Vec<KnownToken>);
 
 #[derive(Debug)]
-struct Known {
+struct KnownToken {
     sha256: [u8; 32],
     scopes: Vec<Scope>,
 }
@@ -114,9 +114,10 @@ impl Tokens {
                 if sha256.is_none() {
                     fields.fault("sha256", "is no SHA-256, allowed: 64 hexadecimal digits");
                 }
-                sha256.map(|sha256| Known { sha256, scopes })
+                sha256.map(|sha256| KnownToken { sha256, scopes })
             });
-            let tokens: Vec<Known> = tokens.unwrap_or_default().into_iter().flatten().collect();
+            let tokens: Vec<KnownToken> =
+                tokens.unwrap_or_default().into_iter().flatten().collect();
             if tokens.is_empty() || tokens.len() > TOKENS_MAX {
                 fields.fault(
                     "token",

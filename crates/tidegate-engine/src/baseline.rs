@@ -34,17 +34,17 @@ impl Default for Usual {
 }
 
 /// Count, sum and sum of squares of one measure of a camera.
-type Measured = (u64, f64, f64);
+type MeasureSums = (u64, f64, f64);
 /// How one measure is read from a tally.
-type Read = fn(&Tally) -> Measured;
+type ReadMeasure = fn(&Tally) -> MeasureSums;
 /// Where the usual value of one measure is kept.
 type Keep = fn(&mut Usual) -> &mut f64;
 
-fn rate(trials: u64, events: u64) -> Measured {
+fn rate(trials: u64, events: u64) -> MeasureSums {
     (trials, events as f64, events as f64)
 }
 
-const MEASURES: [(Read, Keep); 6] = [
+const MEASURES: [(ReadMeasure, Keep); 6] = [
     (|t| rate(t.feedback(), t.labelled(Label::FalsePositive)), |usual| &mut usual.fp_rate),
     (|t| rate(t.analyses, t.errors), |usual| &mut usual.error_rate),
     (|t| rate(t.paced, t.slow), |usual| &mut usual.slow_rate),
@@ -87,7 +87,7 @@ pub(crate) fn learn(cameras: &[ShadowSums]) -> (Usual, Vec<Usual>) {
     (fleet, each)
 }
 
-fn fleet_baseline(cameras: &[ShadowSums], read: Read) -> Option<Baseline> {
+fn fleet_baseline(cameras: &[ShadowSums], read: ReadMeasure) -> Option<Baseline> {
     let mut spread = Spread::default();
     for camera in cameras {
         let (count, sum, square_sum) = read(&camera.control);

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::event::{Actor, Command, Note};
+use crate::event::{Actor, Command, Reason};
 use crate::experiment::Digest;
 use crate::exposure::Window;
 use crate::fast_path::TotalFailure;
@@ -68,7 +68,7 @@ pub enum Cause {
         /// Who asked for it.
         actor: Actor,
         /// The reason that they gave.
-        note: Note,
+        note: Reason,
     },
     /// The treatment passed a limit of the threshold rule.
     Breach(Breach),

@@ -84,7 +84,7 @@ pub struct Latencies {
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+struct SeenCamera {
     camera: CameraId,
     hash: CameraHash,
     comparable: Comparable,
@@ -109,7 +109,7 @@ impl Comparable {
 /// a look over ten thousand cameras streams through memory.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fleet {
-    entries: Vec<Entry>,
+    entries: Vec<SeenCamera>,
     index: HashTable<u32>,
     pub(crate) shadow: Vec<ShadowSums>,
     pub(crate) ab: Vec<ByVariant<Tally>>,
@@ -260,7 +260,7 @@ impl Fleet {
         let hash = split.hash(&camera);
         let comparable = Comparable::of(split, &camera);
         self.total.merge(&sums);
-        self.entries.push(Entry { camera, hash, comparable });
+        self.entries.push(SeenCamera { camera, hash, comparable });
         self.shadow.push(ShadowSums { control: sums.shadow, pairs: sums.pairs });
         self.ab.push(sums.ab);
         let treated = sums.ab.treatment.analyses > 0 && !self.is_quarantined(at);

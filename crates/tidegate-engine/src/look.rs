@@ -21,7 +21,7 @@ use crate::verdict::{Judgement, Verdict};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Check {
     /// The bare comparison of averages.
-    Threshold(threshold::Check),
+    Threshold(threshold::ThresholdCheck),
     /// The camera-aware, sequential rule.
     Sequential(Look),
 }

@@ -112,7 +112,7 @@ mod tests {
     use crate::look::Look;
     use crate::threshold::{self, Finding};
     use crate::variant::ByVariant;
-    use crate::verdict::{Judgement, Unit};
+    use crate::verdict::{ChangeUnit, Judgement};
 
     fn look(verdicts: &[(Guardrail, Verdict)]) -> Check {
         let judgements = verdicts.iter().map(|&(guardrail, verdict)| Judgement {
@@ -121,7 +121,7 @@ mod tests {
             verdict,
             change: None,
             limit: 0.05,
-            unit: Unit::Points,
+            unit: ChangeUnit::Points,
             evidence: EValue::ZERO,
             evidence_needed: None,
             trials: ByVariant::default(),
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_threshold_rule_has_no_verdicts() {
-        let check = Check::Threshold(threshold::Check {
+        let check = Check::Threshold(threshold::ThresholdCheck {
             finding: Finding::WithinBounds,
             fp_rate_increase: 0.0,
             latency_increase_pct: None,

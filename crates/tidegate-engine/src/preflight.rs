@@ -6,7 +6,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use tidegate_stats::detectable::{STANDARD_ERRORS, Trials, Variation};
+use tidegate_stats::detectable::{MetricVariation, STANDARD_ERRORS, Trials};
 use tidegate_stats::range::{OutOfRange, within};
 
 use crate::assignment::SplitMethod;
@@ -16,7 +16,7 @@ use crate::guardrail::{Guardrail, Power};
 
 /// What is known, or guessed, of the fleet.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Expected {
+pub struct ExpectedFleet {
     /// Cameras in the fleet.
     pub cameras: u64,
     /// Analyses of one camera on one day.
@@ -67,7 +67,7 @@ pub struct Sight {
     pub unit: &'static str,
 }
 
-impl Expected {
+impl ExpectedFleet {
     /// A fleet with the rates the reference simulations had: 60 % false positives among labels, 2 %
     /// errors, ρ = 0.1 with a fifth of it drifting, latencies spread by half their mean.
     pub const fn new(cameras: u64, analyses_per_day: f64, feedback_share: f64) -> Self {
@@ -106,9 +106,9 @@ impl Preflight {
     ///
     /// # Errors
     /// [`OutOfRange`] naming the first expectation out of range.
-    pub fn new(experiment: &Experiment, expected: &Expected) -> Result<Self, OutOfRange> {
+    pub fn new(experiment: &Experiment, expected: &ExpectedFleet) -> Result<Self, OutOfRange> {
         expected.check()?;
-        let plan = Plan::new(experiment, expected);
+        let plan = PlannedTest::new(experiment, expected);
         let mut sights = Vec::new();
         for (guardrail, watched) in plan.watched() {
             let trials = plan.fewer_trials(watched.per_analysis);
@@ -123,7 +123,7 @@ impl Preflight {
         Ok(preflight)
     }
 
-    fn advise(&self, experiment: &Experiment, plan: &Plan<'_>) -> Vec<String> {
+    fn advise(&self, experiment: &Experiment, plan: &PlannedTest<'_>) -> Vec<String> {
         let mut advice = Vec::new();
         let fewest = self.cameras[0].min(self.cameras[1]);
         let [control, treatment] = self.cameras;
@@ -176,7 +176,7 @@ impl Preflight {
 
 impl Preflight {
     /// What too few cameras, or too little shadow, make impossible.
-    fn advise_on_few_cameras(&self, plan: &Plan<'_>, advice: &mut Vec<String>) {
+    fn advise_on_few_cameras(&self, plan: &PlannedTest<'_>, advice: &mut Vec<String>) {
         let fewest = self.cameras[0].min(self.cameras[1]);
         let shadow = plan.experiment.shadow;
         if fewest < 5 {
@@ -212,24 +212,24 @@ struct Watched {
     limit: f64,
     unit: &'static str,
     /// What a change is divided by to be in `unit`.
-    scale: Scale,
+    scale: HarmScale,
 }
 
-enum Scale {
+enum HarmScale {
     Points,
     LogRatio,
     PercentOf(f64),
 }
 
-struct Plan<'a> {
+struct PlannedTest<'a> {
     experiment: &'a Experiment,
-    expected: &'a Expected,
+    expected: &'a ExpectedFleet,
     cameras: [u64; 2],
     by_turns: bool,
 }
 
-impl<'a> Plan<'a> {
-    fn new(experiment: &'a Experiment, expected: &'a Expected) -> Self {
+impl<'a> PlannedTest<'a> {
+    fn new(experiment: &'a Experiment, expected: &'a ExpectedFleet) -> Self {
         let by_turns = experiment.assignment.method == SplitMethod::Switchback;
         let share = experiment.ab.share.value();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
@@ -243,7 +243,8 @@ impl<'a> Plan<'a> {
     }
 
     fn watched(&self) -> [(Guardrail, Watched); 5] {
-        let Expected { fp_rate, error_rate, missed_threat_rate, alert_rate, .. } = *self.expected;
+        let ExpectedFleet { fp_rate, error_rate, missed_threat_rate, alert_rate, .. } =
+            *self.expected;
         let feedback = self.expected.feedback_share;
         let limits = &self.experiment.guardrails;
         let rate = |per_analysis: f64, rate: f64, limit: f64| Watched {
@@ -251,7 +252,7 @@ impl<'a> Plan<'a> {
             event: rate * (1.0 - rate),
             limit: limit * 100.0,
             unit: "points",
-            scale: Scale::Points,
+            scale: HarmScale::Points,
         };
         let cv = self.expected.latency_cv;
         [
@@ -265,7 +266,7 @@ impl<'a> Plan<'a> {
                     event: cv * cv / (1.0 - self.expected.correlation),
                     limit: limits.max_latency_increase.value(),
                     unit: "percent",
-                    scale: Scale::LogRatio,
+                    scale: HarmScale::LogRatio,
                 },
             ),
             (
@@ -277,7 +278,7 @@ impl<'a> Plan<'a> {
                 Watched {
                     limit: limits.max_alert_rate_drop.value(),
                     unit: "percent",
-                    scale: Scale::PercentOf(alert_rate),
+                    scale: HarmScale::PercentOf(alert_rate),
                     ..rate(1.0 - error_rate, alert_rate, 0.0)
                 },
             ),
@@ -302,7 +303,7 @@ impl<'a> Plan<'a> {
 
     /// The smallest harm, where the test has cameras and trials at all.
     fn detectable(&self, watched: &Watched) -> Result<Option<f64>, OutOfRange> {
-        let Expected { correlation, drift, .. } = *self.expected;
+        let ExpectedFleet { correlation, drift, .. } = *self.expected;
         let experiment = self.experiment;
         let trials = Trials {
             test: self.trials(watched.per_analysis, experiment.ab.duration.hours()),
@@ -313,7 +314,7 @@ impl<'a> Plan<'a> {
         if trials.test <= 0.0 || control < 1.0 || treatment < 1.0 || share <= 0.0 || share >= 1.0 {
             return Ok(None);
         }
-        let variation = Variation::new(watched.event, correlation, drift)?;
+        let variation = MetricVariation::new(watched.event, correlation, drift)?;
         let error = if self.by_turns {
             variation.within_error(trials, control, share)?
         } else {
@@ -321,9 +322,9 @@ impl<'a> Plan<'a> {
         };
         let change = STANDARD_ERRORS * error;
         Ok(match watched.scale {
-            Scale::Points => Some(change * 100.0),
-            Scale::LogRatio => Some(libm::expm1(change) * 100.0),
-            Scale::PercentOf(rate) => (rate > 0.0).then(|| change / rate * 100.0),
+            HarmScale::Points => Some(change * 100.0),
+            HarmScale::LogRatio => Some(libm::expm1(change) * 100.0),
+            HarmScale::PercentOf(rate) => (rate > 0.0).then(|| change / rate * 100.0),
         })
     }
 }

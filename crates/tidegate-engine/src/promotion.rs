@@ -79,7 +79,7 @@ pub enum Proof {
 /// Judges averages, for the threshold rule.
 pub(crate) fn judge_averages(
     experiment: &Experiment,
-    check: &threshold::Check,
+    check: &threshold::ThresholdCheck,
     sides: ByVariant<&Tally>,
 ) -> Proof {
     if check.finding != Finding::WithinBounds {

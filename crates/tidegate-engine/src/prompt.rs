@@ -1,6 +1,6 @@
 //! Prompts: texts that instruct the model, kept in versions that never change, with labels that move.
 //!
-//! A [`Catalog`] takes [`Order`]s and gives the [`Change`]s that came of them, to be written down; what was
+//! A [`Catalog`] takes [`Order`]s and gives the [`PromptChange`]s that came of them, to be written down; what was
 //! written down is read back with [`Catalog::apply_logged`]. Like a rollout it holds no clock and does no I/O.
 //! The digest of a text is handed in: whoever brings a text computes it, and whoever reads one back checks it.
 
@@ -13,12 +13,12 @@ mod snapshot;
 mod version;
 
 pub use catalog::{Catalog, NotFollowing};
-pub use change::Change;
+pub use change::PromptChange;
 pub use digest::{DIGEST_SCHEME, InvalidDigest, TextDigest};
-pub use order::{LabelOrder, LabelTarget, Order, Precondition, Rejection, VersionOrder};
+pub use order::{LabelOrder, LabelTarget, Order, OrderRejection, Precondition, VersionOrder};
 pub use production::{Production, at_step};
-pub use snapshot::{RestoreError, Snapshot};
-pub use version::{Label, Move, NotFound, PRODUCTION, Prompt, Version, VersionHead};
+pub use snapshot::{PromptRestoreError, PromptSnapshot};
+pub use version::{Move, NotFound, PRODUCTION, Prompt, PromptLabel, Version, VersionHead};
 
 #[cfg(test)]
 pub(crate) mod tests;

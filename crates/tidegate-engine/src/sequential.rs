@@ -24,7 +24,7 @@ use crate::fleet::{BlockSums, Fleet};
 use crate::guardrail::{Guardrail, Power};
 use crate::time::Timestamp;
 use crate::variant::ByVariant;
-use crate::verdict::{Change, Judgement, Unit, Verdict};
+use crate::verdict::{Change, ChangeUnit, Judgement, Verdict};
 
 /// Trials of each variant without which nothing is rolled back, whatever `min_samples` says.
 const TRIALS_MIN: u64 = 30;
@@ -84,7 +84,7 @@ pub(crate) fn judge(
     experiment: &Experiment,
     (window, epochs, now): (Window, &Epochs, Timestamp),
 ) -> Vec<Judgement> {
-    let context = Context::new(fleet, experiment, window, epochs);
+    let context = LookContext::new(fleet, experiment, window, epochs);
     let guardrails: &[Guardrail] = match window {
         Window::Shadow => &SHADOW,
         Window::Full if context.against == Against::Past => &RELEASE,
@@ -101,7 +101,7 @@ pub(crate) fn harm(
     experiment: &Experiment,
     (window, epochs, now): (Window, &Epochs, Timestamp),
 ) -> Option<Judgement> {
-    let context = Context::new(fleet, experiment, window, epochs);
+    let context = LookContext::new(fleet, experiment, window, epochs);
     let may_fail = |guardrail: &Guardrail| {
         context.evidence_needed(*guardrail).is_some() && context.may_fail(*guardrail)
     };
@@ -124,7 +124,7 @@ fn within_cameras(experiment: &Experiment) -> bool {
 
 /// What a look needs to know.
 #[derive(Clone, Copy)]
-struct Context<'a> {
+struct LookContext<'a> {
     fleet: &'a Fleet,
     experiment: &'a Experiment,
     window: Window,
@@ -146,7 +146,7 @@ enum Against {
 
 /// Whether the evidence of all parts of the test rolls back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Finding {
+enum HarmFinding {
     Fails,
     Else,
 }
@@ -157,7 +157,7 @@ struct Measure {
     /// How much worse the treatment is; unknown with too few cameras.
     estimate: Option<Estimate>,
     limit: f64,
-    unit: Unit,
+    unit: ChangeUnit,
     trials: ByVariant<u64>,
     cameras: ByVariant<u64>,
     /// Blocks of a switchback.
@@ -177,7 +177,7 @@ impl Measure {
     }
 }
 
-impl<'a> Context<'a> {
+impl<'a> LookContext<'a> {
     fn new(
         fleet: &'a Fleet,
         experiment: &'a Experiment,
@@ -220,9 +220,9 @@ impl<'a> Context<'a> {
     }
 
     /// How much worse the treatment may be; `None` where the guardrail is not watched yet.
-    fn limit(&self, guardrail: Guardrail) -> Option<(f64, Unit)> {
+    fn limit(&self, guardrail: Guardrail) -> Option<(f64, ChangeUnit)> {
         let limits = &self.experiment.guardrails;
-        let points = |points: crate::number::Points| Some((points.value(), Unit::Points));
+        let points = |points: crate::number::Points| Some((points.value(), ChangeUnit::Points));
         match guardrail {
             Guardrail::FpRate => points(limits.max_fp_rate_increase),
             Guardrail::ErrorRate => points(limits.max_error_rate_increase),
@@ -231,19 +231,19 @@ impl<'a> Context<'a> {
             Guardrail::MissedThreatRate => points(limits.max_missed_threat_rate_increase),
             Guardrail::Latency => {
                 let limit = libm::log1p(limits.max_latency_increase.value() / 100.0);
-                Some((limit, Unit::LogRatio))
+                Some((limit, ChangeUnit::LogRatio))
             }
             Guardrail::AlertDrop => {
                 let control = self.control_alert_rate();
                 let limit = limits.max_alert_rate_drop.value() / 100.0 * control;
-                Some((limit, Unit::PercentOf { control }))
+                Some((limit, ChangeUnit::PercentOf { control }))
             }
             Guardrail::AlertRise => {
                 let control = self.control_alert_rate();
                 let limit = limits.max_alert_rate_rise.value() / 100.0 * control;
-                Some((limit.max(ALERT_RISE_MIN), Unit::PercentOf { control }))
+                Some((limit.max(ALERT_RISE_MIN), ChangeUnit::PercentOf { control }))
             }
-            Guardrail::ThreatRetention => Some((1.0 - RETENTION_MIN, Unit::Points)),
+            Guardrail::ThreatRetention => Some((1.0 - RETENTION_MIN, ChangeUnit::Points)),
         }
     }
 
@@ -285,11 +285,11 @@ impl<'a> Context<'a> {
             && units
     }
 
-    fn judgement(&self, measure: &Measure, evidence: EValue, finding: Finding) -> Judgement {
+    fn judgement(&self, measure: &Measure, evidence: EValue, finding: HarmFinding) -> Judgement {
         let change = measure.estimate.and_then(|estimate| self.change(measure, &estimate));
         let bounded = change.map(|change| self.bounded(measure, &change));
         let verdict = match bounded {
-            _ if finding == Finding::Fails => Verdict::Fail,
+            _ if finding == HarmFinding::Fails => Verdict::Fail,
             // Harm that is there for certain, and for certain within the limit, is what the owner allows.
             Some(Verdict::Pass) => Verdict::Pass,
             _ if evidence.value() >= ALARM * self.stake(measure.guardrail) => Verdict::Alarm,
@@ -316,7 +316,7 @@ impl<'a> Context<'a> {
         let enough = measure.trials.control >= self.trials_needed();
         match measure.unit {
             // Where the control never alerts there is nothing to fall.
-            Unit::PercentOf { control }
+            ChangeUnit::PercentOf { control }
                 if measure.guardrail == Guardrail::AlertDrop && control <= 0.0 && enough =>
             {
                 Verdict::Pass
@@ -329,12 +329,14 @@ impl<'a> Context<'a> {
             {
                 Verdict::Pass
             }
-            Unit::Points | Unit::LogRatio | Unit::PercentOf { .. }
+            ChangeUnit::Points | ChangeUnit::LogRatio | ChangeUnit::PercentOf { .. }
                 if change.high < measure.limit =>
             {
                 Verdict::Pass
             }
-            Unit::Points | Unit::LogRatio | Unit::PercentOf { .. } => Verdict::Inconclusive,
+            ChangeUnit::Points | ChangeUnit::LogRatio | ChangeUnit::PercentOf { .. } => {
+                Verdict::Inconclusive
+            }
         }
     }
 

@@ -51,7 +51,7 @@ pub struct Breach {
 
 /// The finding and the numbers it rests on.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Check {
+pub struct ThresholdCheck {
     /// What the rule says.
     pub finding: Finding,
     /// False-positive rate, treatment less control, -1 to 1.
@@ -63,7 +63,11 @@ pub struct Check {
 }
 
 /// Compares two variants under the owner's limits.
-pub fn check(guardrails: &Guardrails, sides: ByVariant<&Tally>, samples: ByVariant<u64>) -> Check {
+pub fn check(
+    guardrails: &Guardrails,
+    sides: ByVariant<&Tally>,
+    samples: ByVariant<u64>,
+) -> ThresholdCheck {
     let (control, treatment) = (sides.control, sides.treatment);
     let fp_rate_increase = treatment.fp_rate() - control.fp_rate();
     let error_rate_increase = treatment.error_rate() - control.error_rate();
@@ -90,7 +94,7 @@ pub fn check(guardrails: &Guardrails, sides: ByVariant<&Tally>, samples: ByVaria
             })
             .unwrap_or(Finding::WithinBounds)
     };
-    Check { finding, fp_rate_increase, latency_increase_pct, error_rate_increase }
+    ThresholdCheck { finding, fp_rate_increase, latency_increase_pct, error_rate_increase }
 }
 
 fn latency_increase_pct(control: &Tally, treatment: &Tally) -> Option<f64> {

@@ -50,7 +50,7 @@ pub struct Judgement {
     /// How much worse it may be, in the unit of [`Change`].
     pub limit: f64,
     /// What a change and a limit of one are in the unit of the owner's setting.
-    pub unit: Unit,
+    pub unit: ChangeUnit,
     /// The evidence against "no worse".
     pub evidence: EValue,
     /// The evidence that rolls back; nothing does where the guardrail only blocks.
@@ -80,7 +80,7 @@ pub struct Change {
 
 /// How a change reads.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Unit {
+pub enum ChangeUnit {
     /// A difference of rates, in points.
     Points,
     /// The logarithm of a ratio, as the percentage by which the mean is higher.
@@ -92,7 +92,7 @@ pub enum Unit {
     },
 }
 
-impl Unit {
+impl ChangeUnit {
     /// A change in points or percent.
     pub fn shown(self, change: f64) -> f64 {
         match self {
@@ -194,14 +194,18 @@ impl fmt::Display for Judgement {
 
 impl Judgement {
     fn say_verdict(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let evidence = Shown(self.evidence.value());
+        let evidence = FewDigits(self.evidence.value());
         match (self.verdict, self.evidence_needed) {
             (Verdict::Pass, _) => f.write_str(": within the limit"),
             (Verdict::Fail, needed) => {
-                write!(f, "; evidence {evidence} ≥ {}: rolled back", Shown(needed.unwrap_or(0.0)))
+                write!(
+                    f,
+                    "; evidence {evidence} ≥ {}: rolled back",
+                    FewDigits(needed.unwrap_or(0.0))
+                )
             }
             (Verdict::Alarm, Some(needed)) => {
-                write!(f, "; evidence {evidence}, rolls back at {}: alarm", Shown(needed))?;
+                write!(f, "; evidence {evidence}, rolls back at {}: alarm", FewDigits(needed))?;
                 self.say_missing(f)
             }
             (Verdict::Alarm, None) if self.guardrail == Guardrail::ThreatRetention => {
@@ -209,7 +213,7 @@ impl Judgement {
             }
             (Verdict::Alarm, None) => write!(f, "; evidence {evidence}: alarm"),
             (Verdict::Inconclusive, Some(needed)) => {
-                write!(f, "; evidence {evidence} < {}: undecided", Shown(needed))?;
+                write!(f, "; evidence {evidence} < {}: undecided", FewDigits(needed))?;
                 self.say_missing(f)
             }
             (Verdict::Inconclusive, None) => f.write_str(": undecided"),
@@ -227,9 +231,9 @@ impl Judgement {
 }
 
 /// A number from nothing to beyond counting, in a few digits.
-struct Shown(f64);
+struct FewDigits(f64);
 
-impl fmt::Display for Shown {
+impl fmt::Display for FewDigits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             small if small < 10.0 => write!(f, "{small:.1}"),

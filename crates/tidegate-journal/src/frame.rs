@@ -18,12 +18,12 @@ pub(crate) const SHARED_BYTES_MAX: usize = RECORD_BYTES_MAX - HEAD;
 
 /// What a frame holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FrameKind {
     Entries,
     SnapshotPart,
 }
 
-impl Kind {
+impl FrameKind {
     const fn code(self) -> u8 {
         match self {
             Self::Entries => 1,
@@ -72,7 +72,7 @@ pub(crate) struct Frame<'a> {
 
 /// Writes a frame around entries that have their lengths before them; gives its checksum.
 pub(crate) fn write(
-    kind: Kind,
+    kind: FrameKind,
     (previous, first, count): (u32, u64, u32),
     payload: &[u8],
     into: &mut Vec<u8>,
@@ -89,7 +89,7 @@ pub(crate) fn write(
 }
 
 impl<'a> Frame<'a> {
-    pub(crate) fn read(kind: Kind, bytes: &'a [u8]) -> Result<Self, BadFrame> {
+    pub(crate) fn read(kind: FrameKind, bytes: &'a [u8]) -> Result<Self, BadFrame> {
         let Some((head, payload)) = bytes.split_at_checked(HEAD) else {
             return Err(BadFrame::Length(bytes.len()));
         };
@@ -163,19 +163,19 @@ mod tests {
             payload.extend_from_slice(&bytes);
         }
         let count = u32::try_from(samples().len()).unwrap();
-        let crc = write(Kind::Entries, (42, 7, count), &payload, &mut frame);
-        let read = Frame::read(Kind::Entries, &frame).unwrap();
+        let crc = write(FrameKind::Entries, (42, 7, count), &payload, &mut frame);
+        let read = Frame::read(FrameKind::Entries, &frame).unwrap();
         assert_eq!((read.crc, read.previous, read.first), (crc, 42, 7));
         let entries: Vec<Entry> = read.entries().unwrap().into_iter().map(|(_, e)| e).collect();
         assert_eq!(entries, samples());
-        assert!(Frame::read(Kind::SnapshotPart, &frame).is_err());
+        assert!(Frame::read(FrameKind::SnapshotPart, &frame).is_err());
         for bit in 0..frame.len() * 8 {
             let mut flipped = frame.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(Frame::read(Kind::Entries, &flipped).is_err(), "bit {bit}");
+            assert!(Frame::read(FrameKind::Entries, &flipped).is_err(), "bit {bit}");
         }
         for length in 0..frame.len() {
-            assert!(Frame::read(Kind::Entries, &frame[..length]).is_err(), "{length} bytes");
+            assert!(Frame::read(FrameKind::Entries, &frame[..length]).is_err(), "{length} bytes");
         }
     }
 }

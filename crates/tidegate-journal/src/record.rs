@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bincode::Options as _;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::decision::Step;
-use tidegate_engine::event::{Action, Actor, Command, Event, InvalidText, Note};
+use tidegate_engine::event::{Action, Actor, Command, Event, InvalidText, Reason};
 use tidegate_engine::id::{AnalysisId, CameraId, ExperimentKey, InvalidId, LabelName, PromptName};
 use tidegate_engine::notice::Notice;
 use tidegate_engine::number::OutOfRange;
@@ -325,7 +325,7 @@ impl<'a> Record<'a> {
             Self::Tick { rollout, at_ms } => event(rollout, at_ms, Event::Tick),
             Self::Action { rollout, at_ms, command, actor, reason } => {
                 let command = Command::of_code(command)?;
-                let (actor, note) = (Actor::new(&actor)?, Note::new(&reason)?);
+                let (actor, note) = (Actor::new(&actor)?, Reason::new(&reason)?);
                 event(rollout, at_ms, Event::Action(Action { command, actor, note }))
             }
             Self::Analysis { rollout, at_ms, id, camera, variant, outcome } => {

@@ -5,7 +5,7 @@ mod chart;
 use askama::Template;
 use tidegate_chart::{Chart, NotDrawn};
 
-use crate::outcome::Outcome;
+use crate::outcome::RunOutcome;
 use crate::path;
 use crate::summary::{Judged, Met, Summary};
 use crate::sweep::{Point, Sweep};
@@ -13,11 +13,11 @@ use crate::world::World;
 
 /// One scenario with all that came of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Scene<'a> {
+pub struct ReportedScenario<'a> {
     /// The world that was simulated.
     pub world: &'a World,
     /// The runs.
-    pub outcomes: &'a [Outcome],
+    pub outcomes: &'a [RunOutcome],
     /// The runs added up.
     pub summary: &'a Summary,
 }
@@ -35,14 +35,14 @@ pub enum ReportError {
 
 #[derive(Template)]
 #[template(path = "report.html")]
-struct Page {
+struct SimulationPage {
     title: String,
     subtitle: String,
     sweep: Option<SweepView>,
-    cards: Vec<Card>,
+    cards: Vec<ScenarioView>,
 }
 
-struct Card {
+struct ScenarioView {
     name: String,
     description: String,
     rule: &'static str,
@@ -54,22 +54,22 @@ struct Card {
     promoted: String,
     expected: String,
     class: &'static str,
-    expectations: Vec<Line>,
+    expectations: Vec<ExpectationView>,
     charts: Vec<Chart>,
 }
 
-struct Line {
+struct ExpectationView {
     class: &'static str,
     text: String,
 }
 
 struct SweepView {
     charts: Vec<Chart>,
-    rows: Vec<Row>,
+    rows: Vec<SettingView>,
     toml: Option<String>,
 }
 
-struct Row {
+struct SettingView {
     settings: String,
     false_rollback: String,
     interval: String,
@@ -83,7 +83,10 @@ struct Row {
 ///
 /// # Errors
 /// [`ReportError`] where a chart or the page cannot be written.
-pub fn html(scenes: &[Scene<'_>], sweep: Option<&Sweep<'_>>) -> Result<String, ReportError> {
+pub fn html(
+    scenes: &[ReportedScenario<'_>],
+    sweep: Option<&Sweep<'_>>,
+) -> Result<String, ReportError> {
     let runs: u64 = scenes.iter().map(|scene| u64::from(scene.summary.runs)).sum();
     let (title, subtitle) = match sweep {
         Some(sweep) => (
@@ -99,9 +102,9 @@ pub fn html(scenes: &[Scene<'_>], sweep: Option<&Sweep<'_>>) -> Result<String, R
             format!("{} scenarios, {runs} rollouts", scenes.len()),
         ),
     };
-    let cards: Result<Vec<Card>, ReportError> = scenes.iter().map(card).collect();
+    let cards: Result<Vec<ScenarioView>, ReportError> = scenes.iter().map(card).collect();
     let sweep = sweep.map(view).transpose()?;
-    Ok(Page { title, subtitle, sweep, cards: cards? }.render()?)
+    Ok(SimulationPage { title, subtitle, sweep, cards: cards? }.render()?)
 }
 
 /// A share in percent, as people read it.
@@ -160,10 +163,12 @@ pub fn sentence(summary: &Summary, judged: &Judged) -> String {
     }
 }
 
-fn card(scene: &Scene<'_>) -> Result<Card, ReportError> {
-    let Scene { world, outcomes, summary } = scene;
-    let line =
-        |judged: &Judged| Line { class: class(judged.verdict), text: sentence(summary, judged) };
+fn card(scene: &ReportedScenario<'_>) -> Result<ScenarioView, ReportError> {
+    let ReportedScenario { world, outcomes, summary } = scene;
+    let line = |judged: &Judged| ExpectationView {
+        class: class(judged.verdict),
+        text: sentence(summary, judged),
+    };
     let verdicts = summary.expectations.iter().map(|judged| judged.verdict);
     let worst = verdicts.max_by_key(|met| match met {
         Met::Met => 0,
@@ -173,7 +178,7 @@ fn card(scene: &Scene<'_>) -> Result<Card, ReportError> {
     let paths = path::typical(world, outcomes);
     let mut charts = vec![chart::endings(world, outcomes)?];
     charts.extend(chart::paths(&paths)?);
-    Ok(Card {
+    Ok(ScenarioView {
         name: summary.name.clone(),
         description: summary.description.clone(),
         rule: summary.rule,
@@ -199,7 +204,7 @@ const fn class(met: Met) -> &'static str {
 }
 
 fn view(sweep: &Sweep<'_>) -> Result<SweepView, ReportError> {
-    let row = |point: &Point| Row {
+    let row = |point: &Point| SettingView {
         settings: point.settings.join(", "),
         false_rollback: percent(point.false_rollback_share),
         interval: point.false_rollback_interval.map(percent).join(" – "),

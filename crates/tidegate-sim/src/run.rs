@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tidegate_engine::assignment::Serving;
 use tidegate_engine::decision::{Cause, Decision};
-use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 use tidegate_engine::experiment::PromotionMode;
 use tidegate_engine::id::AnalysisId;
 use tidegate_engine::phase::{Condition, Phase, State, Transition};
@@ -24,12 +24,12 @@ use tidegate_engine::{Rollout, Variant};
 
 use self::analysis_id::analysis_id;
 pub use self::observer::{Observer, Unobserved};
-use self::pending::Pending;
+use self::pending::Underway;
 use self::restarts::Restarts;
-use crate::outcome::{Ending, Outcome, Stopper};
+use crate::outcome::{Ending, RunOutcome, Stopper};
 use crate::traffic::{Arrivals, MINUTE_MS};
 use crate::unrest::Restless;
-use crate::world::{Camera, Change, World};
+use crate::world::{Camera, CurrentChange, World};
 
 const HOUR_MS: f64 = 60.0 * MINUTE_MS;
 /// Late reports are late by up to this.
@@ -38,7 +38,7 @@ const LATE_MS: f64 = 10.0 * MINUTE_MS;
 const SHADOW_TIMES: f64 = 2.0;
 
 /// Simulates one run of a world. The same world and number give the same outcome, on any machine.
-pub fn run(world: &World, number: u32, observer: &mut impl Observer) -> Outcome {
+pub fn run(world: &World, number: u32, observer: &mut impl Observer) -> RunOutcome {
     let mut run = Run::new(world, number, observer);
     run.act(Command::Start);
     run.live();
@@ -56,13 +56,13 @@ struct Run<'a, O> {
     cameras: Vec<Camera>,
     arrivals: Arrivals,
     restless: Option<Restless>,
-    pending: BinaryHeap<Reverse<Pending>>,
+    pending: BinaryHeap<Reverse<Underway>>,
     sequence: u64,
     serving: Serving,
     /// The variant each camera is served, until a decision or a new block of a switchback.
     assigned: Vec<Variant>,
     assigned_block: Option<Block>,
-    change: Change,
+    change: CurrentChange,
     /// Until when the change stays as it is, in milliseconds.
     change_until: f64,
     days: f64,
@@ -74,11 +74,11 @@ struct Run<'a, O> {
     clock: Timestamp,
     ending: Option<Ending>,
     restarts: Restarts,
-    counts: Counts,
+    counts: RunCounts,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Counts {
+struct RunCounts {
     analyses: u64,
     treatment: u64,
     harmed: u64,
@@ -129,7 +129,7 @@ impl<'a, O: Observer> Run<'a, O> {
             pending: BinaryHeap::new(),
             sequence: 0,
             assigned_block: None,
-            change: Change::default(),
+            change: CurrentChange::default(),
             change_until: 0.0,
             days: 1.0,
             ab_began: None,
@@ -137,15 +137,15 @@ impl<'a, O: Observer> Run<'a, O> {
             now: 0.0,
             clock: Timestamp::EPOCH,
             ending: None,
-            counts: Counts::default(),
+            counts: RunCounts::default(),
         }
     }
 
-    fn outcome(self) -> Outcome {
-        let Counts { analyses, treatment, harmed, refused } = self.counts;
+    fn outcome(self) -> RunOutcome {
+        let RunCounts { analyses, treatment, harmed, refused } = self.counts;
         // The phase that ended, not the end.
         let phase = if self.ab_began.is_some() { Phase::Ab } else { Phase::Shadow };
-        Outcome {
+        RunOutcome {
             run: self.number,
             ending: self.ending.unwrap_or(Ending::Inconclusive),
             phase,
@@ -284,7 +284,7 @@ impl<'a, O: Observer> Run<'a, O> {
 
     fn send_later(&mut self, at: f64, event: Event) {
         self.sequence += 1;
-        self.pending.push(Reverse(Pending { at, sequence: self.sequence, event }));
+        self.pending.push(Reverse(Underway { at, sequence: self.sequence, event }));
     }
 
     /// Sends a report, as well as the network lets it through.
@@ -315,7 +315,7 @@ impl<'a, O: Observer> Run<'a, O> {
         let action = Action {
             command,
             actor: Actor::new("simulator").expect("a short name is valid"),
-            note: Note::new("as the scenario says").expect("a short reason is valid"),
+            note: Reason::new("as the scenario says").expect("a short reason is valid"),
         };
         let at = self.rollout.lifecycle().now;
         self.apply(at, &Event::Action(action));

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tidegate_spec::scenario::{Scenario, Treatment};
 use tidegate_stats::proportion::Proportion;
 
-use crate::outcome::{Ending, Outcome, Stopper};
+use crate::outcome::{Ending, RunOutcome, Stopper};
 use crate::world::World;
 
 /// The same world with a treatment that does exactly what the control does.
@@ -102,22 +102,22 @@ impl Point {
     pub fn new(
         settings: Vec<String>,
         first: Option<f64>,
-        harmful: &[(&World, &[Outcome])],
-        harmless: &[&[Outcome]],
+        harmful: &[(&World, &[RunOutcome])],
+        harmless: &[&[RunOutcome]],
     ) -> Self {
         let mean = |values: &mut dyn Iterator<Item = f64>| {
             let (sum, count) = values.fold((0.0, 0.0), |(sum, count), v| (sum + v, count + 1.0));
             if count > 0.0 { sum / count } else { 0.0 }
         };
-        let over = |of: &dyn Fn(&World, &Outcome) -> f64| {
-            let each = |(world, outcomes): &(&World, &[Outcome])| {
+        let over = |of: &dyn Fn(&World, &RunOutcome) -> f64| {
+            let each = |(world, outcomes): &(&World, &[RunOutcome])| {
                 mean(&mut outcomes.iter().map(|outcome| of(world, outcome)))
             };
             mean(&mut harmful.iter().map(each))
         };
         // A test that is rolled back at its end for want of proof was not taken for harmful.
         let expired = Ending::RolledBack(Stopper::Expiry);
-        let stopped = |outcome: &&Outcome| outcome.is_rolled_back() && outcome.ending != expired;
+        let stopped = |outcome: &&RunOutcome| outcome.is_rolled_back() && outcome.ending != expired;
         let shares: Vec<Proportion> = harmless
             .iter()
             .filter_map(|outcomes| {

@@ -31,15 +31,15 @@ pub use judgement::{Counts, Judgement, SplitCheck, finding};
 pub use moment::shown;
 pub use object::Object;
 pub use observation::{
-    Answer, AnswerStatus, Answers, InvalidField, OBSERVATIONS_MAX, Observation, Reported, Side,
-    quoted,
+    AnswerStatus, InvalidField, OBSERVATIONS_MAX, Observation, ObservationAnswer,
+    ObservationAnswers, Reported, Side, quoted,
 };
 pub use problem::{FieldFault, Problem};
 pub use prompt::{
     LabelHistory, LabelInfo, LabelMove, LabelRequest, PromptConflict, PromptDetail, PromptDiff,
     PromptDocument, PromptDocumentLabel, PromptDocumentVersion, PromptImport, PromptImported,
-    PromptRequest, PromptSummary, Prompts, VersionDetail, VersionRequest, VersionSummary, Versions,
-    VersionsInPlay,
+    PromptList, PromptRequest, PromptSummary, VersionDetail, VersionRequest, VersionSummary,
+    Versions, VersionsInPlay,
 };
 pub use status::{ByVariantMetrics, Labels, Next, Pairs, Status, Step, VariantMetrics, Warning};
 

@@ -11,7 +11,7 @@ pub(crate) mod schema;
 use tidegate_engine::experiment::Definition;
 use toml::Table;
 
-pub use self::evaluation::{Evaluation, EvaluationMetric};
+pub use self::evaluation::{EvaluationMetric, EvaluationSettings};
 pub use self::names::rule_name;
 pub(crate) use self::read::read_experiment;
 use crate::document::{self, ParseError};
@@ -22,7 +22,7 @@ pub struct ExperimentFile {
     /// What a rollout runs by.
     pub definition: Definition,
     /// How both prompts are compared offline, if the file says.
-    pub evaluation: Option<Evaluation>,
+    pub evaluation: Option<EvaluationSettings>,
 }
 
 impl ExperimentFile {

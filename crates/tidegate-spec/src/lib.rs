@@ -17,7 +17,7 @@ pub mod scenario;
 
 pub use case::Case;
 pub use document::{ParseError, Syntax};
-pub use experiment::{Evaluation, EvaluationMetric, ExperimentFile};
+pub use experiment::{EvaluationMetric, EvaluationSettings, ExperimentFile};
 pub use fields::{Fault, Faults};
 pub use preset::Preset;
 pub use scenario::ScenarioFile;

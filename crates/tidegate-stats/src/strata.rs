@@ -16,7 +16,7 @@ const DEGREES_MIN: f64 = 0.5;
 
 /// Which variant a camera showed something of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum ShownVariant {
     /// The control.
     Control,
     /// The treatment.
@@ -87,7 +87,7 @@ impl Strata {
     /// [`OutOfRange`] for more events than trials, an offset that is not finite, and an unknown stratum.
     pub fn add_rate(
         &mut self,
-        (stratum, side): (usize, Side),
+        (stratum, side): (usize, ShownVariant),
         trials: u64,
         events: u64,
         offset: f64,
@@ -114,7 +114,7 @@ impl Strata {
     /// stratum.
     pub fn add_mean(
         &mut self,
-        (stratum, side): (usize, Side),
+        (stratum, side): (usize, ShownVariant),
         count: u64,
         (sum, square_sum): (f64, f64),
         baseline: f64,
@@ -184,7 +184,8 @@ impl Strata {
         scale: Scale,
         trial_variance: [f64; SIDES],
     ) -> Result<Option<Stratified>, OutOfRange> {
-        let parts: Vec<Part> = self.sums.iter().map(|sums| Part::of(sums, scale)).collect();
+        let parts: Vec<StratumDifference> =
+            self.sums.iter().map(|sums| StratumDifference::of(sums, scale)).collect();
         let weights: f64 = parts.iter().map(|part| part.weight).sum();
         if weights <= 0.0 {
             return Ok(None);
@@ -247,7 +248,7 @@ impl Strata {
         &self,
         cells: &[Cell],
         scale: Scale,
-        parts: &[Part],
+        parts: &[StratumDifference],
         (total, weights): (f64, f64),
     ) -> Option<f64> {
         let (mut total, mut weights, mut has_part) = (total, weights, false);
@@ -267,7 +268,11 @@ impl Strata {
                 left[cell.side] = rest <= sum.weight * 1e-12;
                 *sum = Sum { weight: rest, value: sum.value - cell.weight * cell.value, ..*sum };
             }
-            let rest = if left.contains(&true) { Part::default() } else { Part::of(&sums, scale) };
+            let rest = if left.contains(&true) {
+                StratumDifference::default()
+            } else {
+                StratumDifference::of(&sums, scale)
+            };
             total += rest.weight * rest.difference - part.weight * part.difference;
             weights += rest.weight - part.weight;
         }
@@ -278,12 +283,12 @@ impl Strata {
 
 /// A stratum's own difference and what it weighs; nothing where a side is missing.
 #[derive(Debug, Clone, Copy, Default)]
-struct Part {
+struct StratumDifference {
     weight: f64,
     difference: f64,
 }
 
-impl Part {
+impl StratumDifference {
     fn of(&[control, treatment]: &[Sum; SIDES], scale: Scale) -> Self {
         if control.weight <= 0.0 || treatment.weight <= 0.0 {
             return Self::default();
@@ -344,7 +349,7 @@ mod tests {
     use super::*;
 
     /// Trials and events of cameras by stratum and side.
-    fn strata(cells: &[&[(usize, Side, u64, u64)]], count: usize) -> Strata {
+    fn strata(cells: &[&[(usize, ShownVariant, u64, u64)]], count: usize) -> Strata {
         let mut strata = Strata::new(count);
         for camera in cells {
             for &(stratum, side, trials, events) in *camera {
@@ -357,7 +362,7 @@ mod tests {
 
     #[test]
     fn a_rate_that_rises_for_all_cancels_within_its_stratum() {
-        use Side::{Control, Treatment};
+        use ShownVariant::{Control, Treatment};
         // Three in ten at first, eight in ten later; most of the treatment is later.
         let found = strata(
             &[
@@ -377,7 +382,7 @@ mod tests {
 
     #[test]
     fn strata_with_one_variant_say_nothing() {
-        use Side::{Control, Treatment};
+        use ShownVariant::{Control, Treatment};
         let one = strata(&[&[(0, Control, 10, 3)], &[(1, Treatment, 10, 8)]], 2);
         assert_eq!(one.difference().unwrap(), None);
         // What hangs on a single camera has no variance.

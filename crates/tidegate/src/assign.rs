@@ -16,7 +16,7 @@ use tidegate_engine::time::Timestamp;
 use crate::argument::{parse_share, parse_time};
 use crate::client::{Client, ServerArgs};
 use crate::encoding::{foreign, without_mark};
-use crate::environment::Process;
+use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::lines::{LINE_BYTES_MAX, Line, Lines};
@@ -55,10 +55,10 @@ pub(crate) struct AssignArgs {
 pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure> {
     let mut answers = match &args.key {
         Some(key) => {
-            let client = Client::new(&args.server, &Process)?;
-            Answers::Asked(Asked::new(client, key.clone(), args.format))
+            let client = Client::new(&args.server, &ProcessEnvironment)?;
+            AnswerSource::Asked(Asked::new(client, key.clone(), args.format))
         }
-        None => Answers::Computed(Question::new(args)?, args.format),
+        None => AnswerSource::Computed(Question::new(args)?, args.format),
     };
     let from_input = matches!(&args.cameras[..], [only] if only.as_str() == "-");
     if !args.cameras.is_empty() && !from_input {
@@ -114,14 +114,14 @@ pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure
 }
 
 /// Where answers come from.
-enum Answers {
+enum AnswerSource {
     /// The command itself, at once.
     Computed(Question, Format),
     /// The daemon, many at a time.
     Asked(Asked),
 }
 
-impl Answers {
+impl AnswerSource {
     fn add(&mut self, camera: &CameraId, out: &mut impl Write) -> Result<(), Failure> {
         match self {
             Self::Computed(question, format) => question.answer(camera, *format, out),
@@ -138,7 +138,7 @@ impl Answers {
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct AssignmentLine<'a> {
     camera_id: &'a str,
     hash: String,
     variant: &'static str,
@@ -182,7 +182,7 @@ impl Question {
         out: &mut impl Write,
     ) -> Result<(), Failure> {
         let assignment = self.split.assign(camera, self.share, self.at);
-        let answer = Answer {
+        let answer = AssignmentLine {
             camera_id: camera.as_str(),
             hash: self.split.hash_at(camera, self.at).to_string(),
             variant: assignment.variant.as_str(),
@@ -194,7 +194,7 @@ impl Question {
                 writeln!(out)?;
             }
             Format::Text => {
-                let Answer { camera_id, hash, variant, reason } = answer;
+                let AssignmentLine { camera_id, hash, variant, reason } = answer;
                 writeln!(out, "{camera_id:<24} {hash} {variant:<9} {reason}")?;
             }
         }

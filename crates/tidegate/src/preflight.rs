@@ -8,7 +8,7 @@ use serde::Serialize;
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::Experiment;
 use tidegate_engine::guardrail::Power;
-use tidegate_engine::preflight::{Expected, Preflight, Sight};
+use tidegate_engine::preflight::{ExpectedFleet, Preflight, Sight};
 
 use crate::failure::Failure;
 use crate::format::Format;
@@ -16,7 +16,7 @@ use crate::settings_file::read_experiment;
 use crate::table::aligned;
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct PreflightDocument<'a> {
     control_cameras: u64,
     treatment_cameras: u64,
     labels: u64,
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &PreflightArgs, out: &mut impl Write) -> Result<(), Fail
         let hint = "give --cameras: the experiment does not list its fleet";
         Failure::BadInput(hint.to_owned())
     })?;
-    let expected = Expected {
+    let expected = ExpectedFleet {
         fp_rate: args.fp_rate,
         error_rate: args.error_rate,
         missed_threat_rate: args.missed_threat_rate,
@@ -102,14 +102,14 @@ pub(crate) fn run(args: &PreflightArgs, out: &mut impl Write) -> Result<(), Fail
         latency_cv: args.latency_cv,
         correlation: args.icc,
         drift: args.drift_share,
-        ..Expected::new(cameras, args.analyses_per_day, args.feedback_share)
+        ..ExpectedFleet::new(cameras, args.analyses_per_day, args.feedback_share)
     };
     let preflight = Preflight::new(experiment, &expected)
         .map_err(|fault| Failure::BadInput(fault.to_string()))?;
     match args.format {
         Format::Json => {
             let [control_cameras, treatment_cameras] = preflight.cameras;
-            let answer = Answer {
+            let answer = PreflightDocument {
                 control_cameras,
                 treatment_cameras,
                 labels: preflight.labels,

@@ -10,7 +10,7 @@ use tidegate_sim::report;
 use tidegate_sim::sweep::{
     Objective as Cost, Point, Sweep, harmless_twin, is_same_world, mark_front, recommend,
 };
-use tidegate_sim::{Outcome, World};
+use tidegate_sim::{RunOutcome, World};
 use tidegate_spec::ScenarioFile;
 use tidegate_spec::scenario::{Scenario, Setting, Variation, cells};
 
@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::format::Format;
 use crate::simulate::sampling::SamplingArgs;
 use crate::simulate::{
-    Pool, Progress, Simulated, files, read_files, say_speed, simulate, world_of,
+    Pool, RunsProgress, Simulated, files, read_files, say_speed, simulate, world_of,
 };
 use crate::table::aligned;
 
@@ -31,7 +31,7 @@ struct Recommended<'a> {
 }
 
 /// One setting with the worlds it leads to.
-struct Cell {
+struct GridCell {
     settings: Vec<Setting>,
     harmful: Vec<World>,
     /// Each harmless world once, however many scenarios share it.
@@ -95,8 +95,8 @@ pub(crate) fn run(args: &TuneArgs, out: &mut impl Write) -> Result<(), Failure> 
         files::prepare(folder)?;
     }
     let settings = cells(&args.vary).map_err(|fault| Failure::BadInput(fault.to_string()))?;
-    let cells: Result<Vec<Cell>, Failure> =
-        settings.into_iter().map(|settings| Cell::new(&files, settings, args)).collect();
+    let cells: Result<Vec<GridCell>, Failure> =
+        settings.into_iter().map(|settings| GridCell::new(&files, settings, args)).collect();
     let cells = cells?;
     let (mut points, seconds) = simulate_all(&cells, args)?;
     let objective = match args.objective {
@@ -144,7 +144,7 @@ pub(crate) fn run(args: &TuneArgs, out: &mut impl Write) -> Result<(), Failure> 
     Ok(())
 }
 
-impl Cell {
+impl GridCell {
     fn new(
         files: &[(PathBuf, ScenarioFile)],
         settings: Vec<Setting>,
@@ -192,10 +192,13 @@ fn experiment_of(scenario: &Scenario) -> String {
     toml.lines().map(line).collect()
 }
 
-fn simulate_all(cells: &[Cell], args: &TuneArgs) -> Result<(Vec<Point>, Vec<Simulated>), Failure> {
+fn simulate_all(
+    cells: &[GridCell],
+    args: &TuneArgs,
+) -> Result<(Vec<Point>, Vec<Simulated>), Failure> {
     let pool = Pool::new(args.sampling.threads)?;
     let worlds = || cells.iter().flat_map(|cell| cell.harmful.iter().chain(&cell.harmless));
-    let progress = Progress::new(worlds().map(|world| u64::from(world.scenario().runs)).sum());
+    let progress = RunsProgress::new(worlds().map(|world| u64::from(world.scenario().runs)).sum());
     let (mut points, mut done) = (Vec::new(), Vec::new());
     for cell in cells {
         let shown: Vec<String> = cell.settings.iter().map(ToString::to_string).collect();
@@ -205,9 +208,9 @@ fn simulate_all(cells: &[Cell], args: &TuneArgs) -> Result<(Vec<Point>, Vec<Simu
             worlds.iter().map(one).collect()
         };
         let (harmful, harmless) = (all(&cell.harmful), all(&cell.harmless));
-        let with_world: Vec<(&World, &[Outcome])> =
+        let with_world: Vec<(&World, &[RunOutcome])> =
             harmful.iter().map(|s| (&s.world, s.outcomes.as_slice())).collect();
-        let outcomes: Vec<&[Outcome]> = harmless.iter().map(|s| s.outcomes.as_slice()).collect();
+        let outcomes: Vec<&[RunOutcome]> = harmless.iter().map(|s| s.outcomes.as_slice()).collect();
         let first = cell.settings.first().and_then(Setting::number);
         points.push(Point::new(shown, first, &with_world, &outcomes));
         done.extend(harmful.into_iter().chain(harmless));

@@ -11,14 +11,14 @@ use super::pending::{Pending, refuse};
 use super::protocol::{Override, Reply};
 use crate::describe;
 use crate::refusal::Refusal;
-use crate::rollouts::{Change, Changed, SaltChoice};
+use crate::rollouts::{Changed, DefinitionChange, SaltChoice};
 
 impl Driver {
     pub(super) fn define(
         &mut self,
         file: &ExperimentFile,
         salt: SaltChoice,
-        reply: Reply<(Change, ExperimentDetail)>,
+        reply: Reply<(DefinitionChange, ExperimentDetail)>,
     ) {
         match self.defined(file, salt) {
             Err(refusal) => refuse(reply, refusal),
@@ -32,7 +32,7 @@ impl Driver {
         &mut self,
         file: &ExperimentFile,
         salt: SaltChoice,
-    ) -> Result<(Change, ExperimentDetail, Changed), Refusal> {
+    ) -> Result<(DefinitionChange, ExperimentDetail, Changed), Refusal> {
         self.writable()?;
         let now = self.now();
         let (change, changed) = self.rollouts.define(now, file, salt)?;

@@ -35,11 +35,11 @@ impl Driver {
         let after = after.ok_or_else(|| Refusal::UnknownPrompt(name.clone()))?;
         for change in &changes {
             match change {
-                prompt::Change::Added { version, .. } => {
+                prompt::PromptChange::Added { version, .. } => {
                     let (number, digest) = (version.head.number, version.head.digest);
                     tracing::info!(prompt = %name, number, %digest, "version added");
                 }
-                prompt::Change::Moved { label, step, .. } => {
+                prompt::PromptChange::Moved { label, step, .. } => {
                     let (revision, from, to) = (step.revision, step.from, step.to);
                     tracing::info!(prompt = %name, %label, revision, from, to, "label moved");
                 }

@@ -7,27 +7,27 @@ use tidegate_engine::id::{CameraId, ExperimentKey, PromptName};
 use tidegate_engine::prompt::{self, Order, Prompt};
 use tidegate_engine::variant::Variant;
 use tidegate_spec::ExperimentFile;
-use tidegate_spec::api::{Answer, Answers, Done, ExperimentDetail, Reported};
+use tidegate_spec::api::{Done, ExperimentDetail, ObservationAnswer, ObservationAnswers, Reported};
 use tokio::sync::oneshot;
 
 use crate::published::View;
 use crate::recovery::{NotRecovered, Recovered};
 use crate::refusal::Refusal;
-use crate::rollouts::{Change, SaltChoice};
+use crate::rollouts::{DefinitionChange, SaltChoice};
 
 /// Answers a command; dropping it says that the daemon could not do it.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 
 /// What the driver can be told.
-pub(crate) enum Command {
+pub(crate) enum DriverCommand {
     Observe {
-        items: Vec<Item>,
-        reply: Reply<Answers>,
+        items: Vec<ReadObservation>,
+        reply: Reply<ObservationAnswers>,
     },
     Define {
         file: Box<ExperimentFile>,
         salt: SaltChoice,
-        reply: Reply<(Change, ExperimentDetail)>,
+        reply: Reply<(DefinitionChange, ExperimentDetail)>,
     },
     Override {
         key: ExperimentKey,
@@ -61,7 +61,7 @@ pub(crate) enum Command {
 /// What became of orders.
 #[derive(Debug)]
 pub(crate) struct Ordered {
-    pub(crate) changes: Vec<prompt::Change>,
+    pub(crate) changes: Vec<prompt::PromptChange>,
     /// The prompt before, if it was there.
     pub(crate) before: Option<Arc<Prompt>>,
     pub(crate) after: Arc<Prompt>,
@@ -76,8 +76,8 @@ pub(crate) struct Override {
 
 /// One observation of a request.
 #[derive(Debug)]
-pub(crate) enum Item {
+pub(crate) enum ReadObservation {
     Reported(Reported),
     /// Not even read; its answer is known.
-    Refused(Answer),
+    Refused(ObservationAnswer),
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tidegate_engine::event::{Action, Actor, Command as Verb, Note};
+use tidegate_engine::event::{Action, Actor, Command as Verb, Reason};
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::phase::Phase;
 
 use super::Driver;
 use super::pending::Pending;
-use super::protocol::Command;
+use super::protocol::DriverCommand;
 use crate::prompts::TIDEGATE;
 use crate::readiness::Readiness;
 use crate::recovery::{self, NotRecovered, Recovered};
@@ -45,7 +45,7 @@ impl Driver {
             thread::sleep(pause);
             let recovered = recovery::recover(&recovery);
             // Without a driver nothing is to be recovered.
-            let _ = commands.send(Command::Recovered(Box::new(recovered)));
+            let _ = commands.send(DriverCommand::Recovered(Box::new(recovered)));
         });
         if let Err(error) = recovering {
             self.stand(Readiness::Unavailable(error.to_string()));
@@ -108,7 +108,7 @@ impl Driver {
             .collect();
         for key in lost {
             let actor = Actor::new(TIDEGATE);
-            let note = Note::new("Rolled back before while the journal could not be written");
+            let note = Reason::new("Rolled back before while the journal could not be written");
             let (Ok(actor), Ok(note)) = (actor, note) else { continue };
             let action = Action { command: Verb::RollBack, actor, note };
             let mut changed = Changed::default();

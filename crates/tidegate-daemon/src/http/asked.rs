@@ -72,7 +72,7 @@ pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Pro
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
-pub(super) struct Page {
+pub(super) struct PageQuery {
     /// The `next` of the page before.
     after: Option<usize>,
     /// How many at most, 100 unless told otherwise.
@@ -80,7 +80,7 @@ pub(super) struct Page {
     limit: Option<usize>,
 }
 
-impl Page {
+impl PageQuery {
     /// How many items to pass over, and how many to show.
     pub(super) fn bounds(&self) -> Result<(usize, usize), Problem> {
         let limit = self.limit.unwrap_or(PAGE_DEFAULT);

@@ -38,7 +38,7 @@ const ASSIGNMENTS: &str = "assignments/";
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct AssignmentsQuery {
     /// Whether the prompt's text is to be in the answer.
     #[serde(default)]
     text: bool,
@@ -49,13 +49,13 @@ pub(super) struct Wanted {
 /// Whoever asks for an experiment that there is not is served control, and told so.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/experiments/{key}/assignments/{camera_id}", operation_id = "assign", tag = "assignments",
-    params(Wanted),
+    params(AssignmentsQuery),
     responses((status = 200, body = Assignment)),
 ))]
 pub(super) async fn one(
     State(app): State<App>,
     path: CameraPath,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    wanted: Result<Query<AssignmentsQuery>, QueryRejection>,
 ) -> Result<Routed, Problem> {
     let (key, camera) = camera_of(path)?;
     let wanted = asked::query(wanted)?;

@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate_engine::event::{Action, Actor, Command as Verb, Note};
+use tidegate_engine::event::{Action, Actor, Command as Verb, Reason};
 use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_engine::variant::Variant;
 use tidegate_spec::api::{
@@ -15,18 +15,18 @@ use tidegate_spec::api::{
 use tidegate_spec::{ExperimentFile, document};
 
 use super::App;
-use super::asked::{self, Page};
-use super::body::{self, Kind};
+use super::asked::{self, PageQuery};
+use super::body::{self, BodyKind};
 use super::code::Code;
 use super::json::Json;
 use super::problem::Problem;
 use crate::describe;
-use crate::driver::{Command, Override};
-use crate::faults::Faults;
+use crate::driver::{DriverCommand, Override};
+use crate::faults::RequestFaults;
 use crate::page;
 use crate::published::View;
 use crate::refusal::Refusal;
-use crate::rollouts::{Change, Run, SaltChoice};
+use crate::rollouts::{DefinitionChange, RunningExperiment, SaltChoice};
 
 /// Bytes that the steps of one page have, unless the first alone has more.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
@@ -47,7 +47,7 @@ pub(super) fn camera_of(path: CameraPath) -> Result<(ExperimentKey, CameraId), P
 async fn look<T: Send + 'static>(
     app: &App,
     key: ExperimentKey,
-    look: impl FnOnce(&Run, View<'_>) -> T + Send + 'static,
+    look: impl FnOnce(&RunningExperiment, View<'_>) -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let found = app
         .read(move |view| match view.rollouts.get(&key) {
@@ -89,7 +89,7 @@ pub(super) async fn show(
     extensions(("x-problems" = json!(["asks", "unknown_experiment"]))),
 ))]
 pub(super) async fn status(State(app): State<App>, path: KeyPath) -> Result<Json<Status>, Problem> {
-    let status = |run: &Run, view: View<'_>| {
+    let status = |run: &RunningExperiment, view: View<'_>| {
         describe::status(run, view.rollouts.prompts(), (view.now, view.trust))
     };
     Ok(Json(look(&app, key_of(path)?, status).await?))
@@ -128,11 +128,11 @@ pub(super) async fn define(
     body: Body,
 ) -> Result<(StatusCode, Json<ExperimentDetail>), Problem> {
     let key = key_of(path)?;
-    let kind = Kind::of(&headers, &[Kind::Json, Kind::Toml])?;
+    let kind = BodyKind::of(&headers, &[BodyKind::Json, BodyKind::Toml])?;
     let text = body::text(&app, body).await?;
     let is_object =
         document::Syntax::of(text.trim_start_matches('\u{feff}')) == document::Syntax::Json;
-    if is_object != (kind == Kind::Json) {
+    if is_object != (kind == BodyKind::Json) {
         return Err(Problem::malformed("the body is not what its content type says"));
     }
     let file = ExperimentFile::parse(&text)?;
@@ -144,10 +144,10 @@ pub(super) async fn define(
     let own_salt = document::table(&text)?.contains_key("salt");
     let salt = if own_salt { SaltChoice::Own } else { SaltChoice::Default };
     let file = Box::new(file);
-    let (change, detail) = app.ask(|reply| Command::Define { file, salt, reply }).await?;
+    let (change, detail) = app.ask(|reply| DriverCommand::Define { file, salt, reply }).await?;
     let status = match change {
-        Change::Created => StatusCode::CREATED,
-        Change::Replaced => StatusCode::OK,
+        DefinitionChange::Created => StatusCode::CREATED,
+        DefinitionChange::Replaced => StatusCode::OK,
     };
     Ok((status, Json(detail)))
 }
@@ -168,11 +168,11 @@ pub(super) async fn act(
     let key = key_of(path)?;
     let request: ActionRequest = body::json(&app, &headers, body).await?;
     let action = action(&request)?;
-    Ok(Json(app.ask(|reply| Command::Act { key, action, reply }).await?))
+    Ok(Json(app.ask(|reply| DriverCommand::Act { key, action, reply }).await?))
 }
 
 fn action(request: &ActionRequest) -> Result<Action, Problem> {
-    let mut faults = Faults::default();
+    let mut faults = RequestFaults::default();
     let command = Verb::ALL.into_iter().find(|command| command.as_str() == request.action);
     let command = faults.take(
         "/action",
@@ -182,7 +182,7 @@ fn action(request: &ActionRequest) -> Result<Action, Problem> {
         }),
     );
     let actor = faults.take("/actor", Actor::new(&request.actor));
-    let note = faults.take("/reason", Note::new(&request.reason));
+    let note = faults.take("/reason", Reason::new(&request.reason));
     match (command, actor, note) {
         (Some(command), Some(actor), Some(note)) => Ok(Action { command, actor, note }),
         _ => Err(Problem::invalid_fields(faults.0)),
@@ -212,7 +212,7 @@ pub(super) async fn set_override(
     let to = Override { camera, variant };
     // A word is answered with the whole definition.
     let _turn = app.0.held.turn().await;
-    Ok(Json(app.ask(|reply| Command::Override { key, to, reply }).await?))
+    Ok(Json(app.ask(|reply| DriverCommand::Override { key, to, reply }).await?))
 }
 
 /// Leaves a camera to the split again; only while the experiment is a draft.
@@ -229,7 +229,7 @@ pub(super) async fn clear_override(
     let to = Override { camera, variant: None };
     // A word is answered with the whole definition.
     let _turn = app.0.held.turn().await;
-    Ok(Json(app.ask(|reply| Command::Override { key, to, reply }).await?))
+    Ok(Json(app.ask(|reply| DriverCommand::Override { key, to, reply }).await?))
 }
 
 /// A page of a history; each step is the JSON that was journalled.
@@ -242,14 +242,14 @@ pub(super) struct HistoryPage {
 /// Lists what happened to a rollout, oldest first.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/experiments/{key}/history", operation_id = "list_history", tag = "experiments",
-    params(Page),
+    params(PageQuery),
     responses((status = 200, body = api::History)),
     extensions(("x-problems" = json!(["asks", "unknown_experiment"]))),
 ))]
 pub(super) async fn history(
     State(app): State<App>,
     path: KeyPath,
-    page: Result<Query<Page>, QueryRejection>,
+    page: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<HistoryPage>, Problem> {
     let key = key_of(path)?;
     let (after, limit) = asked::query(page)?.bounds()?;

@@ -17,7 +17,7 @@ use hyper_util::service::TowerToHyperService;
 
 use super::events::Streamed;
 use super::held::{Held, InPieces};
-use super::line::Line;
+use super::line::SharedConnection;
 use super::{App, assignments};
 
 /// Everything that can be asked for.
@@ -30,7 +30,7 @@ pub(crate) struct Front {
 /// The same, on one connection.
 pub(super) struct OnLine {
     pub(super) front: Front,
-    pub(super) line: Arc<Line>,
+    pub(super) line: Arc<SharedConnection>,
 }
 
 impl Front {
@@ -44,7 +44,7 @@ impl Front {
     }
 }
 
-type Answer = Result<Response<Either<Full<Bytes>, InPieces>>, Infallible>;
+type FrontAnswer = Result<Response<Either<Full<Bytes>, InPieces>>, Infallible>;
 
 impl Service<Request<Incoming>> for OnLine {
     type Response = Response<Either<Full<Bytes>, InPieces>>;
@@ -70,14 +70,14 @@ impl Service<Request<Incoming>> for OnLine {
 
 /// An answer on its way.
 pub(crate) enum Answering {
-    AtOnce(Ready<Answer>),
-    Routed(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    AtOnce(Ready<FrontAnswer>),
+    Routed(Pin<Box<dyn Future<Output = FrontAnswer> + Send>>),
 }
 
 impl Future for Answering {
-    type Output = Answer;
+    type Output = FrontAnswer;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<FrontAnswer> {
         match &mut *self {
             Self::AtOnce(answer) => Pin::new(answer).poll(context),
             Self::Routed(answer) => answer.as_mut().poll(context),

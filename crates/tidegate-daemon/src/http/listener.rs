@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::front::{Front, OnLine};
 use super::head_timer::HeadTimer;
-use super::line::{DRAIN_GRACE, Line};
+use super::line::{DRAIN_GRACE, SharedConnection};
 use super::write_stall::Patient;
 use crate::config::TlsFiles;
 use crate::shared::Shared;
@@ -109,7 +109,7 @@ impl Listening {
                 front: self.front.clone(),
                 watcher: graceful.watcher(),
                 shared: self.shared.clone(),
-                line: Arc::new(Line::new(permit)),
+                line: Arc::new(SharedConnection::new(permit)),
             };
             tokio::spawn(connection.serve(stream));
         }
@@ -144,7 +144,7 @@ struct Connection {
     front: Front,
     watcher: Watcher,
     shared: Arc<Shared>,
-    line: Arc<Line>,
+    line: Arc<SharedConnection>,
 }
 
 impl Connection {

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tidegate_engine::prompt::Rejection;
-use tidegate_spec::api::ofrep::{ErrorCode, Failure};
+use tidegate_engine::prompt::OrderRejection;
+use tidegate_spec::api::ofrep::{ErrorCode, FlagFailure};
 use tidegate_spec::api::{self, FieldFault};
 use tidegate_spec::{Faults, ParseError};
 
@@ -165,7 +165,7 @@ pub(super) fn failure(
     details: &str,
 ) -> Response {
     let (key, details) = (key.map(named), told(details));
-    let body = Failure { key: key.as_deref(), error_code, error_details: &details };
+    let body = FlagFailure { key: key.as_deref(), error_code, error_details: &details };
     (status, Json(body)).into_response()
 }
 
@@ -191,35 +191,35 @@ impl IntoResponse for Problem {
 }
 
 /// What an order of a prompt is refused with.
-pub(super) const fn of_rejection(rejection: &Rejection) -> Code {
+pub(super) const fn of_rejection(rejection: &OrderRejection) -> Code {
     match rejection {
-        Rejection::UnknownPrompt(_) => Code::UnknownPrompt,
-        Rejection::UnknownLabel { .. } => Code::UnknownLabel,
-        Rejection::PromptExists(_) => Code::PromptExists,
-        Rejection::NameTaken { .. } => Code::NameTaken,
-        Rejection::Revision { .. } => Code::RevisionConflict,
-        Rejection::TooMany { .. } => Code::TooManyPrompts,
-        Rejection::UnknownVersion(_)
-        | Rejection::UnknownParent(_)
-        | Rejection::KeyReserved(_)
-        | Rejection::TextLength(_) => Code::InvalidField,
+        OrderRejection::UnknownPrompt(_) => Code::UnknownPrompt,
+        OrderRejection::UnknownLabel { .. } => Code::UnknownLabel,
+        OrderRejection::PromptExists(_) => Code::PromptExists,
+        OrderRejection::NameTaken { .. } => Code::NameTaken,
+        OrderRejection::Revision { .. } => Code::RevisionConflict,
+        OrderRejection::TooMany { .. } => Code::TooManyPrompts,
+        OrderRejection::UnknownVersion(_)
+        | OrderRejection::UnknownParent(_)
+        | OrderRejection::KeyReserved(_)
+        | OrderRejection::TextLength(_) => Code::InvalidField,
     }
 }
 
-impl From<Rejection> for Problem {
-    fn from(rejection: Rejection) -> Self {
+impl From<OrderRejection> for Problem {
+    fn from(rejection: OrderRejection) -> Self {
         let detail = rejection.to_string();
         match rejection {
-            Rejection::UnknownVersion(_) => Self::invalid_field("/version", detail),
-            Rejection::UnknownParent(_) => Self::invalid_field("/parent", detail),
-            Rejection::KeyReserved(_) => Self::invalid_field("/key", detail),
-            Rejection::TextLength(_) => Self::invalid_field("/text", detail),
-            Rejection::UnknownPrompt(_)
-            | Rejection::UnknownLabel { .. }
-            | Rejection::PromptExists(_)
-            | Rejection::NameTaken { .. }
-            | Rejection::Revision { .. }
-            | Rejection::TooMany { .. } => Self::new(of_rejection(&rejection), detail),
+            OrderRejection::UnknownVersion(_) => Self::invalid_field("/version", detail),
+            OrderRejection::UnknownParent(_) => Self::invalid_field("/parent", detail),
+            OrderRejection::KeyReserved(_) => Self::invalid_field("/key", detail),
+            OrderRejection::TextLength(_) => Self::invalid_field("/text", detail),
+            OrderRejection::UnknownPrompt(_)
+            | OrderRejection::UnknownLabel { .. }
+            | OrderRejection::PromptExists(_)
+            | OrderRejection::NameTaken { .. }
+            | OrderRejection::Revision { .. }
+            | OrderRejection::TooMany { .. } => Self::new(of_rejection(&rejection), detail),
         }
     }
 }

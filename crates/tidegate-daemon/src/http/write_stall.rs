@@ -11,20 +11,20 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use super::line::Line;
+use super::line::SharedConnection;
 
 /// How long nothing at all may be taken of an answer.
 const STALL_TIME_MAX: Duration = Duration::from_secs(10);
 
 pub(super) struct Patient<S> {
     stream: S,
-    line: Arc<Line>,
+    line: Arc<SharedConnection>,
     /// Runs out while the other end takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patient<S> {
-    pub(super) const fn new(stream: S, line: Arc<Line>) -> Self {
+    pub(super) const fn new(stream: S, line: Arc<SharedConnection>) -> Self {
         Self { stream, line, stalled: None }
     }
 

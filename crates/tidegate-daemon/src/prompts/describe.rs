@@ -1,7 +1,7 @@
 //! Says what a prompt has, in the shapes of the HTTP interface.
 
 use tidegate_engine::id::{LabelName, PromptName};
-use tidegate_engine::prompt::{Change, Label, Move, Prompt, Version};
+use tidegate_engine::prompt::{Move, Prompt, PromptChange, PromptLabel, Version};
 use tidegate_spec::api::{
     self, LabelHistory, LabelInfo, LabelMove, PromptDetail, PromptSummary, VersionDetail,
     VersionSummary,
@@ -64,7 +64,11 @@ pub(crate) fn detail(name: &PromptName, prompt: &Prompt) -> Option<PromptDetail>
 }
 
 /// A label; none where it never moved, which is never so.
-pub(crate) fn label_info(prompt: &Prompt, name: &LabelName, label: &Label) -> Option<LabelInfo> {
+pub(crate) fn label_info(
+    prompt: &Prompt,
+    name: &LabelName,
+    label: &PromptLabel,
+) -> Option<LabelInfo> {
     let target = label.target().and_then(|number| prompt.numbered(number));
     Some(moved(name, label.moves().last()?, target))
 }
@@ -81,7 +85,11 @@ fn moved(name: &LabelName, step: &Move, target: Option<&Version>) -> LabelInfo {
     }
 }
 
-pub(crate) fn label_history(prompt: &Prompt, name: &LabelName, label: &Label) -> LabelHistory {
+pub(crate) fn label_history(
+    prompt: &Prompt,
+    name: &LabelName,
+    label: &PromptLabel,
+) -> LabelHistory {
     let moves = label.moves().iter().map(|step| LabelMove {
         revision: step.revision,
         at: api::shown(step.at),
@@ -96,14 +104,14 @@ pub(crate) fn label_history(prompt: &Prompt, name: &LabelName, label: &Label) ->
 /// What changes do, or would do, to a prompt: the versions they add and the labels they move.
 pub(crate) fn changes(
     before: &Prompt,
-    changes: &[Change],
+    changes: &[PromptChange],
 ) -> (Vec<VersionSummary>, Vec<LabelInfo>) {
     let mut added: Vec<&Version> = Vec::new();
     let mut steps: Vec<(&LabelName, &Move)> = Vec::new();
     for change in changes {
         match change {
-            Change::Added { version, .. } => added.push(version),
-            Change::Moved { label, step, .. } => steps.push((label, step)),
+            PromptChange::Added { version, .. } => added.push(version),
+            PromptChange::Moved { label, step, .. } => steps.push((label, step)),
         }
     }
     let numbered = |number: u32| {

@@ -71,7 +71,7 @@ fn show(lines: &InternedInput<&str>, changes: &[Hunk], out: &mut String) {
     let around = |first: &Range<u32>, last: &Range<u32>| first.start - lead..last.end + trail;
     let from = around(&first.before, &last.before);
     let to = around(&first.after, &last.after);
-    let header = format!("@@ -{} +{} @@\n", Stretch(&from), Stretch(&to));
+    let header = format!("@@ -{} +{} @@\n", HeaderRange(&from), HeaderRange(&to));
     out.push_str(&header);
     let mut put = |sign: char, side: &[Token], range: Range<u32>| {
         for line in &side[range.start as usize..range.end as usize] {
@@ -95,9 +95,9 @@ fn show(lines: &InternedInput<&str>, changes: &[Hunk], out: &mut String) {
 
 /// Lines as a header names them, which counts from 1. Of a single line it leaves out how many they are, and of none
 /// it names the line before.
-struct Stretch<'a>(&'a Range<u32>);
+struct HeaderRange<'a>(&'a Range<u32>);
 
-impl fmt::Display for Stretch<'_> {
+impl fmt::Display for HeaderRange<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Range { start, end } = *self.0;
         match end - start {

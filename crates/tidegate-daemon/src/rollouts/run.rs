@@ -14,11 +14,11 @@ use tidegate_journal::{Entry, RolloutId};
 use tidegate_spec::api::{HistoryItem, What, WhatIsNoted};
 
 use super::changed::{Changed, Decided, Telling, Unit};
-use crate::prompts::{Followed, InPlay, Outcome, Prompts};
+use crate::prompts::{Followed, InPlay, ProductionMove, Prompts};
 
 /// The present run of an experiment, and the account of all its runs.
 #[derive(Debug)]
-pub(crate) struct Run {
+pub(crate) struct RunningExperiment {
     pub(crate) id: RolloutId,
     pub(crate) key: ExperimentKey,
     /// From 1.
@@ -34,7 +34,7 @@ pub(crate) struct Run {
     pub(crate) history: Vec<String>,
 }
 
-impl Run {
+impl RunningExperiment {
     /// Meets every deadline up to `at`, each at its own time, so that a daemon that was down decides as one
     /// that was not.
     pub(super) fn meet_deadlines(
@@ -71,7 +71,7 @@ impl Run {
                 let followed = prompts.follow((&self.key, self.number), in_play, &decision);
                 let sentence = followed.as_ref().map(|followed| followed.sentence.clone());
                 item.prompt = Some(in_play.shown(sentence));
-                if let Some(Followed { outcome: Outcome::Moved(changes), .. }) = &followed {
+                if let Some(Followed { outcome: ProductionMove::Moved(changes), .. }) = &followed {
                     moved = Entry::changes(changes);
                 }
                 changed.followed.extend(followed.map(|followed| (self.key.clone(), followed)));

@@ -10,10 +10,10 @@ use crate::id::{LabelName, PromptKey, PromptName};
 use crate::limits;
 use crate::time::Timestamp;
 
-use super::change::Change;
+use super::change::PromptChange;
 use super::digest::DIGEST_SCHEME;
-use super::order::{LabelOrder, LabelTarget, Order, Precondition, Rejection, VersionOrder};
-use super::version::{Label, Move, PRODUCTION, Prompt, Version, VersionHead};
+use super::order::{LabelOrder, LabelTarget, Order, OrderRejection, Precondition, VersionOrder};
+use super::version::{Move, PRODUCTION, Prompt, PromptLabel, Version, VersionHead};
 
 /// All prompts by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Catalog {
         at: Timestamp,
         name: &PromptName,
         orders: &[Order],
-    ) -> Result<Vec<Change>, (usize, Rejection)> {
+    ) -> Result<Vec<PromptChange>, (usize, OrderRejection)> {
         let mut changes = Vec::new();
         for (index, outcome) in self.dry_run(at, name, orders).into_iter().enumerate() {
             changes.extend(outcome.map_err(|rejection| (index, rejection))?);
@@ -84,7 +84,7 @@ impl Catalog {
         at: Timestamp,
         name: &PromptName,
         orders: &[Order],
-    ) -> Vec<Result<Option<Change>, Rejection>> {
+    ) -> Vec<Result<Option<PromptChange>, OrderRejection>> {
         let mut draft = Draft {
             name,
             at,
@@ -103,9 +103,9 @@ impl Catalog {
     ///
     /// # Errors
     /// Where it does not follow from what came before; the catalog is as it was.
-    pub fn apply_logged(&mut self, change: &Change) -> Result<(), NotFollowing> {
+    pub fn apply_logged(&mut self, change: &PromptChange) -> Result<(), NotFollowing> {
         match change {
-            Change::Added { prompt: name, version } => {
+            PromptChange::Added { prompt: name, version } => {
                 let known = self.prompts.get(name);
                 let follows = match known {
                     Some(known) => known.can_add(version),
@@ -120,7 +120,7 @@ impl Catalog {
                     .versions
                     .push(version.clone());
             }
-            Change::Moved { prompt: name, label, step } => {
+            PromptChange::Moved { prompt: name, label, step } => {
                 let what = format!("move {} of label `{label}`", step.revision);
                 let refused = NotFollowing { prompt: name.clone(), what };
                 let Some(known) =
@@ -174,7 +174,8 @@ impl Prompt {
         {
             self.labels.remove(&oldest);
         }
-        let kept = self.labels.entry(label.clone()).or_insert_with(|| Label { moves: Vec::new() });
+        let kept =
+            self.labels.entry(label.clone()).or_insert_with(|| PromptLabel { moves: Vec::new() });
         if kept.moves.len() >= limits::LABEL_MOVES_MAX {
             kept.moves.remove(0);
         }
@@ -209,26 +210,26 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     /// Carries an order out, or refuses it and stays as it was. None: nothing is to be done.
-    fn take(&mut self, order: &Order) -> Result<Option<Change>, Rejection> {
+    fn take(&mut self, order: &Order) -> Result<Option<PromptChange>, OrderRejection> {
         match order {
             Order::Add(order) => self.add(order),
             Order::Point(order) => self.point(order),
         }
     }
 
-    fn add(&mut self, order: &VersionOrder) -> Result<Option<Change>, Rejection> {
+    fn add(&mut self, order: &VersionOrder) -> Result<Option<PromptChange>, OrderRejection> {
         let bytes = order.text.len();
         if !(1..=limits::PROMPT_TEXT_BYTES_MAX).contains(&bytes) {
-            return Err(Rejection::TextLength(bytes));
+            return Err(OrderRejection::TextLength(bytes));
         }
         if !self.is_there && order.prompt_is == Precondition::Known {
-            return Err(Rejection::UnknownPrompt(self.name.clone()));
+            return Err(OrderRejection::UnknownPrompt(self.name.clone()));
         }
         if self.prompt.digested(&order.digest).is_some() {
             return Ok(None);
         }
         if self.is_there && order.prompt_is == Precondition::New {
-            return Err(Rejection::PromptExists(self.name.clone()));
+            return Err(OrderRejection::PromptExists(self.name.clone()));
         }
         self.check_room(bytes)?;
         let key = self.key_of(order)?;
@@ -236,7 +237,7 @@ impl Draft<'_> {
             None => None,
             Some(reference) => {
                 let found = self.prompt.find(self.name, reference);
-                Some(found.map_err(Rejection::UnknownParent)?.head.digest)
+                Some(found.map_err(OrderRejection::UnknownParent)?.head.digest)
             }
         };
         let head = VersionHead {
@@ -253,7 +254,7 @@ impl Draft<'_> {
         self.is_there = true;
         self.text_bytes += bytes;
         self.prompt.versions.push(version.clone());
-        Ok(Some(Change::Added { prompt: self.name.clone(), version }))
+        Ok(Some(PromptChange::Added { prompt: self.name.clone(), version }))
     }
 
     fn next_number(&self) -> u32 {
@@ -261,8 +262,8 @@ impl Draft<'_> {
         u32::try_from(self.prompt.versions.len() + 1).unwrap_or(u32::MAX)
     }
 
-    fn check_room(&self, bytes: usize) -> Result<(), Rejection> {
-        let full = |of, count, max| Err(Rejection::TooMany { of, count, max });
+    fn check_room(&self, bytes: usize) -> Result<(), OrderRejection> {
+        let full = |of, count, max| Err(OrderRejection::TooMany { of, count, max });
         if !self.is_there && self.prompts >= limits::PROMPTS_MAX {
             return full("prompts", self.prompts, limits::PROMPTS_MAX);
         }
@@ -276,10 +277,10 @@ impl Draft<'_> {
         Ok(())
     }
 
-    fn key_of(&self, order: &VersionOrder) -> Result<PromptKey, Rejection> {
+    fn key_of(&self, order: &VersionOrder) -> Result<PromptKey, OrderRejection> {
         if let Some(key) = &order.key {
             if key.as_str() == PRODUCTION || key.as_str().starts_with(DIGEST_SCHEME) {
-                return Err(Rejection::KeyReserved(key.clone()));
+                return Err(OrderRejection::KeyReserved(key.clone()));
             }
             return match self.holder_of(key.as_str()) {
                 None => Ok(key.clone()),
@@ -308,13 +309,13 @@ impl Draft<'_> {
         label.then(|| "a label".to_string())
     }
 
-    fn taken(&self, name: &str, taken_by: String) -> Rejection {
-        Rejection::NameTaken { prompt: self.name.clone(), name: name.to_string(), taken_by }
+    fn taken(&self, name: &str, taken_by: String) -> OrderRejection {
+        OrderRejection::NameTaken { prompt: self.name.clone(), name: name.to_string(), taken_by }
     }
 
-    fn point(&mut self, order: &LabelOrder) -> Result<Option<Change>, Rejection> {
+    fn point(&mut self, order: &LabelOrder) -> Result<Option<PromptChange>, OrderRejection> {
         if !self.is_there {
-            return Err(Rejection::UnknownPrompt(self.name.clone()));
+            return Err(OrderRejection::UnknownPrompt(self.name.clone()));
         }
         let label = &order.label;
         let known = self.prompt.labels.get(label);
@@ -322,20 +323,24 @@ impl Draft<'_> {
         if let Some(expected) = order.revision
             && expected != revision
         {
-            return Err(Rejection::Revision { label: label.clone(), revision, expected });
+            return Err(OrderRejection::Revision { label: label.clone(), revision, expected });
         }
         let to = match &order.to {
             LabelTarget::Nowhere if from.is_none() => {
                 let (prompt, label) = (self.name.clone(), label.clone());
-                return Err(Rejection::UnknownLabel { prompt, label });
+                return Err(OrderRejection::UnknownLabel { prompt, label });
             }
             LabelTarget::Nowhere => None,
-            LabelTarget::Version(reference) => {
-                Some(self.prompt.find(self.name, reference).map_err(Rejection::UnknownVersion)?)
-            }
+            LabelTarget::Version(reference) => Some(
+                self.prompt.find(self.name, reference).map_err(OrderRejection::UnknownVersion)?,
+            ),
             LabelTarget::Text(digest) => {
                 let reference = digest.to_string();
-                Some(self.prompt.find(self.name, &reference).map_err(Rejection::UnknownVersion)?)
+                Some(
+                    self.prompt
+                        .find(self.name, &reference)
+                        .map_err(OrderRejection::UnknownVersion)?,
+                )
             }
         };
         let to = to.map(|version| version.head.number);
@@ -349,10 +354,10 @@ impl Draft<'_> {
         let revision = revision.saturating_add(1);
         let step = Move { revision, at: self.at, actor, reason, from, to };
         self.prompt.push_move(label, step.clone());
-        Ok(Some(Change::Moved { prompt: self.name.clone(), label: label.clone(), step }))
+        Ok(Some(PromptChange::Moved { prompt: self.name.clone(), label: label.clone(), step }))
     }
 
-    fn check_new_label(&self, label: &LabelName) -> Result<(), Rejection> {
+    fn check_new_label(&self, label: &LabelName) -> Result<(), OrderRejection> {
         if let Some(taken_by) = self.holder_of(label.as_str()) {
             return Err(self.taken(label.as_str(), taken_by));
         }
@@ -365,7 +370,7 @@ impl Draft<'_> {
             && self.prompt.removed_longest_ago().is_none()
         {
             let (of, max) = ("labels of this prompt", limits::PROMPT_LABELS_MAX);
-            return Err(Rejection::TooMany { of, count, max });
+            return Err(OrderRejection::TooMany { of, count, max });
         }
         Ok(())
     }

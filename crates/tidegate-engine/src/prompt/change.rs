@@ -5,7 +5,7 @@ use crate::id::{LabelName, PromptName};
 
 /// What came of an order; recalling it does the same again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub enum PromptChange {
     /// A version, and with the first the prompt.
     Added {
         /// Of which prompt.

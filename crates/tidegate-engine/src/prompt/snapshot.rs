@@ -7,11 +7,11 @@ use crate::limits;
 
 use super::catalog::Catalog;
 use super::digest::DIGEST_SCHEME;
-use super::version::{Label, Move, PRODUCTION, Prompt, Version};
+use super::version::{Move, PRODUCTION, Prompt, PromptLabel, Version};
 
 /// All that is remembered of one prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
+pub struct PromptSnapshot {
     /// Its name.
     pub name: PromptName,
     /// Every version, oldest first.
@@ -23,7 +23,7 @@ pub struct Snapshot {
 /// A snapshot that no catalog can have written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("snapshot with a prompt `{prompt}` that cannot be: {what}")]
-pub struct RestoreError {
+pub struct PromptRestoreError {
     /// The prompt that cannot be.
     pub prompt: PromptName,
     /// What is wrong with it.
@@ -32,9 +32,9 @@ pub struct RestoreError {
 
 impl Catalog {
     /// All that is remembered, in the order of the names.
-    pub fn snapshot(&self) -> Vec<Snapshot> {
+    pub fn snapshot(&self) -> Vec<PromptSnapshot> {
         self.iter()
-            .map(|(name, prompt)| Snapshot {
+            .map(|(name, prompt)| PromptSnapshot {
                 name: name.clone(),
                 versions: prompt.versions.clone(),
                 labels: prompt
@@ -49,11 +49,11 @@ impl Catalog {
     /// Takes everything up again.
     ///
     /// # Errors
-    /// [`RestoreError`] for a snapshot that no catalog can have written.
-    pub fn restore(snapshots: Vec<Snapshot>) -> Result<Self, RestoreError> {
+    /// [`PromptRestoreError`] for a snapshot that no catalog can have written.
+    pub fn restore(snapshots: Vec<PromptSnapshot>) -> Result<Self, PromptRestoreError> {
         let mut catalog = Self::default();
-        for Snapshot { name, versions, labels } in snapshots {
-            let bad = |what| RestoreError { prompt: name.clone(), what };
+        for PromptSnapshot { name, versions, labels } in snapshots {
+            let bad = |what| PromptRestoreError { prompt: name.clone(), what };
             if catalog.get(&name).is_some() {
                 return Err(bad("it is there twice"));
             }
@@ -74,7 +74,7 @@ impl Catalog {
                 {
                     return Err(bad("a label that cannot be"));
                 }
-                prompt.labels.insert(label, Label { moves });
+                prompt.labels.insert(label, PromptLabel { moves });
             }
             let odd = |label: &LabelName| label.as_str().starts_with(DIGEST_SCHEME);
             let counted = prompt.labels.keys().filter(|label| label.as_str() != PRODUCTION).count();

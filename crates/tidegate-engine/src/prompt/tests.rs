@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::*;
-use crate::event::{Actor, Note};
+use crate::event::{Actor, Reason};
 use crate::id::PromptName;
 use crate::limits;
 use crate::time::Timestamp;
@@ -45,7 +45,7 @@ fn point(label: &str, to: Option<&str>, revision: Option<u32>) -> Order {
         to: to.map_or(LabelTarget::Nowhere, |to| LabelTarget::Version(to.to_string())),
         revision,
         actor: Actor::new("ann").unwrap(),
-        reason: Note::new("a test").unwrap(),
+        reason: Reason::new("a test").unwrap(),
     })
 }
 
@@ -55,7 +55,7 @@ fn catalog(orders: &[Order]) -> Catalog {
     catalog
 }
 
-fn refusal(catalog: &mut Catalog, order: Order) -> Rejection {
+fn refusal(catalog: &mut Catalog, order: Order) -> OrderRejection {
     let before = catalog.clone();
     let (index, rejection) = catalog.apply(at(9), &name(), &[order]).unwrap_err();
     assert_eq!((index, &before), (0, &*catalog), "a rejection changes nothing");
@@ -85,11 +85,11 @@ fn a_name_is_one_thing() {
     for order in
         [add("three", Some("v1")), add("three", Some("candidate")), point("v1", Some("v2"), None)]
     {
-        assert!(matches!(refusal(&mut catalog, order), Rejection::NameTaken { .. }));
+        assert!(matches!(refusal(&mut catalog, order), OrderRejection::NameTaken { .. }));
     }
     for key in ["production", "sha256:abc"] {
         let refused = refusal(&mut catalog, add("three", Some(key)));
-        assert!(matches!(refused, Rejection::KeyReserved(_)), "{refused}");
+        assert!(matches!(refused, OrderRejection::KeyReserved(_)), "{refused}");
     }
     // A number's own key goes to the next that is free.
     catalog.apply(at(2), &name(), &[add("three", Some("v4")), add("four", None)]).unwrap();
@@ -140,7 +140,7 @@ fn a_label_moves_only_from_where_it_was_seen() {
         catalog(&[add("one", None), add("two", None), point("candidate", Some("v1"), Some(0))]);
     assert_eq!(
         refusal(&mut catalog, point("candidate", Some("v2"), Some(0))),
-        Rejection::Revision { label: "candidate".parse().unwrap(), revision: 1, expected: 0 }
+        OrderRejection::Revision { label: "candidate".parse().unwrap(), revision: 1, expected: 0 }
     );
     catalog.apply(at(2), &name(), &[point("candidate", Some("v2"), Some(1))]).unwrap();
     // Where it is already, nothing happens.
@@ -165,11 +165,11 @@ fn a_label_moves_only_from_where_it_was_seen() {
     );
     assert!(matches!(
         refusal(&mut catalog, point("gone", None, None)),
-        Rejection::UnknownLabel { .. }
+        OrderRejection::UnknownLabel { .. }
     ));
     assert!(matches!(
         refusal(&mut catalog, point("candidate", Some("v9"), None)),
-        Rejection::UnknownVersion(_)
+        OrderRejection::UnknownVersion(_)
     ));
 }
 
@@ -181,7 +181,7 @@ fn orders_are_carried_out_all_or_none() {
         [add("two", Some("v2")), point("candidate", Some("v2"), None), add("three", Some("v1"))];
     let (index, rejection) = catalog.apply(at(2), &name(), &orders).unwrap_err();
     assert_eq!((index, catalog == before), (2, true));
-    assert!(matches!(rejection, Rejection::NameTaken { .. }));
+    assert!(matches!(rejection, OrderRejection::NameTaken { .. }));
     let weighed = catalog.dry_run(at(2), &name(), &orders);
     assert!(matches!(weighed[..], [Ok(Some(_)), Ok(Some(_)), Err(_)]), "{weighed:?}");
     assert_eq!(catalog, before);
@@ -195,23 +195,23 @@ fn whether_a_prompt_is_there_is_told() {
         Order::Add(VersionOrder { prompt_is, ..order })
     };
     let unknown = refusal(&mut catalog, with("one", Precondition::Known));
-    assert_eq!(unknown, Rejection::UnknownPrompt(name()));
+    assert_eq!(unknown, OrderRejection::UnknownPrompt(name()));
     assert_eq!(
         refusal(&mut catalog, point("candidate", Some("v1"), None)),
-        Rejection::UnknownPrompt(name())
+        OrderRejection::UnknownPrompt(name())
     );
     assert_eq!(catalog.apply(at(1), &name(), &[with("one", Precondition::New)]).unwrap().len(), 1);
     assert_eq!(catalog.apply(at(1), &name(), &[with("one", Precondition::New)]), Ok(vec![]));
     let there = refusal(&mut catalog, with("two", Precondition::New));
-    assert_eq!(there, Rejection::PromptExists(name()));
+    assert_eq!(there, OrderRejection::PromptExists(name()));
 }
 
 #[test]
 fn every_bound_is_kept() {
     let mut catalog = Catalog::default();
-    assert_eq!(refusal(&mut catalog, add("", None)), Rejection::TextLength(0));
+    assert_eq!(refusal(&mut catalog, add("", None)), OrderRejection::TextLength(0));
     let long = "x".repeat(limits::PROMPT_TEXT_BYTES_MAX + 1);
-    assert_eq!(refusal(&mut catalog, add(&long, None)), Rejection::TextLength(long.len()));
+    assert_eq!(refusal(&mut catalog, add(&long, None)), OrderRejection::TextLength(long.len()));
     catalog.apply(at(1), &name(), &[add(&long[1..], None), add("two", None)]).unwrap();
     for number in 0..limits::PROMPT_LABELS_MAX {
         catalog
@@ -219,7 +219,7 @@ fn every_bound_is_kept() {
             .unwrap();
     }
     let full = refusal(&mut catalog, point("one_more", Some("v1"), None));
-    assert!(matches!(full, Rejection::TooMany { .. }), "{full}");
+    assert!(matches!(full, OrderRejection::TooMany { .. }), "{full}");
     catalog.apply(at(2), &name(), &[point(PRODUCTION, Some("v1"), None)]).unwrap();
     // A label that was removed gives its place away.
     catalog
@@ -241,7 +241,7 @@ fn every_bound_is_kept() {
         many.apply(at(1), &name, &[add("one", None)]).unwrap();
     }
     let full = refusal(&mut many, add("one", None));
-    assert!(matches!(full, Rejection::TooMany { of: "prompts", .. }), "{full}");
+    assert!(matches!(full, OrderRejection::TooMany { of: "prompts", .. }), "{full}");
 }
 
 #[test]
@@ -273,23 +273,23 @@ fn what_was_written_down_gives_the_same_again_and_nothing_else_follows() {
 #[test]
 fn a_snapshot_that_cannot_be_is_refused() {
     let good = catalog(&[add("one", None), add("two", None), point("candidate", Some("v1"), None)]);
-    let spoiled = |spoil: &dyn Fn(&mut Snapshot)| {
+    let spoiled = |spoil: &dyn Fn(&mut PromptSnapshot)| {
         let mut snapshots = good.snapshot();
         spoil(&mut snapshots[0]);
         Catalog::restore(snapshots)
     };
     assert_eq!(spoiled(&|_| ()), Ok(good.clone()));
     for (what, spoil) in [
-        ("none", &|kept: &mut Snapshot| kept.versions.clear()),
-        ("order", &|kept: &mut Snapshot| kept.versions.swap(0, 1)),
-        ("twice", &|kept: &mut Snapshot| {
+        ("none", &|kept: &mut PromptSnapshot| kept.versions.clear()),
+        ("order", &|kept: &mut PromptSnapshot| kept.versions.swap(0, 1)),
+        ("twice", &|kept: &mut PromptSnapshot| {
             kept.versions[1].head.digest = kept.versions[0].head.digest;
         }),
-        ("nowhere", &|kept: &mut Snapshot| kept.labels[0].1[0].to = Some(3)),
-        ("unmoved", &|kept: &mut Snapshot| kept.labels[0].1.clear()),
-        ("late", &|kept: &mut Snapshot| kept.labels[0].1[0].revision = 2),
-        ("key", &|kept: &mut Snapshot| kept.labels[0].0 = "v1".parse().unwrap()),
-    ] as [(&str, &dyn Fn(&mut Snapshot)); 7]
+        ("nowhere", &|kept: &mut PromptSnapshot| kept.labels[0].1[0].to = Some(3)),
+        ("unmoved", &|kept: &mut PromptSnapshot| kept.labels[0].1.clear()),
+        ("late", &|kept: &mut PromptSnapshot| kept.labels[0].1[0].revision = 2),
+        ("key", &|kept: &mut PromptSnapshot| kept.labels[0].0 = "v1".parse().unwrap()),
+    ] as [(&str, &dyn Fn(&mut PromptSnapshot)); 7]
     {
         assert!(spoiled(spoil).is_err(), "{what}");
     }

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::digest::{DIGEST_SCHEME, TextDigest};
-use crate::event::{Actor, Note};
+use crate::event::{Actor, Reason};
 use crate::id::{LabelName, PromptKey, PromptName};
 use crate::limits;
 use crate::time::Timestamp;
@@ -30,7 +30,7 @@ pub struct VersionHead {
     /// Who made it.
     pub actor: Actor,
     /// What is new in it, if its author says.
-    pub note: Option<Note>,
+    pub note: Option<Reason>,
 }
 
 /// One text of a prompt, for ever as it is.
@@ -52,7 +52,7 @@ pub struct Move {
     /// Who moved it, a person or a rollout.
     pub actor: Actor,
     /// The reason that was given.
-    pub reason: Note,
+    pub reason: Reason,
     /// Where it pointed before, if anywhere: the number of a version.
     pub from: Option<u32>,
     /// Where it points since, none where it was removed.
@@ -98,16 +98,16 @@ fn among(keys: &[PromptKey]) -> String {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Prompt {
     pub(super) versions: Vec<Version>,
-    pub(super) labels: BTreeMap<LabelName, Label>,
+    pub(super) labels: BTreeMap<LabelName, PromptLabel>,
 }
 
 /// Where a label points, and how it came there. It has moved at least once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Label {
+pub struct PromptLabel {
     pub(super) moves: Vec<Move>,
 }
 
-impl Label {
+impl PromptLabel {
     /// The newest moves, oldest first: at most [`limits::LABEL_MOVES_MAX`].
     pub fn moves(&self) -> &[Move] {
         &self.moves
@@ -131,12 +131,12 @@ impl Prompt {
     }
 
     /// Every label with its history, those included that were removed.
-    pub fn labels(&self) -> impl Iterator<Item = (&LabelName, &Label)> {
+    pub fn labels(&self) -> impl Iterator<Item = (&LabelName, &PromptLabel)> {
         self.labels.iter()
     }
 
     /// A label.
-    pub fn label(&self, name: &LabelName) -> Option<&Label> {
+    pub fn label(&self, name: &LabelName) -> Option<&PromptLabel> {
         self.labels.get(name)
     }
 

@@ -67,15 +67,15 @@ impl Rollout {
                 DeadlineReason::ShadowEnds | DeadlineReason::FastPathWaited => break,
                 DeadlineReason::OutageOver => (Transition::Resume, Cause::OutageOver),
                 DeadlineReason::StepEnds => (Transition::NextStep, Cause::Dwelled),
-                DeadlineReason::AbEnds => self.conclude(Feedback::MayCome),
-                DeadlineReason::GraceEnds => self.conclude(Feedback::IsIn),
+                DeadlineReason::AbEnds => self.conclude(LateLabels::MayCome),
+                DeadlineReason::GraceEnds => self.conclude(LateLabels::IsIn),
             };
             decisions.push(self.decide(transition, cause));
         }
     }
 
     /// What the end of the A/B test leads to.
-    fn conclude(&self, feedback: Feedback) -> (Transition, Cause) {
+    fn conclude(&self, feedback: LateLabels) -> (Transition, Cause) {
         let experiment = self.definition.experiment();
         let ab = &self.fleet.total().ab;
         let sides = ByVariant { control: &ab.control, treatment: &ab.treatment };
@@ -91,7 +91,7 @@ impl Rollout {
             experiment.ab.on_expiry == OnExpiry::Extend && self.lifecycle.extensions == 0;
         // Who holds a rollout wants it to go nowhere by itself; an extension needs no grace.
         if self.is_sequential()
-            && feedback == Feedback::MayCome
+            && feedback == LateLabels::MayCome
             && clear
             && (proved || !may_extend)
             && !experiment.promotion.feedback_grace.is_zero()
@@ -362,7 +362,7 @@ impl Rollout {
 
 /// Whether labels of the A/B test are still expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Feedback {
+enum LateLabels {
     /// The test has just ended.
     MayCome,
     /// They have been waited for.

@@ -3,12 +3,12 @@
 use alloc::vec::Vec;
 
 use tidegate_stats::arm::{Arm, Cameras, DESIGN_CORRELATION};
-use tidegate_stats::paired::{Paired, Pairs as CameraPairs};
+use tidegate_stats::paired::{CameraPairs, Paired};
 use tidegate_stats::range::OutOfRange;
 use tidegate_stats::student::{DegreesOfFreedom, Estimate};
-use tidegate_stats::switchback::{Block, Switchback};
+use tidegate_stats::switchback::{CameraBlock, Switchback};
 
-use super::{Context, Measure, RETENTION_MIN};
+use super::{LookContext, Measure, RETENTION_MIN};
 use crate::baseline::{ShadowSums, Usual};
 use crate::epoch::TestPart;
 use crate::exposure::Window;
@@ -17,7 +17,7 @@ use crate::guardrail::{Guardrail, Power};
 use crate::observation::Label;
 use crate::tally::{Pairs, Tally};
 use crate::variant::{ByVariant, Variant};
-use crate::verdict::Unit;
+use crate::verdict::ChangeUnit;
 
 /// Which metrics are gathered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ enum Extent {
 }
 
 /// The cameras of one variant, metric by metric.
-struct Side {
+struct VariantCameras {
     labels: Cameras,
     missed: Cameras,
     analyses: Cameras,
@@ -38,7 +38,7 @@ struct Side {
     scores: Cameras,
 }
 
-impl Side {
+impl VariantCameras {
     fn with_capacity(cameras: usize) -> Self {
         let room = || Cameras::with_capacity(cameras);
         Self {
@@ -84,7 +84,7 @@ impl Side {
     }
 }
 
-impl Context<'_> {
+impl LookContext<'_> {
     /// Hands over what each camera showed in the part that is looked at, until that fails.
     pub(super) fn each_camera(
         &self,
@@ -110,7 +110,7 @@ impl Context<'_> {
     pub(super) fn measure_between(&self, guardrails: &[Guardrail]) -> Vec<Measure> {
         let blocks = |guardrail: &Guardrail| matches!(guardrail.power(), Power::Block);
         let extent = if guardrails.iter().any(blocks) { Extent::All } else { Extent::Harms };
-        let room = || Side::with_capacity(self.fleet.len());
+        let room = || VariantCameras::with_capacity(self.fleet.len());
         let mut sides = ByVariant { control: room(), treatment: room() };
         // Sums are checked where they enter. Should one slip through, nothing is measured at all: a verdict on
         // the other cameras alone would be one on another fleet.
@@ -176,8 +176,8 @@ impl Context<'_> {
             let values = blocks.iter().filter_map(|sums| {
                 let (count, sum, _) = block_values(guardrail, &sums.tally, usual);
                 match sums.variant {
-                    Variant::Control => Block::control(count, sum).ok(),
-                    Variant::Treatment => Block::treatment(count, sum).ok(),
+                    Variant::Control => CameraBlock::control(count, sum).ok(),
+                    Variant::Treatment => CameraBlock::treatment(count, sum).ok(),
                 }
             });
             switchback.add_camera(values, squares).ok()?;
@@ -246,7 +246,7 @@ impl Context<'_> {
             guardrail: Guardrail::ThreatRetention,
             estimate,
             limit: 1.0 - RETENTION_MIN,
-            unit: Unit::Points,
+            unit: ChangeUnit::Points,
             trials,
             cameras: ByVariant { control: cameras, treatment: cameras },
             blocks: None,
@@ -257,7 +257,7 @@ impl Context<'_> {
 
 /// Both variants' means, where both have enough cameras.
 fn arms(
-    sides: &ByVariant<Side>,
+    sides: &ByVariant<VariantCameras>,
     guardrail: Guardrail,
     arm: fn(&Cameras) -> Option<Arm>,
 ) -> Option<ByVariant<Arm>> {

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use tidegate_stats::evidence::EValue;
 
 use super::measure::trials;
-use super::{Context, Finding, HARMS, Measure, within_cameras};
+use super::{HARMS, HarmFinding, LookContext, Measure, within_cameras};
 use crate::epoch::TestPart;
 use crate::exposure::Window;
 use crate::guardrail::Guardrail;
@@ -28,11 +28,11 @@ const SCREEN: f64 = 0.5;
 
 /// A guardrail over one window of the test.
 pub(super) struct Later<'a> {
-    context: Context<'a>,
+    context: LookContext<'a>,
     measure: Measure,
 }
 
-impl<'a> Context<'a> {
+impl<'a> LookContext<'a> {
     /// The share of the stake on this part of the test.
     fn share(&self) -> f64 {
         match self.part {
@@ -130,18 +130,19 @@ impl<'a> Context<'a> {
         let needed = libm::log(self.evidence_needed(guardrail)?);
         let whole = whole.filter(|measure| self.may_act(measure)).map(|measure| (self, measure));
         let later = later.iter().map(|later| (&later.context, &later.measure));
-        let bets: Vec<(&Context<'_>, &Measure, f64, EValue)> = whole
+        let bets: Vec<(&LookContext<'_>, &Measure, f64, EValue)> = whole
             .into_iter()
             .chain(later)
             .filter(|(_, measure)| measure.guardrail == guardrail)
             .map(|(context, measure)| (context, measure, context.share(), measure.evidence()))
             .collect();
         let evidence = EValue::of_parts(bets.iter().map(|(_, _, share, e)| (*share, *e)));
-        let most =
-            |(_, _, share, e): &(&Context<'_>, &Measure, f64, EValue)| e.ln() + libm::log(*share);
+        let most = |(_, _, share, e): &(&LookContext<'_>, &Measure, f64, EValue)| {
+            e.ln() + libm::log(*share)
+        };
         let (context, measure, ..) =
             bets.iter().max_by(|one, other| most(one).total_cmp(&most(other)))?;
-        (evidence.ln() >= needed).then(|| context.judgement(measure, evidence, Finding::Fails))
+        (evidence.ln() >= needed).then(|| context.judgement(measure, evidence, HarmFinding::Fails))
     }
 
     /// The judgement of a guardrail, whatever it says.
@@ -155,7 +156,7 @@ impl<'a> Context<'a> {
         let own =
             if self.evidence_needed(measure.guardrail).is_some() { self.share() } else { 1.0 };
         let parts = core::iter::once((own, measure.evidence())).chain(windows);
-        self.judgement(measure, EValue::of_parts(parts), Finding::Else)
+        self.judgement(measure, EValue::of_parts(parts), HarmFinding::Else)
     }
 }
 

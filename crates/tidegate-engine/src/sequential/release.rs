@@ -4,7 +4,7 @@ use tidegate_stats::paired::{Paired, Pairs};
 use tidegate_stats::student::Estimate;
 
 use super::measure::{block_values, trials};
-use super::{Against, CAMERAS_MIN, Context, Measure, TRIALS_MIN};
+use super::{Against, CAMERAS_MIN, LookContext, Measure, TRIALS_MIN};
 use crate::baseline::Usual;
 use crate::experiment::Experiment;
 use crate::fleet::Fleet;
@@ -25,7 +25,7 @@ impl Against {
 /// Count, sum and sum of squares of one measure.
 type Measured = (u64, f64, f64);
 
-impl Context<'_> {
+impl LookContext<'_> {
     /// What a guardrail needs to roll a release back: its part is divided among the days of the watch, and among both
     /// comparisons where there may be both. The world changes how often cameras see something, and the time before cannot
     /// tell that from the prompt: alerts need cameras that keep the control.

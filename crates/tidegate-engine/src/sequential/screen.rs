@@ -7,7 +7,7 @@
 use tidegate_stats::arm::{DESIGN_CORRELATION, Mean};
 
 use super::measure::{block_values, camera_pairs, trials};
-use super::{Context, within_cameras};
+use super::{LookContext, within_cameras};
 use crate::baseline::Usual;
 use crate::exposure::Window;
 use crate::guardrail::Guardrail;
@@ -18,7 +18,7 @@ use crate::variant::{ByVariant, Variant};
 /// By how much means of the same sums in another order may differ.
 const ROUNDING: f64 = 1e-9;
 
-impl Context<'_> {
+impl LookContext<'_> {
     /// Whether a guardrail that may roll back might fail; only a full measure tells.
     pub(super) fn may_fail(&self, guardrail: Guardrail) -> bool {
         let Some((limit, _)) = self.limit(guardrail) else { return false };

@@ -3,16 +3,16 @@
 use alloc::vec::Vec;
 
 use tidegate_stats::range::OutOfRange;
-use tidegate_stats::strata::{Side, Strata};
+use tidegate_stats::strata::{ShownVariant, Strata};
 
 use super::measure::block_values;
-use super::{Context, Measure};
+use super::{LookContext, Measure};
 use crate::baseline::Usual;
 use crate::fleet::BlockSums;
 use crate::guardrail::Guardrail;
 use crate::variant::{ByVariant, Variant};
 
-impl Context<'_> {
+impl LookContext<'_> {
     /// Cameras of one variant against cameras of the other, within each stretch of the test.
     pub(super) fn measure_strata(&self, guardrail: Guardrail) -> Option<Measure> {
         let (limit, unit) = self.limit(guardrail)?;
@@ -74,8 +74,8 @@ fn add(
     usual: &Usual,
 ) -> Result<(), OutOfRange> {
     let side = match sums.variant {
-        Variant::Control => Side::Control,
-        Variant::Treatment => Side::Treatment,
+        Variant::Control => ShownVariant::Control,
+        Variant::Treatment => ShownVariant::Treatment,
     };
     let stratum = usize::try_from(sums.block.0).unwrap_or(usize::MAX);
     let (count, sum, square_sum) = block_values(guardrail, &sums.tally, usual);

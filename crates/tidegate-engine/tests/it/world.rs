@@ -1,6 +1,6 @@
 //! A small seeded fleet that lives through a rollout: true rates by camera, traffic, labels.
 
-use tidegate_engine::event::{Action, Actor, Command, Note};
+use tidegate_engine::event::{Action, Actor, Command, Reason};
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::id::{AnalysisId, CameraId};
 use tidegate_engine::number::{Latency, RiskScore};
@@ -80,7 +80,7 @@ impl World {
     }
 
     pub(crate) fn act(&mut self, at: Timestamp, command: Command) {
-        let (actor, note) = (Actor::new("owner").unwrap(), Note::new("because").unwrap());
+        let (actor, note) = (Actor::new("owner").unwrap(), Reason::new("because").unwrap());
         self.apply(at, &Event::Action(Action { command, actor, note }));
     }
 

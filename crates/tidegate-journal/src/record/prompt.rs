@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::id::PromptKey;
-use tidegate_engine::prompt::{Change, Move, TextDigest, Version, VersionHead};
+use tidegate_engine::prompt::{Move, PromptChange, TextDigest, Version, VersionHead};
 use tidegate_engine::time::Timestamp;
 
 use super::definition::pieces;
@@ -63,7 +63,7 @@ impl KeptVersion<'_> {
             parent,
             created_at: Timestamp::from_ms(self.created_at_ms)?,
             actor: Actor::new(&self.actor)?,
-            note: self.note.map(|note| Note::new(&note)).transpose()?,
+            note: self.note.map(|note| Reason::new(&note)).transpose()?,
         })
     }
 
@@ -102,7 +102,7 @@ impl KeptMove<'_> {
             revision: self.revision,
             at: Timestamp::from_ms(self.at_ms)?,
             actor: Actor::new(&self.actor)?,
-            reason: Note::new(&self.reason)?,
+            reason: Reason::new(&self.reason)?,
             from: self.from,
             to: self.to,
         })
@@ -119,11 +119,11 @@ impl KeptMove<'_> {
 impl Entry {
     /// The parts of changes of prompts that belong together. A crash leaves all of them or none, since they
     /// stand with the last part.
-    pub fn changes(changes: &[Change]) -> Vec<Self> {
+    pub fn changes(changes: &[PromptChange]) -> Vec<Self> {
         let mut entries: Vec<Self> = Vec::new();
         for change in changes {
             match change {
-                Change::Added { prompt, version: Version { head, text } } => {
+                PromptChange::Added { prompt, version: Version { head, text } } => {
                     entries.extend(pieces(text).into_iter().map(|text| Self::Version {
                         prompt: prompt.clone(),
                         head: head.clone(),
@@ -132,7 +132,7 @@ impl Entry {
                         text: text.to_owned(),
                     }));
                 }
-                Change::Moved { prompt, label, step } => entries.push(Self::LabelMoved {
+                PromptChange::Moved { prompt, label, step } => entries.push(Self::LabelMoved {
                     prompt: prompt.clone(),
                     label: label.clone(),
                     step: step.clone(),

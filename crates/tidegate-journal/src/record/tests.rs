@@ -1,14 +1,14 @@
 //! Every entry comes back as it was, from bytes and from JSON.
 
 use proptest::prelude::*;
-use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::{AnalysisId, PromptName};
 use tidegate_engine::notice::Notice;
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
 use tidegate_engine::phase::{State, Transition};
-use tidegate_engine::prompt::{Change, Move, TextDigest, Version, VersionHead};
+use tidegate_engine::prompt::{Move, PromptChange, TextDigest, Version, VersionHead};
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_engine::verdict::Verdict;
 
@@ -16,10 +16,10 @@ use super::outcome::latency_of_us;
 use super::*;
 
 /// A version of this text, and a label that moves to it.
-fn changes(text: &str) -> Vec<Change> {
+fn changes(text: &str) -> Vec<PromptChange> {
     let prompt: PromptName = "door".parse().unwrap();
     let (actor, at) = (Actor::new("ann").unwrap(), Timestamp::from_ms(7).unwrap());
-    let reason = Note::new("a \"first\" try").unwrap();
+    let reason = Reason::new("a \"first\" try").unwrap();
     let head = VersionHead {
         number: 1,
         key: "v1_original".parse().unwrap(),
@@ -32,7 +32,10 @@ fn changes(text: &str) -> Vec<Change> {
     let version = Version { head, text: text.into() };
     let step = Move { revision: 1, at, actor, reason, from: None, to: Some(1) };
     let label = "production".parse().unwrap();
-    vec![Change::Added { prompt: prompt.clone(), version }, Change::Moved { prompt, label, step }]
+    vec![
+        PromptChange::Added { prompt: prompt.clone(), version },
+        PromptChange::Moved { prompt, label, step },
+    ]
 }
 
 /// One entry of each kind.
@@ -59,7 +62,7 @@ pub(crate) fn samples() -> Vec<Entry> {
         event(Event::Action(Action {
             command: Command::Start,
             actor: Actor::new("owner").unwrap(),
-            note: Note::new("a \"first\" try").unwrap(),
+            note: Reason::new("a \"first\" try").unwrap(),
         })),
         event(Event::Analysis(Analysis {
             id: Some(id.clone()),
@@ -207,7 +210,7 @@ fn text() -> impl Strategy<Value = String> {
 fn event() -> impl Strategy<Value = Event> {
     let action = (proptest::sample::select(&Command::ALL), text(), text()).prop_map(
         |(command, actor, note)| {
-            let (actor, note) = (Actor::new(&actor).unwrap(), Note::new(&note).unwrap());
+            let (actor, note) = (Actor::new(&actor).unwrap(), Reason::new(&note).unwrap());
             Event::Action(Action { command, actor, note })
         },
     );

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tidegate_engine::Rollout;
-use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::{AnalysisId, CameraId};
@@ -14,7 +14,7 @@ use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_engine::verdict::Verdict;
 use tidegate_journal::{
-    Batch, Entry, FeedState, Journal, Opened, RolloutId, RolloutState, State, verify,
+    Batch, Entry, FeedState, Journal, JournalState, Opened, RolloutId, RolloutState, verify,
 };
 
 pub(crate) const ID: RolloutId = RolloutId(1);
@@ -45,7 +45,7 @@ pub(crate) fn events(count: u32) -> Vec<(Timestamp, Event)> {
     let start = Event::Action(Action {
         command: Command::Start,
         actor: Actor::new("owner").unwrap(),
-        note: Note::new("go").unwrap(),
+        note: Reason::new("go").unwrap(),
     });
     let mut events = vec![(at(0), start)];
     for n in 1..=count {
@@ -104,7 +104,7 @@ pub(crate) fn append(journal: &Journal, unit: &[Entry]) -> u64 {
 }
 
 /// The state of `rollout` after entry `sequence`.
-pub(crate) fn state(rollout: &Rollout, sequence: u64, at: Timestamp) -> State {
+pub(crate) fn state(rollout: &Rollout, sequence: u64, at: Timestamp) -> JournalState {
     let state = RolloutState {
         id: ID,
         key: "night".parse().unwrap(),
@@ -120,7 +120,7 @@ pub(crate) fn state(rollout: &Rollout, sequence: u64, at: Timestamp) -> State {
     };
     // More than one part has room for.
     let events = (1..=20).map(|number| (number, format!("{number:>5000}")));
-    State {
+    JournalState {
         sequence,
         at,
         rollouts: vec![state],
@@ -130,8 +130,8 @@ pub(crate) fn state(rollout: &Rollout, sequence: u64, at: Timestamp) -> State {
 }
 
 /// Two versions of a prompt, the second in several parts, and a label that moved twice.
-fn prompts() -> Vec<tidegate_engine::prompt::Snapshot> {
-    use tidegate_engine::prompt::{Move, Snapshot, TextDigest, Version, VersionHead};
+fn prompts() -> Vec<tidegate_engine::prompt::PromptSnapshot> {
+    use tidegate_engine::prompt::{Move, PromptSnapshot, TextDigest, Version, VersionHead};
     let version = |number: u32, text: &str| Version {
         head: VersionHead {
             number,
@@ -140,7 +140,7 @@ fn prompts() -> Vec<tidegate_engine::prompt::Snapshot> {
             parent: (number > 1).then_some(TextDigest([1; 32])),
             created_at: at(i64::from(number)),
             actor: Actor::new("ann").unwrap(),
-            note: (number > 1).then(|| Note::new("calmer at night").unwrap()),
+            note: (number > 1).then(|| Reason::new("calmer at night").unwrap()),
         },
         text: text.into(),
     };
@@ -148,12 +148,12 @@ fn prompts() -> Vec<tidegate_engine::prompt::Snapshot> {
         revision,
         at: at(i64::from(revision)),
         actor: Actor::new("ann").unwrap(),
-        reason: Note::new("a try").unwrap(),
+        reason: Reason::new("a try").unwrap(),
         from,
         to,
     };
     let long = "Say what you see: ü\n".repeat(10_000);
-    let snapshot = |name: &str| Snapshot {
+    let snapshot = |name: &str| PromptSnapshot {
         name: name.parse().unwrap(),
         versions: vec![version(1, "Say what you see"), version(2, &long)],
         labels: vec![

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use plotters::prelude::*;
-use tidegate_chart::{Axes, Axis, BLUE, Chart, GREEN, GREY, NotDrawn, RED, Side, draw, line};
+use tidegate_chart::{Axes, Axis, BLUE, Chart, GREEN, GREY, Margin, NotDrawn, RED, draw, line};
 
-use crate::outcome::{Ending, Outcome};
+use crate::outcome::{Ending, RunOutcome};
 use crate::path::Path;
 use crate::sweep::{Objective, Point, Sweep};
 use crate::world::World;
@@ -17,13 +17,13 @@ fn axes<'a, 'b>(
     x: &Axis<'_>,
     y: Axis<'_>,
 ) -> Result<Axes<'a, 'b>, NotDrawn> {
-    tidegate_chart::axes(area, x, &Side::Scale(y))
+    tidegate_chart::axes(area, x, &Margin::Scale(y))
 }
 
 /// The share of runs that were rolled back, hour by hour, and of those promoted at the end.
-pub(super) fn endings(world: &World, outcomes: &[Outcome]) -> Result<Chart, NotDrawn> {
+pub(super) fn endings(world: &World, outcomes: &[RunOutcome]) -> Result<Chart, NotDrawn> {
     let experiment = world.definition().experiment();
-    let rolled_back: Vec<&Outcome> = outcomes.iter().filter(|o| o.is_rolled_back()).collect();
+    let rolled_back: Vec<&RunOutcome> = outcomes.iter().filter(|o| o.is_rolled_back()).collect();
     let in_shadow = rolled_back.iter().any(|o| o.phase == tidegate_engine::phase::Phase::Shadow);
     let length = if in_shadow {
         experiment.shadow.duration.hours().max(experiment.ab.duration.hours())

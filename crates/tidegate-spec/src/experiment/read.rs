@@ -9,11 +9,11 @@ use tidegate_engine::number::{Alpha, Percent, PercentDrop, Points, RiskScore, Sh
 use tidegate_engine::time::Duration;
 use tidegate_engine::variant::Variant;
 
-use super::evaluation::Evaluation;
+use super::evaluation::EvaluationSettings;
 use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS};
 use crate::fields::Fields;
 
-pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Evaluation>) {
+pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<EvaluationSettings>) {
     let key = fields.required_id("key");
     let control = fields.required_id("control");
     let treatment = fields.required_id("treatment");
@@ -41,7 +41,7 @@ pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Ev
     fields.table("assignment", |fields| read_assignment(fields, &mut experiment.assignment));
     fields.table("limits", |fields| read_bounds(fields, &mut experiment.bounds));
     let evaluation = fields.value("evaluation").is_some().then(|| {
-        fields.table("evaluation", |fields| Evaluation {
+        fields.table("evaluation", |fields| EvaluationSettings {
             dataset: fields.text("dataset").unwrap_or("data/synthetic").to_owned(),
             metrics: fields
                 .choices("metrics", &METRICS)

@@ -9,7 +9,7 @@ use tidegate_engine::number::{Alpha, Percent, PercentDrop, Points, Share};
 use tidegate_engine::time::Duration;
 use tidegate_engine::variant::Variant;
 
-use super::listed::{self, Section, Setting};
+use super::listed::{self, ListedSetting, Section};
 use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS};
 
 /// What an id may be, as a regular expression.
@@ -52,7 +52,7 @@ pub(crate) fn schema() -> Value {
 /// Puts the meaning and the default of each setting where it is.
 fn describe(schema: &mut Value, sections: Vec<Section>) {
     for Section { name: table, settings } in sections {
-        for Setting { key, value, meaning } in settings {
+        for ListedSetting { key, value, meaning } in settings {
             let place = match table {
                 "" => &mut schema["properties"][key],
                 table => &mut schema["properties"][table]["properties"][key],

@@ -9,8 +9,8 @@ use toml::Value;
 
 use super::ranges::{HOURS, SHARE};
 use super::world::{
-    Bursts, ClockJump, Control, Effect, Feedback, Fleet, LogNormal, Outage, Scenario, Treatment,
-    WorldFaults,
+    Bursts, ClockJump, Control, Effect, FeedbackSettings, FleetSettings, LogNormal, Outage,
+    Scenario, Treatment, WorldFaults,
 };
 use super::{check, expectation, unrest};
 use crate::experiment::{ExperimentFile, read_experiment};
@@ -76,7 +76,7 @@ pub(super) fn scenario(fields: &mut Fields<'_>) -> Option<Scenario> {
     })
 }
 
-fn read_fleet(fields: &mut Fields<'_>) -> Fleet {
+fn read_fleet(fields: &mut Fields<'_>) -> FleetSettings {
     let cameras = fields.count("cameras", 1..=limits::CAMERAS_MAX as u64);
     let cameras = cameras.and_then(|cameras| u32::try_from(cameras).ok()).unwrap_or(50);
     let per_day = fields.real("analyses_per_camera_day", &(0.01..=100_000.0));
@@ -90,7 +90,7 @@ fn read_fleet(fields: &mut Fields<'_>) -> Fleet {
             factor: fields.real("factor", &(1.0..=1_000.0)).unwrap_or(10.0),
         })
     });
-    Fleet {
+    FleetSettings {
         cameras,
         analyses_per_camera_day: per_day.unwrap_or(200.0),
         traffic_log_sd: traffic_log_sd.unwrap_or(0.5),
@@ -199,8 +199,8 @@ fn effect(fields: &mut Fields<'_>, key: &'static str, range: &RangeInclusive<f64
     })
 }
 
-fn read_feedback(fields: &mut Fields<'_>) -> Feedback {
-    Feedback {
+fn read_feedback(fields: &mut Fields<'_>) -> FeedbackSettings {
+    FeedbackSettings {
         share: fields.real("share", &SHARE).unwrap_or(0.075),
         delay_minutes: log_normal(
             fields,

@@ -10,7 +10,7 @@ use tidegate_spec::{ExperimentFile, Syntax};
 
 use super::shown::{say_list, state};
 use crate::client::{Body, Client, ServerArgs, json};
-use crate::environment::Process;
+use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
@@ -101,20 +101,20 @@ pub(crate) fn create(args: &CreateArgs, out: &mut impl Write) -> Result<(), Fail
         Syntax::Json => Body::Json(text.as_bytes()),
         Syntax::Toml => Body::Toml(text.as_bytes()),
     };
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let key = file.definition.experiment().key.as_str();
     let detail: ExperimentDetail = client.put(&["v1", "experiments", key], body)?;
     say_detail(&detail, args.format, out)
 }
 
 pub(crate) fn list(args: &ListArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let found: Experiments = client.get(&["v1", "experiments"])?;
     say_list(&found.experiments, args.format, out)
 }
 
 pub(crate) fn show(args: &ShowArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let detail: ExperimentDetail = client.get(&["v1", "experiments", args.key.as_str()])?;
     match args.format {
         Format::Json => {
@@ -135,7 +135,7 @@ pub(crate) fn show(args: &ShowArgs, out: &mut impl Write) -> Result<(), Failure>
 }
 
 pub(crate) fn override_camera(args: &OverrideArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let path = ["v1", "experiments", args.key.as_str(), "overrides", args.camera.as_str()];
     let detail: ExperimentDetail = match args.variant {
         Some(variant) => {

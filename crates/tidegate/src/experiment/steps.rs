@@ -3,14 +3,14 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use tidegate_engine::event::{Command, Note};
+use tidegate_engine::event::{Command, Reason};
 use tidegate_engine::id::ExperimentKey;
 use tidegate_spec::api::{ActionRequest, Done, History, HistoryItem};
 
 use super::shown::state;
 use crate::actor::actor;
 use crate::client::{Body, Client, ServerArgs, json};
-use crate::environment::Process;
+use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
@@ -62,9 +62,9 @@ pub(crate) fn act(
     args: &ActionArgs,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    Note::new(&args.reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
+    Reason::new(&args.reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
     let actor = actor(args.actor.as_deref())?;
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let action = command.as_str().to_owned();
     let request = ActionRequest { action, reason: args.reason.clone(), actor };
     let path = ["v1", "experiments", args.key.as_str(), "actions"];
@@ -92,7 +92,7 @@ pub(crate) fn act(
 }
 
 pub(crate) fn history(args: &HistoryArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let detail = if args.evidence { Detail::Evidence } else { Detail::Step };
     let path = ["v1", "experiments", args.key.as_str(), "history"];
     let mut page: History = client.get(&path)?;

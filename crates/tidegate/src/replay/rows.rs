@@ -6,7 +6,7 @@
 use std::io::{self, BufRead};
 
 use csv_core::ReadRecordResult;
-use tidegate_spec::json::{Held, Text};
+use tidegate_spec::json::{FieldValue, JsonText};
 
 use super::header;
 use super::map::Layout;
@@ -35,21 +35,21 @@ pub(crate) enum RowsError {
 /// The rows of a recording.
 pub(crate) struct Rows<R> {
     reader: R,
-    format: Format,
+    format: RowFormat,
     values: Vec<Option<String>>,
     /// The columns that no row has had so far; a table's header has had them all.
     unseen: Vec<(usize, String)>,
 }
 
 /// What a reader knows at the end of a recording.
-pub(crate) struct Ended {
+pub(crate) struct EndOfRecording {
     /// The wanted columns that no row had.
     pub(crate) unseen: Vec<String>,
     /// How often `NaN` or an infinity stood for a number.
     pub(crate) not_numbers: u64,
 }
 
-enum Format {
+enum RowFormat {
     Csv(Box<Csv>),
     JsonLines(JsonLines),
 }
@@ -63,15 +63,15 @@ impl<R: BufRead> Rows<R> {
         columns: &[String],
     ) -> Result<Self, RowsError> {
         let format = match layout {
-            Layout::Csv => Format::Csv(Box::new(Csv::new(&mut reader, delimiter, columns)?)),
+            Layout::Csv => RowFormat::Csv(Box::new(Csv::new(&mut reader, delimiter, columns)?)),
             Layout::JsonLines => {
                 let (columns, lines) = (columns.to_vec(), Lines::default());
-                Format::JsonLines(JsonLines { columns, lines, not_numbers: 0 })
+                RowFormat::JsonLines(JsonLines { columns, lines, not_numbers: 0 })
             }
         };
         let unseen = match &format {
-            Format::Csv(_) => Vec::new(),
-            Format::JsonLines(_) => columns.iter().cloned().enumerate().collect(),
+            RowFormat::Csv(_) => Vec::new(),
+            RowFormat::JsonLines(_) => columns.iter().cloned().enumerate().collect(),
         };
         Ok(Self { reader, format, values: vec![None; columns.len()], unseen })
     }
@@ -80,8 +80,8 @@ impl<R: BufRead> Rows<R> {
     pub(crate) fn next_row(&mut self) -> io::Result<Option<Row<'_>>> {
         let Self { reader, format, values, unseen } = self;
         let row = match format {
-            Format::Csv(csv) => csv.next_row(reader, values)?,
-            Format::JsonLines(lines) => lines.next_row(reader, values)?,
+            RowFormat::Csv(csv) => csv.next_row(reader, values)?,
+            RowFormat::JsonLines(lines) => lines.next_row(reader, values)?,
         };
         if let Some(Row::Read { values, .. }) = &row
             && !unseen.is_empty()
@@ -92,12 +92,15 @@ impl<R: BufRead> Rows<R> {
     }
 
     /// What is known once the last row was read.
-    pub(crate) fn ended(self) -> Ended {
+    pub(crate) fn ended(self) -> EndOfRecording {
         let not_numbers = match self.format {
-            Format::Csv(_) => 0,
-            Format::JsonLines(lines) => lines.not_numbers,
+            RowFormat::Csv(_) => 0,
+            RowFormat::JsonLines(lines) => lines.not_numbers,
         };
-        Ended { unseen: self.unseen.into_iter().map(|(_, column)| column).collect(), not_numbers }
+        EndOfRecording {
+            unseen: self.unseen.into_iter().map(|(_, column)| column).collect(),
+            not_numbers,
+        }
     }
 }
 
@@ -350,7 +353,7 @@ impl JsonLines {
             let Ok(text) = str::from_utf8(bytes) else {
                 return refused("the line is not UTF-8".to_owned());
             };
-            let text = Text::new(text);
+            let text = JsonText::new(text);
             let object = match text.object() {
                 Ok(object) => object,
                 Err(why) => {
@@ -361,12 +364,14 @@ impl JsonLines {
             };
             for (value, column) in values.iter_mut().zip(&self.columns) {
                 match object.get(column) {
-                    Held::Nothing => *value = None,
-                    Held::Text(text) => replace(value, &text),
+                    FieldValue::Nothing => *value = None,
+                    FieldValue::Text(text) => replace(value, &text),
                     // As it is written: an id that is a number keeps every digit.
-                    Held::Number(text) | Held::Switch(text) => replace(value, text),
-                    Held::Nested => return refused(format!("{column:?} is a list or an object")),
-                    Held::Broken(why) => return refused(format!("{column:?} {why}")),
+                    FieldValue::Number(text) | FieldValue::Switch(text) => replace(value, text),
+                    FieldValue::Nested => {
+                        return refused(format!("{column:?} is a list or an object"));
+                    }
+                    FieldValue::Broken(why) => return refused(format!("{column:?} {why}")),
                 }
             }
             self.not_numbers += text.not_numbers() as u64;

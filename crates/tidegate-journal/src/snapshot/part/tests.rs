@@ -1,0 +1,563 @@
+//! Every kind of part comes back as it was, from bytes and from JSON.
+
+use proptest::prelude::*;
+use tidegate_engine::epoch::{Epoch, Epochs, Opens};
+use tidegate_engine::event::{Actor, Reason};
+use tidegate_engine::experiment::Digest;
+use tidegate_engine::exposure::{Alerts, Exposure, Fingerprint, Window};
+use tidegate_engine::fast_path::{Added, Excursion, FastPath, OutageHold};
+use tidegate_engine::fleet::{BlockSums, CameraSums, Latencies, Sums};
+use tidegate_engine::guardrail::Guardrail;
+use tidegate_engine::notice::Noticed;
+use tidegate_engine::number::{Latency, RiskScore};
+use tidegate_engine::observation::Label;
+use tidegate_engine::phase::{Condition, Phase};
+use tidegate_engine::prompt::{self, Move, TextDigest, Version, VersionHead};
+use tidegate_engine::rollout::Lifecycle;
+use tidegate_engine::snapshot::Snapshot;
+use tidegate_engine::tally::{Pairs, Tally};
+use tidegate_engine::time::{Block, Timestamp};
+use tidegate_engine::variant::{ByVariant, Variant};
+use tidegate_engine::verdict::Verdict;
+use tidegate_stats::cusum::Cusum;
+use tidegate_stats::quantile::QuantileSketch;
+
+use super::*;
+use crate::codes::Coded as _;
+use crate::record::{PART_BYTES_MAX, RolloutId};
+use crate::snapshot::{FeedState, JournalState, RolloutState};
+
+/// What the parts of a state say, each read back from its bytes and from its JSON.
+fn read_back(state: &JournalState) -> [Option<JournalState>; 2] {
+    let (mut from_bytes, mut from_json) = (Assembly::default(), Assembly::default());
+    let mut payload = Vec::new();
+    for part in parts(state) {
+        part.write(&mut payload).unwrap();
+        from_bytes.add(Part::read(&payload[2..]).unwrap()).unwrap().unwrap();
+        let json = serde_json::to_string(&part).unwrap();
+        from_json.add(serde_json::from_str(&json).unwrap()).unwrap().unwrap();
+    }
+    [from_bytes.state(), from_json.state()]
+}
+
+fn empty() -> JournalState {
+    let (sequence, at) = (7, Timestamp::from_ms(1_000).unwrap());
+    let feed = FeedState::nothing(sequence);
+    JournalState { sequence, at, rollouts: Vec::new(), prompts: Vec::new(), feed }
+}
+
+/// A rollout of which nothing is known yet.
+fn draft() -> RolloutState {
+    let lifecycle = Lifecycle {
+        state: tidegate_engine::phase::State::DRAFT,
+        now: Timestamp::EPOCH,
+        started_at: None,
+        phase_ends: None,
+        step: 0,
+        step_ends: None,
+        paused_at: None,
+        extensions: 0,
+        observations: 0,
+        planned_analyses: 0,
+        decisions: 0,
+    };
+    RolloutState {
+        id: RolloutId(1),
+        key: "night".parse().unwrap(),
+        run: 1,
+        definition: String::new(),
+        accounts: Vec::new(),
+        noticed: Noticed::default(),
+        rollout: Snapshot {
+            definition: Digest(9),
+            lifecycle,
+            cameras: Vec::new(),
+            exposures: Vec::new(),
+            latencies: Latencies::default(),
+            slow_above: None,
+            fast_path: FastPath::default(),
+            epochs: Epochs::default(),
+            outside: ByVariant::default(),
+            evicted: 0,
+        },
+    }
+}
+
+/// Two rollouts, so that what follows from one is told apart from what follows from the next.
+fn with(change: impl FnOnce(&mut RolloutState)) -> JournalState {
+    let mut first = draft();
+    change(&mut first);
+    JournalState { rollouts: vec![first, RolloutState { id: RolloutId(2), ..draft() }], ..empty() }
+}
+
+fn id() -> impl Strategy<Value = String> {
+    "[a-z0-9][a-zA-Z0-9_.-]{0,40}"
+}
+
+fn at() -> impl Strategy<Value = Timestamp> {
+    (0..4_000_000_000_000_i64).prop_map(|ms| Timestamp::from_ms(ms).unwrap())
+}
+
+fn some_time() -> impl Strategy<Value = Option<Timestamp>> {
+    proptest::option::of(at())
+}
+
+fn variant() -> impl Strategy<Value = Variant> {
+    proptest::sample::select(&Variant::ALL)
+}
+
+/// Texts, some too long for one part.
+fn text() -> impl Strategy<Value = String> {
+    let long = (1..3 * PART_BYTES_MAX).prop_map(|length| "ä\n".repeat(length / 3));
+    prop_oneof![9 => ".{0,300}", 1 => long]
+}
+
+fn tally() -> impl Strategy<Value = Tally> {
+    let score = || proptest::option::of(0..=100_u8);
+    let sums = any::<([u64; 10], u128, [u64; 4])>();
+    (sums, score(), score()).prop_map(|((n, latency_us_square_sum, labels), least, most)| {
+        let score = |score: Option<u8>| score.map(|n| RiskScore::new(n.into()).unwrap());
+        let [analyses, errors, timed, latency_us_sum, paced, slow, scored, score_sum, more @ ..] =
+            n;
+        let [score_square_sum, alerts] = more;
+        Tally {
+            analyses,
+            errors,
+            timed,
+            latency_us_sum,
+            latency_us_square_sum,
+            paced,
+            slow,
+            scored,
+            score_sum,
+            score_square_sum,
+            score_min: score(least),
+            score_max: score(most),
+            alerts,
+            labels,
+        }
+    })
+}
+
+fn tallies() -> impl Strategy<Value = ByVariant<Tally>> {
+    (tally(), tally()).prop_map(|(control, treatment)| ByVariant { control, treatment })
+}
+
+fn pairs() -> impl Strategy<Value = Pairs> {
+    let sums = any::<([u64; 19], [i64; 2], u128)>();
+    (tallies(), sums).prop_map(|(sides, (n, differences, latency_us_diff_square_sum))| {
+        let [control_failed, treatment_failed, both_failed, scored, lower, same, higher, rest @ ..] =
+            n;
+        let [score_diff_abs_sum, score_diff_square_sum, timed, control_latency_us_sum, rest @ ..] =
+            rest;
+        let [paced, control_slow, treatment_slow, control_alerted, treatment_alerted, rest @ ..] =
+            rest;
+        let [confirmed, retained, latency_warnings] = rest;
+        let [score_diff_sum, latency_us_diff_sum] = differences;
+        Pairs {
+            sides,
+            control_failed,
+            treatment_failed,
+            both_failed,
+            scored,
+            lower,
+            same,
+            higher,
+            score_diff_sum,
+            score_diff_abs_sum,
+            score_diff_square_sum,
+            timed,
+            control_latency_us_sum,
+            latency_us_diff_sum,
+            latency_us_diff_square_sum,
+            paced,
+            control_slow,
+            treatment_slow,
+            control_alerted,
+            treatment_alerted,
+            confirmed,
+            retained,
+            latency_warnings,
+        }
+    })
+}
+
+fn lifecycle() -> impl Strategy<Value = Lifecycle> {
+    let state = (proptest::sample::select(Phase::LIST), proptest::sample::select(Condition::LIST))
+        .prop_map(|(phase, condition)| tidegate_engine::phase::State { phase, condition });
+    let times = (at(), some_time(), some_time(), some_time(), some_time());
+    (state, times, any::<(u32, u32, u64, u64, u32)>()).prop_map(|(state, times, counts)| {
+        let (now, started_at, phase_ends, step_ends, paused_at) = times;
+        let (step, extensions, observations, planned_analyses, decisions) = counts;
+        Lifecycle {
+            state,
+            now,
+            started_at,
+            phase_ends,
+            step: step as usize,
+            step_ends,
+            paused_at,
+            extensions,
+            observations,
+            planned_analyses,
+            decisions,
+        }
+    })
+}
+
+fn excursion() -> impl Strategy<Value = Excursion> {
+    (at(), some_time(), any::<(u64, [Option<u32>; 3], u64, u64)>()).prop_map(
+        |(since, crossed_at, (failures, failed_cameras, control_analyses, control_failures))| {
+            Excursion {
+                since,
+                crossed_at,
+                failures,
+                failed_cameras,
+                control_analyses,
+                control_failures,
+            }
+        },
+    )
+}
+
+/// Sums as the fast path has them: far below a thousand, with many digits after the point.
+fn sum() -> impl Strategy<Value = f64> {
+    0.0..1_000.0
+}
+
+fn fast_path() -> impl Strategy<Value = FastPath> {
+    let added = (any::<u32>(), sum()).prop_map(|(camera, sum)| Added { camera, sum });
+    let added = proptest::collection::vec(added, 0..5_000);
+    let hold = proptest::sample::select(&[OutageHold::No, OutageHold::Yes]);
+    let excursion = proptest::option::of(excursion());
+    (sum(), excursion, some_time(), added, -1_000.0..0.0, hold).prop_map(
+        |(sum, excursion, outage_at, added, drained, hold)| {
+            let sum = Cusum::new(sum).unwrap();
+            // Where nobody added anything and nothing is held, the sum alone is kept.
+            let nothing = added.is_empty() && hold == OutageHold::No;
+            let drained = if nothing { -sum.value() } else { drained };
+            FastPath { sum, excursion, outage_at, added, drained, hold }
+        },
+    )
+}
+
+fn sketch() -> impl Strategy<Value = QuantileSketch> {
+    proptest::collection::vec(any::<u32>(), 0..3_000).prop_map(|values| {
+        let mut sketch = QuantileSketch::default();
+        for us in values {
+            sketch.add(us);
+        }
+        sketch
+    })
+}
+
+fn blocks() -> impl Strategy<Value = Vec<BlockSums>> {
+    let block = (any::<u64>(), variant(), tally()).prop_map(|(block, variant, tally)| BlockSums {
+        block: Block(block),
+        variant,
+        tally,
+    });
+    proptest::collection::vec(block, 0..20)
+}
+
+fn cameras() -> impl Strategy<Value = Vec<CameraSums>> {
+    let sums =
+        (tally(), pairs(), tallies()).prop_map(|(shadow, pairs, ab)| Sums { shadow, pairs, ab });
+    let camera = (id(), sums, blocks()).prop_map(|(camera, sums, blocks)| {
+        let camera = camera.parse().unwrap();
+        CameraSums { camera, sums, blocks }
+    });
+    proptest::collection::vec(camera, 0..60)
+}
+
+fn exposure() -> impl Strategy<Value = Exposure> {
+    let window = proptest::sample::select(Window::LIST);
+    let alerts = proptest::sample::select(Alerts::LIST);
+    let label = proptest::option::of(proptest::sample::select(&Label::ALL));
+    (any::<(u128, u32)>(), at(), variant(), window, alerts, label).prop_map(
+        |((fingerprint, camera), at, variant, window, alerts, label)| {
+            let fingerprint = Fingerprint(fingerprint);
+            Exposure { fingerprint, at, camera, variant, window, alerts, label }
+        },
+    )
+}
+
+fn noticed() -> impl Strategy<Value = Noticed> {
+    let verdict =
+        (proptest::sample::select(&Guardrail::ALL), proptest::sample::select(&Verdict::ALL));
+    (proptest::collection::vec(verdict, 0..7), any::<u64>(), some_time())
+        .prop_map(|(verdicts, warnings, warned_at)| Noticed { verdicts, warnings, warned_at })
+}
+
+fn epochs() -> impl Strategy<Value = Epochs> {
+    let opens = proptest::sample::select(&[Opens::Step, Opens::Window]);
+    proptest::collection::vec((at(), opens), 0..20).prop_map(|mut epochs| {
+        epochs.sort_by_key(|(after, _)| *after);
+        epochs.dedup_by_key(|(after, _)| *after);
+        let epochs = epochs.into_iter().map(|(after, opens)| Epoch { after, opens });
+        // Of some orders a test is not made.
+        Epochs::new(epochs.collect()).unwrap_or_default()
+    })
+}
+
+fn actor() -> impl Strategy<Value = Actor> {
+    "[a-zäöü\"{} ]{0,60}[a-z]".prop_map(|text| Actor::new(&text).unwrap())
+}
+
+fn reason() -> impl Strategy<Value = Reason> {
+    "[a-zäöü\"{} ]{0,60}[a-z]".prop_map(|text| Reason::new(&text).unwrap())
+}
+
+fn version() -> impl Strategy<Value = Version> {
+    let note = proptest::option::of(reason());
+    let parent = proptest::option::of(any::<[u8; 32]>());
+    let digests = (any::<[u8; 32]>(), parent);
+    (any::<u32>(), id(), digests, at(), actor(), note, text()).prop_map(
+        |(number, key, (digest, parent), created_at, actor, note, text)| {
+            let key = key.parse().unwrap();
+            let (digest, parent) = (TextDigest(digest), parent.map(TextDigest));
+            let head = VersionHead { number, key, digest, parent, created_at, actor, note };
+            Version { head, text: text.into() }
+        },
+    )
+}
+
+fn label_move() -> impl Strategy<Value = Move> {
+    (any::<(u32, Option<u32>, Option<u32>)>(), at(), actor(), reason()).prop_map(
+        |((revision, from, to), at, actor, reason)| Move { revision, at, actor, reason, from, to },
+    )
+}
+
+fn versions() -> impl Strategy<Value = Vec<Version>> {
+    proptest::collection::vec(version(), 0..4)
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    proptest::collection::vec(label_move(), 1..4)
+}
+
+fn prompt(versions: Vec<Version>, moves: [Vec<Move>; 2]) -> prompt::PromptSnapshot {
+    let [production, trial] = moves;
+    let label = |name: &str, moves| (name.parse().unwrap(), moves);
+    let labels = vec![label("production", production), label("trial", trial)];
+    prompt::PromptSnapshot { name: "door".parse().unwrap(), versions, labels }
+}
+
+fn with_prompts(prompts: Vec<prompt::PromptSnapshot>) -> JournalState {
+    JournalState { prompts, ..with(|_| ()) }
+}
+
+/// Parts of every kind: two rollouts of which one has everything, and a prompt.
+fn of_every_kind() -> Vec<Part> {
+    let at = Timestamp::from_ms(1_000).unwrap();
+    let (actor, reason) = (Actor::new("ann").unwrap(), Reason::new("a try").unwrap());
+    let head = VersionHead {
+        number: 1,
+        key: "v1".parse().unwrap(),
+        digest: TextDigest([7; 32]),
+        parent: None,
+        created_at: at,
+        actor: actor.clone(),
+        note: None,
+    };
+    let step = Move { revision: 1, at, actor, reason, from: None, to: Some(1) };
+    let versions = vec![Version { head, text: "Say what you see.".into() }];
+    let mut state = with(|rollout| {
+        rollout.definition = "key = 1".to_owned();
+        rollout.accounts = vec!["{}".to_owned()];
+        rollout.noticed.warnings = 3;
+        let rollout = &mut rollout.rollout;
+        rollout.epochs = Epochs::new(vec![Epoch { after: at, opens: Opens::Step }]).unwrap();
+        rollout.fast_path.added = vec![Added { camera: 0, sum: 1.5 }];
+        rollout.latencies.shadow.add(900_000);
+        let block =
+            BlockSums { block: Block(0), variant: Variant::Control, tally: Tally::default() };
+        let (camera, sums) = ("door".parse().unwrap(), Sums::default());
+        rollout.cameras = vec![CameraSums { camera, sums, blocks: vec![block] }];
+        rollout.exposures = vec![Exposure {
+            fingerprint: Fingerprint(5),
+            at,
+            camera: 0,
+            variant: Variant::Control,
+            window: Window::Ab,
+            alerts: Alerts::NotControl,
+            label: None,
+        }];
+    });
+    state.prompts = vec![prompt(versions, [vec![step.clone()], vec![step]])];
+    state.feed.events = vec![(7, "{}".to_owned())];
+    parts(&state).collect()
+}
+
+#[test]
+fn a_tag_never_changes_its_meaning() {
+    // As docs/journal-format.md has them.
+    let mut seen = [false; 17];
+    for part in of_every_kind() {
+        let mut payload = Vec::new();
+        part.write(&mut payload).unwrap();
+        let tag = match part {
+            Part::Head(_) => 0,
+            Part::Rollout(_) => 1,
+            Part::Definition(_) => 2,
+            Part::Account(_) => 3,
+            Part::Latencies(_) => 4,
+            Part::Cameras(_) => 5,
+            Part::Blocks(_) => 6,
+            Part::Exposures(_) => 7,
+            Part::End(_) => END_TAG,
+            Part::Prompt(_) => 9,
+            Part::Version(_) => 10,
+            Part::Text(_) => 11,
+            Part::LabelMoved(_) => 12,
+            Part::Noticed(_) => 13,
+            Part::Feed(_) => 14,
+            Part::Epochs(_) => 15,
+            Part::FastPath(_) => 16,
+        };
+        assert_eq!(payload[2], tag, "{part:?}");
+        seen[usize::from(tag)] = true;
+    }
+    assert!(!seen.contains(&false), "every kind is there");
+}
+
+/// Whether the parts with these tags, in this order, are taken, all but the last of which must be.
+fn last_follows(tags: &[u8]) -> bool {
+    let mut assembly = Assembly::default();
+    let mut taken = true;
+    for tag in tags {
+        assert!(taken, "{tags:?}: only the last may be refused");
+        let mut payload = Vec::new();
+        let part = of_every_kind().into_iter().find(|part| {
+            part.write(&mut payload).unwrap();
+            payload[2] == *tag
+        });
+        taken = assembly.add(part.unwrap()).unwrap().is_some();
+    }
+    taken
+}
+
+#[test]
+fn a_part_that_cannot_follow_is_refused() {
+    assert!(
+        last_follows(&[0, 1, 2, 5, 6, 1, 9, 10, 11, 12, 9, 14, 8]),
+        "in its place, each follows"
+    );
+    for tag in 1..=16 {
+        assert!(!last_follows(&[tag]), "{tag} before the head");
+        assert!(!last_follows(&[0, 8, tag]), "{tag} after the end");
+    }
+    for tag in [2, 3, 4, 5, 6, 7, 13, 15, 16] {
+        assert!(!last_follows(&[0, tag]), "{tag} of no rollout");
+        assert!(!last_follows(&[0, 1, 9, tag]), "{tag} amid a prompt");
+    }
+    for tag in [10, 11, 12] {
+        assert!(!last_follows(&[0, tag]), "{tag} of no prompt");
+        assert!(!last_follows(&[0, 1, tag]), "{tag} amid a rollout");
+    }
+    assert!(!last_follows(&[0, 0]), "a second head");
+    assert!(!last_follows(&[0, 1, 6]), "a block of no camera");
+    assert!(!last_follows(&[0, 1, 9, 1]), "a rollout after a prompt");
+    assert!(!last_follows(&[0, 9, 11]), "the text of no version");
+    assert!(!last_follows(&[0, 9, 10, 12, 11]), "a text after the labels");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_head_comes_back(sequence: u64, at in at()) {
+        let state = JournalState { sequence, at, feed: FeedState::nothing(sequence), ..empty() };
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn a_rollout_comes_back(
+        (id, key, run) in (any::<u32>(), id(), any::<u32>()),
+        (definition, evicted) in any::<(u128, u64)>(),
+        lifecycle in lifecycle(),
+        slow_above_ms in proptest::option::of(0..=600_000_u32),
+        outside in tallies(),
+    ) {
+        let state = with(|rollout| {
+            (rollout.id, rollout.key, rollout.run) = (RolloutId(id), key.parse().unwrap(), run);
+            let rollout = &mut rollout.rollout;
+            (rollout.definition, rollout.evicted) = (Digest(definition), evicted);
+            (rollout.lifecycle, rollout.outside) = (lifecycle, outside);
+            rollout.slow_above = slow_above_ms.map(|ms| Latency::from_ms(ms.into()).unwrap());
+        });
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn a_definition_comes_back(definition in text()) {
+        let state = with(|rollout| rollout.definition = definition);
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn accounts_come_back(accounts in proptest::collection::vec(".{0,300}", 0..20)) {
+        let state = with(|rollout| rollout.accounts = accounts);
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn what_was_noticed_comes_back(noticed in noticed()) {
+        let state = with(|rollout| rollout.noticed = noticed);
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn epochs_come_back(epochs in epochs()) {
+        let state = with(|rollout| rollout.rollout.epochs = epochs);
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn a_fast_path_comes_back(fast_path in fast_path()) {
+        let state = with(|rollout| rollout.rollout.fast_path = fast_path);
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn latencies_come_back(sketches in (sketch(), sketch(), sketch())) {
+        let (shadow, control, treatment) = sketches;
+        let latencies = Latencies { shadow, ab: ByVariant { control, treatment } };
+        let state = with(|rollout| rollout.rollout.latencies = latencies);
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn cameras_and_their_blocks_come_back(cameras in cameras()) {
+        let state = with(|rollout| rollout.rollout.cameras = cameras);
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn exposures_come_back(exposures in proptest::collection::vec(exposure(), 0..2_500)) {
+        let state = with(|rollout| rollout.rollout.exposures = exposures);
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn versions_of_prompts_come_back(first in versions(), second in versions(), moves in moves()) {
+        let second = prompt::PromptSnapshot { labels: Vec::new(), ..prompt(second, [vec![], vec![]]) };
+        let state = with_prompts(vec![prompt(first, [moves.clone(), moves]), second]);
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn moves_of_labels_come_back(production in moves(), trial in moves()) {
+        let state = with_prompts(vec![prompt(Vec::new(), [production, trial])]);
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn the_feed_comes_back(
+        after: u64,
+        events in proptest::collection::vec((any::<u64>(), ".{0,3000}"), 0..40),
+    ) {
+        let state = JournalState { feed: FeedState { after, events }, ..with(|_| ()) };
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+}
