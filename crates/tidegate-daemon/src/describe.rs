@@ -1,24 +1,29 @@
 //! Says where a rollout stands, in the shapes of the HTTP interface.
 
+mod shown;
+
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::{Gate, OnExpiry, PromotionMode, Watch};
 use tidegate_engine::look::Check;
+use tidegate_engine::number::Share;
 use tidegate_engine::phase::{Condition, Phase, State};
 use tidegate_engine::rollout::DeadlineReason;
 use tidegate_engine::status;
 use tidegate_engine::threshold::Finding;
 use tidegate_engine::time::Timestamp;
+use tidegate_engine::variant::Variant;
 use tidegate_engine::verdict::Verdict;
 use tidegate_spec::api::{
-    self, ByVariantMetrics, CheckReport, ExperimentDetail, ExperimentSummary, Judgement, Next,
-    SplitCheck, Status, Step, Warning,
+    self, CheckReport, Defined, ExperimentDetail, ExperimentSummary, HistoryItem, Judgement, Next,
+    Pairs, SplitCheck, Status, Step, Warning,
 };
-use tidegate_spec::experiment::rule_name;
+use tidegate_spec::experiment::{questions, rule_name};
 
+use self::shown::{Shown, is_proved};
 use crate::prompts::Prompts;
 use crate::published::STORE_UNAVAILABLE;
 use crate::published::Trust;
-use crate::rollouts::RunningExperiment;
+use crate::rollouts::{Plan, Predecessor, RunningExperiment};
 
 /// Cameras of a variant below which a split by hash is a poor comparison.
 const FEW_CAMERAS: usize = 20;
@@ -47,6 +52,25 @@ pub(crate) fn detail(run: &RunningExperiment) -> ExperimentDetail {
     }
 }
 
+/// Whether a definition was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Enacted {
+    /// It stands.
+    Yes,
+    /// It was only looked at.
+    No,
+}
+
+/// What a definition did, or would do.
+pub(crate) fn defined(run: &RunningExperiment, plan: Plan, enacted: Enacted) -> Defined {
+    let Plan { changes, effects, control_changes, .. } = plan;
+    let mut detail = detail(run);
+    detail.warnings.extend(
+        control_changes.map(|detail| Warning { code: "control_changes".to_owned(), detail }),
+    );
+    Defined { detail, dry_run: enacted == Enacted::No, changes, effects }
+}
+
 pub(crate) fn status(
     run: &RunningExperiment,
     prompts: &Prompts,
@@ -58,13 +82,20 @@ pub(crate) fn status(
     let status = rollout.status(at);
     let serving = match trust {
         Trust::ControlOnly => STORE_UNAVAILABLE,
-        Trust::Full => serving_name(status.state),
+        Trust::Full => match run.serving_predecessor() {
+            Some(predecessor) => predecessor.reason().as_str(),
+            None => serving_name(status.state),
+        },
     };
+    let last = run.last_step();
+    let shown = Shown::of(&status, &rollout.sums().shadow, last.as_ref());
+    let next = next(run, &status, last.as_ref());
     let count = |count: usize| count as u64;
     let step = |step: usize| u32::try_from(step).unwrap_or(u32::MAX);
     Status {
         experiment: run.key.to_string(),
         run: run.number,
+        revision: run.revision(),
         digest: rollout.definition().digest().to_string(),
         control: experiment.control.to_string(),
         treatment: experiment.treatment.to_string(),
@@ -78,23 +109,22 @@ pub(crate) fn status(
         now: api::shown(at),
         started_at: lifecycle.started_at.map(api::shown),
         remaining_hours: status.remaining.hours(),
-        treatment_share: status.share.value(),
+        treatment_share: match run.serving_predecessor().map(Predecessor::variant) {
+            Some(Variant::Treatment) => Share::ALL.value(),
+            Some(Variant::Control) | None => status.share.value(),
+        },
         step: Step { number: step(status.step.0), of: step(status.step.1) },
         serving: serving.to_owned(),
-        window: match status.state.phase {
-            Phase::Draft | Phase::Shadow => "shadow",
-            Phase::Ab | Phase::Full | Phase::Completed | Phase::RolledBack | Phase::Stopped => "ab",
-        }
-        .to_owned(),
-        variants: ByVariantMetrics {
-            control: (&status.sides.control).into(),
-            treatment: (&status.sides.treatment).into(),
-        },
-        pairs: (&status.pairs).into(),
-        guardrails: Judgement::all(&status.check),
-        split: SplitCheck::of(&status.check),
-        finding: api::finding(&status.check),
-        next: next(run, &status),
+        serving_run: run.serving_predecessor().map(Predecessor::shown),
+        salt: experiment.salt.to_string(),
+        window: shown.window,
+        variants: shown.variants,
+        pairs: Pairs::labelled(&status.pairs, &rollout.sums().shadow),
+        guardrails: shown.guardrails,
+        split: shown.split,
+        finding: shown.finding,
+        next,
+        last: last.map(Into::into),
         cameras: count(status.cameras),
         observations: lifecycle.observations,
         open_analyses: count(status.open_analyses),
@@ -133,12 +163,19 @@ const fn serving_name(state: State) -> &'static str {
 }
 
 /// What happens next if nobody acts, and why.
-fn next(run: &RunningExperiment, status: &status::Status) -> Next {
+fn next(run: &RunningExperiment, status: &status::Status, last: Option<&HistoryItem>) -> Next {
     let (at, deadline) = status.next.unzip();
     Next {
         at: at.map(api::shown),
         deadline: deadline.map(|deadline| deadline.as_str().to_owned()),
-        sentence: next_sentence(run, status),
+        sentence: match last.filter(|last| is_proved(status, last)) {
+            Some(_) => {
+                "It proved itself and waits for its owner: control is served until somebody \
+                        advances, resumes, rolls back or stops it."
+                    .to_owned()
+            }
+            None => next_sentence(run, status),
+        },
     }
 }
 
@@ -150,7 +187,14 @@ fn next_sentence(run: &RunningExperiment, status: &status::Status) -> String {
         Watch::Off => "The guardrails are switched off.",
     };
     match (status.state.phase, status.state.condition) {
-        (Phase::Draft, _) => "Nothing, until somebody starts it.".to_owned(),
+        (Phase::Draft, _) => match run.serving_predecessor() {
+            Some(serving) => format!(
+                "Nothing, until somebody starts it; until then run {} goes on serving {}.",
+                serving.number,
+                serving.version(),
+            ),
+            None => "Nothing, until somebody starts it.".to_owned(),
+        },
         (_, Condition::Paused) => {
             "Nothing, until somebody resumes it; time stands still.".to_owned()
         }
@@ -191,7 +235,14 @@ fn next_sentence(run: &RunningExperiment, status: &status::Status) -> String {
         (Phase::RolledBack, _) => {
             "Nothing: control stays. A retry is a new run: define the experiment again.".to_owned()
         }
-        (Phase::Stopped, _) => "Nothing: it was stopped; control stays.".to_owned(),
+        (Phase::Stopped, _) => match run.serving_predecessor() {
+            Some(serving) => format!(
+                "Nothing: it was stopped before its start; run {} goes on serving {}.",
+                serving.number,
+                serving.version(),
+            ),
+            None => "Nothing: it was stopped; control stays.".to_owned(),
+        },
     }
 }
 
@@ -224,6 +275,10 @@ fn warnings(run: &RunningExperiment, status: Option<&status::Status>) -> Vec<War
     let mut warn = |code: &str, detail: String| {
         warnings.push(Warning { code: code.to_owned(), detail });
     };
+
+    for question in questions(experiment) {
+        warn("percent_small", question);
+    }
     if experiment.guardrails.watch == Watch::Off {
         warn("guardrails_off", "No limit is watched: nothing rolls back by itself.".to_owned());
     }

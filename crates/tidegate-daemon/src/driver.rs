@@ -27,7 +27,7 @@ use crate::settings::DriverSettings;
 use crate::shared::Shared;
 use pending::Pending;
 
-pub(crate) use protocol::{DriverCommand, Ordered, Override, ReadObservation, Reply};
+pub(crate) use protocol::{ActionOrder, DriverCommand, Ordered, Override, ReadObservation, Reply};
 
 /// How often time is looked at where nothing else happens.
 const IDLE: Duration = Duration::from_millis(500);
@@ -107,9 +107,11 @@ impl Driver {
     fn take(&mut self, command: DriverCommand) {
         match command {
             DriverCommand::Observe { items, reply } => self.observe(items, reply),
-            DriverCommand::Define { file, salt, reply } => self.define(&file, salt, reply),
-            DriverCommand::Override { key, to, reply } => self.set_override(&key, to, reply),
-            DriverCommand::Act { key, action, reply } => self.act(&key, action, reply),
+            DriverCommand::Define { wanted, reply } => self.define(&wanted, reply),
+            DriverCommand::Override { key, to, actor, reason, reply } => {
+                self.set_override(&key, to, (actor, reason), reply);
+            }
+            DriverCommand::Act { key, order, reply } => self.act(&key, order, reply),
             DriverCommand::Order { prompt, orders, reply } => self.order(&prompt, &orders, reply),
             DriverCommand::Read(read) => {
                 let now = self.shared.now();

@@ -17,7 +17,7 @@ use tidegate_spec::api::{Assignment, ShadowVersion};
 use tokio::sync::watch;
 
 use crate::prompts::InPlay;
-use crate::rollouts::{Rollouts, RunningExperiment};
+use crate::rollouts::{Predecessor, Rollouts, RunningExperiment};
 
 /// The reason for serving control while the journal cannot be relied on.
 pub(crate) const STORE_UNAVAILABLE: &str = "store_unavailable";
@@ -268,6 +268,24 @@ impl Served {
     }
 
     fn of(run: &RunningExperiment) -> Self {
+        run.serving_predecessor().map_or_else(|| Self::by(run), Self::until_started)
+    }
+
+    /// What an ended run goes on serving until its successor is started.
+    fn until_started(predecessor: &Predecessor) -> Self {
+        let experiment = predecessor.definition.experiment();
+        Self {
+            serving: predecessor.serving(),
+            control: experiment.control.as_str().to_owned(),
+            treatment: experiment.treatment.as_str().to_owned(),
+            prompt: predecessor.in_play.as_ref().map(ServedPrompt::of),
+            phase: predecessor.phase(),
+            run: predecessor.number,
+            shadow_sample: 0.0,
+        }
+    }
+
+    fn by(run: &RunningExperiment) -> Self {
         let experiment = run.rollout.definition().experiment();
         let state = run.rollout.lifecycle().state;
         let shadowing = state.phase == Phase::Shadow
@@ -412,7 +430,7 @@ mod tests {
     use tidegate_spec::ExperimentFile;
 
     use super::*;
-    use crate::rollouts::{Changed, SaltChoice};
+    use crate::rollouts::{Changed, ControlChange, SaltChoice, Wanted};
 
     #[test]
     fn every_ground_is_at_its_place() {
@@ -445,7 +463,14 @@ mod tests {
                 "key = \"{key}\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n[shadow]\nduration_hours = 0\n"
             );
             let file = ExperimentFile::parse(&toml).unwrap();
-            rollouts.define(at(0), &file, SaltChoice::Own).unwrap();
+            let wanted = Wanted {
+                file: Box::new(file),
+                salt: SaltChoice::Own,
+                actor: Actor::new("ann").unwrap(),
+                reason: Reason::new("a test").unwrap(),
+                control: ControlChange::Refused,
+            };
+            rollouts.define(at(0), &wanted).unwrap();
             act(&mut rollouts, key, Command::Start, 1);
         }
         rollouts

@@ -125,6 +125,17 @@ pub enum SplitMethod {
     Switchback,
 }
 
+impl SplitMethod {
+    /// The name in files and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hash => "hash",
+            Self::Balanced => "balanced",
+            Self::Switchback => "switchback",
+        }
+    }
+}
+
 macro_rules! serve_reasons {
     ($(#[doc = $doc:literal] $reason:ident = $name:literal,)*) => {
         /// Why a camera is served what it is served.

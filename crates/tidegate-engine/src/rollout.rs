@@ -1,5 +1,6 @@
 //! The state machine: events in, decisions out.
 
+mod backing;
 mod deadlines;
 mod deciding;
 mod lifecycle;
@@ -8,6 +9,7 @@ mod taking_in;
 
 use alloc::vec::Vec;
 
+pub use self::backing::Backing;
 pub use self::lifecycle::{DeadlineReason, Lifecycle, Looked};
 use crate::assignment::{Assignment, ServeReason, Serving};
 use crate::decision::{Cause, Decision, Evidence, Step};

@@ -296,6 +296,7 @@ impl<'a> LookContext<'a> {
             Some(bounded) => bounded,
             None => Verdict::Inconclusive,
         };
+        let change = change.map(|change| self.possible(measure.guardrail, change));
         Judgement {
             guardrail: measure.guardrail,
             verdict,
@@ -309,6 +310,32 @@ impl<'a> LookContext<'a> {
             cameras: measure.cameras,
             trials_needed: self.trials_needed(),
         }
+    }
+
+    /// A change whose bounds are cut at what is possible: no rate falls below nothing or rises above all. What
+    /// the bounds decide is decided before.
+    fn possible(&self, guardrail: Guardrail, change: Change) -> Change {
+        let total = self.fleet.total();
+        let control = match self.window {
+            Window::Shadow => &total.pairs.sides.control,
+            Window::Ab | Window::Outside => &total.ab.control,
+        };
+        let (least, most) = match guardrail {
+            Guardrail::Latency => return change,
+            Guardrail::FpRate => (-control.fp_rate(), 1.0 - control.fp_rate()),
+            Guardrail::ErrorRate => (-control.error_rate(), 1.0 - control.error_rate()),
+            Guardrail::SlowRate => (-control.slow_rate(), 1.0 - control.slow_rate()),
+            Guardrail::MissedThreatRate => {
+                (-control.missed_threat_rate(), 1.0 - control.missed_threat_rate())
+            }
+            Guardrail::AlertDrop => (control.alert_rate() - 1.0, control.alert_rate()),
+            Guardrail::AlertRise => (-control.alert_rate(), 1.0 - control.alert_rate()),
+            Guardrail::ThreatRetention => (0.0, 1.0),
+        };
+        // The estimate weighs cameras alike, so it may lie beyond what the rates of all events allow.
+        // A sum, as a bound of minus nothing is nothing.
+        let (low, high) = (change.low.max(least) + 0.0, change.high.min(most));
+        Change { low: low.min(change.estimate), high: high.max(change.estimate), ..change }
     }
 
     /// What the bounds alone say.

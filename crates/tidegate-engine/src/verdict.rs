@@ -96,11 +96,10 @@ impl ChangeUnit {
     /// A change in points or percent.
     pub fn shown(self, change: f64) -> f64 {
         match self {
-            Self::Points => change * 100.0,
             Self::LogRatio => libm::expm1(change) * 100.0,
             Self::PercentOf { control } if control > 0.0 => change / control * 100.0,
             // Of nothing there are no percent.
-            Self::PercentOf { .. } => change * 100.0,
+            Self::Points | Self::PercentOf { .. } => change * 100.0,
         }
     }
 
@@ -180,14 +179,9 @@ impl fmt::Display for Judgement {
             write!(f, "{what} {verb} by {:.1} {unit}", shown * sign)?;
         }
         f.write_str(self.part.words())?;
-        let bound = match self.verdict {
-            Verdict::Pass => change.high,
-            Verdict::Inconclusive if change.estimate <= self.limit => change.high,
-            Verdict::Inconclusive | Verdict::Alarm | Verdict::Fail => change.low,
-        };
-        // The bound is said in the direction of the change, the limit in that of harm.
-        let bound = self.unit.shown(bound) * sign;
-        write!(f, " (95 % bound {bound:.1}), limit {:.1}", self.limit_shown())?;
+        let [low, high] = [change.low, change.high].map(|bound| self.unit.shown(bound));
+        // The bounds are said in the direction of harm, as the limit is.
+        write!(f, " (95 % bounds [{low:+.1}, {high:+.1}]), limit {:.1}", self.limit_shown())?;
         self.say_verdict(f)
     }
 }

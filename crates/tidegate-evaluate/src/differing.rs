@@ -72,10 +72,10 @@ fn differing(compared: &Compared<'_>, metrics: &[EvaluationMetric]) -> Option<Di
         let Sides { control, treatment } = compared.measure(*metric);
         match (control, treatment) {
             (MeasuredAnswer::Right(false), MeasuredAnswer::Right(true)) => {
-                gained.push(metric.as_str())
+                gained.push(metric.as_str());
             }
             (MeasuredAnswer::Right(true), MeasuredAnswer::Right(false)) => {
-                lost.push(metric.as_str())
+                lost.push(metric.as_str());
             }
             (_, _) => {}
         }

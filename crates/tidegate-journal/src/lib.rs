@@ -47,7 +47,7 @@ pub use opening::OpenError;
 pub use record::{Entry, RolloutId};
 pub use repair::{RepairError, Repaired, repair};
 pub use retention::RETENTION_DEFAULT;
-pub use snapshot::{FeedState, JournalState, RolloutState};
+pub use snapshot::{FeedState, JournalState, PredecessorState, RolloutState};
 pub use unfinished::Making;
 pub use verify::{Soundness, Verification};
 pub use writer::WriteError;

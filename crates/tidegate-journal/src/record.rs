@@ -112,6 +112,15 @@ pub enum Entry {
         /// The same in full, as JSON for people.
         account: String,
     },
+    /// Who defined a draft and why; it follows the last part of the definition.
+    DefinedBy {
+        /// Which.
+        rollout: RolloutId,
+        /// When.
+        at: Timestamp,
+        /// Who, why and what changed, as JSON for people.
+        account: String,
+    },
 }
 
 /// Why bytes are no entry.
@@ -221,6 +230,12 @@ pub(crate) enum Record<'a> {
         #[serde(borrow)]
         account: Cow<'a, str>,
     },
+    DefinedBy {
+        rollout: u32,
+        at_ms: i64,
+        #[serde(borrow)]
+        account: Cow<'a, str>,
+    },
 }
 
 /// The one way entries become bytes.
@@ -270,6 +285,9 @@ impl<'a> Record<'a> {
                 notice: (*notice).into(),
                 account: account.into(),
             },
+            Entry::DefinedBy { rollout, at, account } => {
+                Self::DefinedBy { rollout: rollout.0, at_ms: at.ms(), account: account.into() }
+            }
         }
     }
 
@@ -367,6 +385,11 @@ impl<'a> Record<'a> {
                 rollout: RolloutId(rollout),
                 at: Timestamp::from_ms(at_ms)?,
                 notice: notice.try_into()?,
+                account: account.into_owned(),
+            }),
+            Self::DefinedBy { rollout, at_ms, account } => Ok(Entry::DefinedBy {
+                rollout: RolloutId(rollout),
+                at: Timestamp::from_ms(at_ms)?,
                 account: account.into_owned(),
             }),
         }

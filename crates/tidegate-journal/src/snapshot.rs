@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::notice::Noticed;
+use tidegate_engine::phase;
 use tidegate_engine::prompt;
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::time::Timestamp;
@@ -65,10 +66,23 @@ pub struct RolloutState {
     pub definition: String,
     /// Why each of its steps was taken, as JSON for people, oldest first.
     pub accounts: Vec<String>,
+    /// The run that serves until it is started, if any.
+    pub predecessor: Option<PredecessorState>,
     /// What was told of it already.
     pub noticed: Noticed,
     /// All that the engine remembers.
     pub rollout: Snapshot,
+}
+
+/// An ended run that a draft followed, and that serves until the draft is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PredecessorState {
+    /// The run, from 1.
+    pub run: u32,
+    /// How it ended.
+    pub state: phase::State,
+    /// The experiment file in TOML.
+    pub definition: String,
 }
 
 /// Why a file is no snapshot.

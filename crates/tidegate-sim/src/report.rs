@@ -52,7 +52,9 @@ struct ScenarioView {
     hours: String,
     harmed: String,
     promoted: String,
+    undecided: String,
     expected: String,
+    toml: String,
     class: &'static str,
     expectations: Vec<ExpectationView>,
     charts: Vec<Chart>,
@@ -64,6 +66,9 @@ struct ExpectationView {
 }
 
 struct SweepView {
+    counted: String,
+    recommended: String,
+    warnings: Vec<String>,
     charts: Vec<Chart>,
     rows: Vec<SettingView>,
     toml: Option<String>,
@@ -74,8 +79,11 @@ struct SettingView {
     false_rollback: String,
     interval: String,
     rolled_back: String,
+    power: String,
+    undecided: String,
     hours: String,
     harmed: String,
+    harmed_interval: String,
     mark: &'static str,
 }
 
@@ -188,7 +196,9 @@ fn card(scene: &ReportedScenario<'_>) -> Result<ScenarioView, ReportError> {
         hours: hours(summary),
         harmed: format!("{:.0}", summary.harmed_analyses.p50),
         promoted: percent(summary.promoted_share),
+        undecided: percent(summary.inconclusive_share),
         expected: expected(summary),
+        toml: world.scenario().experiment.to_toml(),
         class: worst.map_or("", class),
         expectations: summary.expectations.iter().map(line).collect(),
         charts,
@@ -209,15 +219,33 @@ fn view(sweep: &Sweep<'_>) -> Result<SweepView, ReportError> {
         false_rollback: percent(point.false_rollback_share),
         interval: point.false_rollback_interval.map(percent).join(" – "),
         rolled_back: percent(point.rolled_back_share),
+        power: point.rolled_back_interval.map(percent).join(" – "),
+        undecided: percent(point.undecided_share),
         hours: format!("{:.1}", point.hours_mean),
         harmed: format!("{:.0}", point.harmed_analyses_mean),
+        harmed_interval: point
+            .harmed_analyses_interval
+            .map(|harm| format!("{harm:.0}"))
+            .join(" – "),
         mark: mark(point),
     };
+    let best = sweep.points.iter().find(|point| point.recommended);
     Ok(SweepView {
+        counted: counted(sweep.horizon_hours),
+        recommended: best.map_or_else(|| "nothing".to_owned(), |best| best.settings.join(", ")),
+        warnings: sweep.warnings.to_vec(),
         charts: chart::sweep(sweep)?,
         rows: sweep.points.iter().map(row).collect(),
         toml: sweep.toml.map(str::to_owned),
     })
+}
+
+/// How harm is counted in a sweep.
+pub fn counted(horizon_hours: f64) -> String {
+    format!(
+        "Harm is counted over {horizon_hours:.0} h for every setting; what no rollback stopped goes on as in its \
+         test, to every camera where it was promoted."
+    )
 }
 
 /// The mark of a setting: on the front, and recommended.

@@ -1,9 +1,11 @@
 //! The experiment file.
 
+mod changes;
 mod evaluation;
 mod listed;
 mod literal;
 pub(crate) mod names;
+mod questions;
 mod read;
 #[cfg(feature = "openapi")]
 pub(crate) mod schema;
@@ -13,6 +15,7 @@ use toml::Table;
 
 pub use self::evaluation::{EvaluationMetric, EvaluationSettings};
 pub use self::names::rule_name;
+pub use self::questions::questions;
 pub(crate) use self::read::read_experiment;
 use crate::document::{self, ParseError};
 
@@ -41,6 +44,31 @@ impl ExperimentFile {
                 }
             }
         })
+    }
+
+    /// Whether the text of a file names a salt; where it does not, each run after the first gets its own.
+    ///
+    /// # Errors
+    /// The first fault of syntax.
+    pub fn names_salt(text: &str) -> Result<bool, ParseError> {
+        Ok(document::table(text)?.contains_key("salt"))
+    }
+
+    /// The file as it is for a run, from 1, where it names no salt: a retry has a split of its own, by the salt
+    /// `KEY/RUN`.
+    #[must_use]
+    pub fn salted_for_run(mut self, run: u32) -> Self {
+        let mut experiment = self.definition.experiment().clone();
+        if run > 1
+            && let Ok(salt) = format!("{}/{run}", experiment.key).parse()
+        {
+            experiment.salt = salt;
+            // Another salt contradicts nothing that agreed before.
+            if let Ok(definition) = Definition::new(experiment) {
+                self.definition = definition;
+            }
+        }
+        self
     }
 
     /// The file with every default filled in, as commented TOML.

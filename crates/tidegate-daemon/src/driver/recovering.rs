@@ -10,7 +10,7 @@ use tidegate_engine::phase::Phase;
 
 use super::Driver;
 use super::pending::Pending;
-use super::protocol::DriverCommand;
+use super::protocol::{ActionOrder, DriverCommand};
 use crate::prompts::TIDEGATE;
 use crate::readiness::Readiness;
 use crate::recovery::{self, NotRecovered, Recovered};
@@ -112,7 +112,7 @@ impl Driver {
             let (Ok(actor), Ok(note)) = (actor, note) else { continue };
             let action = Action { command: Verb::RollBack, actor, note };
             let mut changed = Changed::default();
-            if self.acted(&key, action, &mut changed).is_ok() {
+            if self.acted(&key, ActionOrder::bare(action), &mut changed).is_ok() {
                 self.commit(&changed, Pending::nobody());
             }
         }

@@ -237,6 +237,12 @@ impl From<Refusal> for Problem {
             Refusal::UnknownExperiment(_) => (Code::UnknownExperiment, None),
             Refusal::UnknownOverride(_) => (Code::UnknownOverride, None),
             Refusal::Running(_) => (Code::ExperimentRunning, None),
+            Refusal::OtherRevision { .. } => (Code::RevisionConflict, None),
+            Refusal::LeadsElsewhere { .. } | Refusal::ReleaseUnnamed { .. } => {
+                (Code::UnexpectedPhase, None)
+            }
+            Refusal::NotBacked { .. } => (Code::EvidenceNotAccepted, None),
+            Refusal::ControlChanges(_) => (Code::ControlChanges, None),
             Refusal::TooManyExperiments(_) => (Code::TooManyExperiments, None),
             Refusal::ActionNotAllowed { .. } => (Code::ActionNotAllowed, None),
             Refusal::UnknownPrompt(_) => (Code::UnknownPrompt, None),

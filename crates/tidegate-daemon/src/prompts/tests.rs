@@ -31,7 +31,8 @@ fn recall(prompts: &mut Prompts, entries: Vec<Entry>) -> Result<(), PromptsNotRe
         | Entry::Event { .. }
         | Entry::Decided { .. }
         | Entry::LabelMoved { .. }
-        | Entry::Noted { .. } => panic!("not of versions"),
+        | Entry::Noted { .. }
+        | Entry::DefinedBy { .. } => panic!("not of versions"),
     })
 }
 

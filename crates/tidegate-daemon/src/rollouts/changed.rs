@@ -7,7 +7,7 @@ use tidegate_engine::id::{ExperimentKey, LabelName, PromptName};
 use tidegate_engine::prompt::Move;
 use tidegate_engine::time::Timestamp;
 use tidegate_journal::Entry;
-use tidegate_spec::api::{HistoryItem, PromptLabelMoved, What};
+use tidegate_spec::api::{Accepted, HistoryItem, PromptLabelMoved, What};
 
 use crate::feed::FeedEvent;
 use crate::prompts::{Followed, Prompts};
@@ -20,6 +20,8 @@ pub(crate) struct Changed {
     pub(crate) decisions: Vec<Decided>,
     /// The experiment that was defined.
     pub(crate) defined: Option<ExperimentKey>,
+    /// What whoever acts goes on with, though it does not pass.
+    pub(crate) accepted: Option<Accepted>,
     /// Each decision as its history has it.
     pub(crate) items: Vec<HistoryItem>,
     /// What became of `production` on the way, and because of which experiment.

@@ -112,7 +112,8 @@ impl Delivery {
             | EventType::VerdictChanged
             | EventType::Alarm
             | EventType::LatencyWarning
-            | EventType::PromptLabelMoved => event.id.to_string(),
+            | EventType::PromptLabelMoved
+            | EventType::ExperimentDefined => event.id.to_string(),
         };
         let now = self.shared.now();
         let timestamp = (now.ms() / 1_000).to_string();

@@ -89,7 +89,7 @@ pub enum Disagreement {
     /// More blocks of all cameras than there is room for.
     #[error(
         "assignment.block_minutes {minutes} makes {blocks} blocks with limits.cameras_max {cameras_max}, \
-         allowed: up to {blocks_max}, by longer blocks or fewer cameras"
+         allowed: up to {blocks_max}, by longer blocks or a limits.cameras_max of {cameras_fit}"
     )]
     TooManyBlocks {
         /// The length that was set.
@@ -100,6 +100,8 @@ pub enum Disagreement {
         cameras_max: usize,
         /// Most blocks of all cameras together.
         blocks_max: u64,
+        /// So many cameras would do.
+        cameras_fit: u64,
     },
     /// Blocks too short to learn anything from, or of no end.
     #[error("assignment.block_minutes {minutes} is out of range, allowed: 1 to 10080")]
@@ -221,7 +223,14 @@ fn switchback_disagreements(experiment: &Experiment, found: &mut Vec<Disagreemen
     let blocks = each.saturating_mul(cameras_max as u64);
     if blocks > blocks_max {
         let minutes = experiment.assignment.block.hours() * 60.0;
-        found.push(Disagreement::TooManyBlocks { minutes, blocks, cameras_max, blocks_max });
+        let cameras_fit = blocks_max / each;
+        found.push(Disagreement::TooManyBlocks {
+            minutes,
+            blocks,
+            cameras_max,
+            blocks_max,
+            cameras_fit,
+        });
     }
 }
 

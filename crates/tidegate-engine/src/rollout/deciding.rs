@@ -176,7 +176,7 @@ impl Rollout {
 
     /// Whether the shadow's comparisons let the rollout on: enough of them, errors and latency pass, and
     /// nothing alarms.
-    fn gate_passes(&self) -> bool {
+    pub(super) fn gate_passes(&self) -> bool {
         let guardrails = &self.definition.experiment().guardrails;
         // Even a rule that is switched off opens the gate on nothing but comparisons.
         let enough = self.fleet.total().pairs.comparisons() >= guardrails.min_samples.max(1);

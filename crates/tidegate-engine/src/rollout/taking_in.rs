@@ -118,9 +118,7 @@ impl Rollout {
             let stretch = self.stretch(exposure.at);
             self.fleet.relabel(&exposure, stretch, *label);
         }
-        if let Some(exposure) = self.exposures.find_mut(fingerprint) {
-            exposure.label = Some(*label);
-        }
+        self.exposures.label(fingerprint, *label);
         Ok(self.observed(before))
     }
 

@@ -99,6 +99,7 @@ pub(crate) fn samples() -> Vec<Entry> {
             notice: Notice::LatencyWarnings { count: 3, total: 300 },
             account: String::new(),
         },
+        Entry::DefinedBy { rollout, at, account: "{\"actor\":\"ann\"}".to_owned() },
     ]);
     entries.extend(Entry::changes(&changes("Say what\nyou \"see\": ü")));
     entries
@@ -142,6 +143,7 @@ fn a_tag_never_changes_its_meaning() {
             Entry::Version { .. } => 7,
             Entry::LabelMoved { .. } => 8,
             Entry::Noted { .. } => 9,
+            Entry::DefinedBy { .. } => 10,
         };
         assert_eq!(bytes[0], tag, "{entry:?}");
     }
@@ -265,6 +267,11 @@ fn entry() -> impl Strategy<Value = Entry> {
         });
     let noted = (rollout(), at(), notice(), ".*")
         .prop_map(|(rollout, at, notice, account)| Entry::Noted { rollout, at, notice, account });
+    let defined_by = (rollout(), at(), ".*").prop_map(|(rollout, at, account)| Entry::DefinedBy {
+        rollout,
+        at,
+        account,
+    });
     let prompt =
         (".{0,300}", any::<u32>(), any::<[u8; 32]>()).prop_map(|(text, number, digest)| {
             let mut entries = Entry::changes(&changes(&text));
@@ -273,7 +280,7 @@ fn entry() -> impl Strategy<Value = Entry> {
             }
             entries.swap_remove(number as usize % entries.len())
         });
-    prop_oneof![defined, happened, decided, noted, prompt]
+    prop_oneof![defined, happened, decided, noted, defined_by, prompt]
 }
 
 proptest! {

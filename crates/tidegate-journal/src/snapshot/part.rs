@@ -20,6 +20,7 @@ mod feed;
 mod head;
 mod latencies;
 mod noticed;
+mod predecessor;
 mod prompt;
 mod rollout;
 mod sums;
@@ -36,6 +37,7 @@ use feed::KeptFeed;
 use head::KeptHead;
 use latencies::KeptLatencies;
 use noticed::KeptNoticed;
+use predecessor::KeptPredecessor;
 use prompt::{KeptLabelMove, KeptPrompt, KeptText};
 use rollout::KeptRollout;
 
@@ -65,6 +67,7 @@ pub(crate) enum Part {
     Feed(KeptFeed),
     Epochs(KeptEpochs),
     FastPath(KeptAdded),
+    Predecessor(KeptPredecessor),
 }
 
 /// A part by what it tells of, which says what it may follow.
@@ -91,6 +94,7 @@ enum OfRollout {
     Cameras(Vec<KeptCamera>),
     Blocks(Vec<KeptBlock>),
     Exposures(Vec<KeptExposure>),
+    Predecessor(KeptPredecessor),
 }
 
 /// A part that adds to the prompt before it.
@@ -144,6 +148,7 @@ impl Part {
             Self::Cameras(cameras) => Belonging::OfRollout(OfRollout::Cameras(cameras)),
             Self::Blocks(blocks) => Belonging::OfRollout(OfRollout::Blocks(blocks)),
             Self::Exposures(exposures) => Belonging::OfRollout(OfRollout::Exposures(exposures)),
+            Self::Predecessor(text) => Belonging::OfRollout(OfRollout::Predecessor(text)),
             Self::Prompt(name) => Belonging::Prompt(name),
             Self::Version(head) => Belonging::OfPrompt(OfPrompt::Version(head)),
             Self::Text(text) => Belonging::OfPrompt(OfPrompt::Text(text)),
@@ -174,6 +179,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
     std::iter::once(rollout::part(state))
         .chain(definition::parts(state))
         .chain(account::parts(state))
+        .chain(predecessor::parts(state))
         .chain(noticed::part(state))
         .chain(epochs::part(state))
         .chain(fast_path::parts(state))

@@ -10,11 +10,13 @@ use tidegate_engine::id::{AnalysisId, CameraId};
 use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
+use tidegate_engine::phase::{self, Condition, Phase};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_engine::verdict::Verdict;
 use tidegate_journal::{
-    Batch, Entry, FeedState, Journal, JournalState, Opened, RolloutId, RolloutState, verify,
+    Batch, Entry, FeedState, Journal, JournalState, Opened, PredecessorState, RolloutId,
+    RolloutState, verify,
 };
 
 pub(crate) const ID: RolloutId = RolloutId(1);
@@ -111,6 +113,12 @@ pub(crate) fn state(rollout: &Rollout, sequence: u64, at: Timestamp) -> JournalS
         run: 1,
         definition: TOML.to_owned(),
         accounts: vec!["one".to_owned(), "two".to_owned()],
+        // More than one part has room for.
+        predecessor: Some(PredecessorState {
+            run: 3,
+            state: phase::State { phase: Phase::Completed, condition: Condition::Clear },
+            definition: "# ü\n".repeat(20_000),
+        }),
         noticed: Noticed {
             verdicts: vec![(Guardrail::Latency, Verdict::Alarm)],
             warnings: 3,
@@ -181,7 +189,8 @@ pub(crate) fn recall(journal: &Journal, opened: &Opened) -> Rollout {
             Entry::Defined { .. }
             | Entry::Version { .. }
             | Entry::LabelMoved { .. }
-            | Entry::Noted { .. } => Ok(()),
+            | Entry::Noted { .. }
+            | Entry::DefinedBy { .. } => Ok(()),
             Entry::Event { at, event, .. } => {
                 rollout.apply_logged(at, &event).map_err(|error| error.to_string())
             }

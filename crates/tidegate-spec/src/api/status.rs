@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::observation::Label;
 use tidegate_engine::tally::{self, Tally};
 
+use super::definition::ServingRun;
+use super::history::HistoryItem;
 use super::judgement::{Judgement, SplitCheck};
 use super::prompt::VersionsInPlay;
 
@@ -19,6 +21,9 @@ pub struct Status {
     pub experiment: String,
     /// The run, from 1.
     pub run: u32,
+    /// How often it was defined or took a step, in all runs; an action may name the one that it expects.
+    #[serde(default)]
+    pub revision: u64,
     /// The digest of the definition.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Digest))]
     pub digest: String,
@@ -48,14 +53,23 @@ pub struct Status {
     pub started_at: Option<String>,
     /// What is left of the phase.
     pub remaining_hours: f64,
-    /// The share of cameras with the treatment at this ramp step.
+    /// The share of cameras that get the treatment now.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
     pub treatment_share: f64,
     /// The ramp step.
     pub step: Step,
+    /// The last step of the rollout: how it came to where it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<LastStep>,
     /// Why a camera gets what it gets: `split`, `shadow`, `full`, `rolled_back`, `store_unavailable`, …
     pub serving: String,
-    /// Which sums `variants` are: `shadow` or `ab`.
+    /// The ended run that cameras are served until this draft is started, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving_run: Option<ServingRun>,
+    /// What divides the cameras: a run whose file names no salt has one of its own.
+    #[serde(default)]
+    pub salt: String,
+    /// Which sums `variants` are: `shadow` or `ab`; of a rollout that ended, those that it ended on.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Window))]
     pub window: String,
     /// Each variant's sums in the present comparison.
@@ -75,12 +89,39 @@ pub struct Status {
     pub cameras: u64,
     /// Observations taken in.
     pub observations: u64,
-    /// Analyses whose feedback may still come.
+    /// Analyses whose feedback may still come: nobody has labelled them.
     pub open_analyses: u64,
     /// Analyses forgotten early because too many were open.
     pub evicted_analyses: u64,
     /// What its owner should know.
     pub warnings: Vec<Warning>,
+}
+
+/// A step of a rollout, as its history has it, without the evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LastStep {
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Time))]
+    pub at: String,
+    /// The phase and condition before it.
+    pub from: String,
+    /// The phase and condition after it.
+    pub to: String,
+    /// A stable name of the cause: `proved` where a promotion was.
+    pub cause: String,
+    /// Who acted, where a person did.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Actor>))]
+    pub actor: Option<String>,
+    /// Why, in a sentence.
+    pub reason: String,
+}
+
+impl From<HistoryItem> for LastStep {
+    fn from(item: HistoryItem) -> Self {
+        let HistoryItem { at, from, to, cause, actor, reason, .. } = item;
+        Self { at, from, to, cause, actor, reason }
+    }
 }
 
 /// A ramp step.
@@ -222,6 +263,9 @@ impl From<&Tally> for VariantMetrics {
 pub struct Pairs {
     /// Comparisons.
     pub comparisons: u64,
+    /// Labels of the shadow's events.
+    #[serde(default)]
+    pub labels: u64,
     /// In which only the control failed.
     pub control_failed: u64,
     /// In which only the treatment failed.
@@ -250,11 +294,28 @@ pub struct Pairs {
     pub retained: u64,
 }
 
+impl Pairs {
+    /// The comparisons of a shadow, with what people said of its events.
+    pub fn labelled(pairs: &tally::Pairs, shadow: &Tally) -> Self {
+        Self { labels: shadow.feedback(), ..pairs.into() }
+    }
+}
+
+impl VariantMetrics {
+    /// The same with the labels of another sum: people label an event of the shadow once, for its control.
+    #[must_use]
+    pub fn with_labels_of(self, tally: &Tally) -> Self {
+        let Self { labels, fp_rate, missed_threat_rate, .. } = tally.into();
+        Self { labels, fp_rate, missed_threat_rate, ..self }
+    }
+}
+
 impl From<&tally::Pairs> for Pairs {
     fn from(pairs: &tally::Pairs) -> Self {
         let mean = |sum: f64, count: u64| (count > 0).then(|| sum / count as f64);
         Self {
             comparisons: pairs.comparisons(),
+            labels: 0,
             control_failed: pairs.control_failed,
             treatment_failed: pairs.treatment_failed,
             both_failed: pairs.both_failed,

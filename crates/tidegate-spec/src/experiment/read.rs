@@ -1,5 +1,6 @@
 //! Reads an experiment setting by setting; what a file leaves out keeps its default.
 
+use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::{
     Ab, AssignmentRules, Bounds, Experiment, Full, Guardrails, Promotion, RampStep, Shadow, Watch,
 };
@@ -39,7 +40,13 @@ pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Ev
     fields.table("promotion", |fields| read_promotion(fields, &mut experiment.promotion));
     fields.table("full", |fields| read_full(fields, &mut experiment.full));
     fields.table("assignment", |fields| read_assignment(fields, &mut experiment.assignment));
-    fields.table("limits", |fields| read_bounds(fields, &mut experiment.bounds));
+    let cameras_max = fields.table("limits", |fields| {
+        read_bounds(fields, &mut experiment.bounds);
+        fields.value("cameras_max").is_some()
+    });
+    if !cameras_max {
+        make_room_for_blocks(&mut experiment);
+    }
     let evaluation = fields.value("evaluation").is_some().then(|| {
         fields.table("evaluation", |fields| EvaluationSettings {
             dataset: fields.text("dataset").unwrap_or("data/synthetic").to_owned(),
@@ -49,6 +56,18 @@ pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Ev
         })
     });
     (experiment, evaluation)
+}
+
+/// A switchback keeps a block of each camera: where the file names no bound on the cameras, the default is one that
+/// its test has room for.
+fn make_room_for_blocks(experiment: &mut Experiment) {
+    if experiment.assignment.method == SplitMethod::Switchback {
+        let blocks = experiment.ab.duration.ms() / experiment.assignment.block.ms().max(1);
+        // The test seldom begins with a block.
+        let fits = usize::try_from(limits::BLOCKS_MAX / blocks.saturating_add(2)).unwrap_or(1);
+        let bounds = &mut experiment.bounds;
+        bounds.cameras_max = bounds.cameras_max.min(fits.max(1));
+    }
 }
 
 /// Overwrites a default where the file has a valid value.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 use tidegate_spec::api::{
-    self, AnswerStatus, Assignments, Done, ExperimentDetail, History, HistoryItem,
+    self, AnswerStatus, Assignments, DEFINED, Done, ExperimentDetail, History, HistoryItem,
     OBSERVATIONS_MAX, Observation, ObservationAnswers, Status,
 };
 use tidegate_spec::{ExperimentFile, Preset};
@@ -200,6 +200,10 @@ impl Tide {
     fn tell_steps(&mut self, out: &mut impl Write) -> Result<(), Failure> {
         let history = self.history()?;
         for item in history.iter().skip(usize::try_from(self.told).unwrap_or(usize::MAX)) {
+            self.told += 1;
+            if item.cause == DEFINED {
+                continue;
+            }
             let treated = self
                 .assignments()?
                 .values()
@@ -212,7 +216,6 @@ impl Tide {
                 self.fleet.cameras.len()
             );
             line(out, minutes_of(item), &what)?;
-            self.told += 1;
         }
         Ok(())
     }

@@ -102,6 +102,7 @@ impl OfRollout {
             Self::Definition(text) => text.add_to(rollout),
             Self::Account(account) => account.add_to(rollout),
             Self::Noticed(noticed) => noticed.add_to(rollout)?,
+            Self::Predecessor(predecessor) => predecessor.add_to(rollout)?,
             Self::Epochs(epochs) => return epochs.add_to(rollout),
             Self::FastPath(added) => return added.add_to(rollout),
             Self::Latencies(latencies) => return Ok(latencies.add_to(buckets)),

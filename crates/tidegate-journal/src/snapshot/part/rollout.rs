@@ -102,6 +102,7 @@ impl KeptRollout {
             run: self.run,
             definition: String::new(),
             accounts: Vec::new(),
+            predecessor: None,
             noticed: Noticed::default(),
             rollout,
         })

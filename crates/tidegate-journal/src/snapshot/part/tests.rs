@@ -11,7 +11,7 @@ use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::Label;
-use tidegate_engine::phase::{Condition, Phase};
+use tidegate_engine::phase::{Condition, Phase, State};
 use tidegate_engine::prompt::{self, Move, TextDigest, Version, VersionHead};
 use tidegate_engine::rollout::Lifecycle;
 use tidegate_engine::snapshot::Snapshot;
@@ -25,7 +25,7 @@ use tidegate_stats::quantile::QuantileSketch;
 use super::*;
 use crate::codes::Coded as _;
 use crate::record::{PART_BYTES_MAX, RolloutId};
-use crate::snapshot::{FeedState, JournalState, RolloutState};
+use crate::snapshot::{FeedState, JournalState, PredecessorState, RolloutState};
 
 /// What the parts of a state say, each read back from its bytes and from its JSON.
 fn read_back(state: &JournalState) -> [Option<JournalState>; 2] {
@@ -44,6 +44,12 @@ fn empty() -> JournalState {
     let (sequence, at) = (7, Timestamp::from_ms(1_000).unwrap());
     let feed = FeedState::nothing(sequence);
     JournalState { sequence, at, rollouts: Vec::new(), prompts: Vec::new(), feed }
+}
+
+/// A run that was completed, by this experiment file.
+fn predecessor(definition: String) -> PredecessorState {
+    let state = State { phase: Phase::Completed, condition: Condition::Clear };
+    PredecessorState { run: 3, state, definition }
 }
 
 /// A rollout of which nothing is known yet.
@@ -67,6 +73,7 @@ fn draft() -> RolloutState {
         run: 1,
         definition: String::new(),
         accounts: Vec::new(),
+        predecessor: None,
         noticed: Noticed::default(),
         rollout: Snapshot {
             definition: Digest(9),
@@ -366,6 +373,7 @@ fn of_every_kind() -> Vec<Part> {
         rollout.definition = "key = 1".to_owned();
         rollout.accounts = vec!["{}".to_owned()];
         rollout.noticed.warnings = 3;
+        rollout.predecessor = Some(predecessor("key = 1".to_owned()));
         let rollout = &mut rollout.rollout;
         rollout.epochs = Epochs::new(vec![Epoch { after: at, opens: Opens::Step }]).unwrap();
         rollout.fast_path.added = vec![Added { camera: 0, sum: 1.5 }];
@@ -392,7 +400,7 @@ fn of_every_kind() -> Vec<Part> {
 #[test]
 fn a_tag_never_changes_its_meaning() {
     // As docs/journal-format.md has them.
-    let mut seen = [false; 17];
+    let mut seen = [false; 18];
     for part in of_every_kind() {
         let mut payload = Vec::new();
         part.write(&mut payload).unwrap();
@@ -414,6 +422,7 @@ fn a_tag_never_changes_its_meaning() {
             Part::Feed(_) => 14,
             Part::Epochs(_) => 15,
             Part::FastPath(_) => 16,
+            Part::Predecessor(_) => 17,
         };
         assert_eq!(payload[2], tag, "{part:?}");
         seen[usize::from(tag)] = true;
@@ -498,6 +507,12 @@ proptest! {
     #[test]
     fn accounts_come_back(accounts in proptest::collection::vec(".{0,300}", 0..20)) {
         let state = with(|rollout| rollout.accounts = accounts);
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn the_run_that_serves_comes_back(unit in "[a-zäü\n]{1,40}", times in 1_usize..4_000) {
+        let state = with(|rollout| rollout.predecessor = Some(predecessor(unit.repeat(times))));
         prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
     }
 
