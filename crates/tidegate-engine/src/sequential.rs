@@ -318,6 +318,8 @@ impl<'a> LookContext<'a> {
         let total = self.fleet.total();
         let control = match self.window {
             Window::Shadow => &total.pairs.sides.control,
+            Window::Full if self.against == Against::Past => &self.fleet.past_total(),
+            Window::Full => &self.fleet.full_total().control,
             Window::Ab | Window::Outside => &total.ab.control,
         };
         let (least, most) = match guardrail {

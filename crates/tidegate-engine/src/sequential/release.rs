@@ -1,6 +1,6 @@
 //! A full release: against the cameras that keep the control, or each camera against its own past.
 
-use tidegate_stats::paired::{Paired, Pairs};
+use tidegate_stats::paired::{CameraPairs, Paired};
 use tidegate_stats::student::Estimate;
 
 use super::measure::{block_values, trials};
@@ -97,7 +97,7 @@ fn mean_and_variance((count, sum, squares): Measured) -> (f64, f64) {
 
 /// A camera's time before and its day of the release, as so many paired differences as say as much: the harmonic mean of
 /// both counts, halved.
-fn pairs(past: Measured, full: Measured) -> Pairs {
+fn pairs(past: Measured, full: Measured) -> CameraPairs {
     let (before, after) = (past.0 as f64, full.0 as f64);
     let (past, past_variance) = mean_and_variance(past);
     let (full, full_variance) = mean_and_variance(full);
@@ -106,7 +106,7 @@ fn pairs(past: Measured, full: Measured) -> Pairs {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
     let count = libm::ceil(before * after / (before + after)) as u64;
     let n = count as f64;
-    Pairs {
+    CameraPairs {
         count,
         difference_sum: n * difference,
         difference_square_sum: n * (variance + difference * difference),

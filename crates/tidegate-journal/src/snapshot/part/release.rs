@@ -55,7 +55,8 @@ impl KeptRelease {
     /// None for another number of hours than a day has.
     pub(super) fn add_to(self, state: &mut RolloutState) -> Result<Option<()>, Unreadable> {
         let hours = |kept: Vec<KeptTally>| {
-            let sums: Vec<Tally> = kept.into_iter().map(KeptTally::sums).collect::<Result<_, _>>()?;
+            let sums: Vec<Tally> =
+                kept.into_iter().map(KeptTally::sums).collect::<Result<_, _>>()?;
             Ok::<_, Unreadable>(sums.try_into().ok())
         };
         let (past, present) = (hours(self.past)?, hours(self.present)?);
