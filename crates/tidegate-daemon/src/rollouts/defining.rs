@@ -253,7 +253,8 @@ fn effects(run: &RunningExperiment, former: Option<&RunningExperiment>) -> Vec<S
         ),
         None => format!("Until it is started, every camera is served `{control}`"),
     };
-    let share = |share: Share| share.value() * 100.0;
+    // In percent, as people read it: 0.07 is 7.
+    let share = |share: Share| (share.value() * 1e6).round() / 1e4;
     let then = if experiment.shadow.duration.is_zero() {
         let share = share(run.rollout.definition().ramp()[0].share);
         format!(

@@ -146,8 +146,10 @@ fn ask(
             json_line(&done, out)?;
         }
         Format::Text => {
+            // Where it goes on, on what is said too.
+            let detail = if command == Command::Advance { Detail::Evidence } else { Detail::Step };
             for item in &done.decisions {
-                say(item, Detail::Step, out)?;
+                say(item, detail, out)?;
             }
             let now = &done.status;
             let state = state(&now.phase, &now.condition);
