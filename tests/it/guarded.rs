@@ -1,4 +1,4 @@
-//! Harm that needs no label to be seen: a flood of alerts, in shadow and in the A/B test.
+//! Harm that needs no label to be seen: a flood of alerts, in shadow and in the A/B test, and what comes after release.
 
 use serde_json::{Value, json};
 use system_tests::daemon::{Daemon, Start};
@@ -89,4 +89,41 @@ fn a_flood_is_rolled_back_within_an_hour_of_its_test_though_nobody_labels() {
     let of = |one: &&Value| one["guardrail"] == "alert_rise";
     let rise = guardrails.as_array().unwrap().iter().find(of).unwrap();
     assert_eq!((&rise["verdict"], &rise["unit"]), (&json!("fail"), &json!("percent")), "{rise}");
+}
+
+#[test]
+fn a_release_in_which_everything_fails_serves_control_within_twelve_analyses_and_is_rolled_back() {
+    let (daemon, _folder) = started(0);
+    let of_camera = |number: i64, variant: &str, failed: bool| {
+        let mut analysis = json!({"type": "analysis", "experiment": "door", "id": format!("{variant}-{number}"),
+            "camera_id": format!("camera-{}", number % 3), "variant": variant});
+        if failed {
+            analysis["error"] = true.into();
+        } else {
+            analysis["latency_ms"] = 100.into();
+        }
+        json!([analysis])
+    };
+    let advance = |expected: &str| {
+        let body = json!({"action": "advance", "reason": "a test", "actor": "tester",
+            "expected_phase": expected, "accept": ["inconclusive"]});
+        let reply = daemon.post("/v1/experiments/door/actions", &body);
+        assert_eq!(reply.status, 200, "{}", reply.text);
+    };
+    advance("full");
+    assert_eq!(status(&daemon)["phase"], "full");
+    let mut failures = 0;
+    while status(&daemon)["condition"] == "clear" {
+        daemon.post("/v1/observations", &of_camera(failures, "treatment", true));
+        failures += 1;
+        assert!(failures <= 12, "{:#}", status(&daemon));
+    }
+    let served =
+        daemon.post("/v1/experiments/door/assignments", &json!({"camera_ids": ["camera-0"]}));
+    assert_eq!(served.body["assignments"][0]["variant"], "control", "{}", served.text);
+    for number in 0..3 {
+        daemon.post("/v1/observations", &of_camera(number, "control", false));
+    }
+    assert_eq!(status(&daemon)["phase"], "rolled_back");
+    assert!(daemon.get("/v1/experiments/door/history").text.contains("control_tried"));
 }

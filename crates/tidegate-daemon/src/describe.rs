@@ -196,6 +196,10 @@ fn next_sentence(run: &RunningExperiment, status: &status::Status) -> String {
             ),
             None => "Nothing, until somebody starts it.".to_owned(),
         },
+        (Phase::Full, Condition::Paused) if status.next.is_some() => format!(
+            "Nearly everything failed, so control is served: it is rolled back unless the control fails too. At {when} it \
+             goes on from there."
+        ),
         (_, Condition::Paused) => {
             "Nothing, until somebody resumes it; time stands still.".to_owned()
         }
@@ -231,7 +235,7 @@ fn next_sentence(run: &RunningExperiment, status: &status::Status) -> String {
             };
             format!("{step} {watched}")
         }
-        (Phase::Full, _) => "Every camera has the treatment; somebody completes it.".to_owned(),
+        (Phase::Full, _) => released(run, watched),
         (Phase::Completed, _) => "Nothing: the treatment stays.".to_owned(),
         (Phase::RolledBack, _) => {
             "Nothing: control stays. A retry is a new run: define the experiment again.".to_owned()
@@ -244,6 +248,27 @@ fn next_sentence(run: &RunningExperiment, status: &status::Status) -> String {
             ),
             None => "Nothing: it was stopped; control stays.".to_owned(),
         },
+    }
+}
+
+/// What a release that goes on is held against, and until when.
+fn released(run: &RunningExperiment, watched: &str) -> String {
+    let holdback = run.rollout.definition().experiment().full.holdback.value() * 100.0;
+    let (who, against) = if holdback > 0.0 {
+        (
+            format!("All but {holdback:.1} % of the cameras have the treatment"),
+            "the cameras that keep the control, and where they are fewer than three with its own past",
+        )
+    } else {
+        ("Every camera has the treatment".to_owned(), "its own past under the control")
+    };
+    let ends = run.rollout.lifecycle().phase_ends.filter(|_| run.rollout.watches_release());
+    match ends {
+        Some(ends) => format!(
+            "{who}, compared with {against}, until {}; somebody completes it. {watched}",
+            api::shown(ends)
+        ),
+        None => format!("{who}; somebody completes it."),
     }
 }
 

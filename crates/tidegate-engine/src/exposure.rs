@@ -41,8 +41,10 @@ pub enum Window {
     Shadow,
     /// The A/B test.
     Ab,
-    /// No comparison: paused, expired, full, ended, or a camera with an override.
+    /// No comparison: paused, expired, ended, a release that is not watched, or a camera with an override.
     Outside,
+    /// The full release, while it is watched.
+    Full,
 }
 
 /// One analysis whose feedback may still come.

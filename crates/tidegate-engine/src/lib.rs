@@ -63,6 +63,7 @@ pub mod phase;
 pub mod preflight;
 pub mod promotion;
 pub mod prompt;
+pub mod release;
 pub mod review;
 pub mod rollout;
 mod sequential;

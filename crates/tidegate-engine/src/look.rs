@@ -83,7 +83,9 @@ pub(crate) fn check(
             let total = fleet.total();
             let (sides, samples) = match window {
                 Window::Shadow => (&total.pairs.sides, total.pairs.sides.map(|side| side.analyses)),
-                Window::Ab | Window::Outside => (&total.ab, total.ab.map(Tally::feedback)),
+                Window::Ab | Window::Outside | Window::Full => {
+                    (&total.ab, total.ab.map(Tally::feedback))
+                }
             };
             let sides = ByVariant { control: &sides.control, treatment: &sides.treatment };
             Check::Threshold(threshold::check(&experiment.guardrails, sides, samples))
@@ -91,7 +93,7 @@ pub(crate) fn check(
         Rule::Sequential => Check::Sequential(Look {
             judgements: sequential::judge(fleet, experiment, at),
             split: match window {
-                Window::Shadow => None,
+                Window::Shadow | Window::Full => None,
                 Window::Ab | Window::Outside => {
                     let (units, crossed) = units(fleet, experiment);
                     SplitCheck::new(units, crossed, share)

@@ -4,6 +4,7 @@ mod backing;
 mod deadlines;
 mod deciding;
 mod lifecycle;
+mod releasing;
 mod taking_in;
 
 use alloc::vec::Vec;
@@ -152,7 +153,9 @@ impl Rollout {
             }
             (Phase::Shadow, _) => Serving::control(split, ServeReason::Shadow),
             (Phase::Ab, _) => Serving::split(split, self.share()),
-            (Phase::Full, _) => Serving::treatment(split, ServeReason::Full),
+            (Phase::Full, _) => {
+                Serving::released(split, self.definition.experiment().full.holdback)
+            }
         }
     }
 
@@ -210,16 +213,16 @@ impl Rollout {
     pub fn evidence(&self) -> Evidence {
         let (window, sides) = self.compared();
         let definition = self.definition.digest();
-        Evidence { definition, window, sides: *sides, check: self.check() }
+        Evidence { definition, window, sides, check: self.check() }
     }
 
-    /// What is compared now: the shadow's comparisons, and from then on the test.
-    fn compared(&self) -> (Window, &ByVariant<Tally>) {
+    /// What is compared now: the shadow's comparisons, then the test, then the release while it is watched.
+    pub(crate) fn compared(&self) -> (Window, ByVariant<Tally>) {
         let total = self.fleet.total();
-        if self.lifecycle.state.phase == Phase::Shadow {
-            (Window::Shadow, &total.pairs.sides)
-        } else {
-            (Window::Ab, &total.ab)
+        match self.lifecycle.state.phase {
+            Phase::Shadow => (Window::Shadow, total.pairs.sides),
+            Phase::Full if self.watches_release() => (Window::Full, self.release_sides()),
+            _ => (Window::Ab, total.ab),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod measure;
 mod parts;
+mod release;
 mod screen;
 mod strata;
 
@@ -60,6 +61,14 @@ const AB: [Guardrail; 7] = [
     Guardrail::AlertDrop,
     Guardrail::AlertRise,
 ];
+/// What is judged in a release that is compared with the time before; what people say of alerts is not.
+const RELEASE: [Guardrail; 5] = [
+    Guardrail::ErrorRate,
+    Guardrail::Latency,
+    Guardrail::SlowRate,
+    Guardrail::AlertDrop,
+    Guardrail::AlertRise,
+];
 const SHADOW: [Guardrail; 6] = [
     Guardrail::ErrorRate,
     Guardrail::Latency,
@@ -82,7 +91,8 @@ pub(crate) fn judge(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) ->
     let context = LookContext::new(fleet, experiment, at);
     let guardrails: &[Guardrail] = match at.window {
         Window::Shadow => &SHADOW,
-        Window::Ab | Window::Outside => &AB,
+        Window::Full if context.against == Against::Past => &RELEASE,
+        Window::Ab | Window::Outside | Window::Full => &AB,
     };
     let measures = context.measure(guardrails);
     let later = context.later(at.now, guardrails);
@@ -92,7 +102,10 @@ pub(crate) fn judge(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) ->
 /// The first guardrail that fails, if any.
 pub(crate) fn harm(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) -> Option<Judgement> {
     let context = LookContext::new(fleet, experiment, at);
-    let suspects: Vec<Guardrail> = HARMS.into_iter().filter(|g| context.may_fail(*g)).collect();
+    let may_fail = |guardrail: &Guardrail| {
+        context.evidence_needed(*guardrail).is_some() && context.may_fail(*guardrail)
+    };
+    let suspects: Vec<Guardrail> = HARMS.into_iter().filter(may_fail).collect();
     let later = context.later(at.now, &HARMS);
     if suspects.is_empty() && later.is_empty() {
         return None;
@@ -119,6 +132,16 @@ struct LookContext<'a> {
     /// The part of the test that is looked at, and the first block that belongs to it.
     part: TestPart,
     first: u64,
+    against: Against,
+}
+
+/// What a release is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Against {
+    /// What each camera showed under the control before.
+    Past,
+    /// The cameras that keep the control.
+    Holdback,
 }
 
 /// Whether the evidence of all parts of the test rolls back.
@@ -155,9 +178,13 @@ impl Measure {
 }
 
 impl<'a> LookContext<'a> {
-    const fn new(fleet: &'a Fleet, experiment: &'a Experiment, at: LookedAt<'a>) -> Self {
+    fn new(fleet: &'a Fleet, experiment: &'a Experiment, at: LookedAt<'a>) -> Self {
         let LookedAt { window, epochs, .. } = at;
-        Self { fleet, experiment, window, epochs, part: TestPart::Whole, first: 0 }
+        let against = match window {
+            Window::Full => Against::of(fleet, experiment),
+            Window::Shadow | Window::Ab | Window::Outside => Against::Past,
+        };
+        Self { fleet, experiment, window, epochs, part: TestPart::Whole, first: 0, against }
     }
 
     /// Whether the split moves cameras from one variant to the other.
@@ -174,6 +201,10 @@ impl<'a> LookContext<'a> {
         let within = within_cameras(self.experiment);
         match self.window {
             Window::Shadow => guardrails.iter().filter_map(|g| self.measure_shadow(*g)).collect(),
+            Window::Full if self.against == Against::Past => {
+                guardrails.iter().filter_map(|g| self.measure_before_and_after(*g)).collect()
+            }
+            Window::Full => self.measure_between(guardrails),
             Window::Ab | Window::Outside if within => {
                 guardrails.iter().filter_map(|g| self.measure_within(*g)).collect()
             }
@@ -231,6 +262,8 @@ impl<'a> LookContext<'a> {
         let total = self.fleet.total();
         match self.window {
             Window::Shadow => total.pairs.sides.control.alert_rate(),
+            Window::Full if self.against == Against::Past => self.fleet.past_total().alert_rate(),
+            Window::Full => self.fleet.full_total().control.alert_rate(),
             Window::Ab | Window::Outside => total.ab.control.alert_rate(),
         }
     }
@@ -239,6 +272,9 @@ impl<'a> LookContext<'a> {
     /// of its part in each.
     fn evidence_needed(&self, guardrail: Guardrail) -> Option<f64> {
         let Power::RollBack { alpha_share } = guardrail.power() else { return None };
+        if self.window == Window::Full {
+            return self.evidence_needed_in_release(guardrail);
+        }
         let alpha = self.experiment.guardrails.alpha.value() * alpha_share;
         let twice = !self.experiment.shadow.duration.is_zero() && SHADOW.contains(&guardrail);
         Some(if twice { 2.0 } else { 1.0 } / alpha)
@@ -293,6 +329,8 @@ impl<'a> LookContext<'a> {
         let total = self.fleet.total();
         let control = match self.window {
             Window::Shadow => &total.pairs.sides.control,
+            Window::Full if self.against == Against::Past => &self.fleet.past_total(),
+            Window::Full => &self.fleet.full_total().control,
             Window::Ab | Window::Outside => &total.ab.control,
         };
         let (least, most) = match guardrail {

@@ -69,7 +69,10 @@ impl Rollout {
             (_, Condition::Paused | Condition::Grace | Condition::Expired)
             | (Phase::Draft | Phase::Shadow | Phase::RolledBack | Phase::Stopped, _) => Share::NONE,
             (Phase::Ab, _) => self.share(),
-            (Phase::Full, _) => Share::ALL,
+            (Phase::Full, _) => {
+                let holdback = self.definition.experiment().full.holdback;
+                Share::new(1.0 - holdback.value()).unwrap_or(Share::ALL)
+            }
         }
     }
 

@@ -48,7 +48,7 @@ const TRANSITIONS: [Transition; 14] = [
 const VARIANTS: [Variant; 2] = [Variant::Control, Variant::Treatment];
 const LABELS: [Label; 4] =
     [Label::FalsePositive, Label::Correct, Label::MissedThreat, Label::SeverityWrong];
-const WINDOWS: [Window; 3] = [Window::Shadow, Window::Ab, Window::Outside];
+const WINDOWS: [Window; 4] = [Window::Shadow, Window::Ab, Window::Outside, Window::Full];
 const ALERTS: [Alerts; 3] = [Alerts::NotControl, Alerts::ControlOnly, Alerts::Both];
 const GUARDRAILS: [Guardrail; 8] = [
     Guardrail::FpRate,
@@ -173,6 +173,7 @@ mod tests {
             Window::Shadow => 0,
             Window::Ab => 1,
             Window::Outside => 2,
+            Window::Full => 3,
         });
         round_trips_at(|alerts| match alerts {
             Alerts::NotControl => 0,

@@ -66,6 +66,7 @@ impl Stopper {
             Cause::Harm(judgement) => Self::Guardrail(judgement.guardrail),
             Cause::TotalFailure(_) => Self::TotalFailure,
             Cause::Operator { .. }
+            | Cause::ControlTried(_)
             | Cause::SharedOutage
             | Cause::OutageOver
             | Cause::GatePassed

@@ -34,6 +34,8 @@ use crate::world::{Camera, CurrentChange, World};
 const HOUR_MS: f64 = 60.0 * MINUTE_MS;
 /// Late reports are late by up to this.
 const LATE_MS: f64 = 10.0 * MINUTE_MS;
+/// A release that is paused by itself is watched for so much longer.
+const SLACK_HOURS: f64 = 12.0;
 /// A shadow whose gate is still shut after this many times its duration ends the run: a person would look.
 const SHADOW_TIMES: f64 = 2.0;
 
@@ -104,7 +106,8 @@ impl<'a, O: Observer> Run<'a, O> {
         let jumps = scenario.faults.clock_jumps.iter().map(|jump| jump.minutes.abs() / 60.0);
         let until = experiment.shadow.duration.hours() * SHADOW_TIMES
             + experiment.ab.duration.hours() * 2.0
-            + jumps.sum::<f64>();
+            + jumps.sum::<f64>()
+            + scenario.release_hour.map_or(0.0, |_| experiment.full.watch.hours() + SLACK_HOURS);
         let mut arrivals = Arrivals::draw(&scenario.fleet, &live, until * HOUR_MS, &mut random);
         let drawn = Restless::draw(scenario, number, &cameras, until * HOUR_MS);
         let restless = drawn.map(|(restless, more)| {
@@ -179,6 +182,7 @@ impl<'a, O: Observer> Run<'a, O> {
             }
             (self.now, self.clock) = (next, clock);
             self.restart_if_due();
+            self.release_if_due();
             match (arrival, report) {
                 (Some(arrival), report) if report.is_none_or(|report| arrival.at_ms <= report) => {
                     self.arrivals.pass(&mut self.random);
@@ -196,8 +200,10 @@ impl<'a, O: Observer> Run<'a, O> {
     /// Whether new analyses still tell anything.
     fn is_collecting(&self) -> bool {
         let State { phase, condition } = self.rollout.lifecycle().state;
-        matches!(phase, Phase::Shadow | Phase::Ab)
-            && matches!(condition, Condition::Clear | Condition::Held)
+        // In a release that was paused by itself the control answers.
+        phase == Phase::Full
+            || matches!(phase, Phase::Shadow | Phase::Ab)
+                && matches!(condition, Condition::Clear | Condition::Held)
     }
 
     /// The time the daemon's clock shows, held where it jumps back.
@@ -349,6 +355,7 @@ impl<'a, O: Observer> Run<'a, O> {
             Transition::RollBack => {
                 self.ending = Some(Ending::RolledBack(Stopper::of(&decision.cause)));
             }
+            Transition::OpenFull if self.world.scenario().release_hour.is_some() => {}
             Transition::OpenFull => self.ending = Some(Ending::Promoted),
             Transition::Expire => {
                 let proved = matches!(decision.cause, Cause::TestOver(Proof::Proved { .. }));
@@ -371,6 +378,25 @@ impl<'a, O: Observer> Run<'a, O> {
             | Transition::Close
             | Transition::Extend
             | Transition::Stop => {}
+        }
+    }
+
+    /// Lets the owner release the treatment at their hour, and ends the run with the watch over it.
+    fn release_if_due(&mut self) {
+        let Some(hour) = self.world.scenario().release_hour else { return };
+        let watch_ends = self.rollout.lifecycle().phase_ends;
+        if self.rollout.lifecycle().state.phase == Phase::Full {
+            let is_over = !self.rollout.watches_release()
+                || watch_ends.is_some_and(|ends| ends <= self.clock);
+            if is_over && self.ending.is_none() {
+                self.ending = Some(Ending::Promoted);
+            }
+        }
+        while self.now >= hour * HOUR_MS
+            && self.ending.is_none()
+            && self.rollout.lifecycle().state.phase == Phase::Ab
+        {
+            self.act(Command::Advance);
         }
     }
 

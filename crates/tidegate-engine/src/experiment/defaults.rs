@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::settings::{
-    Ab, AssignmentRules, Bounds, Experiment, Gate, Guardrails, OnExpiry, Promotion, PromotionMode,
-    Rule, Shadow, Watch,
+    Ab, AssignmentRules, Bounds, Experiment, Full, Gate, Guardrails, OnExpiry, Promotion,
+    PromotionMode, Rule, Shadow, Watch,
 };
 use crate::assignment::SplitMethod;
 use crate::id::{ExperimentKey, PromptKey, Salt};
@@ -14,6 +14,10 @@ use crate::time::Duration;
 
 /// A limit that was not there before: at its default a digest from before it stands.
 pub(super) const ALERT_RATE_RISE_PCT: f64 = 50.0;
+
+/// A week's watch, and the treatment for all. These were not there before either.
+pub(super) const FULL: Full =
+    Full { holdback: Share::NONE, watch: Duration::from_ms(7 * 24 * 3_600_000) };
 
 impl Experiment {
     /// An experiment with the default settings: 24 h shadow, 48 h A/B test at 50 %, limits of 5 points
@@ -62,6 +66,7 @@ impl Experiment {
                 mode: PromotionMode::Manual,
                 feedback_grace: hours(6.0),
             },
+            full: FULL,
             assignment: AssignmentRules {
                 method: SplitMethod::Hash,
                 block: hours(1.0),

@@ -4,9 +4,9 @@ use core::fmt;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::defaults::ALERT_RATE_RISE_PCT;
+use super::defaults::{ALERT_RATE_RISE_PCT, FULL};
 use super::settings::{
-    Ab, AssignmentRules, Bounds, Experiment, Guardrails, Promotion, RampStep, Shadow,
+    Ab, AssignmentRules, Bounds, Experiment, Full, Guardrails, Promotion, RampStep, Shadow,
 };
 
 /// A fingerprint of a whole definition; shown as 32 hex digits.
@@ -37,6 +37,7 @@ pub(super) fn digest(experiment: &Experiment) -> Digest {
         ab,
         guardrails,
         promotion,
+        full,
         assignment,
         bounds,
     } = experiment;
@@ -87,6 +88,12 @@ pub(super) fn digest(experiment: &Experiment) -> Digest {
     // Fed last and only where there is one, so that every digest from before there were prompts stands.
     if let Some(prompt) = prompt {
         feed_text(&mut hash, prompt.as_str());
+    }
+    let Full { holdback, watch } = full;
+    if *full != FULL {
+        feed_text(&mut hash, "full");
+        feed(&mut hash, holdback.value().to_bits());
+        feed(&mut hash, watch.ms());
     }
     Digest(hash.digest128())
 }

@@ -55,6 +55,16 @@ pub enum Disagreement {
         /// The duration of the test.
         allowed: f64,
     },
+    /// Cameras that had the treatment would lose it by its release.
+    #[error(
+        "full.holdback {holdback} leaves less than ab.treatment_percentage {share}, allowed: at most {}", 1.0 - share
+    )]
+    HoldbackTooLarge {
+        /// The share that is to keep the control.
+        holdback: f64,
+        /// The share that has the treatment in the test.
+        share: f64,
+    },
     /// A count out of range.
     #[error("{path} {value} is out of range, allowed: {min} to {max}")]
     Count {
@@ -120,6 +130,10 @@ pub(super) fn disagreements(experiment: &Experiment) -> Vec<Disagreement> {
         found.push(Disagreement::GateWithoutComparisons);
     }
     ramp_disagreements(&experiment.ab, &mut found);
+    let (holdback, share) = (experiment.full.holdback.value(), experiment.ab.share.value());
+    if holdback > 0.0 && holdback + share > 1.0 {
+        found.push(Disagreement::HoldbackTooLarge { holdback, share });
+    }
     let bounds = &experiment.bounds;
     let counts = [
         ("guardrails.min_samples", experiment.guardrails.min_samples, 0, limits::MIN_SAMPLES_MAX),

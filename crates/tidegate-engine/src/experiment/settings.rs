@@ -33,6 +33,8 @@ pub struct Experiment {
     pub guardrails: Guardrails,
     /// What worth is.
     pub promotion: Promotion,
+    /// What becomes of the treatment's release.
+    pub full: Full,
     /// Who gets what.
     pub assignment: AssignmentRules,
     /// How much is kept.
@@ -160,6 +162,15 @@ pub enum PromotionMode {
     Manual,
     /// The engine.
     Automatic,
+}
+
+/// The full release.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Full {
+    /// The share of cameras that keep the control until the rollout is completed: those that would get the treatment last.
+    pub holdback: Share,
+    /// How long the release is watched. Zero: not at all.
+    pub watch: Duration,
 }
 
 /// How cameras find their variant.

@@ -11,6 +11,7 @@ use tidegate_stats::switchback::{CameraBlock, Switchback};
 use super::{LookContext, Measure};
 use crate::baseline::{ShadowSums, Usual};
 use crate::epoch::TestPart;
+use crate::exposure::Window;
 use crate::fleet::BlockSums;
 use crate::guardrail::{Guardrail, Power};
 use crate::observation::Label;
@@ -88,6 +89,10 @@ impl LookContext<'_> {
         &self,
         mut with: impl FnMut(&ByVariant<Tally>, &Usual) -> Option<()>,
     ) -> Option<()> {
+        if self.window == Window::Full {
+            let usual = self.fleet.ab().map(|(_, usual)| usual);
+            return self.fleet.full().iter().zip(usual).try_for_each(|(t, usual)| with(t, usual));
+        }
         if self.part == TestPart::Whole {
             return self.fleet.ab().try_for_each(|(tallies, usual)| with(tallies, usual));
         }

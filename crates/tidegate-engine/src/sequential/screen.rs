@@ -31,6 +31,7 @@ impl LookContext<'_> {
         let total = self.fleet.total();
         let fewest = match self.window {
             Window::Shadow => camera_pairs(guardrail, &total.pairs).map_or(0, |pairs| pairs.count),
+            Window::Full => self.release_trials(guardrail),
             Window::Ab | Window::Outside => {
                 let trials = total.ab.map(|tally| trials(guardrail, tally));
                 trials.control.min(trials.treatment)
@@ -43,6 +44,8 @@ impl LookContext<'_> {
     fn excess(&self, guardrail: Guardrail) -> Option<f64> {
         match self.window {
             Window::Shadow => self.excess_in_pairs(guardrail),
+            // A release is looked at in full: nothing waits for these looks.
+            Window::Full => Some(f64::INFINITY),
             Window::Ab | Window::Outside if within_cameras(self.experiment) => {
                 self.excess_within(guardrail)
             }

@@ -41,7 +41,7 @@ fn settings_that_do_not_agree_are_all_named() {
 
 #[test]
 fn every_setting_changes_the_digest() {
-    let changes: [Change; 33] = [
+    let changes: [Change; 35] = [
         |_| {},
         |e| e.key = "other".parse().unwrap(),
         |e| e.control = "v0".parse().unwrap(),
@@ -68,6 +68,8 @@ fn every_setting_changes_the_digest() {
         |e| e.guardrails.alpha = Alpha::new(0.06).unwrap(),
         |e| e.guardrails.watch = Watch::Off,
         |e| e.promotion.min_fp_reduction = PercentDrop::new(11.0).unwrap(),
+        |e| e.full.holdback = Share::new(0.1).unwrap(),
+        |e| e.full.watch = hours(24.0),
         |e| e.promotion.mode = PromotionMode::Automatic,
         |e| e.promotion.feedback_grace = hours(5.0),
         |e| e.assignment.method = SplitMethod::Switchback,

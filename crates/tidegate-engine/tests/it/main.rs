@@ -5,6 +5,7 @@
 mod definition;
 mod flood;
 mod golden;
+mod released;
 mod replaced;
 mod script;
 mod sequential;

@@ -22,6 +22,7 @@ mod latencies;
 mod noticed;
 mod predecessor;
 mod prompt;
+mod release;
 mod rollout;
 mod sums;
 
@@ -39,6 +40,7 @@ use latencies::KeptLatencies;
 use noticed::KeptNoticed;
 use predecessor::KeptPredecessor;
 use prompt::{KeptLabelMove, KeptPrompt, KeptText};
+use release::{KeptRelease, KeptReleased};
 use rollout::KeptRollout;
 
 pub(crate) use assembly::Assembly;
@@ -68,6 +70,8 @@ pub(crate) enum Part {
     Epochs(KeptEpochs),
     FastPath(KeptAdded),
     Predecessor(KeptPredecessor),
+    Release(Box<KeptRelease>),
+    Released(KeptReleased),
 }
 
 /// A part by what it tells of, which says what it may follow.
@@ -95,6 +99,8 @@ enum OfRollout {
     Blocks(Vec<KeptBlock>),
     Exposures(Vec<KeptExposure>),
     Predecessor(KeptPredecessor),
+    Release(Box<KeptRelease>),
+    Released(KeptReleased),
 }
 
 /// A part that adds to the prompt before it.
@@ -149,6 +155,8 @@ impl Part {
             Self::Blocks(blocks) => Belonging::OfRollout(OfRollout::Blocks(blocks)),
             Self::Exposures(exposures) => Belonging::OfRollout(OfRollout::Exposures(exposures)),
             Self::Predecessor(text) => Belonging::OfRollout(OfRollout::Predecessor(text)),
+            Self::Release(release) => Belonging::OfRollout(OfRollout::Release(release)),
+            Self::Released(cameras) => Belonging::OfRollout(OfRollout::Released(cameras)),
             Self::Prompt(name) => Belonging::Prompt(name),
             Self::Version(head) => Belonging::OfPrompt(OfPrompt::Version(head)),
             Self::Text(text) => Belonging::OfPrompt(OfPrompt::Text(text)),
@@ -186,6 +194,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(latencies::parts(state))
         .chain(camera::parts(state))
         .chain(block::parts(state))
+        .chain(release::parts(state))
         .chain(exposure::parts(state))
 }
 

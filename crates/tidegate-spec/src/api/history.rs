@@ -173,5 +173,6 @@ pub(super) const fn window_name(window: Window) -> &'static str {
         Window::Shadow => "shadow",
         Window::Ab => "ab",
         Window::Outside => "outside",
+        Window::Full => "full",
     }
 }

@@ -137,7 +137,7 @@ impl FlagReason {
         match reason {
             ServeReason::Shadow | ServeReason::Full | ServeReason::Completed => Self::Static,
             ServeReason::Override => Self::TargetingMatch,
-            ServeReason::Split => Self::Split,
+            ServeReason::Split | ServeReason::Holdback => Self::Split,
             ServeReason::NotStarted
             | ServeReason::Paused
             | ServeReason::Expired

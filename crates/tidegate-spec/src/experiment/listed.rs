@@ -66,6 +66,7 @@ pub(super) fn sections(
         ab(experiment),
         guardrails(experiment),
         promotion(experiment),
+        full(experiment),
         assignment(experiment),
         limits(experiment),
     ];
@@ -227,6 +228,23 @@ fn promotion(experiment: &Experiment) -> Section {
         ),
     ];
     Section { name: "promotion", settings }
+}
+
+fn full(experiment: &Experiment) -> Section {
+    let full = &experiment.full;
+    let settings = vec![
+        setting(
+            "holdback",
+            Literal::Float(full.holdback.value()),
+            "share of the cameras that keep the control to compare with",
+        ),
+        setting(
+            "watch_hours",
+            Literal::Float(full.watch.hours()),
+            "how long the release is watched; 0: not at all",
+        ),
+    ];
+    Section { name: "full", settings }
 }
 
 fn assignment(experiment: &Experiment) -> Section {

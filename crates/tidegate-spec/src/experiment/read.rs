@@ -2,7 +2,7 @@
 
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::{
-    Ab, AssignmentRules, Bounds, Experiment, Guardrails, Promotion, RampStep, Shadow, Watch,
+    Ab, AssignmentRules, Bounds, Experiment, Full, Guardrails, Promotion, RampStep, Shadow, Watch,
 };
 use tidegate_engine::id::{CameraId, PromptKey};
 use tidegate_engine::limits;
@@ -38,6 +38,7 @@ pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Ev
     fields.table("ab", |fields| read_ab(fields, &mut experiment.ab));
     fields.table("guardrails", |fields| read_guardrails(fields, &mut experiment.guardrails));
     fields.table("promotion", |fields| read_promotion(fields, &mut experiment.promotion));
+    fields.table("full", |fields| read_full(fields, &mut experiment.full));
     fields.table("assignment", |fields| read_assignment(fields, &mut experiment.assignment));
     let cameras_max = fields.table("limits", |fields| {
         read_bounds(fields, &mut experiment.bounds);
@@ -139,6 +140,11 @@ fn read_promotion(fields: &mut Fields<'_>, promotion: &mut Promotion) {
     set(&mut promotion.min_fp_reduction, percent_drop(fields, "min_fp_reduction_pct"));
     set(&mut promotion.mode, fields.choice("mode", &MODES));
     set(&mut promotion.feedback_grace, hours(fields, "feedback_grace_hours"));
+}
+
+fn read_full(fields: &mut Fields<'_>, full: &mut Full) {
+    set(&mut full.holdback, share(fields, "holdback"));
+    set(&mut full.watch, hours(fields, "watch_hours"));
 }
 
 fn read_assignment(fields: &mut Fields<'_>, assignment: &mut AssignmentRules) {

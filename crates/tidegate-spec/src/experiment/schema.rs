@@ -33,6 +33,7 @@ pub(crate) fn schema() -> Value {
         ("ab", ab()),
         ("guardrails", guardrails()),
         ("promotion", promotion()),
+        ("full", full()),
         ("assignment", assignment()),
         ("limits", bounds()),
         ("evaluation", evaluation()),
@@ -147,6 +148,10 @@ fn promotion() -> Value {
         ("mode", choice(&MODES)),
         ("feedback_grace_hours", number(&Duration::RANGE_HOURS)),
     ])
+}
+
+fn full() -> Value {
+    table(&[("holdback", number(&Share::RANGE)), ("watch_hours", number(&Duration::RANGE_HOURS))])
 }
 
 fn assignment() -> Value {

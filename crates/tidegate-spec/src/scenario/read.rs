@@ -54,6 +54,7 @@ pub(super) fn scenario(fields: &mut Fields<'_>) -> Option<Scenario> {
     let feedback = fields.table("feedback", read_feedback);
     let faults = fields.table("faults", read_faults);
     let unrest = fields.table("unrest", unrest::read);
+    let release_hour = fields.table("owner", |fields| fields.real("release_hour", &HOURS));
     let expect = fields.table("expect", expectation::read);
     // Read before all else, and known here for who looks for it.
     fields.value("grid");
@@ -72,6 +73,7 @@ pub(super) fn scenario(fields: &mut Fields<'_>) -> Option<Scenario> {
         feedback,
         faults,
         unrest,
+        release_hour,
         expect,
     })
 }

@@ -31,6 +31,9 @@ pub struct Scenario {
     pub faults: WorldFaults,
     /// What makes the world restless, whichever prompt runs.
     pub unrest: Unrest,
+    /// The hour of the rollout at which its owner releases the treatment, whatever was shown; the run then lasts as long as the
+    /// release is watched. None: a promotion ends it.
+    pub release_hour: Option<f64>,
     /// What must come true.
     pub expect: Vec<Expectation>,
 }

@@ -13,6 +13,7 @@ use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::Label;
 use tidegate_engine::phase::{Condition, Phase, State};
 use tidegate_engine::prompt::{self, Move, TextDigest, Version, VersionHead};
+use tidegate_engine::release::Release;
 use tidegate_engine::rollout::Lifecycle;
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::tally::{Pairs, Tally};
@@ -84,6 +85,7 @@ fn draft() -> RolloutState {
             slow_above: None,
             fast_path: FastPath::default(),
             epochs: Epochs::default(),
+            release: Release::default(),
             outside: ByVariant::default(),
             evicted: 0,
         },
@@ -272,7 +274,7 @@ fn cameras() -> impl Strategy<Value = Vec<CameraSums>> {
         (tally(), pairs(), tallies()).prop_map(|(shadow, pairs, ab)| Sums { shadow, pairs, ab });
     let camera = (id(), sums, blocks()).prop_map(|(camera, sums, blocks)| {
         let camera = camera.parse().unwrap();
-        CameraSums { camera, sums, blocks }
+        CameraSums { camera, sums, blocks, full: ByVariant::default() }
     });
     proptest::collection::vec(camera, 0..60)
 }
@@ -381,7 +383,10 @@ fn of_every_kind() -> Vec<Part> {
         let block =
             BlockSums { block: Block(0), variant: Variant::Control, tally: Tally::default() };
         let (camera, sums) = ("door".parse().unwrap(), Sums::default());
-        rollout.cameras = vec![CameraSums { camera, sums, blocks: vec![block] }];
+        let full = Tally { analyses: 3, errors: 1, ..Tally::default() };
+        let full = ByVariant { control: Tally::default(), treatment: full };
+        rollout.cameras = vec![CameraSums { camera, sums, blocks: vec![block], full }];
+        rollout.release.day = 2;
         rollout.exposures = vec![Exposure {
             fingerprint: Fingerprint(5),
             at,
@@ -400,7 +405,7 @@ fn of_every_kind() -> Vec<Part> {
 #[test]
 fn a_tag_never_changes_its_meaning() {
     // As docs/journal-format.md has them.
-    let mut seen = [false; 18];
+    let mut seen = [false; 20];
     for part in of_every_kind() {
         let mut payload = Vec::new();
         part.write(&mut payload).unwrap();
@@ -423,6 +428,8 @@ fn a_tag_never_changes_its_meaning() {
             Part::Epochs(_) => 15,
             Part::FastPath(_) => 16,
             Part::Predecessor(_) => 17,
+            Part::Release(_) => 18,
+            Part::Released(_) => 19,
         };
         assert_eq!(payload[2], tag, "{part:?}");
         seen[usize::from(tag)] = true;

@@ -204,6 +204,7 @@ impl<'a> RunLine<'a> {
                 Cause::Harm(judgement) => Some(judgement.guardrail.as_str()),
                 Cause::TotalFailure(_) => Some(Guardrail::ErrorRate.as_str()),
                 Cause::Operator { .. }
+                | Cause::ControlTried(_)
                 | Cause::SharedOutage
                 | Cause::OutageOver
                 | Cause::FeedbackAwaited
