@@ -17,6 +17,7 @@ mod prompt;
 #[cfg(feature = "openapi")]
 pub mod schema;
 mod status;
+mod sums;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -44,9 +45,8 @@ pub use prompt::{
     PromptList, PromptRequest, PromptSummary, VersionDetail, VersionRequest, VersionSummary,
     Versions, VersionsInPlay,
 };
-pub use status::{
-    ByVariantMetrics, Labels, LastStep, Next, Pairs, Status, Step, VariantMetrics, Warning,
-};
+pub use status::{LastStep, Next, Status, Step, Warning};
+pub use sums::{ByVariantMetrics, Labels, Pairs, VariantMetrics};
 
 /// `POST /v1/experiments/{key}/actions`.
 #[derive(Debug, Clone, Serialize, Deserialize)]

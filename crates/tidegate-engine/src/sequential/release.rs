@@ -5,7 +5,7 @@ use tidegate_stats::student::Estimate;
 
 use super::measure::{block_values, trials};
 use super::{Against, CAMERAS_MIN, LookContext, Measure, TRIALS_MIN};
-use crate::baseline::Usual;
+use crate::baseline::{MeasureSums, Usual};
 use crate::experiment::Experiment;
 use crate::fleet::Fleet;
 use crate::guardrail::{Guardrail, RELEASE_ALPHA_SHARE};
@@ -21,9 +21,6 @@ impl Against {
         if is_compared { Self::Holdback } else { Self::Past }
     }
 }
-
-/// Count, sum and sum of squares of one measure.
-type Measured = (u64, f64, f64);
 
 impl LookContext<'_> {
     /// What a guardrail needs to roll a release back: its part is divided among the days of the watch, and among both
@@ -53,7 +50,7 @@ impl LookContext<'_> {
 
     /// Each camera in the present day of the release against itself under the control before.
     pub(super) fn measure_before_and_after(&self, guardrail: Guardrail) -> Option<Measure> {
-        let (limit, unit) = self.limit(guardrail)?;
+        let unmeasured = self.unmeasured(guardrail)?;
         let mut paired = Paired::default();
         let mut trials = ByVariant::<u64>::default();
         for (past, full) in self.fleet.before_and_after() {
@@ -73,31 +70,23 @@ impl LookContext<'_> {
             Estimate { value, variance: estimate.variance + variance, ..estimate }
         });
         let cameras = paired.cameras();
-        Some(Measure {
-            guardrail,
-            estimate,
-            limit,
-            unit,
-            trials,
-            cameras: ByVariant { control: cameras, treatment: cameras },
-            blocks: None,
-            event_factor: 0.0,
-        })
+        let cameras = ByVariant { control: cameras, treatment: cameras };
+        Some(Measure { estimate, trials, cameras, ..unmeasured })
     }
 }
 
-fn measured(guardrail: Guardrail, tally: &Tally) -> Measured {
+fn measured(guardrail: Guardrail, tally: &Tally) -> MeasureSums {
     block_values(guardrail, tally, &Usual::default())
 }
 
-fn mean_and_variance((count, sum, squares): Measured) -> (f64, f64) {
+fn mean_and_variance((count, sum, squares): MeasureSums) -> (f64, f64) {
     let mean = sum / count as f64;
     (mean, (squares / count as f64 - mean * mean).max(0.0))
 }
 
 /// A camera's time before and its day of the release, as so many paired differences as say as much: the harmonic mean of
 /// both counts, halved.
-fn pairs(past: Measured, full: Measured) -> CameraPairs {
+fn pairs(past: MeasureSums, full: MeasureSums) -> CameraPairs {
     let (before, after) = (past.0 as f64, full.0 as f64);
     let (past, past_variance) = mean_and_variance(past);
     let (full, full_variance) = mean_and_variance(full);

@@ -13,7 +13,7 @@ use super::definition::SettingChange;
 use super::judgement::{Judgement, SplitCheck};
 use super::moment::shown;
 use super::prompt::VersionsInPlay;
-use super::status::{ByVariantMetrics, VariantMetrics};
+use super::sums::{ByVariantMetrics, VariantMetrics};
 
 #[cfg(feature = "openapi")]
 use super::schema;
