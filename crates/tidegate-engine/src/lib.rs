@@ -31,7 +31,7 @@
 //! let start = Event::Action(Action {
 //!     command: Command::Start,
 //!     actor: Actor::new("owner")?,
-//!     note: Reason::new("first try")?,
+//!     reason: Reason::new("first try")?,
 //! });
 //! let decisions = rollout.apply(Timestamp::from_ms(0)?, &start)?;
 //! assert_eq!(decisions[0].to.phase, Phase::Shadow);

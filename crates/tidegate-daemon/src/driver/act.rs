@@ -68,7 +68,7 @@ impl Driver {
             tracing::info!(experiment = %key, action = command.as_str(), "acted");
         }
         let run = self.rollouts.get(key).ok_or_else(unknown)?;
-        let status = describe::status(run, self.rollouts.prompts(), (now, self.trust()));
+        let status = describe::status(run, self.rollouts.prompts(), now, self.trust());
         Ok(match agreed {
             Agreed::Go(_) => Done { decisions: changed.items.clone(), already: false, status },
             Agreed::Already(step) => {
