@@ -66,8 +66,9 @@ impl Driver {
                 self.shared.metrics.recovered(seconds);
                 self.end_again(&before);
                 self.pass_time();
-                tracing::info!(entries = last, seconds, "ready");
                 self.stand(Readiness::Ready);
+                // Whoever waits for this line finds what is served.
+                tracing::info!(entries = last, seconds, "ready");
                 let export = self.settings.export.as_ref();
                 self.export_due = export.map(|export| {
                     let now = self.shared.now();
