@@ -18,7 +18,7 @@ use tidegate_stats::student::Estimate;
 
 use crate::assignment::SplitMethod;
 use crate::epoch::{Epochs, TestPart};
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, LabelTrust};
 use crate::exposure::Window;
 use crate::fleet::{BlockSums, Fleet};
 use crate::guardrail::{Guardrail, Power};
@@ -40,6 +40,8 @@ const CONFIDENCE: f64 = 0.95;
 const RETENTION_MIN: f64 = 0.95;
 /// A limit of nothing leaves no alternative to bet on: evidence is then gathered for half a point.
 const EVIDENCE_MARGIN_MIN: f64 = 0.005;
+/// By how much of the control's share the labelled shares of alerts may differ before labels are in doubt.
+const LABEL_SHARE_MARGIN: f64 = 0.2;
 /// A control that hardly ever alerts leaves room for one alert more in a hundred scored answers: half of next to
 /// nothing would be a handful of alerts.
 const ALERT_RISE_MIN: f64 = 0.01;
@@ -52,7 +54,7 @@ const HARMS: [Guardrail; 5] = [
     Guardrail::SlowRate,
     Guardrail::AlertRise,
 ];
-const AB: [Guardrail; 7] = [
+const AB: [Guardrail; 8] = [
     Guardrail::FpRate,
     Guardrail::ErrorRate,
     Guardrail::Latency,
@@ -60,6 +62,7 @@ const AB: [Guardrail; 7] = [
     Guardrail::MissedThreatRate,
     Guardrail::AlertDrop,
     Guardrail::AlertRise,
+    Guardrail::LabelShare,
 ];
 /// What is judged in a release that is compared with the time before; what people say of alerts is not.
 const RELEASE: [Guardrail; 5] = [
@@ -92,7 +95,16 @@ pub(crate) fn judge(
     };
     let measures = context.measure(guardrails);
     let later = context.later(now, guardrails);
-    measures.iter().map(|measure| context.judge(measure, &later)).collect()
+    let mut judgements: Vec<Judgement> =
+        measures.iter().map(|measure| context.judge(measure, &later)).collect();
+    if experiment.trust == LabelTrust::Checked && judgements.iter().any(labels_differ) {
+        for judgement in &mut judgements {
+            if judgement.guardrail == Guardrail::FpRate && judgement.verdict == Verdict::Fail {
+                judgement.verdict = Verdict::Alarm;
+            }
+        }
+    }
+    judgements
 }
 
 /// The first guardrail that fails, if any.
@@ -113,8 +125,21 @@ pub(crate) fn harm(
     let measures = context.measure(&suspects);
     HARMS.into_iter().find_map(|guardrail| {
         let whole = measures.iter().find(|measure| measure.guardrail == guardrail);
-        context.failing(guardrail, whole, &later)
+        let failing = context.failing(guardrail, whole, &later)?;
+        // Where one side's alerts are labelled more readily, its false alarms are too.
+        let questioned = guardrail == Guardrail::FpRate
+            && experiment.trust == LabelTrust::Checked
+            && context
+                .measure(&[Guardrail::LabelShare])
+                .iter()
+                .any(|measure| labels_differ(&context.judge(measure, &[])));
+        (!questioned).then_some(failing)
     })
+}
+
+/// Whether one variant's alerts are labelled more readily than the other's.
+fn labels_differ(judgement: &Judgement) -> bool {
+    judgement.guardrail == Guardrail::LabelShare && judgement.verdict == Verdict::Alarm
 }
 
 /// Whether the A/B test compares each camera with itself rather than with others.
@@ -173,6 +198,11 @@ impl Measure {
         self.estimate
             .filter(|_| self.guardrail != Guardrail::ThreatRetention)
             .and_then(|estimate| EValue::against_no_worse(&estimate, margin).ok())
+            .map(|evidence| match self.guardrail {
+                // Two bets, one on each side; that on the other is lost.
+                Guardrail::LabelShare => EValue::of_parts([(0.5, evidence)].into_iter()),
+                _ => evidence,
+            })
             .unwrap_or(EValue::ZERO)
     }
 }
@@ -244,7 +274,20 @@ impl<'a> LookContext<'a> {
                 Some((limit.max(ALERT_RISE_MIN), ChangeUnit::PercentOf { control }))
             }
             Guardrail::ThreatRetention => Some((1.0 - RETENTION_MIN, ChangeUnit::Points)),
+            Guardrail::LabelShare => {
+                let control = self.control_label_share();
+                Some((LABEL_SHARE_MARGIN * control, ChangeUnit::PercentOf { control }))
+            }
         }
+    }
+
+    fn control_label_share(&self) -> f64 {
+        let sides = match self.window {
+            Window::Full => self.fleet.full_total(),
+            Window::Shadow | Window::Ab | Window::Outside => &self.fleet.total().ab,
+        };
+        let control = &sides.control;
+        control.labelled_alerts() as f64 / control.labelable().max(1) as f64
     }
 
     fn control_alert_rate(&self) -> f64 {
@@ -323,7 +366,7 @@ impl<'a> LookContext<'a> {
             Window::Ab | Window::Outside => &total.ab.control,
         };
         let (least, most) = match guardrail {
-            Guardrail::Latency => return change,
+            Guardrail::Latency | Guardrail::LabelShare => return change,
             Guardrail::FpRate => (-control.fp_rate(), 1.0 - control.fp_rate()),
             Guardrail::ErrorRate => (-control.error_rate(), 1.0 - control.error_rate()),
             Guardrail::SlowRate => (-control.slow_rate(), 1.0 - control.slow_rate()),
