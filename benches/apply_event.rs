@@ -46,7 +46,7 @@ fn rollout(start: Start) -> Rollout {
     let action = Action {
         command: Command::Start,
         actor: Actor::new("bench").expect("a valid name"),
-        note: Reason::new("measure").expect("a valid note"),
+        reason: Reason::new("measure").expect("a valid reason"),
     };
     rollout.apply(at(0), &Event::Action(action)).expect("a draft can be started");
     rollout

@@ -31,7 +31,7 @@ fn filled(cameras: u64) -> Rollout {
     let start = Action {
         command: Command::Start,
         actor: Actor::new("bench").expect(valid),
-        note: Reason::new("measure").expect(valid),
+        reason: Reason::new("measure").expect(valid),
     };
     apply(&mut rollout, Event::Action(start));
     for number in 0..cameras * ANALYSES {

@@ -149,8 +149,13 @@ fn every_action_is_asked_for_with_reason_and_actor() {
         }
         let ran = experiment(&daemon, &arguments);
         assert_eq!(ran.code, 0, "{}", ran.err);
+        if command == "advance" {
+            assert!(ran.out.contains("error_rate says"), "{}", ran.out);
+        }
+        let evidence = |line: &&str| !line.starts_with("     ");
+        let out: String = ran.out.lines().filter(evidence).flat_map(|line| [line, "\n"]).collect();
         assert_eq!(
-            ran.out,
+            out,
             "  1  2026-03-01T12:00:00Z  draft → shadow  start by ann: first try\n\
              door is now shadow\nnext: the A/B test ends, then its last feedback is awaited\n"
         );

@@ -136,6 +136,13 @@ fn an_action_at_a_revision_is_done_once_or_not_at_all() {
     let refused = ask(&daemon, "stop", &at(&started));
     assert_eq!((refused.status, &refused.body["code"]), (409, &"revision_conflict".into()));
     assert_eq!(ask(&daemon, "stop", &at(&json!(u64::MAX))).status, 409);
+    // An `advance` elsewhere is no repetition of this one.
+    let to = |phase: &str, revision: &Value| json!({"expected_phase": phase, "accept": "failing", "expected_revision": revision});
+    let after_hold = status(&daemon)["revision"].clone();
+    acted(&daemon, "advance", &to("ab", &after_hold));
+    assert_eq!(acted(&daemon, "advance", &to("ab", &after_hold))["already"], true);
+    assert_eq!(ask(&daemon, "advance", &to("full", &after_hold)).body["code"], "revision_conflict");
+    assert_eq!(status(&daemon)["phase"], "ab");
     // And so it is after a restart.
     let _ = daemon.kill();
     let daemon = Start::new(env!("CARGO_BIN_EXE_tidegate-under-test"), folder.path()).ready();
@@ -145,7 +152,7 @@ fn an_action_at_a_revision_is_done_once_or_not_at_all() {
         ["experiment", "hold", "door", "--reason", "wait", "--actor", "ann", "--server", &url];
     let ran = run(&[&hold[..], &["--revision", &started]].concat());
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(ran.out.contains("was done already; it is shadow (held)"), "{}", ran.out);
+    assert!(ran.out.contains("was done already; it is ab"), "{}", ran.out);
 }
 
 #[test]

@@ -98,7 +98,7 @@ pub(crate) fn action(command: Command) -> Event {
     Event::Action(Action {
         command,
         actor: Actor::new("model").expect("a name"),
-        note: Reason::new("random").expect("a reason"),
+        reason: Reason::new("random").expect("a reason"),
     })
 }
 

@@ -57,7 +57,7 @@ fn orders(asked: &Asked) -> Vec<Order> {
                 parent: None,
                 created_at: None,
                 actor: actor.clone(),
-                note: None,
+                reason: None,
             };
             let mut orders = vec![Order::Add(order)];
             orders.extend(label.map(|label| point(label, LabelTarget::Text(digest), None)));

@@ -73,8 +73,8 @@ fn act(
     changed: &mut Changed,
 ) -> Result<(), String> {
     let actor = Actor::new(TIDEGATE).map_err(|error| error.to_string())?;
-    let note = Reason::new(REASON).map_err(|error| error.to_string())?;
-    let action = Event::Action(Action { command, actor, note });
+    let reason = Reason::new(REASON).map_err(|error| error.to_string())?;
+    let action = Event::Action(Action { command, actor, reason });
     let Some(at) = rollouts.get(key).map(|run| run.rollout.lifecycle().now) else { return Ok(()) };
     match rollouts.apply(key, at, action, changed) {
         None | Some(Ok(())) => Ok(()),

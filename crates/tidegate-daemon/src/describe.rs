@@ -24,7 +24,7 @@ use self::shown::{Shown, is_proved};
 use crate::prompts::Prompts;
 use crate::published::STORE_UNAVAILABLE;
 use crate::published::Trust;
-use crate::rollouts::{Plan, Predecessor, RunningExperiment};
+use crate::rollouts::{DefinitionPlan, Predecessor, RunningExperiment};
 
 /// Cameras of a variant below which a split by hash is a poor comparison.
 const FEW_CAMERAS: usize = 20;
@@ -63,8 +63,8 @@ pub(crate) enum Enacted {
 }
 
 /// What a definition did, or would do.
-pub(crate) fn defined(run: &RunningExperiment, plan: Plan, enacted: Enacted) -> Defined {
-    let Plan { changes, effects, control_changes, .. } = plan;
+pub(crate) fn defined(run: &RunningExperiment, plan: DefinitionPlan, enacted: Enacted) -> Defined {
+    let DefinitionPlan { changes, effects, control_changes, .. } = plan;
     let mut detail = detail(run);
     detail.warnings.extend(
         control_changes.map(|detail| Warning { code: "control_changes".to_owned(), detail }),
@@ -75,7 +75,8 @@ pub(crate) fn defined(run: &RunningExperiment, plan: Plan, enacted: Enacted) -> 
 pub(crate) fn status(
     run: &RunningExperiment,
     prompts: &Prompts,
-    (at, trust): (Timestamp, Trust),
+    at: Timestamp,
+    trust: Trust,
 ) -> Status {
     let rollout = &run.rollout;
     let experiment = rollout.definition().experiment();

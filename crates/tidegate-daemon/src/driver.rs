@@ -109,7 +109,7 @@ impl Driver {
             DriverCommand::Observe { items, reply } => self.observe(items, reply),
             DriverCommand::Define { wanted, reply } => self.define(&wanted, reply),
             DriverCommand::Override { key, to, actor, reason, reply } => {
-                self.set_override(&key, to, (actor, reason), reply);
+                self.set_override(&key, to, actor, reason, reply);
             }
             DriverCommand::Act { key, order, reply } => self.act(&key, order, reply),
             DriverCommand::Order { prompt, orders, reply } => self.order(&prompt, &orders, reply),

@@ -83,17 +83,17 @@ pub enum RunError {
     /// The secret of a webhook cannot be used.
     #[error("webhook `{webhook}`: {source}")]
     Webhook {
-        /// Which.
+        /// The name of the webhook in the settings.
         webhook: String,
-        /// Why.
+        /// What is wrong with its secret.
         source: SecretError,
     },
     /// It cannot listen there.
     #[error("cannot listen on {listen}: {source}")]
     Listen {
-        /// Where.
+        /// The address that was to be listened on.
         listen: SocketAddr,
-        /// Why.
+        /// What the operating system says, such as that the address is taken.
         source: io::Error,
     },
     /// Its journal is another's, or not allowed.

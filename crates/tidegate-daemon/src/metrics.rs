@@ -129,8 +129,8 @@ impl Metrics {
             "Assignments that were asked for, by reason",
             Family::<KnownLabel, Counter>::default()
         );
-        let assignments = AssignmentReason::ALL.map(|ground| {
-            assignments.get_or_create_owned(&[("reason", Cow::Borrowed(ground.as_str()))])
+        let assignments = AssignmentReason::ALL.map(|reason| {
+            assignments.get_or_create_owned(&[("reason", Cow::Borrowed(reason.as_str()))])
         });
         let refused_connections = register!(
             "http_connections_refused",
@@ -309,8 +309,8 @@ impl Metrics {
         self.request_seconds.observe(seconds);
     }
 
-    pub(crate) fn assigned(&self, ground: AssignmentReason) {
-        self.assignments[ground.index()].inc();
+    pub(crate) fn assigned(&self, reason: AssignmentReason) {
+        self.assignments[reason.index()].inc();
     }
 
     pub(crate) fn connection_refused(&self) {

@@ -100,6 +100,13 @@ pub(crate) struct Prompts {
     parts_come: u16,
 }
 
+/// Which part of a change it is, from 0, and how many there are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PartNumber {
+    pub(crate) part: u16,
+    pub(crate) parts: u16,
+}
+
 /// A part of a change that stands with its last part.
 #[derive(Debug)]
 pub(crate) enum PendingChange {
@@ -136,7 +143,7 @@ impl Prompts {
     /// with the number of its entry.
     pub(crate) fn replay(
         &mut self,
-        (part, parts): (u16, u16),
+        PartNumber { part, parts }: PartNumber,
         pending: PendingChange,
     ) -> Result<Vec<(u64, PromptChange)>, PromptsNotReplayed> {
         if part == 0 {
@@ -258,7 +265,8 @@ impl Prompts {
     /// Lets `production` follow a decision of a rollout; none where the decision says nothing of it.
     pub(crate) fn follow(
         &mut self,
-        (experiment, run): (&ExperimentKey, u32),
+        experiment: &ExperimentKey,
+        run: u32,
         in_play: &InPlay,
         decision: &Decision,
     ) -> Option<Followed> {

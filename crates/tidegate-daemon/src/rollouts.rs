@@ -19,11 +19,13 @@ use tidegate_spec::ExperimentFile;
 use tidegate_spec::api::{FieldFault, HistoryItem, What};
 
 use crate::feed::{FeedEvent, RecentEvents};
-use crate::prompts::{self, InPlay, PendingChange, Prompts};
+use crate::prompts::{self, InPlay, PartNumber, PendingChange, Prompts};
 use changed::told_move;
 
 pub(crate) use changed::{Changed, Decided, Unit};
-pub(crate) use defining::{ControlChange, DefinitionChange, Draft, Plan, SaltChoice, Wanted};
+pub(crate) use defining::{
+    ControlChange, DefinitionChange, DefinitionPlan, Draft, SaltChoice, Wanted,
+};
 pub(crate) use predecessor::Predecessor;
 pub(crate) use run::RunningExperiment;
 
@@ -150,7 +152,7 @@ impl Rollouts {
         let (rollout, at, what) = match entry {
             Entry::Defined { .. } | Entry::Event { .. } | Entry::Version { .. } => return None,
             Entry::LabelMoved { prompt, label, step, .. } => {
-                return told_move(&self.prompts, sequence, prompt, (label, step));
+                return told_move(&self.prompts, sequence, prompt, label, step);
             }
             Entry::Decided { rollout, step, account } => {
                 let item: HistoryItem = serde_json::from_str(account).ok()?;
@@ -183,11 +185,11 @@ impl Rollouts {
         match entry {
             Entry::Version { prompt, head, part, parts, text } => {
                 let pending = PendingChange::Version { prompt, head, text };
-                self.replay_change((part, parts), pending, kept)
+                self.replay_change(PartNumber { part, parts }, pending, kept)
             }
             Entry::LabelMoved { prompt, label, step, part, parts } => {
                 let pending = PendingChange::Moved { sequence, prompt, label, step };
-                self.replay_change((part, parts), pending, kept)
+                self.replay_change(PartNumber { part, parts }, pending, kept)
             }
             Entry::Defined { rollout, key, run, part, parts, text, .. } => {
                 if part == 0 {
@@ -240,13 +242,13 @@ impl Rollouts {
     /// then it stands.
     fn replay_change(
         &mut self,
-        place: (u16, u16),
+        part: PartNumber,
         pending: PendingChange,
         kept: &mut RecentEvents,
     ) -> Result<(), NotReplayed> {
-        for (sequence, change) in self.prompts.replay(place, pending)? {
+        for (sequence, change) in self.prompts.replay(part, pending)? {
             if let prompt::PromptChange::Moved { prompt, label, step } = &change {
-                kept.extend(told_move(&self.prompts, sequence, prompt, (label, step)));
+                kept.extend(told_move(&self.prompts, sequence, prompt, label, step));
             }
         }
         Ok(())
@@ -289,11 +291,10 @@ impl Rollouts {
             let (definition, in_play) = read_definition(&rollouts.prompts, &key, &text)?;
             let rollout = Rollout::restore(definition, rollout)
                 .map_err(|source| NotReplayed::Snapshot { key: key.clone(), source })?;
-            rollouts.last_id = rollouts.last_id.max(id.0);
             let restored = |kept| Predecessor::restore(&rollouts.prompts, &key, kept);
             let predecessor = predecessor.map(restored).transpose()?;
             let (key, history) = (key.clone(), accounts);
-            let run = RunningExperiment {
+            rollouts.place(RunningExperiment {
                 id,
                 key,
                 number,
@@ -303,9 +304,7 @@ impl Rollouts {
                 predecessor,
                 noticed,
                 history,
-            };
-            rollouts.keys.insert(id, run.key.clone());
-            rollouts.runs.insert(run.key.clone(), run);
+            });
         }
         Ok(rollouts)
     }

@@ -44,15 +44,15 @@ pub enum TokenFileError {
     /// It cannot be read.
     #[error("cannot read the tokens in {}: {source}", path.display())]
     Unreadable {
-        /// Which.
+        /// The token file.
         path: PathBuf,
-        /// Why.
+        /// What the file system says.
         source: io::Error,
     },
     /// Others can read it.
     #[error("the tokens in {} can be read by others (mode {mode:o}), allowed: 600", path.display())]
     Open {
-        /// Which.
+        /// The token file.
         path: PathBuf,
         /// Its mode.
         mode: u32,
@@ -60,7 +60,7 @@ pub enum TokenFileError {
     /// It is not as `tidegate token create` writes it.
     #[error("the tokens in {} are not valid: {source}", path.display())]
     Invalid {
-        /// Which.
+        /// The token file.
         path: PathBuf,
         /// What is wrong.
         source: ParseError,

@@ -68,7 +68,7 @@ pub enum Cause {
         /// Who asked for it.
         actor: Actor,
         /// The reason that they gave.
-        note: Reason,
+        reason: Reason,
     },
     /// The treatment passed a limit of the threshold rule.
     Breach(Breach),
@@ -117,8 +117,8 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Operator { command, actor, note } => {
-                write!(f, "{} by {actor}: {note}", command.as_str())
+            Self::Operator { command, actor, reason } => {
+                write!(f, "{} by {actor}: {reason}", command.as_str())
             }
             Self::Breach(breach) => breach.fmt(f),
             Self::Harm(judgement) => judgement.fmt(f),

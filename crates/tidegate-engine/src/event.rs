@@ -32,7 +32,7 @@ pub struct Action {
     /// Who wants it.
     pub actor: Actor,
     /// The reason; it is kept with the step.
-    pub note: Reason,
+    pub reason: Reason,
 }
 
 /// What a person may ask of a rollout.

@@ -3,13 +3,12 @@
 use alloc::vec::Vec;
 
 use crate::assignment::SplitMethod;
-use crate::epoch::Epochs;
 use crate::experiment::{Experiment, Rule};
 use crate::exposure::Window;
 use crate::fleet::Fleet;
 use crate::guardrail::Guardrail;
 use crate::number::Share;
-use crate::sequential;
+use crate::sequential::{self, LookedAt};
 use crate::split_check::SplitCheck;
 use crate::tally::Tally;
 use crate::threshold;
@@ -71,13 +70,14 @@ impl Look {
     }
 }
 
-/// Looks at the sums of `window` under the experiment's rule.
+/// Looks at the sums of a window under the experiment's rule.
 pub(crate) fn check(
     fleet: &Fleet,
     experiment: &Experiment,
-    (window, epochs, now): (Window, &Epochs, Timestamp),
+    at: LookedAt<'_>,
     share: Share,
 ) -> Check {
+    let window = at.window;
     match experiment.guardrails.rule {
         Rule::Threshold => {
             let total = fleet.total();
@@ -91,7 +91,7 @@ pub(crate) fn check(
             Check::Threshold(threshold::check(&experiment.guardrails, sides, samples))
         }
         Rule::Sequential => Check::Sequential(Look {
-            judgements: sequential::judge(fleet, experiment, (window, epochs, now)),
+            judgements: sequential::judge(fleet, experiment, at),
             split: match window {
                 Window::Shadow | Window::Full => None,
                 Window::Ab | Window::Outside => {

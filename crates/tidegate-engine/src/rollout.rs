@@ -23,6 +23,7 @@ use crate::id::CameraId;
 use crate::look::{self, Check};
 use crate::number::Share;
 use crate::phase::{Condition, Phase, State, Transition};
+use crate::sequential::LookedAt;
 use crate::tally::Tally;
 use crate::time::Timestamp;
 use crate::variant::ByVariant;
@@ -93,8 +94,8 @@ impl Rollout {
                     return Err(Rejection::NotAllowed { command, state });
                 }
                 self.advance_time(at);
-                let Action { command, actor, note } = action.clone();
-                decisions.push(self.decide(transition, Cause::Operator { command, actor, note }));
+                let Action { command, actor, reason } = action.clone();
+                decisions.push(self.decide(transition, Cause::Operator { command, actor, reason }));
             }
             Event::Analysis(_) | Event::Comparison(_) | Event::Feedback(_) => {
                 looked = self.absorb(at, event)?;
@@ -201,9 +202,11 @@ impl Rollout {
     /// Evaluates the rule on the data so far, without acting and without effect on any later look.
     pub fn check(&self) -> Check {
         let (window, _) = self.compared();
-        let now = self.lifecycle.now;
-        let window = (window, &self.epochs, now);
-        look::check(&self.fleet, self.definition.experiment(), window, self.share())
+        look::check(&self.fleet, self.definition.experiment(), self.looked_at(window), self.share())
+    }
+
+    const fn looked_at(&self, window: Window) -> LookedAt<'_> {
+        LookedAt { window, epochs: &self.epochs, now: self.lifecycle.now }
     }
 
     /// The sums of the present comparison and what the rule says of them.

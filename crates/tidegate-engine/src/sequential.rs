@@ -81,20 +81,24 @@ const SHADOW: [Guardrail; 6] = [
     Guardrail::ThreatRetention,
 ];
 
+/// What is looked at: which sums, the stretches they are kept in, and up to when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LookedAt<'a> {
+    pub(crate) window: Window,
+    pub(crate) epochs: &'a Epochs,
+    pub(crate) now: Timestamp,
+}
+
 /// Judges every guardrail of the window.
-pub(crate) fn judge(
-    fleet: &Fleet,
-    experiment: &Experiment,
-    (window, epochs, now): (Window, &Epochs, Timestamp),
-) -> Vec<Judgement> {
-    let context = LookContext::new(fleet, experiment, window, epochs);
-    let guardrails: &[Guardrail] = match window {
+pub(crate) fn judge(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) -> Vec<Judgement> {
+    let context = LookContext::new(fleet, experiment, at);
+    let guardrails: &[Guardrail] = match at.window {
         Window::Shadow => &SHADOW,
         Window::Full if context.against == Against::Past => &RELEASE,
         Window::Ab | Window::Outside | Window::Full => &AB,
     };
     let measures = context.measure(guardrails);
-    let later = context.later(now, guardrails);
+    let later = context.later(at.now, guardrails);
     let mut judgements: Vec<Judgement> =
         measures.iter().map(|measure| context.judge(measure, &later)).collect();
     if experiment.trust == LabelTrust::Checked && judgements.iter().any(labels_differ) {
@@ -108,17 +112,13 @@ pub(crate) fn judge(
 }
 
 /// The first guardrail that fails, if any.
-pub(crate) fn harm(
-    fleet: &Fleet,
-    experiment: &Experiment,
-    (window, epochs, now): (Window, &Epochs, Timestamp),
-) -> Option<Judgement> {
-    let context = LookContext::new(fleet, experiment, window, epochs);
+pub(crate) fn harm(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) -> Option<Judgement> {
+    let context = LookContext::new(fleet, experiment, at);
     let may_fail = |guardrail: &Guardrail| {
         context.evidence_needed(*guardrail).is_some() && context.may_fail(*guardrail)
     };
     let suspects: Vec<Guardrail> = HARMS.into_iter().filter(may_fail).collect();
-    let later = context.later(now, &HARMS);
+    let later = context.later(at.now, &HARMS);
     if suspects.is_empty() && later.is_empty() {
         return None;
     }
@@ -208,12 +208,8 @@ impl Measure {
 }
 
 impl<'a> LookContext<'a> {
-    fn new(
-        fleet: &'a Fleet,
-        experiment: &'a Experiment,
-        window: Window,
-        epochs: &'a Epochs,
-    ) -> Self {
+    fn new(fleet: &'a Fleet, experiment: &'a Experiment, at: LookedAt<'a>) -> Self {
+        let LookedAt { window, epochs, .. } = at;
         let against = match window {
             Window::Full => Against::of(fleet, experiment),
             Window::Shadow | Window::Ab | Window::Outside => Against::Past,
@@ -247,6 +243,21 @@ impl<'a> LookContext<'a> {
             }
             Window::Ab | Window::Outside => self.measure_between(guardrails),
         }
+    }
+
+    /// A guardrail of which nothing was measured; `None` where it is not watched yet.
+    fn unmeasured(&self, guardrail: Guardrail) -> Option<Measure> {
+        let (limit, unit) = self.limit(guardrail)?;
+        Some(Measure {
+            guardrail,
+            estimate: None,
+            limit,
+            unit,
+            trials: ByVariant::default(),
+            cameras: ByVariant::default(),
+            blocks: None,
+            event_factor: 0.0,
+        })
     }
 
     /// How much worse the treatment may be; `None` where the guardrail is not watched yet.

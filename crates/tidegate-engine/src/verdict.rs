@@ -39,9 +39,9 @@ impl Verdict {
 /// A verdict with all that it rests on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Judgement {
-    /// Which metric.
+    /// The guardrail, which names its metric.
     pub guardrail: Guardrail,
-    /// What follows.
+    /// What the numbers below amount to.
     pub verdict: Verdict,
     /// Over which part of the test the change is said: the whole, but where harm began late.
     pub part: TestPart,
@@ -96,10 +96,10 @@ impl ChangeUnit {
     /// A change in points or percent.
     pub fn shown(self, change: f64) -> f64 {
         match self {
-            Self::LogRatio => libm::expm1(change) * 100.0,
             Self::PercentOf { control } if control > 0.0 => change / control * 100.0,
             // Of nothing there are no percent.
             Self::Points | Self::PercentOf { .. } => change * 100.0,
+            Self::LogRatio => libm::expm1(change) * 100.0,
         }
     }
 

@@ -43,9 +43,9 @@ pub enum ExportError {
     /// The snapshot that the frames begin with cannot be read.
     #[error("the snapshot after entry {sequence}: {source}")]
     Snapshot {
-        /// Which.
+        /// The entry after which the snapshot was taken.
         sequence: u64,
-        /// Why.
+        /// What is wrong with the snapshot.
         source: BadSnapshot,
     },
     /// The file cannot be written.

@@ -53,9 +53,9 @@ pub enum BadFrame {
     /// An entry cannot be read.
     #[error("entry {sequence}: {source}")]
     Entry {
-        /// Which.
+        /// The number of the entry.
         sequence: u64,
-        /// Why.
+        /// What its bytes do not say.
         source: Unreadable,
     },
 }
@@ -70,15 +70,19 @@ pub(crate) struct Frame<'a> {
     payload: &'a [u8],
 }
 
+/// Where a frame stands in the chain: the checksum of the one before, and which entries it holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Link {
+    pub(crate) previous: u32,
+    pub(crate) first: u64,
+    pub(crate) count: u32,
+}
+
 /// Writes a frame around entries that have their lengths before them; gives its checksum.
-pub(crate) fn write(
-    kind: FrameKind,
-    (previous, first, count): (u32, u64, u32),
-    payload: &[u8],
-    into: &mut Vec<u8>,
-) -> u32 {
+pub(crate) fn write(kind: FrameKind, link: Link, payload: &[u8], into: &mut Vec<u8>) -> u32 {
     into.clear();
     into.extend_from_slice(&[FORMAT, kind.code(), 0, 0, 0, 0]);
+    let Link { previous, first, count } = link;
     into.extend_from_slice(&previous.to_le_bytes());
     into.extend_from_slice(&first.to_le_bytes());
     into.extend_from_slice(&count.to_le_bytes());
@@ -163,7 +167,8 @@ mod tests {
             payload.extend_from_slice(&bytes);
         }
         let count = u32::try_from(samples().len()).unwrap();
-        let crc = write(FrameKind::Entries, (42, 7, count), &payload, &mut frame);
+        let link = Link { previous: 42, first: 7, count };
+        let crc = write(FrameKind::Entries, link, &payload, &mut frame);
         let read = Frame::read(FrameKind::Entries, &frame).unwrap();
         assert_eq!((read.crc, read.previous, read.first), (crc, 42, 7));
         let entries: Vec<Entry> = read.entries().unwrap().into_iter().map(|(_, e)| e).collect();

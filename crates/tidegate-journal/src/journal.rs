@@ -93,7 +93,7 @@ impl Journal {
         let at = Mark { last, crc: report.last_crc };
         let mark = MarkFile::open(&folder.join(MARK), at).map_err(disk)?;
         sync_folder(folder).map_err(disk)?;
-        let state = newest_state(folder, (last, &report)).map_err(damaged)?;
+        let state = newest_state(folder, last, &report).map_err(damaged)?;
         let health = Arc::new(WriterHealth::default());
         let writer = Writer {
             appender,
@@ -286,9 +286,9 @@ pub enum ReplayError {
     /// An entry does not follow from those before it.
     #[error("entry {sequence}: {why}")]
     Refused {
-        /// Which.
+        /// The number of the entry.
         sequence: u64,
-        /// Why.
+        /// What does not follow, in the words of whoever took the entry.
         why: String,
     },
 }
@@ -296,7 +296,8 @@ pub enum ReplayError {
 /// The newest snapshot that is whole.
 fn newest_state(
     folder: &Path,
-    (last, report): (u64, &Verification),
+    last: u64,
+    report: &Verification,
 ) -> Result<Option<JournalState>, String> {
     let usable = report.snapshots.iter().rev().find(|sequence| **sequence <= last);
     let Some(sequence) = usable else { return Ok(None) };

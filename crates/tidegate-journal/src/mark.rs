@@ -53,6 +53,7 @@ pub(crate) fn read(path: &Path) -> io::Result<MarkRead> {
 }
 
 fn read_file(file: &File) -> io::Result<MarkRead> {
+    // They are written in turn, so a power cut spoils at most the newest, which was not relied on yet.
     let slots = [0, 1].map(|slot| read_slot(file, slot));
     let mut newest: Option<Mark> = None;
     for slot in slots {

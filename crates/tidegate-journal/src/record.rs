@@ -44,7 +44,7 @@ pub enum Entry {
     Defined {
         /// Whose; a number seen before is defined anew.
         rollout: RolloutId,
-        /// When.
+        /// The daemon's time at which it happened.
         at: Timestamp,
         /// The experiment.
         key: ExperimentKey,
@@ -59,16 +59,16 @@ pub enum Entry {
     },
     /// Something the engine was told and took in.
     Event {
-        /// Which.
+        /// The rollout it happened to.
         rollout: RolloutId,
-        /// When.
+        /// The daemon's time at which it happened.
         at: Timestamp,
-        /// What.
+        /// What the engine was told.
         event: Event,
     },
     /// A step the engine took.
     Decided {
-        /// Which.
+        /// The rollout it happened to.
         rollout: RolloutId,
         /// The step.
         step: Step,
@@ -92,7 +92,7 @@ pub enum Entry {
     LabelMoved {
         /// Of which prompt.
         prompt: PromptName,
-        /// Which label.
+        /// The label that moved.
         label: LabelName,
         /// The move.
         step: Move,
@@ -103,11 +103,11 @@ pub enum Entry {
     },
     /// Something worth telling that is no step.
     Noted {
-        /// Which.
+        /// The rollout it happened to.
         rollout: RolloutId,
-        /// When.
+        /// The daemon's time at which it happened.
         at: Timestamp,
-        /// What.
+        /// What was noticed.
         notice: Notice,
         /// The same in full, as JSON for people.
         account: String,
@@ -294,12 +294,12 @@ impl<'a> Record<'a> {
     fn of_event(rollout: u32, at_ms: i64, event: &'a Event) -> Self {
         match event {
             Event::Tick => Self::Tick { rollout, at_ms },
-            Event::Action(Action { command, actor, note }) => Self::Action {
+            Event::Action(Action { command, actor, reason }) => Self::Action {
                 rollout,
                 at_ms,
                 command: command.code(),
                 actor: actor.as_str().into(),
-                reason: note.as_str().into(),
+                reason: reason.as_str().into(),
             },
             Event::Analysis(analysis) => Self::Analysis {
                 rollout,
@@ -343,8 +343,8 @@ impl<'a> Record<'a> {
             Self::Tick { rollout, at_ms } => event(rollout, at_ms, Event::Tick),
             Self::Action { rollout, at_ms, command, actor, reason } => {
                 let command = Command::of_code(command)?;
-                let (actor, note) = (Actor::new(&actor)?, Reason::new(&reason)?);
-                event(rollout, at_ms, Event::Action(Action { command, actor, note }))
+                let (actor, reason) = (Actor::new(&actor)?, Reason::new(&reason)?);
+                event(rollout, at_ms, Event::Action(Action { command, actor, reason }))
             }
             Self::Analysis { rollout, at_ms, id, camera, variant, outcome } => {
                 let id = id.map(str::parse).transpose()?;

@@ -255,18 +255,25 @@ fn whole_frames(aside: &Path) -> io::Result<Vec<Whole>> {
         Stored::Before(store) => (store, SEGMENT_BYTES_BEFORE),
     };
     let copy = aside.join("copy");
-    disk::delete(&copy)?;
-    disk::copy_folder(&store, &copy)?;
-    let mut whole = frames_in(&copy, segment);
-    disk::delete(&copy)?;
-    disk::copy_folder(&store, &copy)?;
-    store::delete_cached(&copy)?;
-    let without = frames_in(&copy, segment);
-    if without.len() > whole.len() {
-        whole = without;
-    }
-    disk::delete(&copy)?;
-    Ok(whole)
+    let read = |cached: Cached| -> io::Result<Vec<Whole>> {
+        disk::delete(&copy)?;
+        disk::copy_folder(&store, &copy)?;
+        if cached == Cached::Deleted {
+            store::delete_cached(&copy)?;
+        }
+        let whole = frames_in(&copy, segment);
+        disk::delete(&copy)?;
+        Ok(whole)
+    };
+    let (whole, without) = (read(Cached::Kept)?, read(Cached::Deleted)?);
+    Ok(if without.len() > whole.len() { without } else { whole })
+}
+
+/// What sled made to start sooner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cached {
+    Kept,
+    Deleted,
 }
 
 fn frames_in(store: &Path, segment: usize) -> Vec<Whole> {

@@ -51,7 +51,7 @@ pub enum Soundness {
     Sound,
     /// Something is missing or changed.
     Damaged {
-        /// What.
+        /// What is missing or changed, and at which entry.
         why: String,
     },
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use crate::batch::Batch;
-use crate::frame::{self, FRAME_BYTES_MAX, FrameKind, SHARED_BYTES_MAX};
+use crate::frame::{self, FRAME_BYTES_MAX, FrameKind, Link, SHARED_BYTES_MAX};
 use crate::mark::{Mark, MarkFile};
 use crate::store::{Appender, StoreError};
 
@@ -154,7 +154,7 @@ impl Writer {
         for batch in batches {
             for (unit, entries) in batch.slices() {
                 if count > 0 && self.payload.len() + unit.len() > SHARED_BYTES_MAX {
-                    at = self.insert((at, first, count))?;
+                    at = self.insert(at, first, count)?;
                     (first, count) = (at.last + 1, 0);
                 }
                 self.payload.extend_from_slice(unit);
@@ -163,7 +163,7 @@ impl Writer {
             lasts.push(first + u64::from(count) - 1);
         }
         if count > 0 {
-            at = self.insert((at, first, count))?;
+            at = self.insert(at, first, count)?;
         }
         if at != self.at {
             self.appender.sync()?;
@@ -174,10 +174,10 @@ impl Writer {
     }
 
     /// Puts the payload into the store as one frame.
-    fn insert(&mut self, (at, first, count): (Mark, u64, u32)) -> Result<Mark, StoreError> {
+    fn insert(&mut self, at: Mark, first: u64, count: u32) -> Result<Mark, StoreError> {
         let crc = frame::write(
             FrameKind::Entries,
-            (at.crc, first, count),
+            Link { previous: at.crc, first, count },
             &self.payload,
             &mut self.frame,
         );

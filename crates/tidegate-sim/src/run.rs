@@ -321,7 +321,7 @@ impl<'a, O: Observer> Run<'a, O> {
         let action = Action {
             command,
             actor: Actor::new("simulator").expect("a short name is valid"),
-            note: Reason::new("as the scenario says").expect("a short reason is valid"),
+            reason: Reason::new("as the scenario says").expect("a short reason is valid"),
         };
         let at = self.rollout.lifecycle().now;
         self.apply(at, &Event::Action(action));

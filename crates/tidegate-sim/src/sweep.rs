@@ -117,8 +117,8 @@ impl Point {
         horizon_hours: f64,
     ) -> Self {
         let over = |of: &dyn Fn(&World, &RunOutcome) -> f64| {
-            Mean::of_means(harmful.iter().map(|(world, outcomes)| {
-                Mean::of(outcomes.iter().map(|outcome| of(world, outcome)))
+            MeanOfRuns::of_means(harmful.iter().map(|(world, outcomes)| {
+                MeanOfRuns::of(outcomes.iter().map(|outcome| of(world, outcome)))
             }))
         };
         // A test that is rolled back at its end for want of proof was not taken for harmful.
@@ -184,12 +184,12 @@ fn harmed_within(world: &World, outcome: &RunOutcome, horizon_hours: f64) -> f64
 
 /// A mean with the variance of it.
 #[derive(Debug, Clone, Copy)]
-struct Mean {
+struct MeanOfRuns {
     value: f64,
     variance: f64,
 }
 
-impl Mean {
+impl MeanOfRuns {
     fn of(values: impl Iterator<Item = f64>) -> Self {
         let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
         for value in values {

@@ -11,6 +11,7 @@ pub mod case;
 pub mod document;
 pub mod experiment;
 pub mod fields;
+pub mod host;
 pub mod json;
 pub mod preset;
 pub mod scenario;

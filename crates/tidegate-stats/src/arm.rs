@@ -27,14 +27,49 @@ fn discount(trials: u64, correlation: f64) -> f64 {
     1.0 / (1.0 + (trials as f64 - 1.0) * correlation)
 }
 
+/// The squares within a camera, over its squared mean; nothing where they do not vary.
+#[inline]
+pub(crate) fn relative_squares(count: u64, sum: f64, square_sum: f64) -> f64 {
+    let mean = sum / count as f64;
+    let squares = square_sum - sum * mean;
+    if mean > 0.0 && squares > 0.0 { squares / (mean * mean) } else { 0.0 }
+}
+
 /// One camera's value and weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct CameraValue {
-    weight: f64,
-    value: f64,
+pub(crate) struct CameraValue {
+    pub(crate) weight: f64,
+    pub(crate) value: f64,
 }
 
 impl CameraValue {
+    /// `y = N/M - offset`, of `events` in `trials`.
+    #[inline]
+    pub(crate) fn checked_rate(
+        trials: u64,
+        events: u64,
+        offset: f64,
+        correlation: f64,
+    ) -> Result<Self, OutOfRange> {
+        within("events", events as f64, &(0.0..=trials as f64))?;
+        within("offset", offset, &FINITE)?;
+        Ok(Self::of_rate(trials, events, offset, correlation))
+    }
+
+    /// `y = sum / count / baseline`; the sum of squares is checked for whoever adds it up.
+    #[inline]
+    pub(crate) fn checked_mean(
+        count: u64,
+        sum: f64,
+        square_sum: f64,
+        baseline: f64,
+    ) -> Result<Self, OutOfRange> {
+        within("sum", sum, &NOT_NEGATIVE)?;
+        within("sum of squares", square_sum, &NOT_NEGATIVE)?;
+        within("baseline", baseline, &POSITIVE)?;
+        Ok(Self::of_mean(count, sum, baseline))
+    }
+
     #[inline]
     fn of_rate(trials: u64, events: u64, offset: f64, correlation: f64) -> Self {
         let value = events as f64 / trials as f64 - offset;
@@ -131,9 +166,7 @@ impl Cameras {
         if trials == 0 {
             return Ok(());
         }
-        within("events", events as f64, &(0.0..=trials as f64))?;
-        within("offset", offset, &FINITE)?;
-        let reading = CameraValue::of_rate(trials, events, offset, correlation);
+        let reading = CameraValue::checked_rate(trials, events, offset, correlation)?;
         self.push(reading);
         self.trials += trials;
         self.events += events;
@@ -157,19 +190,12 @@ impl Cameras {
         if count == 0 {
             return Ok(());
         }
-        within("sum", sum, &NOT_NEGATIVE)?;
-        within("sum of squares", square_sum, &NOT_NEGATIVE)?;
-        within("baseline", baseline, &POSITIVE)?;
-        let reading = CameraValue::of_mean(count, sum, baseline);
+        let reading = CameraValue::checked_mean(count, sum, square_sum, baseline)?;
         let CameraValue { weight, value } = reading;
         self.push(reading);
         self.trials += count;
         self.trial_factors += weight * discount(count, DESIGN_CORRELATION) * value * value;
-        let mean = sum / count as f64;
-        let squares = square_sum - sum * mean;
-        if mean > 0.0 && squares > 0.0 {
-            self.relative_squares += squares / (mean * mean);
-        }
+        self.relative_squares += relative_squares(count, sum, square_sum);
         Ok(())
     }
 

@@ -25,7 +25,7 @@ enum PromptCommand {
     /// Print the text of a version, or where the labels of a prompt point
     Show(versions::ShowPromptArgs),
     /// Print what differs between two versions
-    Diff(versions::DiffArgs),
+    Diff(versions::DiffVersionsArgs),
     /// Point a label to a version, or remove it
     Label(labels::LabelArgs),
     /// Print where a label pointed, since when, by whom and why

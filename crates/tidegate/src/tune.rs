@@ -8,7 +8,7 @@ use serde::Serialize;
 use tidegate_engine::number::Share;
 use tidegate_sim::report;
 use tidegate_sim::sweep::{
-    Objective as Cost, Point, Sweep, harmless_twin, is_same_world, mark_front, recommend,
+    self, Point, Sweep, harmless_twin, is_same_world, mark_front, recommend,
 };
 use tidegate_sim::{RunOutcome, World};
 use tidegate_spec::ScenarioFile;
@@ -105,9 +105,9 @@ pub(crate) fn run(args: &TuneArgs, out: &mut impl Write) -> Result<(), Failure> 
     let horizon = horizon(&cells, args);
     let (mut points, seconds) = simulate_all(&cells, horizon, args)?;
     let objective = match args.objective {
-        Objective::Harm => Cost::Harm,
-        Objective::Hours => Cost::Hours,
-        Objective::Missed => Cost::Missed,
+        Objective::Harm => sweep::Objective::Harm,
+        Objective::Hours => sweep::Objective::Hours,
+        Objective::Missed => sweep::Objective::Missed,
     };
     mark_front(&mut points, objective);
     // The world is as it is: only what the daemon takes can be recommended.

@@ -68,7 +68,7 @@ impl Driver {
             tracing::info!(experiment = %key, action = command.as_str(), "acted");
         }
         let run = self.rollouts.get(key).ok_or_else(unknown)?;
-        let status = describe::status(run, self.rollouts.prompts(), (now, self.trust()));
+        let status = describe::status(run, self.rollouts.prompts(), now, self.trust());
         Ok(match agreed {
             Agreed::Go(_) => Done { decisions: changed.items.clone(), already: false, status },
             Agreed::Already(step) => {
@@ -88,7 +88,10 @@ fn agree(run: &RunningExperiment, order: &ActionOrder) -> Result<Agreed, Refusal
     {
         let next = usize::try_from(expected).ok().and_then(|next| run.history.get(next));
         let next: Option<Box<HistoryItem>> = next.and_then(|next| serde_json::from_str(next).ok());
-        let same = next.filter(|next| next.action.as_deref() == Some(command.as_str()));
+        let same = next.filter(|next| {
+            next.action.as_deref() == Some(command.as_str())
+                && order.to.is_none_or(|to| led_to(next) == Some(to))
+        });
         return match same {
             Some(step) => Ok(Agreed::Already(Some(step))),
             None => Err(Refusal::OtherRevision { expected, revision }),
@@ -133,6 +136,17 @@ fn agree(run: &RunningExperiment, order: &ActionOrder) -> Result<Agreed, Refusal
         return Ok(Agreed::Go(Some(needed)));
     }
     Err(Refusal::NotBacked { to: leads_to, needed, evidence: evidence(run, transition) })
+}
+
+/// Where a step that an `advance` took led to.
+fn led_to(step: &HistoryItem) -> Option<Destination> {
+    let phase = |text: &str| text.split(' ').next().map(str::to_owned);
+    match (phase(&step.from)?.as_str(), phase(&step.to)?.as_str()) {
+        ("shadow", "ab") => Some(Destination::Ab),
+        ("ab", "ab") => Some(Destination::Step),
+        ("ab", "full") => Some(Destination::Full),
+        _ => None,
+    }
 }
 
 /// What does not pass, or else what the step is too early for, in a sentence each.

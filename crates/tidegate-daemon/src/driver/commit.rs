@@ -58,8 +58,11 @@ impl Driver {
             }
             told.extend(unit.told(before, self.rollouts.prompts()).map(Arc::new));
         }
+        // Before the append: the journal's thread may show them the moment after, and can show only what is there.
         self.shared.feed.add(&told);
         let entries = batch.entries();
+        // Numbered here and not by that thread, as what is told carries the number. Where the append fails the
+        // journal is given up, so that no number is given twice.
         self.last += entries;
         self.since_snapshot += entries;
         let shared = self.shared.clone();

@@ -41,7 +41,8 @@ impl Driver {
         &mut self,
         key: &ExperimentKey,
         to: Override,
-        (actor, reason): (Actor, Reason),
+        actor: Actor,
+        reason: Reason,
         reply: Reply<ExperimentDetail>,
     ) {
         let defined = self.overridden(key, to).and_then(|file| {

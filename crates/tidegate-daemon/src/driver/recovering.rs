@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tidegate_engine::event::{Action, Actor, Command as Verb, Reason};
+use tidegate_engine::event::{Action, Actor, Command, Reason};
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::phase::Phase;
 
@@ -108,9 +108,9 @@ impl Driver {
             .collect();
         for key in lost {
             let actor = Actor::new(TIDEGATE);
-            let note = Reason::new("Rolled back before while the journal could not be written");
-            let (Ok(actor), Ok(note)) = (actor, note) else { continue };
-            let action = Action { command: Verb::RollBack, actor, note };
+            let reason = Reason::new("Rolled back before while the journal could not be written");
+            let (Ok(actor), Ok(reason)) = (actor, reason) else { continue };
+            let action = Action { command: Command::RollBack, actor, reason };
             let mut changed = Changed::default();
             if self.acted(&key, ActionOrder::bare(action), &mut changed).is_ok() {
                 self.commit(&changed, Pending::nobody());

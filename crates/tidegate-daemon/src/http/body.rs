@@ -12,8 +12,8 @@ use tidegate_spec::api::Object;
 
 use super::App;
 use super::code::Code;
+use super::connection_state::DRAIN_GRACE;
 use super::held::{NoRoom, Room};
-use super::line::DRAIN_GRACE;
 use super::problem::{self, Problem};
 use crate::refusal::Refusal;
 

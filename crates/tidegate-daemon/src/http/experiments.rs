@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tidegate_engine::event::{Action, Actor, Command as Verb, InvalidText, Reason};
+use tidegate_engine::event::{Action, Actor, Command, InvalidText, Reason};
 use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_engine::variant::Variant;
 #[cfg(feature = "openapi")]
@@ -95,7 +95,7 @@ pub(super) async fn show(
 ))]
 pub(super) async fn status(State(app): State<App>, path: KeyPath) -> Result<Json<Status>, Problem> {
     let status = |run: &RunningExperiment, view: View<'_>| {
-        describe::status(run, view.rollouts.prompts(), (view.now, view.trust))
+        describe::status(run, view.rollouts.prompts(), view.now, view.trust)
     };
     Ok(Json(look(&app, key_of(path)?, status).await?))
 }
@@ -258,20 +258,20 @@ pub(super) async fn act(
 
 fn order(request: &ActionRequest) -> Result<ActionOrder, Problem> {
     let mut faults = RequestFaults::default();
-    let verbs = Verb::ALL.map(|verb| (verb.as_str(), verb));
+    let verbs = Command::ALL.map(|verb| (verb.as_str(), verb));
     let command = named(Some(&request.action), "/action", &verbs, &mut faults);
     let actor = faults.take("/actor", Actor::new(&request.actor));
-    let note = faults.take("/reason", Reason::new(&request.reason));
+    let reason = faults.take("/reason", Reason::new(&request.reason));
     let destinations = Destination::ALL.map(|destination| (destination.as_str(), destination));
     let to =
         named(request.expected_phase.as_deref(), "/expected_phase", &destinations, &mut faults);
     let accepted = Accepted::ALL.map(|accepted| (accepted.as_str(), accepted));
     let accepted = named(request.accept.as_deref(), "/accept", &accepted, &mut faults);
-    match (command, actor, note) {
-        (Some(command), Some(actor), Some(note)) if faults.0.is_empty() => {
-            let action = Action { command, actor, note };
+    match (command, actor, reason) {
+        (Some(command), Some(actor), Some(reason)) if faults.0.is_empty() => {
+            let action = Action { command, actor, reason };
             let expected_revision = request.expected_revision;
-            if command != Verb::Advance && (to.is_some() || accepted.is_some()) {
+            if command != Command::Advance && (to.is_some() || accepted.is_some()) {
                 let detail = "`expected_phase` and `accept` go with `advance` alone";
                 return Err(Problem::new(Code::UnexpectedPhase, detail));
             }

@@ -15,9 +15,9 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
+use super::connection_state::ConnectionState;
 use super::events::Streamed;
 use super::held::{Held, InPieces};
-use super::line::SharedConnection;
 use super::{App, assignments};
 
 /// Everything that can be asked for.
@@ -28,9 +28,9 @@ pub(crate) struct Front {
 }
 
 /// The same, on one connection.
-pub(super) struct OnLine {
+pub(super) struct OnConnection {
     pub(super) front: Front,
-    pub(super) line: Arc<SharedConnection>,
+    pub(super) connection: Arc<ConnectionState>,
 }
 
 impl Front {
@@ -46,7 +46,7 @@ impl Front {
 
 type FrontAnswer = Result<Response<Either<Full<Bytes>, InPieces>>, Infallible>;
 
-impl Service<Request<Incoming>> for OnLine {
+impl Service<Request<Incoming>> for OnConnection {
     type Response = Response<Either<Full<Bytes>, InPieces>>;
     type Error = Infallible;
     type Future = Answering;
@@ -57,13 +57,14 @@ impl Service<Request<Incoming>> for OnLine {
             return Answering::AtOnce(ready(Ok(response.map(Either::Left))));
         }
         let answering = app.0.held.answering();
-        let (routed, app, line) = (router.call(request), app.clone(), self.line.clone());
+        let (routed, app, connection) =
+            (router.call(request), app.clone(), self.connection.clone());
         Answering::Routed(Box::pin(async move {
             let response = routed.await?;
             if response.extensions().get::<Streamed>().is_some() {
-                line.stream();
+                connection.stream();
             }
-            Ok(response.map(|body| Either::Right(app.0.held.answer(body, &line, answering))))
+            Ok(response.map(|body| Either::Right(app.0.held.answer(body, &connection, answering))))
         }))
     }
 }

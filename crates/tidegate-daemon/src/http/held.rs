@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 
-use super::line::SharedConnection;
+use super::connection_state::ConnectionState;
 use crate::shared::Shared;
 
 /// Bytes that all bodies together may hold.
@@ -72,12 +72,12 @@ impl Held {
     pub(super) fn answer(
         &self,
         body: Body,
-        line: &Arc<SharedConnection>,
+        connection: &Arc<ConnectionState>,
         of: BeingAnswered,
     ) -> InPieces {
         let bytes = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
         let counted = bytes.filter(|bytes| *bytes > UNCOUNTED_BYTES_MAX);
-        let place = counted.map(|bytes| WaitingPlace::new(&self.answers, bytes, line));
+        let place = counted.map(|bytes| WaitingPlace::new(&self.answers, bytes, connection));
         InPieces { body, rest: Bytes::new(), place, _of: of }
     }
 }
@@ -124,28 +124,28 @@ struct Waiting {
     /// Rises with whatever is taken of any answer.
     turn: u64,
     /// By the turn in which something was last taken.
-    answers: BTreeMap<u64, (usize, Arc<SharedConnection>)>,
+    answers: BTreeMap<u64, (usize, Arc<ConnectionState>)>,
 }
 
 impl Waiting {
-    fn enter(&mut self, bytes: usize, line: Arc<SharedConnection>) -> u64 {
+    fn enter(&mut self, bytes: usize, connection: Arc<ConnectionState>) -> u64 {
         self.turn += 1;
         self.bytes += bytes;
-        self.answers.insert(self.turn, (bytes, line));
+        self.answers.insert(self.turn, (bytes, connection));
         self.turn
     }
 
-    fn leave(&mut self, turn: u64) -> Option<(usize, Arc<SharedConnection>)> {
+    fn leave(&mut self, turn: u64) -> Option<(usize, Arc<ConnectionState>)> {
         let left = self.answers.remove(&turn)?;
         self.bytes -= left.0;
         Some(left)
     }
 
     /// The answer to give up; the newest never is.
-    fn surplus(&mut self) -> Option<Arc<SharedConnection>> {
+    fn surplus(&mut self) -> Option<Arc<ConnectionState>> {
         let over = self.bytes > ANSWERS_BYTES_MAX && self.answers.len() > 1;
         let longest = *self.answers.first_key_value().filter(|_| over)?.0;
-        self.leave(longest).map(|(_, line)| line)
+        self.leave(longest).map(|(_, connection)| connection)
     }
 }
 
@@ -157,12 +157,12 @@ struct WaitingPlace {
 }
 
 impl WaitingPlace {
-    fn new(answers: &Arc<WaitingAnswers>, bytes: usize, line: &Arc<SharedConnection>) -> Self {
+    fn new(answers: &Arc<WaitingAnswers>, bytes: usize, connection: &Arc<ConnectionState>) -> Self {
         let mut waiting = answers.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = waiting.enter(bytes, line.clone());
-        while let Some(line) = waiting.surplus() {
+        let turn = waiting.enter(bytes, connection.clone());
+        while let Some(connection) = waiting.surplus() {
             answers.shared.metrics.answer_given_up();
-            line.cut();
+            connection.cut();
         }
         drop(waiting);
         Self { answers: answers.clone(), turn }
@@ -171,8 +171,8 @@ impl WaitingPlace {
     /// Something of it was taken.
     fn taken(&mut self) {
         let mut waiting = self.answers.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((bytes, line)) = waiting.leave(self.turn) {
-            self.turn = waiting.enter(bytes, line);
+        if let Some((bytes, connection)) = waiting.leave(self.turn) {
+            self.turn = waiting.enter(bytes, connection);
         }
     }
 }

@@ -78,7 +78,7 @@ async fn evaluate_one(
         // What is not read yet is not unknown.
         return Err(if table.is_whole() { unknown(key) } else { unread(app) });
     };
-    shared.metrics.assigned(evaluated.ground);
+    shared.metrics.assigned(evaluated.reason);
     Ok(Json(flag(&evaluated, asked.text)).into_response())
 }
 
@@ -133,7 +133,7 @@ async fn evaluate_all(app: &App, headers: &HeaderMap, body: Body) -> Result<Resp
         table.evaluate_all(&asked.camera, shared.now()).collect();
     evaluated.sort_unstable_by_key(|evaluated| evaluated.key);
     for evaluated in &evaluated {
-        shared.metrics.assigned(evaluated.ground);
+        shared.metrics.assigned(evaluated.reason);
     }
     // A thousand texts are no answer; whoever runs one asks for its flag.
     let flags = evaluated.iter().map(|evaluated| flag(evaluated, PromptText::Unwanted)).collect();
@@ -165,7 +165,7 @@ fn flag<'a>(evaluated: &Evaluated<'a>, text: PromptText) -> Flag<'a> {
         key: evaluated.key,
         value: evaluated.prompt_version,
         variant: evaluated.variant.as_str(),
-        reason: match evaluated.ground {
+        reason: match evaluated.reason {
             AssignmentReason::Rollout(reason) => FlagReason::of(reason),
             AssignmentReason::StoreUnavailable => FlagReason::Unknown,
         },
@@ -173,7 +173,7 @@ fn flag<'a>(evaluated: &Evaluated<'a>, text: PromptText) -> Flag<'a> {
             experiment: evaluated.key,
             run: evaluated.run,
             phase: evaluated.phase.as_str(),
-            reason: evaluated.ground.as_str(),
+            reason: evaluated.reason.as_str(),
             shadow: evaluated.shadow.is_some(),
             shadow_sample: evaluated.shadow_sample,
             shadow_prompt_version: evaluated.shadow.map(|shadow| shadow.prompt_version),

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::id::{LabelName, PromptKey, PromptName};
 use tidegate_engine::prompt::{
-    LabelOrder, LabelTarget, NotFound, Order, Precondition, Prompt, Version, VersionOrder,
+    LabelOrder, LabelTarget, NotFound, Order, Precondition, Prompt, VersionOrder,
 };
 use tidegate_spec::api::{
     PromptDetail, PromptDiff, PromptList, PromptRequest, VersionDetail, VersionRequest, Versions,
@@ -29,7 +29,8 @@ use crate::driver::{DriverCommand, Ordered};
 use crate::faults::RequestFaults;
 use crate::page;
 use crate::prompts::describe;
-use crate::prompts::{diff, text_digest};
+use crate::prompts::diff::{self, NamedText};
+use crate::prompts::text_digest;
 use crate::refusal::Refusal;
 
 type NamePath = Result<Path<String>, PathRejection>;
@@ -177,7 +178,7 @@ fn add_orders(
         parent,
         created_at: None,
         actor: actor.clone(),
-        note: note.clone(),
+        reason: note.clone(),
     })];
     if let Some(label) = label.flatten() {
         // A constant of a few words is a reason.
@@ -278,10 +279,8 @@ pub(super) async fn difference(
     let (from, to) = (find(&ends.from)?, find(&ends.to)?);
     let (old, new) = (from.clone(), to.clone());
     // Long texts that have nothing in common take a while, and others share this thread.
-    let found = tokio::task::spawn_blocking(move || {
-        let named = |version: &Version| version.head.key.to_string();
-        diff::of((&named(&old), &old.text), (&named(&new), &new.text))
-    });
+    let found =
+        tokio::task::spawn_blocking(move || diff::of(NamedText::of(&old), NamedText::of(&new)));
     let diff::Difference { added, removed, hunks, unified } =
         found.await.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let (from, to) = (describe::version(&prompt, &from), describe::version(&prompt, &to));

@@ -23,7 +23,8 @@ const PAGE_TEXT_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) fn written(
     name: &PromptName,
     prompt: &Prompt,
-    (after, limit): (usize, usize),
+    after: usize,
+    limit: usize,
 ) -> PromptDocument {
     let mut text_bytes = 0;
     let versions: Vec<PromptDocumentVersion> = prompt
@@ -42,7 +43,7 @@ pub(crate) fn written(
             parent: version.head.parent.map(|parent| parent.to_string()),
             created_at: Some(api::shown(version.head.created_at)),
             actor: Some(version.head.actor.to_string()),
-            note: version.head.note.as_ref().map(ToString::to_string),
+            note: version.head.reason.as_ref().map(ToString::to_string),
         })
         .collect();
     let next = page::next(after, versions.len(), prompt.versions().len());
@@ -147,6 +148,6 @@ fn version_order(
         parent: version.parent.clone(),
         created_at: created_at.flatten(),
         actor: actor?,
-        note: note.flatten(),
+        reason: note.flatten(),
     })
 }

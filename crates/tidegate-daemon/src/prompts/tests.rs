@@ -10,7 +10,7 @@ fn version(number: u32, text: &str) -> VersionHead {
         parent: None,
         created_at: Timestamp::EPOCH,
         actor: Actor::new("ann").unwrap(),
-        note: None,
+        reason: None,
     }
 }
 
@@ -24,9 +24,9 @@ fn entries(texts: &[&str]) -> Vec<Entry> {
 
 fn recall(prompts: &mut Prompts, entries: Vec<Entry>) -> Result<(), PromptsNotReplayed> {
     entries.into_iter().try_for_each(|entry| match entry {
-        Entry::Version { prompt, head, part, parts, text } => {
-            prompts.replay((part, parts), PendingChange::Version { prompt, head, text }).map(drop)
-        }
+        Entry::Version { prompt, head, part, parts, text } => prompts
+            .replay(PartNumber { part, parts }, PendingChange::Version { prompt, head, text })
+            .map(drop),
         Entry::Defined { .. }
         | Entry::Event { .. }
         | Entry::Decided { .. }

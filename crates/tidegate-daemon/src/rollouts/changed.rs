@@ -75,7 +75,7 @@ impl Unit {
                     Some(FeedEvent::new(number, *at, Some((experiment, *run)), what.clone()))
                 }
                 (Entry::LabelMoved { prompt, label, step, .. }, None) => {
-                    told_move(prompts, number, prompt, (label, step))
+                    told_move(prompts, number, prompt, label, step)
                 }
                 (_, None) => None,
             }
@@ -96,9 +96,10 @@ pub(super) fn told_move(
     prompts: &Prompts,
     sequence: u64,
     prompt: &PromptName,
-    (label, step): (&LabelName, &Move),
+    label: &LabelName,
+    step: &Move,
 ) -> Option<FeedEvent> {
     let kept = prompts.catalog().get(prompt)?;
-    let moved = PromptLabelMoved::new(prompt, kept, (label, step));
+    let moved = PromptLabelMoved::new(prompt, kept, label, step);
     Some(FeedEvent::new(sequence, step.at, None, What::PromptLabelMoved(moved)))
 }

@@ -60,12 +60,12 @@ pub(crate) enum DefinitionChange {
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) run: RunningExperiment,
-    pub(crate) plan: Plan,
+    pub(crate) plan: DefinitionPlan,
 }
 
 /// What a definition does.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct DefinitionPlan {
     pub(crate) change: DefinitionChange,
     /// Every setting that the definition before had otherwise.
     pub(crate) changes: Vec<SettingChange>,
@@ -131,7 +131,7 @@ impl Rollouts {
         );
         let control_changes = self.control_changes(&run, former);
         let effects = effects(&run, former);
-        let plan = Plan { change, changes, effects, control_changes, from };
+        let plan = DefinitionPlan { change, changes, effects, control_changes, from };
         Ok(Draft { run, plan })
     }
 
@@ -140,7 +140,7 @@ impl Rollouts {
         &mut self,
         at: Timestamp,
         wanted: &Wanted,
-    ) -> Result<(Plan, Changed), NotDefined> {
+    ) -> Result<(DefinitionPlan, Changed), NotDefined> {
         let Draft { run, plan } = self.draft(&wanted.file, wanted.salt)?;
         if wanted.control == ControlChange::Refused
             && let Some(sentence) = plan.control_changes
@@ -158,7 +158,7 @@ impl Rollouts {
         let item = HistoryItem::defined(number, plan.from.clone(), definition, by);
         // As an account of a step: always JSON.
         let account = serde_json::to_string(&item).unwrap_or_default();
-        let mut entries = Entry::definition(id, at, (&key, number), &run.text);
+        let mut entries = Entry::definition(id, at, &key, number, &run.text);
         let last = entries.pop();
         let mut units = Unit::each_of(entries);
         // In one unit: a crash leaves the draft with who defined it, or neither.
@@ -177,15 +177,15 @@ impl Rollouts {
         run: &RunningExperiment,
         former: Option<&RunningExperiment>,
     ) -> Option<String> {
-        let control = Version::control_of(run);
+        let control = KnownVersion::control_of(run);
         let mut others = Vec::new();
         match (&run.predecessor, former) {
             (Some(serving), _) => others.push((
-                Version::served_by(serving),
+                KnownVersion::served_by(serving),
                 format!("run {} serves `{}`", serving.number, serving.version()),
             )),
             (None, Some(draft)) => {
-                let version = Version::control_of(draft);
+                let version = KnownVersion::control_of(draft);
                 let sentence = format!("the draft so far serves `{}`", version.key);
                 others.push((version, sentence));
             }
@@ -193,7 +193,7 @@ impl Rollouts {
         }
         let prompt = run.in_play.as_ref().map(|in_play| &in_play.prompt);
         others.extend(prompt.and_then(|prompt| self.prompts.production(prompt)).map(|head| {
-            let version = Version { key: head.key.as_str(), digest: Some(head.digest) };
+            let version = KnownVersion { key: head.key.as_str(), digest: Some(head.digest) };
             (version, format!("`production` points to `{}`", head.key))
         }));
         let differing: Vec<String> = others
@@ -212,12 +212,12 @@ impl Rollouts {
 
 /// A version of a prompt, known by its text where that is kept here.
 #[derive(Debug, Clone, Copy)]
-struct Version<'a> {
+struct KnownVersion<'a> {
     key: &'a str,
     digest: Option<TextDigest>,
 }
 
-impl<'a> Version<'a> {
+impl<'a> KnownVersion<'a> {
     fn control_of(run: &'a RunningExperiment) -> Self {
         let digest = run.in_play.as_ref().map(|in_play| in_play.versions.control.head.digest);
         Self { key: run.rollout.definition().experiment().control.as_str(), digest }
@@ -253,7 +253,8 @@ fn effects(run: &RunningExperiment, former: Option<&RunningExperiment>) -> Vec<S
         ),
         None => format!("Until it is started, every camera is served `{control}`"),
     };
-    let share = |share: Share| share.value() * 100.0;
+    // In percent, as people read it: 0.07 is 7.
+    let share = |share: Share| (share.value() * 1e6).round() / 1e4;
     let then = if experiment.shadow.duration.is_zero() {
         let share = share(run.rollout.definition().ramp()[0].share);
         format!(

@@ -83,7 +83,7 @@ impl RunningExperiment {
         let decisions = self.rollout.apply(at, &event)?;
         let rollout = self.id;
         let mut unit = Unit { entries: vec![Entry::Event { rollout, at, event }], telling: vec![] };
-        self.notice((at, before), &decisions, &mut unit);
+        self.notice(at, before, &decisions, &mut unit);
         for decision in decisions {
             self.noticed.step(decision.transition);
             let mut item = HistoryItem::new(self.number, &decision);
@@ -93,7 +93,7 @@ impl RunningExperiment {
             }
             let mut moved = Vec::new();
             if let Some(in_play) = &self.in_play {
-                let followed = prompts.follow((&self.key, self.number), in_play, &decision);
+                let followed = prompts.follow(&self.key, self.number, in_play, &decision);
                 let sentence = followed.as_ref().map(|followed| followed.sentence.clone());
                 item.prompt = Some(in_play.shown(sentence));
                 if let Some(Followed { outcome: ProductionMove::Moved(changes), .. }) = &followed {
@@ -124,12 +124,7 @@ impl RunningExperiment {
     }
 
     /// Adds what is worth telling of an event at a time, in the phase before it.
-    fn notice(
-        &mut self,
-        (at, before): (Timestamp, Phase),
-        decisions: &[Decision],
-        unit: &mut Unit,
-    ) {
+    fn notice(&mut self, at: Timestamp, before: Phase, decisions: &[Decision], unit: &mut Unit) {
         if !matches!(before, Phase::Shadow | Phase::Ab | Phase::Full) {
             return;
         }

@@ -38,7 +38,7 @@ pub struct VersionOrder {
     /// Who made it.
     pub actor: Actor,
     /// What is new in it.
-    pub note: Option<Reason>,
+    pub reason: Option<Reason>,
 }
 
 /// Whether a prompt must be there for an order.

@@ -35,7 +35,7 @@ fn add(text: &str, key: Option<&str>) -> Order {
         parent: None,
         created_at: None,
         actor: Actor::new("ann").unwrap(),
-        note: None,
+        reason: None,
     })
 }
 

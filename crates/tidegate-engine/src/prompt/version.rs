@@ -30,7 +30,7 @@ pub struct VersionHead {
     /// Who made it.
     pub actor: Actor,
     /// What is new in it, if its author says.
-    pub note: Option<Reason>,
+    pub reason: Option<Reason>,
 }
 
 /// One text of a prompt, for ever as it is.

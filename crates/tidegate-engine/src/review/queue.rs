@@ -37,7 +37,7 @@ pub struct CardReply {
     pub turn: usize,
     /// Who says it.
     pub reviewer: Actor,
-    /// When.
+    /// When the reviewer said it.
     pub at: Timestamp,
     /// The answer; `None` to skip the card.
     pub answer: Option<Answer>,

@@ -80,8 +80,7 @@ impl Rollout {
         let ab = &self.fleet.total().ab;
         let sides = ByVariant { control: &ab.control, treatment: &ab.treatment };
         let share = self.share();
-        let window = (Window::Ab, &self.epochs, self.lifecycle.now);
-        let proof = match look::check(&self.fleet, experiment, window, share) {
+        let proof = match look::check(&self.fleet, experiment, self.looked_at(Window::Ab), share) {
             Check::Threshold(check) => promotion::judge_averages(experiment, &check, sides),
             Check::Sequential(look) => promotion::judge_look(experiment, &look, sides),
         };
@@ -145,8 +144,8 @@ impl Rollout {
         if self.is_watched() {
             // In a release too: the last labels of its test come in after it.
             let window = if phase == Phase::Shadow { Window::Shadow } else { Window::Ab };
-            let window = (window, &self.epochs, self.lifecycle.now);
-            let harm = sequential::harm(&self.fleet, self.definition.experiment(), window);
+            let at = self.looked_at(window);
+            let harm = sequential::harm(&self.fleet, self.definition.experiment(), at);
             if let Some(judgement) = harm {
                 decisions.push(self.decide(Transition::RollBack, Cause::Harm(judgement)));
                 return;

@@ -90,8 +90,8 @@ impl Rollout {
         if !self.watches_release() || self.lifecycle.state.condition != Condition::Clear {
             return;
         }
-        let window = (Window::Full, &self.epochs, self.lifecycle.now);
-        let harm = sequential::harm(&self.fleet, self.definition.experiment(), window);
+        let at = self.looked_at(Window::Full);
+        let harm = sequential::harm(&self.fleet, self.definition.experiment(), at);
         if let Some(judgement) = harm {
             decisions.push(self.decide(Transition::RollBack, Cause::Harm(judgement)));
         }

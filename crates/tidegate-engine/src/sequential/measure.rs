@@ -8,7 +8,7 @@ use tidegate_stats::range::OutOfRange;
 use tidegate_stats::student::{DegreesOfFreedom, Estimate};
 use tidegate_stats::switchback::{CameraBlock, Switchback};
 
-use super::{LookContext, Measure, RETENTION_MIN};
+use super::{LookContext, Measure};
 use crate::baseline::{ShadowSums, Usual};
 use crate::epoch::TestPart;
 use crate::exposure::Window;
@@ -17,7 +17,6 @@ use crate::guardrail::{Guardrail, Power};
 use crate::observation::Label;
 use crate::tally::{Pairs, Tally};
 use crate::variant::{ByVariant, Variant};
-use crate::verdict::ChangeUnit;
 
 /// Which metrics are gathered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +132,7 @@ impl LookContext<'_> {
             let guardrail = *guardrail;
             let cameras = sides.map(|side| side.of(guardrail).count());
             let trials = sides.map(|side| side.of(guardrail).trials());
-            let (limit, unit) = self.limit(guardrail)?;
+            let unmeasured = self.unmeasured(guardrail)?;
             let estimate = match guardrail {
                 Guardrail::Latency => arms(&sides, guardrail, Cameras::mean)
                     .and_then(|arms| Arm::log_ratio(&arms.treatment, &arms.control).ok()),
@@ -151,23 +150,15 @@ impl LookContext<'_> {
             };
             let estimate = estimate.map(|estimate| sided(guardrail, estimate));
             let weights = sides.map(|side| side.of(guardrail).weights());
-            Some(Measure {
-                guardrail,
-                estimate,
-                limit,
-                unit,
-                trials,
-                cameras,
-                blocks: None,
-                event_factor: 1.0 / weights.control + 1.0 / weights.treatment,
-            })
+            let event_factor = 1.0 / weights.control + 1.0 / weights.treatment;
+            Some(Measure { estimate, trials, cameras, event_factor, ..unmeasured })
         };
         guardrails.iter().filter_map(measured).collect()
     }
 
     /// Each camera against itself, block by block.
     pub(super) fn measure_within(&self, guardrail: Guardrail) -> Option<Measure> {
-        let (limit, unit) = self.limit(guardrail)?;
+        let unmeasured = self.unmeasured(guardrail)?;
         let mut switchback = Switchback::default();
         let mut cameras = ByVariant::default();
         for (blocks, usual) in self.fleet.ab_blocks() {
@@ -209,15 +200,15 @@ impl LookContext<'_> {
         let trials = ByVariant { control, treatment };
         let blocks = Some(within.map_or(0, |within| within.blocks));
         let event_factor = within.map_or(0.0, |within| 1.0 / within.weights);
-        Some(Measure { guardrail, estimate, limit, unit, trials, cameras, blocks, event_factor })
+        Some(Measure { estimate, trials, cameras, blocks, event_factor, ..unmeasured })
     }
 
     /// Both variants on the same events.
     pub(super) fn measure_shadow(&self, guardrail: Guardrail) -> Option<Measure> {
         if guardrail == Guardrail::ThreatRetention {
-            return Some(self.measure_retention());
+            return self.measure_retention();
         }
-        let (limit, unit) = self.limit(guardrail)?;
+        let unmeasured = self.unmeasured(guardrail)?;
         let mut paired = Paired::default();
         for shadow in self.fleet.shadow() {
             paired.add(&camera_pairs(guardrail, &shadow.pairs)?).ok()?;
@@ -227,20 +218,11 @@ impl LookContext<'_> {
         let estimate = estimate.ok().flatten();
         let both = |count| ByVariant { control: count, treatment: count };
         let (trials, cameras) = (both(paired.count()), both(paired.cameras()));
-        Some(Measure {
-            guardrail,
-            estimate,
-            limit,
-            unit,
-            trials,
-            cameras,
-            blocks: None,
-            event_factor: 0.0,
-        })
+        Some(Measure { estimate, trials, cameras, ..unmeasured })
     }
 
     /// The part of confirmed threats on which the treatment kept silent.
-    fn measure_retention(&self) -> Measure {
+    fn measure_retention(&self) -> Option<Measure> {
         let pairs = &self.fleet.total().pairs;
         let lost = pairs.confirmed - pairs.retained;
         let estimate = (pairs.confirmed > 0).then(|| {
@@ -250,16 +232,9 @@ impl LookContext<'_> {
         let trials = ByVariant { control: pairs.confirmed, treatment: pairs.confirmed };
         let with = |sums: &&ShadowSums| sums.pairs.confirmed > 0;
         let cameras = self.fleet.shadow().filter(with).count() as u64;
-        Measure {
-            guardrail: Guardrail::ThreatRetention,
-            estimate,
-            limit: 1.0 - RETENTION_MIN,
-            unit: ChangeUnit::Points,
-            trials,
-            cameras: ByVariant { control: cameras, treatment: cameras },
-            blocks: None,
-            event_factor: 0.0,
-        }
+        let cameras = ByVariant { control: cameras, treatment: cameras };
+        let unmeasured = self.unmeasured(Guardrail::ThreatRetention)?;
+        Some(Measure { estimate, trials, cameras, ..unmeasured })
     }
 }
 

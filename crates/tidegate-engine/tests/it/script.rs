@@ -126,7 +126,7 @@ fn event(words: &[&str], numbered: impl Fn(&str) -> String) -> Event {
         [command] => Event::Action(Action {
             command: *Command::ALL.iter().find(|c| c.as_str() == *command).expect("a command"),
             actor: Actor::new("owner").unwrap(),
-            note: Reason::new("because").unwrap(),
+            reason: Reason::new("because").unwrap(),
         }),
         other => panic!("no event {other:?}"),
     }

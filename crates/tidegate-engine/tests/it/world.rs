@@ -83,8 +83,8 @@ impl World {
     }
 
     pub(crate) fn act(&mut self, at: Timestamp, command: Command) {
-        let (actor, note) = (Actor::new("owner").unwrap(), Reason::new("because").unwrap());
-        self.apply(at, &Event::Action(Action { command, actor, note }));
+        let (actor, reason) = (Actor::new("owner").unwrap(), Reason::new("because").unwrap());
+        self.apply(at, &Event::Action(Action { command, actor, reason }));
     }
 
     /// Lets a backend assign as it likes.

@@ -27,7 +27,7 @@ fn changes(text: &str) -> Vec<PromptChange> {
         parent: Some(TextDigest([0; 32])),
         created_at: at,
         actor: actor.clone(),
-        note: Some(reason.clone()),
+        reason: Some(reason.clone()),
     };
     let version = Version { head, text: text.into() };
     let step = Move { revision: 1, at, actor, reason, from: None, to: Some(1) };
@@ -56,13 +56,13 @@ pub(crate) fn samples() -> Vec<Entry> {
         from: State::DRAFT,
         to: Transition::StartShadow.target(State::DRAFT).unwrap(),
     };
-    let mut entries = Entry::definition(rollout, at, (&"night".parse().unwrap(), 2), "key = 1");
+    let mut entries = Entry::definition(rollout, at, &"night".parse().unwrap(), 2, "key = 1");
     entries.extend([
         event(Event::Tick),
         event(Event::Action(Action {
             command: Command::Start,
             actor: Actor::new("owner").unwrap(),
-            note: Reason::new("a \"first\" try").unwrap(),
+            reason: Reason::new("a \"first\" try").unwrap(),
         })),
         event(Event::Analysis(Analysis {
             id: Some(id.clone()),
@@ -172,7 +172,7 @@ fn changes_that_belong_together_are_numbered_through() {
 fn a_long_definition_is_kept_in_parts() {
     let toml = "ä".repeat(PART_BYTES_MAX);
     let at = Timestamp::EPOCH;
-    let parts = Entry::definition(RolloutId(1), at, (&"e".parse().unwrap(), 1), &toml);
+    let parts = Entry::definition(RolloutId(1), at, &"e".parse().unwrap(), 1, &toml);
     let mut whole = String::new();
     for (index, entry) in parts.iter().enumerate() {
         let Entry::Defined { part, parts: of, text, .. } = entry else { panic!("another") };
@@ -211,9 +211,9 @@ fn text() -> impl Strategy<Value = String> {
 
 fn event() -> impl Strategy<Value = Event> {
     let action = (proptest::sample::select(&Command::ALL), text(), text()).prop_map(
-        |(command, actor, note)| {
-            let (actor, note) = (Actor::new(&actor).unwrap(), Reason::new(&note).unwrap());
-            Event::Action(Action { command, actor, note })
+        |(command, actor, reason)| {
+            let (actor, reason) = (Actor::new(&actor).unwrap(), Reason::new(&reason).unwrap());
+            Event::Action(Action { command, actor, reason })
         },
     );
     let analysis = (proptest::option::of(id()), id(), variant(), outcome()).prop_map(

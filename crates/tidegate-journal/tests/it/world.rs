@@ -47,7 +47,7 @@ pub(crate) fn events(count: u32) -> Vec<(Timestamp, Event)> {
     let start = Event::Action(Action {
         command: Command::Start,
         actor: Actor::new("owner").unwrap(),
-        note: Reason::new("go").unwrap(),
+        reason: Reason::new("go").unwrap(),
     });
     let mut events = vec![(at(0), start)];
     for n in 1..=count {
@@ -78,7 +78,7 @@ pub(crate) fn events(count: u32) -> Vec<(Timestamp, Event)> {
 /// Applies events to a rollout and writes both down, a batch an event.
 pub(crate) fn live(journal: &Journal, events: &[(Timestamp, Event)]) -> Rollout {
     let mut rollout = Rollout::new(definition());
-    let defined = Entry::definition(ID, at(0), (&"night".parse().unwrap(), 1), TOML);
+    let defined = Entry::definition(ID, at(0), &"night".parse().unwrap(), 1, TOML);
     append(journal, &defined);
     for (at, event) in events {
         while let Some((deadline, _)) = rollout.next_deadline().filter(|(due, _)| due <= at) {
@@ -148,7 +148,7 @@ fn prompts() -> Vec<tidegate_engine::prompt::PromptSnapshot> {
             parent: (number > 1).then_some(TextDigest([1; 32])),
             created_at: at(i64::from(number)),
             actor: Actor::new("ann").unwrap(),
-            note: (number > 1).then(|| Reason::new("calmer at night").unwrap()),
+            reason: (number > 1).then(|| Reason::new("calmer at night").unwrap()),
         },
         text: text.into(),
     };

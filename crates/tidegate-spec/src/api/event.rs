@@ -201,7 +201,7 @@ impl From<HistoryItem> for ExperimentDefined {
 
 impl PromptLabelMoved {
     /// A move of a label of a prompt that has the versions it names.
-    pub fn new(name: &PromptName, prompt: &Prompt, (label, step): (&LabelName, &Move)) -> Self {
+    pub fn new(name: &PromptName, prompt: &Prompt, label: &LabelName, step: &Move) -> Self {
         let head = |number: Option<u32>| Some(&prompt.numbered(number?)?.head);
         let key = |number| head(number).map(|head| head.key.to_string());
         Self {

@@ -107,8 +107,8 @@ impl HistoryItem {
     /// The step of `run` that a decision was.
     pub fn new(run: u32, decision: &Decision) -> Self {
         let (action, actor, reason) =
-            if let Cause::Operator { command, actor, note } = &decision.cause {
-                (Some(command.as_str().to_owned()), Some(actor.to_string()), note.to_string())
+            if let Cause::Operator { command, actor, reason } = &decision.cause {
+                (Some(command.as_str().to_owned()), Some(actor.to_string()), reason.to_string())
             } else {
                 (None, None, decision.cause.to_string())
             };

@@ -31,7 +31,7 @@ pub(crate) struct CreateArgs {
     actor: Option<String>,
     /// What is meant although it is warned of
     #[arg(long, value_enum, value_name = "WARNING")]
-    accept: Option<Accepted>,
+    accept: Option<AcceptedChange>,
     /// Only say what would change
     #[arg(long)]
     dry_run: bool,
@@ -57,7 +57,7 @@ pub(crate) struct DiffArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
-enum Accepted {
+enum AcceptedChange {
     /// The control is another version than the one that is served, or that `production` points to
     ControlChanges,
 }
@@ -71,7 +71,7 @@ pub(crate) fn create(args: &CreateArgs, out: &mut impl Write) -> Result<(), Fail
     Reason::new(reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
     let actor = actor(args.actor.as_deref())?;
     let mut query = vec![("actor", &*actor), ("reason", reason)];
-    if args.accept == Some(Accepted::ControlChanges) {
+    if args.accept == Some(AcceptedChange::ControlChanges) {
         query.push(("accept", "control_changes"));
     }
     say(&send(&args.file, &args.server, &query)?, args.format, out)

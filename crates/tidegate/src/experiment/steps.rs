@@ -48,7 +48,7 @@ pub(crate) struct AdvanceArgs {
     to: To,
     /// Go on although the evidence does not pass
     #[arg(long, value_enum, value_name = "EVIDENCE")]
-    accept: Option<Evidence>,
+    accept: Option<AcceptedEvidence>,
     #[command(flatten)]
     action: ActionArgs,
 }
@@ -64,7 +64,7 @@ enum To {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Evidence {
+enum AcceptedEvidence {
     /// Neither harm nor its absence is shown
     Inconclusive,
     /// Harm, or signs of it
@@ -101,8 +101,8 @@ pub(crate) fn advance(args: &AdvanceArgs, out: &mut impl Write) -> Result<(), Fa
         To::Full => Destination::Full,
     };
     let accepted = args.accept.map(|accept| match accept {
-        Evidence::Inconclusive => Accepted::Inconclusive,
-        Evidence::Failing => Accepted::Failing,
+        AcceptedEvidence::Inconclusive => Accepted::Inconclusive,
+        AcceptedEvidence::Failing => Accepted::Failing,
     });
     let more = More {
         expected_phase: Some(to.as_str().to_owned()),
@@ -146,8 +146,10 @@ fn ask(
             json_line(&done, out)?;
         }
         Format::Text => {
+            // Where it goes on, on what is said too.
+            let detail = if command == Command::Advance { Detail::Evidence } else { Detail::Step };
             for item in &done.decisions {
-                say(item, Detail::Step, out)?;
+                say(item, detail, out)?;
             }
             let now = &done.status;
             let state = state(&now.phase, &now.condition);

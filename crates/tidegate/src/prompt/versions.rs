@@ -83,7 +83,7 @@ pub(crate) struct ShowPromptArgs {
 
 /// Print what differs between two versions
 #[derive(Debug, Args)]
-pub(crate) struct DiffArgs {
+pub(crate) struct DiffVersionsArgs {
     /// The prompt
     #[arg(value_name = "NAME")]
     name: PromptName,
@@ -248,7 +248,7 @@ pub(crate) fn show(args: &ShowPromptArgs, out: &mut impl Write) -> Result<(), Fa
     }
 }
 
-pub(crate) fn diff(args: &DiffArgs, out: &mut impl Write) -> Result<(), Failure> {
+pub(crate) fn diff(args: &DiffVersionsArgs, out: &mut impl Write) -> Result<(), Failure> {
     let client = Client::new(&args.server, &ProcessEnvironment)?;
     let path = ["v1", "prompts", args.name.as_str(), "diff"];
     let query = [("from", args.from.as_str()), ("to", args.to.as_str())];

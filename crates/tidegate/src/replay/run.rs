@@ -147,11 +147,11 @@ fn without_end(definition: &Definition) -> Definition {
     Definition::new(everything).expect("a test of valid length without a ramp is valid too")
 }
 
-fn action(command: Command, note: &str) -> Event {
+fn action(command: Command, reason: &str) -> Event {
     Event::Action(Action {
         command,
         actor: Actor::new("replay").expect("a short name is valid"),
-        note: Reason::new(note).expect("a short note is valid"),
+        reason: Reason::new(reason).expect("a short reason is valid"),
     })
 }
 

@@ -33,9 +33,9 @@ pub(in crate::http) async fn export(
     page: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<PromptDocument>, Problem> {
     let name = name_of(path)?;
-    let bounds = asked::query(page)?.bounds()?;
+    let (after, limit) = asked::query(page)?.bounds()?;
     let prompt = prompt(&app, &name).await?;
-    Ok(Json(document::written(&name, &prompt, bounds)))
+    Ok(Json(document::written(&name, &prompt, after, limit)))
 }
 
 /// Whether an import is only looked at.

@@ -318,14 +318,14 @@ fn reason() -> impl Strategy<Value = Reason> {
 }
 
 fn version() -> impl Strategy<Value = Version> {
-    let note = proptest::option::of(reason());
+    let reason = proptest::option::of(reason());
     let parent = proptest::option::of(any::<[u8; 32]>());
     let digests = (any::<[u8; 32]>(), parent);
-    (any::<u32>(), id(), digests, at(), actor(), note, text()).prop_map(
-        |(number, key, (digest, parent), created_at, actor, note, text)| {
+    (any::<u32>(), id(), digests, at(), actor(), reason, text()).prop_map(
+        |(number, key, (digest, parent), created_at, actor, reason, text)| {
             let key = key.parse().unwrap();
             let (digest, parent) = (TextDigest(digest), parent.map(TextDigest));
-            let head = VersionHead { number, key, digest, parent, created_at, actor, note };
+            let head = VersionHead { number, key, digest, parent, created_at, actor, reason };
             Version { head, text: text.into() }
         },
     )
@@ -367,7 +367,7 @@ fn of_every_kind() -> Vec<Part> {
         parent: None,
         created_at: at,
         actor: actor.clone(),
-        note: None,
+        reason: None,
     };
     let step = Move { revision: 1, at, actor, reason, from: None, to: Some(1) };
     let versions = vec![Version { head, text: "Say what you see.".into() }];
