@@ -3,6 +3,7 @@
 //! At each look every guardrail gets a [`Judgement`] from the cameras' sums. `docs/statistics.md` has the
 //! formulas with their sources, what is exact in them and what is approximation.
 
+mod labels;
 mod measure;
 mod parts;
 mod release;
@@ -18,7 +19,7 @@ use tidegate_stats::student::Estimate;
 
 use crate::assignment::SplitMethod;
 use crate::epoch::{Epochs, TestPart};
-use crate::experiment::{Experiment, LabelTrust};
+use crate::experiment::Experiment;
 use crate::exposure::Window;
 use crate::fleet::{BlockSums, Fleet};
 use crate::guardrail::{Guardrail, Power};
@@ -101,13 +102,7 @@ pub(crate) fn judge(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) ->
     let later = context.later(at.now, guardrails);
     let mut judgements: Vec<Judgement> =
         measures.iter().map(|measure| context.judge(measure, &later)).collect();
-    if experiment.trust == LabelTrust::Checked && judgements.iter().any(labels_differ) {
-        for judgement in &mut judgements {
-            if judgement.guardrail == Guardrail::FpRate && judgement.verdict == Verdict::Fail {
-                judgement.verdict = Verdict::Alarm;
-            }
-        }
-    }
+    labels::question(experiment, &mut judgements);
     judgements
 }
 
@@ -126,20 +121,9 @@ pub(crate) fn harm(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) -> 
     HARMS.into_iter().find_map(|guardrail| {
         let whole = measures.iter().find(|measure| measure.guardrail == guardrail);
         let failing = context.failing(guardrail, whole, &later)?;
-        // Where one side's alerts are labelled more readily, its false alarms are too.
-        let questioned = guardrail == Guardrail::FpRate
-            && experiment.trust == LabelTrust::Checked
-            && context
-                .measure(&[Guardrail::LabelShare])
-                .iter()
-                .any(|measure| labels_differ(&context.judge(measure, &[])));
+        let questioned = guardrail == Guardrail::FpRate && context.labels_are_questioned();
         (!questioned).then_some(failing)
     })
-}
-
-/// Whether one variant's alerts are labelled more readily than the other's.
-fn labels_differ(judgement: &Judgement) -> bool {
-    judgement.guardrail == Guardrail::LabelShare && judgement.verdict == Verdict::Alarm
 }
 
 /// Whether the A/B test compares each camera with itself rather than with others.
@@ -290,15 +274,6 @@ impl<'a> LookContext<'a> {
                 Some((LABEL_SHARE_MARGIN * control, ChangeUnit::PercentOf { control }))
             }
         }
-    }
-
-    fn control_label_share(&self) -> f64 {
-        let sides = match self.window {
-            Window::Full => self.fleet.full_total(),
-            Window::Shadow | Window::Ab | Window::Outside => &self.fleet.total().ab,
-        };
-        let control = &sides.control;
-        control.labelled_alerts() as f64 / control.labelable().max(1) as f64
     }
 
     fn control_alert_rate(&self) -> f64 {
