@@ -104,13 +104,7 @@ fn a_release_in_which_everything_fails_serves_control_within_twelve_analyses_and
         }
         json!([analysis])
     };
-    let advance = |expected: &str| {
-        let body = json!({"action": "advance", "reason": "a test", "actor": "tester",
-            "expected_phase": expected, "accept": ["inconclusive"]});
-        let reply = daemon.post("/v1/experiments/door/actions", &body);
-        assert_eq!(reply.status, 200, "{}", reply.text);
-    };
-    advance("full");
+    assert_eq!(daemon.act("door", "advance").status, 200);
     assert_eq!(status(&daemon)["phase"], "full");
     let mut failures = 0;
     while status(&daemon)["condition"] == "clear" {

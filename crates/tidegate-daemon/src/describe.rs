@@ -3,7 +3,8 @@
 mod shown;
 
 use tidegate_engine::assignment::SplitMethod;
-use tidegate_engine::experiment::{Gate, OnExpiry, PromotionMode, Watch};
+use tidegate_engine::experiment::{Gate, LabelTrust, OnExpiry, PromotionMode, Watch};
+use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::look::Check;
 use tidegate_engine::number::Share;
 use tidegate_engine::phase::{Condition, Phase, State};
@@ -338,6 +339,15 @@ fn warnings(run: &RunningExperiment, status: Option<&status::Status>) -> Vec<War
             && !split.is_clean()
         {
             warn("split_not_as_planned", split.to_string());
+        }
+        if let Check::Sequential(look) = &status.check
+            && experiment.trust == LabelTrust::Checked
+            && let Some(labels) = look.of(Guardrail::LabelShare)
+            && labels.verdict == Verdict::Alarm
+        {
+            let question = "are the alerts of one version labelled more readily? False alarms roll nothing back and nothing \
+                            is promoted until that is over, or feedback.trust = \"owner\" says it is meant so.";
+            warn("labels_differ", format!("{labels}; {question}"));
         }
     }
     warnings

@@ -19,6 +19,8 @@ pub enum Guardrail {
     AlertRise,
     /// In shadow: alerts on threats that a person confirmed.
     ThreatRetention,
+    /// Labels on alerts among alerts, where answers have scores, and else among answers: how far the variants differ.
+    LabelShare,
 }
 
 /// What a guardrail may do by itself.
@@ -35,7 +37,7 @@ pub enum Power {
 
 impl Guardrail {
     /// Every guardrail.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::FpRate,
         Self::ErrorRate,
         Self::Latency,
@@ -44,6 +46,7 @@ impl Guardrail {
         Self::AlertDrop,
         Self::AlertRise,
         Self::ThreatRetention,
+        Self::LabelShare,
     ];
 
     /// The name in files and answers.
@@ -57,6 +60,7 @@ impl Guardrail {
             Self::AlertDrop => "alert_drop",
             Self::AlertRise => "alert_rise",
             Self::ThreatRetention => "threat_retention",
+            Self::LabelShare => "label_share",
         }
     }
 
@@ -68,7 +72,9 @@ impl Guardrail {
             Self::ErrorRate => Power::RollBack { alpha_share: 0.2 },
             Self::Latency | Self::AlertRise => Power::RollBack { alpha_share: 0.1 },
             Self::SlowRate => Power::RollBack { alpha_share: 0.05 },
-            Self::MissedThreatRate | Self::AlertDrop | Self::ThreatRetention => Power::Block,
+            Self::MissedThreatRate | Self::AlertDrop | Self::ThreatRetention | Self::LabelShare => {
+                Power::Block
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use core::fmt;
 
-use crate::experiment::{Experiment, Watch};
+use crate::experiment::{Experiment, LabelTrust, Watch};
 use crate::guardrail::Guardrail;
 use crate::look::Look;
 use crate::split_check::SplitCheck;
@@ -119,7 +119,14 @@ pub(crate) fn judge_look(experiment: &Experiment, look: &Look, sides: ByVariant<
     if !enough(&labels, LABELS_MIN) {
         return Proof::TooFewLabels { labels, required: LABELS_MIN };
     }
-    let worst = look.judgements.iter().rev().filter(|judgement| judgement.verdict != Verdict::Pass);
+    // Of the labels it is enough that nothing speaks for a difference: that there is none is an assumption.
+    let is_open = |judgement: &&Judgement| match judgement.guardrail {
+        Guardrail::LabelShare => {
+            experiment.trust == LabelTrust::Checked && judgement.verdict >= Verdict::Alarm
+        }
+        _ => judgement.verdict != Verdict::Pass,
+    };
+    let worst = look.judgements.iter().rev().filter(is_open);
     if let Some(worst) = worst.max_by_key(|judgement| judgement.verdict) {
         return Proof::NotPassed(*worst);
     }

@@ -3,6 +3,7 @@
 //! At each look every guardrail gets a [`Judgement`] from the cameras' sums. `docs/statistics.md` has the
 //! formulas with their sources, what is exact in them and what is approximation.
 
+mod labels;
 mod measure;
 mod parts;
 mod release;
@@ -40,6 +41,8 @@ const CONFIDENCE: f64 = 0.95;
 const RETENTION_MIN: f64 = 0.95;
 /// A limit of nothing leaves no alternative to bet on: evidence is then gathered for half a point.
 const EVIDENCE_MARGIN_MIN: f64 = 0.005;
+/// By how much of the control's share the labelled shares of alerts may differ before labels are in doubt.
+const LABEL_SHARE_MARGIN: f64 = 0.2;
 /// A control that hardly ever alerts leaves room for one alert more in a hundred scored answers: half of next to
 /// nothing would be a handful of alerts.
 const ALERT_RISE_MIN: f64 = 0.01;
@@ -52,7 +55,7 @@ const HARMS: [Guardrail; 5] = [
     Guardrail::SlowRate,
     Guardrail::AlertRise,
 ];
-const AB: [Guardrail; 7] = [
+const AB: [Guardrail; 8] = [
     Guardrail::FpRate,
     Guardrail::ErrorRate,
     Guardrail::Latency,
@@ -60,6 +63,7 @@ const AB: [Guardrail; 7] = [
     Guardrail::MissedThreatRate,
     Guardrail::AlertDrop,
     Guardrail::AlertRise,
+    Guardrail::LabelShare,
 ];
 /// What is judged in a release that is compared with the time before; what people say of alerts is not.
 const RELEASE: [Guardrail; 5] = [
@@ -96,7 +100,10 @@ pub(crate) fn judge(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) ->
     };
     let measures = context.measure(guardrails);
     let later = context.later(at.now, guardrails);
-    measures.iter().map(|measure| context.judge(measure, &later)).collect()
+    let mut judgements: Vec<Judgement> =
+        measures.iter().map(|measure| context.judge(measure, &later)).collect();
+    labels::question(experiment, &mut judgements);
+    judgements
 }
 
 /// The first guardrail that fails, if any.
@@ -113,7 +120,9 @@ pub(crate) fn harm(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) -> 
     let measures = context.measure(&suspects);
     HARMS.into_iter().find_map(|guardrail| {
         let whole = measures.iter().find(|measure| measure.guardrail == guardrail);
-        context.failing(guardrail, whole, &later)
+        let failing = context.failing(guardrail, whole, &later)?;
+        let questioned = guardrail == Guardrail::FpRate && context.labels_are_questioned();
+        (!questioned).then_some(failing)
     })
 }
 
@@ -173,6 +182,11 @@ impl Measure {
         self.estimate
             .filter(|_| self.guardrail != Guardrail::ThreatRetention)
             .and_then(|estimate| EValue::against_no_worse(&estimate, margin).ok())
+            .map(|evidence| match self.guardrail {
+                // Two bets, one on each side; that on the other is lost.
+                Guardrail::LabelShare => EValue::of_parts([(0.5, evidence)].into_iter()),
+                _ => evidence,
+            })
             .unwrap_or(EValue::ZERO)
     }
 }
@@ -255,6 +269,10 @@ impl<'a> LookContext<'a> {
                 Some((limit.max(ALERT_RISE_MIN), ChangeUnit::PercentOf { control }))
             }
             Guardrail::ThreatRetention => Some((1.0 - RETENTION_MIN, ChangeUnit::Points)),
+            Guardrail::LabelShare => {
+                let control = self.control_label_share();
+                Some((LABEL_SHARE_MARGIN * control, ChangeUnit::PercentOf { control }))
+            }
         }
     }
 
@@ -334,7 +352,7 @@ impl<'a> LookContext<'a> {
             Window::Ab | Window::Outside => &total.ab.control,
         };
         let (least, most) = match guardrail {
-            Guardrail::Latency => return change,
+            Guardrail::Latency | Guardrail::LabelShare => return change,
             Guardrail::FpRate => (-control.fp_rate(), 1.0 - control.fp_rate()),
             Guardrail::ErrorRate => (-control.error_rate(), 1.0 - control.error_rate()),
             Guardrail::SlowRate => (-control.slow_rate(), 1.0 - control.slow_rate()),

@@ -139,6 +139,9 @@ impl Judgement {
             Guardrail::MissedThreatRate => ("Missed threats", "rose", "fell"),
             Guardrail::AlertDrop => ("Alerts", "fell", "rose"),
             Guardrail::AlertRise => ("Alerts", "rose", "fell"),
+            Guardrail::LabelShare => {
+                ("The share of alerts that are labelled", "differs", "differs")
+            }
             Guardrail::ThreatRetention => ("Alerts on confirmed threats", "fell", "rose"),
         }
     }
@@ -149,6 +152,7 @@ impl Judgement {
             Guardrail::ErrorRate => "analyses",
             Guardrail::Latency | Guardrail::SlowRate => "timed answers",
             Guardrail::AlertDrop | Guardrail::AlertRise => "scores",
+            Guardrail::LabelShare => "alerts",
             Guardrail::ThreatRetention => "confirmed threats",
         }
     }

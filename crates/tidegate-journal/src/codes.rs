@@ -50,7 +50,7 @@ const LABELS: [Label; 4] =
     [Label::FalsePositive, Label::Correct, Label::MissedThreat, Label::SeverityWrong];
 const WINDOWS: [Window; 4] = [Window::Shadow, Window::Ab, Window::Outside, Window::Full];
 const ALERTS: [Alerts; 3] = [Alerts::NotControl, Alerts::ControlOnly, Alerts::Both];
-const GUARDRAILS: [Guardrail; 8] = [
+const GUARDRAILS: [Guardrail; 9] = [
     Guardrail::FpRate,
     Guardrail::ErrorRate,
     Guardrail::Latency,
@@ -59,6 +59,7 @@ const GUARDRAILS: [Guardrail; 8] = [
     Guardrail::AlertDrop,
     Guardrail::ThreatRetention,
     Guardrail::AlertRise,
+    Guardrail::LabelShare,
 ];
 const VERDICTS: [Verdict; 4] =
     [Verdict::Pass, Verdict::Inconclusive, Verdict::Alarm, Verdict::Fail];

@@ -73,6 +73,7 @@ fn path(world: &World, outcome: &RunOutcome, guardrail: Guardrail) -> Path {
         | Guardrail::MissedThreatRate
         | Guardrail::AlertDrop
         | Guardrail::AlertRise
+        | Guardrail::LabelShare
         | Guardrail::ThreatRetention => (limits.max_error_rate_increase.value() * 100.0, "points"),
     };
     let mut recorder = Recorder {
@@ -113,6 +114,7 @@ impl Recorder {
                     | Guardrail::MissedThreatRate
                     | Guardrail::AlertDrop
                     | Guardrail::AlertRise
+                    | Guardrail::LabelShare
                     | Guardrail::ThreatRetention => None,
                 };
                 change.map(|change| (change, (change, change)))

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::settings::{
-    Ab, AssignmentRules, Bounds, Experiment, Full, Gate, Guardrails, OnExpiry, Promotion,
-    PromotionMode, Rule, Shadow, Watch,
+    Ab, AssignmentRules, Bounds, Experiment, Full, Gate, Guardrails, LabelTrust, OnExpiry,
+    Promotion, PromotionMode, Rule, Shadow, Watch,
 };
 use crate::assignment::SplitMethod;
 use crate::id::{ExperimentKey, PromptKey, Salt};
@@ -66,6 +66,7 @@ impl Experiment {
                 mode: PromotionMode::Manual,
                 feedback_grace: hours(6.0),
             },
+            trust: LabelTrust::Checked,
             full: FULL,
             assignment: AssignmentRules {
                 method: SplitMethod::Hash,

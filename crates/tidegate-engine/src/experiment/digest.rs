@@ -6,7 +6,8 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::defaults::{ALERT_RATE_RISE_PCT, FULL};
 use super::settings::{
-    Ab, AssignmentRules, Bounds, Experiment, Full, Guardrails, Promotion, RampStep, Shadow,
+    Ab, AssignmentRules, Bounds, Experiment, Full, Guardrails, LabelTrust, Promotion, RampStep,
+    Shadow,
 };
 
 /// A fingerprint of a whole definition; shown as 32 hex digits.
@@ -37,6 +38,7 @@ pub(super) fn digest(experiment: &Experiment) -> Digest {
         ab,
         guardrails,
         promotion,
+        trust,
         full,
         assignment,
         bounds,
@@ -94,6 +96,10 @@ pub(super) fn digest(experiment: &Experiment) -> Digest {
         feed_text(&mut hash, "full");
         feed(&mut hash, holdback.value().to_bits());
         feed(&mut hash, watch.ms());
+    }
+    if *trust != LabelTrust::Checked {
+        feed_text(&mut hash, "feedback.trust");
+        feed(&mut hash, *trust as u64);
     }
     Digest(hash.digest128())
 }

@@ -33,6 +33,8 @@ pub struct Experiment {
     pub guardrails: Guardrails,
     /// What worth is.
     pub promotion: Promotion,
+    /// Whether labels are taken for what they say.
+    pub trust: LabelTrust,
     /// What becomes of the treatment's release.
     pub full: Full,
     /// Who gets what.
@@ -162,6 +164,15 @@ pub enum PromotionMode {
     Manual,
     /// The engine.
     Automatic,
+}
+
+/// Whether labels are taken for what they say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LabelTrust {
+    /// Only while both variants' alerts are labelled alike; else false alarms warn and ask the owner.
+    Checked,
+    /// Always: the owner answers for how they come.
+    Owner,
 }
 
 /// The full release.

@@ -35,6 +35,7 @@ struct VariantCameras {
     latencies: Cameras,
     paces: Cameras,
     scores: Cameras,
+    labelled: Cameras,
 }
 
 impl VariantCameras {
@@ -47,6 +48,7 @@ impl VariantCameras {
             latencies: room(),
             paces: room(),
             scores: room(),
+            labelled: room(),
         }
     }
 
@@ -63,6 +65,7 @@ impl VariantCameras {
         if extent == Extent::All {
             let missed = tally.labelled(Label::MissedThreat);
             self.missed.add_rate(labels, missed, usual.missed_threat_rate, rho)?;
+            self.labelled.add_rate(tally.labelable(), tally.labelled_alerts(), 0.0, rho)?;
         }
         let (sum, square_sum) = (tally.latency_us_sum as f64, tally.latency_us_square_sum as f64);
         self.latencies.add_mean(tally.timed, sum, square_sum, usual.latency_us)
@@ -72,6 +75,7 @@ impl VariantCameras {
     const fn of(&self, guardrail: Guardrail) -> &Cameras {
         match guardrail {
             Guardrail::FpRate => &self.labels,
+            Guardrail::LabelShare => &self.labelled,
             Guardrail::MissedThreatRate => &self.missed,
             Guardrail::ErrorRate => &self.analyses,
             Guardrail::Latency => &self.latencies,
@@ -140,9 +144,11 @@ impl LookContext<'_> {
                 | Guardrail::SlowRate
                 | Guardrail::MissedThreatRate
                 | Guardrail::AlertRise
+                | Guardrail::LabelShare
                 | Guardrail::ThreatRetention => arms(&sides, guardrail, Cameras::rate)
                     .and_then(|arms| Arm::difference(&arms.treatment, &arms.control).ok()),
             };
+            let estimate = estimate.map(|estimate| sided(guardrail, estimate));
             let weights = sides.map(|side| side.of(guardrail).weights());
             let event_factor = 1.0 / weights.control + 1.0 / weights.treatment;
             Some(Measure { estimate, trials, cameras, event_factor, ..unmeasured })
@@ -185,8 +191,10 @@ impl LookContext<'_> {
             | Guardrail::SlowRate
             | Guardrail::MissedThreatRate
             | Guardrail::AlertRise
+            | Guardrail::LabelShare
             | Guardrail::ThreatRetention => within.rate().ok(),
         });
+        let estimate = estimate.map(|estimate| sided(guardrail, estimate));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
         let [control, treatment] = within.map_or([0, 0], |w| w.trials.map(|trials| trials as u64));
         let trials = ByVariant { control, treatment };
@@ -230,6 +238,14 @@ impl LookContext<'_> {
     }
 }
 
+/// Labels may differ to either side.
+pub(super) fn sided(guardrail: Guardrail, estimate: Estimate) -> Estimate {
+    match guardrail {
+        Guardrail::LabelShare => Estimate { value: estimate.value.abs(), ..estimate },
+        _ => estimate,
+    }
+}
+
 /// Both variants' means, where both have enough cameras.
 fn arms(
     sides: &ByVariant<VariantCameras>,
@@ -246,6 +262,7 @@ pub(super) fn trials(guardrail: Guardrail, tally: &Tally) -> u64 {
     match guardrail {
         Guardrail::FpRate | Guardrail::MissedThreatRate => tally.feedback(),
         Guardrail::ErrorRate => tally.analyses,
+        Guardrail::LabelShare => tally.labelable(),
         Guardrail::SlowRate => tally.paced,
         Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => tally.scored,
         Guardrail::Latency => tally.timed,
@@ -259,6 +276,7 @@ pub(super) fn block_values(guardrail: Guardrail, tally: &Tally, usual: &Usual) -
         Guardrail::FpRate => rate(tally.labelled(Label::FalsePositive)),
         Guardrail::MissedThreatRate => rate(tally.labelled(Label::MissedThreat)),
         Guardrail::ErrorRate => rate(tally.errors),
+        Guardrail::LabelShare => rate(tally.labelled_alerts()),
         Guardrail::SlowRate => rate(tally.slow),
         Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => {
             rate(tally.alerts)
@@ -297,6 +315,9 @@ pub(super) fn camera_pairs(guardrail: Guardrail, pairs: &Pairs) -> Option<Camera
             difference_square_sum: pairs.latency_us_diff_square_sum as f64,
             control_sum: pairs.control_latency_us_sum as f64,
         }),
-        Guardrail::FpRate | Guardrail::MissedThreatRate | Guardrail::ThreatRetention => None,
+        Guardrail::FpRate
+        | Guardrail::MissedThreatRate
+        | Guardrail::LabelShare
+        | Guardrail::ThreatRetention => None,
     }
 }

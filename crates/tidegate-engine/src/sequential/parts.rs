@@ -113,7 +113,10 @@ impl<'a> LookContext<'a> {
                 let means = sums.map(|tally| tally.latency_ms_mean().unwrap_or(0.0));
                 libm::log(means.treatment / means.control)
             }
-            Guardrail::MissedThreatRate | Guardrail::AlertDrop | Guardrail::ThreatRetention => {
+            Guardrail::MissedThreatRate
+            | Guardrail::AlertDrop
+            | Guardrail::LabelShare
+            | Guardrail::ThreatRetention => {
                 return false;
             }
         };

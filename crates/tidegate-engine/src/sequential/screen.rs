@@ -137,6 +137,7 @@ fn change(guardrail: Guardrail, control: f64, treatment: f64) -> f64 {
         | Guardrail::SlowRate
         | Guardrail::MissedThreatRate
         | Guardrail::AlertRise
+        | Guardrail::LabelShare
         | Guardrail::ThreatRetention => treatment - control,
     }
 }
@@ -154,6 +155,7 @@ fn add(mean: &mut Mean, guardrail: Guardrail, tally: &Tally, usual: &Usual) {
             let missed = tally.labelled(Label::MissedThreat);
             add_rate(tally.feedback(), missed, usual.missed_threat_rate);
         }
+        Guardrail::LabelShare => add_rate(tally.labelable(), tally.labelled_alerts(), 0.0),
         Guardrail::ErrorRate => add_rate(tally.analyses, tally.errors, usual.error_rate),
         Guardrail::SlowRate => add_rate(tally.paced, tally.slow, usual.slow_rate),
         Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use tidegate_stats::range::OutOfRange;
 use tidegate_stats::strata::{ShownVariant, Strata, StratumSide};
 
-use super::measure::block_values;
+use super::measure::{block_values, sided};
 use super::{LookContext, Measure};
 use crate::baseline::Usual;
 use crate::fleet::BlockSums;
@@ -36,6 +36,7 @@ impl LookContext<'_> {
             Guardrail::Latency => strata.log_ratio(),
             Guardrail::AlertDrop
             | Guardrail::AlertRise
+            | Guardrail::LabelShare
             | Guardrail::FpRate
             | Guardrail::ErrorRate
             | Guardrail::SlowRate
@@ -50,7 +51,7 @@ impl LookContext<'_> {
                 // A fall is what is worse.
                 estimate.value = -estimate.value;
             }
-            estimate
+            sided(guardrail, estimate)
         });
         let [control, treatment] = strata.trials();
         let trials = ByVariant { control, treatment };
@@ -76,6 +77,7 @@ fn add(
             // The values are in units of what is usual already.
             return strata.add_mean(at, count, sum, square_sum, 1.0);
         }
+        Guardrail::LabelShare => 0.0,
         Guardrail::FpRate => usual.fp_rate,
         Guardrail::ErrorRate => usual.error_rate,
         Guardrail::SlowRate => usual.slow_rate,

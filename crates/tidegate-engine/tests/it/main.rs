@@ -5,6 +5,7 @@
 mod definition;
 mod flood;
 mod golden;
+mod labels;
 mod released;
 mod replaced;
 mod script;

@@ -40,7 +40,7 @@ fn better(fp_rate: f64, camera_spread: f64) -> Truth {
     }
 }
 
-fn look(world: &World) -> Look {
+pub(crate) fn look(world: &World) -> Look {
     match world.rollout.check() {
         Check::Sequential(look) => look,
         Check::Threshold(_) => panic!("the rule is sequential"),

@@ -22,6 +22,8 @@ pub(crate) struct Truth {
     /// The label of an event that is no false alarm.
     pub(crate) otherwise: ByVariant<Label>,
     pub(crate) label_share: f64,
+    /// How much more readily the treatment's analyses are labelled.
+    pub(crate) treatment_labels: f64,
 }
 
 pub(crate) const fn both<T: Copy>(value: T) -> ByVariant<T> {
@@ -39,6 +41,7 @@ impl Truth {
         score_spread: 0.0,
         otherwise: both(Label::Correct),
         label_share: 0.25,
+        treatment_labels: 1.0,
     };
 }
 
@@ -157,7 +160,8 @@ impl World {
             Event::Analysis(Analysis { id: Some(analysis.clone()), camera: id, variant, outcome })
         };
         self.apply(at, &event);
-        let labelled = self.draw() < truth.label_share;
+        let readily = if variant == Variant::Treatment { truth.treatment_labels } else { 1.0 };
+        let labelled = self.draw() < truth.label_share * readily;
         let false_alarm = self.draw() < truth.fp_rate[variant] + place * truth.camera_spread;
         if labelled && !outcomes[variant].failed() && !self.is_over() {
             let label = if false_alarm { Label::FalsePositive } else { truth.otherwise[variant] };

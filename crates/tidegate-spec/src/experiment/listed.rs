@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::evaluation::EvaluationSettings;
 use super::literal::Literal;
-use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS};
+use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS, TRUSTS};
 
 /// A table of the file; the first is the file itself and has no name.
 #[derive(Debug)]
@@ -66,6 +66,7 @@ pub(super) fn sections(
         ab(experiment),
         guardrails(experiment),
         promotion(experiment),
+        Section { name: "feedback", settings: vec![choice("trust", &TRUSTS, &experiment.trust)] },
         full(experiment),
         assignment(experiment),
         limits(experiment),

@@ -11,7 +11,7 @@ use tidegate_engine::time::Duration;
 use tidegate_engine::variant::Variant;
 
 use super::evaluation::EvaluationSettings;
-use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS};
+use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS, TRUSTS};
 use crate::fields::Fields;
 
 pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<EvaluationSettings>) {
@@ -38,6 +38,9 @@ pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Ev
     fields.table("ab", |fields| read_ab(fields, &mut experiment.ab));
     fields.table("guardrails", |fields| read_guardrails(fields, &mut experiment.guardrails));
     fields.table("promotion", |fields| read_promotion(fields, &mut experiment.promotion));
+    fields.table("feedback", |fields| {
+        set(&mut experiment.trust, fields.choice("trust", &TRUSTS));
+    });
     fields.table("full", |fields| read_full(fields, &mut experiment.full));
     fields.table("assignment", |fields| read_assignment(fields, &mut experiment.assignment));
     let cameras_max = fields.table("limits", |fields| {

@@ -10,7 +10,7 @@ use tidegate_engine::time::Duration;
 use tidegate_engine::variant::Variant;
 
 use super::listed::{self, ListedSetting, Section};
-use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS};
+use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS, TRUSTS};
 
 /// What an id may be, as a regular expression.
 pub(crate) const ID_PATTERN: &str = "^[A-Za-z0-9._:/-]{1,128}$";
@@ -33,6 +33,7 @@ pub(crate) fn schema() -> Value {
         ("ab", ab()),
         ("guardrails", guardrails()),
         ("promotion", promotion()),
+        ("feedback", table(&[("trust", choice(&TRUSTS))])),
         ("full", full()),
         ("assignment", assignment()),
         ("limits", bounds()),
