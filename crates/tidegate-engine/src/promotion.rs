@@ -124,7 +124,14 @@ pub(crate) fn judge_look(experiment: &Experiment, look: &Look, sides: ByVariant<
         Guardrail::LabelShare => {
             experiment.trust == LabelTrust::Checked && judgement.verdict >= Verdict::Alarm
         }
-        _ => judgement.verdict != Verdict::Pass,
+        Guardrail::FpRate
+        | Guardrail::ErrorRate
+        | Guardrail::Latency
+        | Guardrail::SlowRate
+        | Guardrail::MissedThreatRate
+        | Guardrail::AlertDrop
+        | Guardrail::AlertRise
+        | Guardrail::ThreatRetention => judgement.verdict != Verdict::Pass,
     };
     let worst = look.judgements.iter().rev().filter(is_open);
     if let Some(worst) = worst.max_by_key(|judgement| judgement.verdict) {

@@ -32,8 +32,8 @@ impl Fleet {
     }
 
     /// Puts back what is kept of the release beside the cameras.
-    pub(crate) fn restore_release(&mut self, release: Release) {
-        self.release = release;
+    pub(crate) fn restore_release(&mut self, release: &Release) {
+        self.release.clone_from(release);
     }
 
     /// Begins the day of the release if it is another than before.

@@ -222,7 +222,12 @@ impl Rollout {
         match self.lifecycle.state.phase {
             Phase::Shadow => (Window::Shadow, total.pairs.sides),
             Phase::Full if self.watches_release() => (Window::Full, self.release_sides()),
-            _ => (Window::Ab, total.ab),
+            Phase::Draft
+            | Phase::Ab
+            | Phase::Full
+            | Phase::Completed
+            | Phase::RolledBack
+            | Phase::Stopped => (Window::Ab, total.ab),
         }
     }
 }

@@ -182,12 +182,14 @@ impl Measure {
         self.estimate
             .filter(|_| self.guardrail != Guardrail::ThreatRetention)
             .and_then(|estimate| EValue::against_no_worse(&estimate, margin).ok())
-            .map(|evidence| match self.guardrail {
-                // Two bets, one on each side; that on the other is lost.
-                Guardrail::LabelShare => EValue::of_parts([(0.5, evidence)].into_iter()),
-                _ => evidence,
+            .map_or(EValue::ZERO, |evidence| {
+                if self.guardrail == Guardrail::LabelShare {
+                    // Two bets, one on each side; that on the other is lost.
+                    EValue::of_parts([(0.5, evidence)].into_iter())
+                } else {
+                    evidence
+                }
             })
-            .unwrap_or(EValue::ZERO)
     }
 }
 
@@ -218,14 +220,13 @@ impl<'a> LookContext<'a> {
             Window::Full if self.against == Against::Past => {
                 guardrails.iter().filter_map(|g| self.measure_before_and_after(*g)).collect()
             }
-            Window::Full => self.measure_between(guardrails),
             Window::Ab | Window::Outside if within => {
                 guardrails.iter().filter_map(|g| self.measure_within(*g)).collect()
             }
             Window::Ab | Window::Outside if self.is_ramp() => {
                 guardrails.iter().filter_map(|g| self.measure_strata(*g)).collect()
             }
-            Window::Ab | Window::Outside => self.measure_between(guardrails),
+            Window::Ab | Window::Outside | Window::Full => self.measure_between(guardrails),
         }
     }
 

@@ -141,7 +141,7 @@ impl Rollout {
         if !hours.into_iter().all(|tally| tally.can_be(lifecycle.observations)) {
             return Err(RestoreError::Release);
         }
-        fleet.restore_release(release);
+        fleet.restore_release(&release);
         if !matches!(lifecycle.state.phase, Phase::Draft | Phase::Shadow) {
             fleet.learn_usual();
         }

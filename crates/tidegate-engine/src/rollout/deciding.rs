@@ -323,17 +323,12 @@ impl Rollout {
             }
             Transition::Hold | Transition::Expire => {}
             Transition::OpenFull => {
+                lifecycle.end_phase();
                 let watch = experiment.full.watch;
                 lifecycle.phase_ends = (!watch.is_zero()).then(|| now.plus(watch));
-                lifecycle.step_ends = None;
-                lifecycle.paused_at = None;
                 *fast_path = FastPath::default();
             }
-            Transition::Complete | Transition::RollBack | Transition::Stop => {
-                lifecycle.phase_ends = None;
-                lifecycle.step_ends = None;
-                lifecycle.paused_at = None;
-            }
+            Transition::Complete | Transition::RollBack | Transition::Stop => lifecycle.end_phase(),
         }
     }
 

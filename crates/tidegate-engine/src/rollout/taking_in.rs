@@ -12,7 +12,6 @@ use crate::id::{AnalysisId, CameraId};
 use crate::limits;
 use crate::observation::{Alerts, Analysis, Comparison, Feedback, Outcome};
 use crate::phase::{Condition, Phase, State};
-use crate::release::HOURS;
 use crate::tally::{Cuts, Warned};
 use crate::time::Timestamp;
 use crate::variant::{ByVariant, Variant};
@@ -283,5 +282,6 @@ impl Rollout {
 
 /// The hour of the day, UTC.
 fn hour_of_day(at: Timestamp) -> usize {
-    usize::try_from(at.ms().div_euclid(3_600_000).rem_euclid(HOURS as i64)).unwrap_or(0)
+    const DAY: i64 = 24;
+    usize::try_from(at.ms().div_euclid(3_600_000).rem_euclid(DAY)).unwrap_or(0)
 }

@@ -240,9 +240,10 @@ impl LookContext<'_> {
 
 /// Labels may differ to either side.
 pub(super) fn sided(guardrail: Guardrail, estimate: Estimate) -> Estimate {
-    match guardrail {
-        Guardrail::LabelShare => Estimate { value: estimate.value.abs(), ..estimate },
-        _ => estimate,
+    if guardrail == Guardrail::LabelShare {
+        Estimate { value: estimate.value.abs(), ..estimate }
+    } else {
+        estimate
     }
 }
 
