@@ -133,8 +133,9 @@ fn verdicts(map: &str) -> Option<(Vec<Value>, usize)> {
 fn the_sequential_rule_finds_what_an_independent_computation_found() {
     for (map, windows, failing, rolled_back) in [
         ("azure_vm_noise_eastus", 11, 11, 11),
-        // The window that only alarms at its end had failed at an earlier look.
-        ("azure_vm_noise_westus2", 157, 156, 157),
+        // It found 156 and 157 at evidence 100. A tenth of alpha asks for 200, which one window with 160 on the whole of it
+        // does not reach. Another only alarms at its end, as it had failed at an earlier look.
+        ("azure_vm_noise_westus2", 157, 155, 156),
         ("azure_vm_noise_same_sku", 68, 0, 0),
         ("azure_vm_noise_same_burstable_sku", 74, 0, 0),
     ] {
@@ -142,8 +143,9 @@ fn the_sequential_rule_finds_what_an_independent_computation_found() {
         let fails = found.iter().filter(|judgement| judgement["verdict"] == "fail").count();
         assert_eq!((found.len(), fails, stopped), (windows, failing, rolled_back), "{map}");
         for alarm in found.iter().filter(|judgement| judgement["verdict"] == "alarm") {
-            // The whole test has 0.7 of the stake; in this window no later part of it shows harm.
-            near(&alarm["evidence"], 0.7 * 76.0, 0.5);
+            // The whole test has 0.7 of the stake; in these windows no later part of it shows harm.
+            let evidence = if alarm["evidence"].as_f64().unwrap() < 100.0 { 76.0 } else { 160.6 };
+            near(&alarm["evidence"], 0.7 * evidence, 0.5);
             near(&alarm["degrees_of_freedom"], 2.0, 0.05);
         }
     }

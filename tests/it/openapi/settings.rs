@@ -40,6 +40,13 @@ fn with(path: &[String], value: &Value) -> Value {
     if path.last().is_some_and(|key| key == "sample") {
         experiment["shadow"]["gate"] = json!("manual");
     }
+    // All but those held back have the treatment, and never fewer than in the test.
+    if path.last().is_some_and(|key| key == "holdback") {
+        let most = 1.0 - value.as_f64().unwrap_or(0.0);
+        if (0.0..=1.0).contains(&most) {
+            experiment["ab"]["treatment_percentage"] = json!(most);
+        }
+    }
     match path {
         [key] => experiment[key] = value.clone(),
         [table, key] => experiment[table][key] = value.clone(),

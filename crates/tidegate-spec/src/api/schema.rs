@@ -85,7 +85,7 @@ named!(
     one_of(guardrail::Guardrail::ALL.map(guardrail::Guardrail::as_str))
 );
 named!(Rule, "How harm is told from chance.", one_of(RULES.map(|(name, _)| name)));
-named!(Window, "Which sums.", one_of(["shadow", "ab"]));
+named!(Window, "Which sums.", one_of(["shadow", "ab", "full"]));
 named!(Action, "What a person asks of a rollout.", one_of(Command::ALL.map(Command::as_str)));
 named!(
     Destination,

@@ -18,7 +18,8 @@ pub(crate) const ID_PATTERN: &str = "^[A-Za-z0-9._:/-]{1,128}$";
 const RULES_IN_WORDS: &str = "An experiment: what its owner decided before it starts. Settings must agree: \
     `treatment` is not `control`; each step of the ramp has a larger share than the one before, the last has \
     `ab.treatment_percentage`, and together they are no longer than the test; a switchback has no ramp and \
-    at most 1,000,000 blocks, which are the hours of the test by the length of a block, for each camera.";
+    at most 1,000,000 blocks, which are the hours of the test by the length of a block, for each camera; \
+    `full.holdback` leaves at least `ab.treatment_percentage`.";
 
 /// The schema of an experiment as JSON.
 pub(crate) fn schema() -> Value {
