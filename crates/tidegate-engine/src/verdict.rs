@@ -183,9 +183,24 @@ impl fmt::Display for Judgement {
             write!(f, "{what} {verb} by {:.1} {unit}", shown * sign)?;
         }
         f.write_str(self.part.words())?;
-        let [low, high] = [change.low, change.high].map(|bound| self.unit.shown(bound));
+        // A bound that is shown as zero has no sign.
+        let signed = |bound: f64| if bound.abs() < 0.05 { 0.0 } else { bound };
+        let [low, high] = [change.low, change.high].map(|bound| signed(self.unit.shown(bound)));
+        // Alerts have a limit on either side.
+        let of = match self.guardrail {
+            Guardrail::AlertDrop => " of a fall",
+            Guardrail::AlertRise => " of a rise",
+            Guardrail::FpRate
+            | Guardrail::ErrorRate
+            | Guardrail::Latency
+            | Guardrail::SlowRate
+            | Guardrail::MissedThreatRate
+            | Guardrail::LabelShare
+            | Guardrail::ThreatRetention => "",
+        };
         // The bounds are said in the direction of harm, as the limit is.
-        write!(f, " (95 % bounds [{low:+.1}, {high:+.1}]), limit {:.1}", self.limit_shown())?;
+        let limit = self.limit_shown();
+        write!(f, " (95 % bounds [{low:+.1}, {high:+.1}]), limit{of} {limit:.1}")?;
         self.say_verdict(f)
     }
 }

@@ -74,7 +74,7 @@ fn a_control_that_never_alerts_leaves_room_for_one_alert_in_a_hundred() {
     let score = ByVariant { control: 30.0, treatment: 44.0 };
     wakes.live(&Truth { score, ..FLOOD }, 30.0, 12.0);
     let (_, why) = wakes.ended().unwrap();
-    assert!(why.contains("Alerts rose by ") && why.contains("limit 1.0"), "{why}");
+    assert!(why.contains("Alerts rose by ") && why.contains("limit of a rise 1.0"), "{why}");
     let treated = wakes.rollout.sums().ab[Variant::Treatment].alert_rate();
     assert!((0.02..0.2).contains(&treated), "{treated}");
 }
