@@ -4,6 +4,7 @@
 
 mod definition;
 mod golden;
+mod presence;
 mod replaced;
 mod script;
 mod sequential;
