@@ -90,6 +90,7 @@ pub(crate) fn status(run: &Run, prompts: &Prompts, (at, trust): (Timestamp, Trus
         guardrails: Judgement::all(&status.check),
         split: SplitCheck::of(&status.check),
         finding: api::finding(&status.check),
+        presence: status.presence.map(Into::into),
         next: next(run, &status),
         cameras: count(status.cameras),
         observations: lifecycle.observations,
@@ -145,6 +146,7 @@ fn next_sentence(run: &Run, status: &status::Status) -> String {
         Watch::On => "A guardrail that fails rolls back at once.",
         Watch::Off => "The guardrails are switched off.",
     };
+    let silence = status.presence.filter(|presence| !presence.suffices());
     match (status.state.phase, status.state.condition) {
         (Phase::Draft, _) => "Nothing, until somebody starts it.".to_owned(),
         (_, Condition::Paused) => {
@@ -159,7 +161,12 @@ fn next_sentence(run: &Run, status: &status::Status) -> String {
         (Phase::Shadow, _) => {
             let gate = match experiment.shadow.gate {
                 Gate::Automatic if when.is_empty() => {
-                    "The shadow is over; the A/B test starts once the comparisons pass.".to_owned()
+                    let heard = silence.map_or_else(String::new, |silence| {
+                        format!(", and enough were reported: so far {silence}")
+                    });
+                    format!(
+                        "The shadow is over; the A/B test starts once the comparisons pass{heard}."
+                    )
                 }
                 Gate::Automatic => {
                     format!("At {when} the A/B test starts if the comparisons pass.")
@@ -176,7 +183,19 @@ fn next_sentence(run: &Run, status: &status::Status) -> String {
         (Phase::Ab, Condition::Clear) => {
             let step = match status.next {
                 Some((_, DeadlineReason::StepEnds)) => {
-                    format!("At {when} the next ramp step follows unless a guardrail is alarmed.")
+                    format!(
+                        "At {when} the next ramp step follows if the treatment was heard of in this one and no \
+                         guardrail is alarmed."
+                    )
+                }
+                _ if run.rollout.step_is_over() => {
+                    let waits = silence.map_or_else(
+                        || "no guardrail is alarmed".to_owned(),
+                        |silence| {
+                            format!("the treatment was heard of since this step: so far {silence}")
+                        },
+                    );
+                    format!("The next ramp step waits until {waits}. At {when} the test ends.")
                 }
                 _ => format!("At {when} the test ends; {}", after_test(run)),
             };

@@ -183,7 +183,7 @@ impl Rollout {
     }
 
     /// Whether a ramp step whose deadline was met still waits.
-    fn step_is_over(&self) -> bool {
+    pub fn step_is_over(&self) -> bool {
         let Lifecycle { state, step_ends, now, .. } = self.lifecycle;
         state == State { phase: Phase::Ab, condition: Condition::Clear }
             && self.has_next_step()

@@ -35,7 +35,7 @@ fn after_reports(times: &[&str], silent: Option<Variant>) -> (Rollout, Vec<Strin
     for time in times {
         let (rollout, _) = tell(ramp(), &story);
         if rollout.next_deadline().is_some_and(|(due, _)| due <= at(time)) {
-            story += &format!("{time} tick\n");
+            story += &[time, " tick\n"].concat();
         }
         let (rollout, _) = tell(ramp(), &story);
         story += &reports(&rollout, time, silent);

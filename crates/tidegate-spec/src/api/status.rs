@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::observation::Label;
+use tidegate_engine::presence;
 use tidegate_engine::tally::{self, Tally};
 
 use super::judgement::{Judgement, SplitCheck};
@@ -69,6 +70,10 @@ pub struct Status {
     pub split: Option<SplitCheck>,
     /// What the rule says, in one sentence.
     pub finding: String,
+    /// What the treatment reported since the phase or the ramp step began, and what is asked of it before anything
+    /// follows by itself.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub presence: Option<Presence>,
     /// What happens next if nobody acts.
     pub next: Next,
     /// Cameras seen.
@@ -91,6 +96,27 @@ pub struct Step {
     pub number: u32,
     /// How many there are.
     pub of: u32,
+}
+
+/// What the treatment reported since the phase or the ramp step began: silence lets nothing on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Presence {
+    /// Analyses of the treatment; in shadow, comparisons.
+    pub analyses: u64,
+    /// Analyses without which nothing follows.
+    pub analyses_needed: u64,
+    /// Cameras that they came from.
+    pub cameras: u64,
+    /// Cameras without which nothing follows.
+    pub cameras_needed: u64,
+}
+
+impl From<presence::Presence> for Presence {
+    fn from(presence: presence::Presence) -> Self {
+        let presence::Presence { analyses, analyses_needed, cameras, cameras_needed } = presence;
+        Self { analyses, analyses_needed, cameras, cameras_needed }
+    }
 }
 
 /// What happens next if nobody acts.
