@@ -10,7 +10,7 @@ use std::time::Duration as Elapsed;
 use criterion::measurement::{Measurement, WallTime};
 use criterion::{Bencher, BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use hashbrown::HashTable;
-use tidegate_engine::event::{Action, Actor, Command, Note};
+use tidegate_engine::event::{Action, Actor, Command, Reason};
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::id::{AnalysisId, CameraId};
 use tidegate_engine::number::{Latency, RiskScore};
@@ -46,7 +46,7 @@ fn rollout(start: Start) -> Rollout {
     let action = Action {
         command: Command::Start,
         actor: Actor::new("bench").expect("a valid name"),
-        note: Note::new("measure").expect("a valid note"),
+        reason: Reason::new("measure").expect("a valid reason"),
     };
     rollout.apply(at(0), &Event::Action(action)).expect("a draft can be started");
     rollout

@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tidegate_engine::event::{Action, Actor, Command, Note};
+use tidegate_engine::event::{Action, Actor, Command, Reason};
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{Analysis, Feedback, Label, Outcome};
@@ -31,7 +31,7 @@ fn filled(cameras: u64) -> Rollout {
     let start = Action {
         command: Command::Start,
         actor: Actor::new("bench").expect(valid),
-        note: Note::new("measure").expect(valid),
+        reason: Reason::new("measure").expect(valid),
     };
     apply(&mut rollout, Event::Action(start));
     for number in 0..cameras * ANALYSES {

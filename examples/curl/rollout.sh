@@ -33,7 +33,7 @@ ask() {
 
 act() {
     ask "/v1/experiments/$key/actions" --header 'content-type: application/json' \
-        --data "{\"action\": \"$1\", \"reason\": \"$2\", \"actor\": \"rollout.sh\"}" > /dev/null
+        --data "{\"action\": \"$1\", \"reason\": \"$2\", \"actor\": \"rollout.sh\"$3}" > /dev/null
     echo "$1: now in $(phase)"
 }
 
@@ -65,7 +65,7 @@ treatment = \"v2_calibrated\"
 [guardrails]
 min_samples = 50
 " > /dev/null
-act start "v2 halved the false alarms offline"
+act start "v2 halved the false alarms offline" ""
 
 # 2. Shadow: both prompts ran on the same event, so one line tells both outcomes.
 seq 400 | awk -v key="$key" '{
@@ -74,8 +74,8 @@ seq 400 | awk -v key="$key" '{
     printf "\"treatment\": {\"latency_ms\": %d, \"score\": %d}}\n", 800 + $1 * 53 % 200, $1 * 17 % 101
 }' | report
 
-# 3. An operator opens the A/B test; left alone, the shadow's gate does so after its 24 hours.
-act advance "the comparisons look fine"
+# 3. An operator opens the A/B test, and says where that leads and on what evidence; left alone, the shadow's gate does so after its 24 hours.
+act advance "the comparisons look fine" ', "expected_phase": "ab", "accept": "inconclusive"'
 assignments > "$folder/assignments"
 echo "$(grep -c treatment "$folder/assignments") of 20 cameras get the treatment"
 

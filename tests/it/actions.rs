@@ -30,15 +30,48 @@ fn create_sends_the_file_as_it_is_under_its_own_key() {
     ] {
         let file = folder.path().join(name);
         std::fs::write(&file, text).unwrap();
-        let ran = experiment(&daemon, &["create", file.to_str().unwrap()]);
+        let create = ["create", file.to_str().unwrap(), "--actor", "ann", "--reason", "a & b"];
+        let ran = experiment(&daemon, &create);
         assert_eq!(ran.code, 0, "{}", ran.err);
         assert!(ran.out.contains("run 2, ab (held); v1 (control) against v2"), "{}", ran.out);
         assert_eq!(ran.err, "! few_cameras: 8 cameras see little\n");
         let asked = daemon.next();
-        assert_eq!(asked.line, format!("PUT /v1/experiments/{path}"));
+        assert_eq!(asked.line, format!("PUT /v1/experiments/{path}?actor=ann&reason=a%20%26%20b"));
         assert_eq!(asked.header("content-type"), Some(media_type));
         assert_eq!(asked.body, text);
     }
+}
+
+#[test]
+fn what_a_definition_would_change_is_said_and_nothing_defined() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("door.toml");
+    std::fs::write(&file, "key = \"door\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n").unwrap();
+    let file = file.to_str().unwrap();
+    let mut answer = samples::detail("door");
+    answer["dry_run"] = true.into();
+    answer["changes"] = json!([{"setting": "ab.treatment_percentage", "from": "0.5", "to": "0.2"}]);
+    answer["effects"] = json!(["Until it is started, run 1 goes on serving `v1` (completed)"]);
+    answer["warnings"] = json!([{"code": "control_changes", "detail": "the control is `v1`"}]);
+    let daemon = FakeDaemon::new([&answer, &answer, &answer].map(Reply::ok));
+    let changes = "ab.treatment_percentage: 0.5 → 0.2\n";
+    let effect = "Until it is started, run 1 goes on serving `v1` (completed)\n";
+    let ran = experiment(&daemon, &["diff", file]);
+    assert_eq!((ran.code, ran.out), (0, format!("{changes}{effect}")), "{}", ran.err);
+    assert_eq!(ran.err, "! control_changes: the control is `v1`\n");
+    let ran = experiment(&daemon, &["create", file, "--dry-run"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.starts_with("would be defined: door: run 2"), "{}", ran.out);
+    assert!(ran.out.ends_with(&format!("  {changes}  {effect}")), "{}", ran.out);
+    for _ in 0..2 {
+        assert_eq!(daemon.next().line, "PUT /v1/experiments/door?dry_run=true");
+    }
+    // Without a reason nothing is defined, and what is accepted is named.
+    assert_eq!(experiment(&daemon, &["create", file]).code, 2);
+    let accept = ["create", file, "--reason", "x", "--actor", "ann", "--accept", "control_changes"];
+    assert_eq!(experiment(&daemon, &accept).code, 0);
+    let line = "PUT /v1/experiments/door?actor=ann&reason=x&accept=control_changes";
+    assert_eq!(daemon.next().line, line);
 }
 
 #[test]
@@ -47,7 +80,10 @@ fn a_file_that_is_not_valid_is_not_sent() {
     let file = folder.path().join("bad.toml");
     std::fs::write(&file, "key = \"k\"\nalert_threshold = 101\n").unwrap();
     let daemon = FakeDaemon::new([]);
-    let ran = experiment(&daemon, &["create", file.to_str().unwrap()]);
+    let ran = experiment(
+        &daemon,
+        &["create", file.to_str().unwrap(), "--reason", "a try", "--actor", "ann"],
+    );
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("alert_threshold") && ran.err.contains("control"), "{}", ran.err);
     assert_eq!(daemon.asked(), []);
@@ -103,11 +139,23 @@ fn every_action_is_asked_for_with_reason_and_actor() {
                       "status": samples::status("shadow", "clear", ["pass", "pass"])});
     let daemon = FakeDaemon::new(actions.map(|_| Reply::ok(&done)));
     for (command, action) in actions {
-        let ran =
-            experiment(&daemon, &[command, "door", "--reason", "it \"works\"", "--actor", "ann"]);
+        let mut arguments = vec![command, "door", "--reason", "it \"works\"", "--actor", "ann"];
+        let mut expected = json!({"action": action, "reason": "it \"works\"", "actor": "ann"});
+        if command == "advance" {
+            arguments.extend(["--to", "step", "--accept", "inconclusive", "--revision", "7"]);
+            expected["expected_phase"] = "step".into();
+            expected["accept"] = "inconclusive".into();
+            expected["expected_revision"] = 7.into();
+        }
+        let ran = experiment(&daemon, &arguments);
         assert_eq!(ran.code, 0, "{}", ran.err);
+        if command == "advance" {
+            assert!(ran.out.contains("error_rate says"), "{}", ran.out);
+        }
+        let evidence = |line: &&str| !line.starts_with("     ");
+        let out: String = ran.out.lines().filter(evidence).flat_map(|line| [line, "\n"]).collect();
         assert_eq!(
-            ran.out,
+            out,
             "  1  2026-03-01T12:00:00Z  draft → shadow  start by ann: first try\n\
              door is now shadow\nnext: the A/B test ends, then its last feedback is awaited\n"
         );
@@ -115,7 +163,7 @@ fn every_action_is_asked_for_with_reason_and_actor() {
         assert_eq!(asked.line, "POST /v1/experiments/door/actions");
         assert_eq!(asked.header("content-type"), Some("application/json"));
         let body: Value = serde_json::from_str(&asked.body).unwrap();
-        assert_eq!(body, json!({"action": action, "reason": "it \"works\"", "actor": "ann"}));
+        assert_eq!(body, expected);
     }
 }
 
@@ -207,12 +255,25 @@ fn a_history_that_goes_in_circles_ends() {
 fn an_override_is_set_and_cleared() {
     let detail = samples::detail("door");
     let daemon = FakeDaemon::new([Reply::ok(&detail), Reply::ok(&detail)]);
-    assert_eq!(experiment(&daemon, &["override", "door", "hall/1", "treatment"]).code, 0);
-    assert_eq!(experiment(&daemon, &["override", "door", "hall/1", "--clear"]).code, 0);
+    assert_eq!(
+        experiment(&daemon, &["override", "door", "hall/1", "treatment", "--actor", "ann"]).code,
+        0
+    );
+    assert_eq!(
+        experiment(
+            &daemon,
+            &["override", "door", "hall/1", "--clear", "--actor", "ann", "--reason", "mended"]
+        )
+        .code,
+        0
+    );
     let asked = daemon.asked();
-    assert_eq!(asked[0].line, "PUT /v1/experiments/door/overrides/hall%2F1");
+    assert_eq!(asked[0].line, "PUT /v1/experiments/door/overrides/hall%2F1?actor=ann");
     assert_eq!(asked[0].body, r#"{"variant":"treatment"}"#);
-    assert_eq!(asked[1].line, "DELETE /v1/experiments/door/overrides/hall%2F1");
+    assert_eq!(
+        asked[1].line,
+        "DELETE /v1/experiments/door/overrides/hall%2F1?actor=ann&reason=mended"
+    );
     assert_eq!(asked[1].body, "");
     for bad in [vec![], vec!["both"], vec!["control", "--clear"]] {
         let mut arguments = vec!["override", "door", "hall"];

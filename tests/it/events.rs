@@ -69,6 +69,10 @@ fn history(daemon: &Daemon, key: &str) -> Vec<Value> {
     loop {
         let page = daemon.get(&format!("/v1/experiments/{key}/history?limit=500&after={after}"));
         for item in page.body["items"].as_array().unwrap() {
+            // A definition is no step.
+            if item["cause"] == "defined" {
+                continue;
+            }
             let mut item = item.clone();
             item.as_object_mut().unwrap().remove("evidence");
             steps.push(item);

@@ -29,12 +29,12 @@ pub(crate) fn judgement(guardrail: &str, verdict: &str, change: f64, high: f64) 
 /// A status with these verdicts of `fp_rate` and `error_rate`.
 pub(crate) fn status(phase: &str, condition: &str, verdicts: [&str; 2]) -> Value {
     json!({
-        "experiment": "door", "run": 2, "digest": "00ff", "control": "v1", "treatment": "v2",
+        "experiment": "door", "run": 2, "revision": 5, "digest": "00ff", "control": "v1", "treatment": "v2",
         "rule": "sequential", "phase": phase, "condition": condition, "now": "2026-03-02T12:00:00Z",
         "started_at": "2026-03-01T12:00:00Z", "remaining_hours": 31.5, "treatment_share": 0.5,
-        "step": {"number": 2, "of": 3}, "serving": "split", "window": "ab",
+        "step": {"number": 2, "of": 3}, "serving": "split", "salt": "door/2", "window": "ab",
         "variants": {"control": metrics(1_000, 20, 988.57, 40), "treatment": metrics(1_010, 25, 1_006.9, 42)},
-        "pairs": {"comparisons": 0, "control_failed": 0, "treatment_failed": 0, "both_failed": 0,
+        "pairs": {"comparisons": 0, "labels": 0, "control_failed": 0, "treatment_failed": 0, "both_failed": 0,
                   "scored": 0, "lower": 0, "same": 0, "higher": 0, "score_diff_abs_mean": null,
                   "latency_ms_diff_mean": null, "latency_warnings": 0, "confirmed": 0, "retained": 0},
         "guardrails": [judgement("fp_rate", verdicts[0], 2.0, 4.0),

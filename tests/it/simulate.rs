@@ -240,7 +240,31 @@ fn tuning_ends_in_an_experiment_that_the_settings_are_in() {
     // A limit above the harm lets it pass.
     let harm = |i: usize| found[i]["harmed_analyses_mean"].as_f64().unwrap();
     assert!(harm(5) > harm(3), "{} {}", harm(5), harm(3));
-    check_page(&report.join("report.html"), &["Pareto front", "Recommended experiment"]);
+    let words = [
+        "Pareto front",
+        "Recommended experiment",
+        "undecided",
+        "\nguardrails.min_samples=50\n</text>",
+    ];
+    check_page(&report.join("report.html"), &words);
+}
+
+#[test]
+fn a_shorter_test_that_stops_less_harm_is_never_recommended() {
+    let path = scenario("false-positives-plus-20.toml");
+    let arguments = ["tune", path.to_str().unwrap(), "--vary", "ab.duration_hours=4,48"];
+    let more = ["--runs", "60", "--false-rollback-max", "1"];
+    let ran = run(&[&arguments[..], &more, &["--format", "json"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let mut found = lines(&ran);
+    let last = found.pop().unwrap();
+    let of = |i: usize, name: &str| found[i][name].as_f64().unwrap();
+    assert!(of(0, "rolled_back_share") < of(1, "rolled_back_share"), "{found:?}");
+    assert!(of(0, "undecided_share") > 0.5, "{found:?}");
+    assert_eq!(last["recommended"][0], "ab.duration_hours=48");
+    let text = run(&[&arguments[..], &more].concat()).out;
+    assert!(text.starts_with("recommended: ab.duration_hours=48\n"), "{text}");
+    assert!(text.contains("Harm is counted over 96 h for every setting"), "{text}");
 }
 
 #[test]

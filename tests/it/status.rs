@@ -25,6 +25,7 @@ fn a_page_shows_phase_variants_guardrails_finding_and_what_comes_next() {
     let expected = "\
 door: run 2, v1 (control) against v2 (treatment), sequential rule
   phase    ab (held), 31.5 h left, treatment share 50.0 % (step 2 of 3)
+  salt     door/2
   traffic  17 cameras, 2010 observations, 1500 await feedback; cameras get: split
 
   in ab                 control     treatment
@@ -40,6 +41,7 @@ door: run 2, v1 (control) against v2 (treatment), sequential rule
   guardrail   worse by   95 % bounds       limit   evidence  to the limit            verdict
   fp_rate         +2.0  +0.0 to +4.0  5.0 points  3.2 of 50  ████████░░░░░░░░····│   inconclusive
   error_rate      -1.0  -3.5 to +1.5  5.0 points  3.2 of 50  ░░░░░░··············│   pass
+  █ worse by, ░ may be with 95 % confidence, │ the limit, ▶ beyond it, ▷ may be beyond it
 
   finding  False alarms rose by 2.0 points
   next     2026-03-03T19:30:00Z: the A/B test ends, then its last feedback is awaited
@@ -63,7 +65,11 @@ fn a_draft_without_numbers_has_a_page_too() {
     let ran = status(&daemon, &["door"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.out.contains("next     it waits for its start"), "{}", ran.out);
-    assert!(ran.out.contains("7 comparisons: scores 0 lower"), "{}", ran.out);
+    assert!(
+        ran.out.contains("in shadow 7 comparisons with 0 labels: scores 0 lower"),
+        "{}",
+        ran.out
+    );
     assert!(!ran.out.contains("guardrail"), "{}", ran.out);
 }
 

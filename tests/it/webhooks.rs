@@ -248,7 +248,7 @@ fn a_receiver_that_is_away_over_kills_of_the_daemon_misses_nothing() {
     world.configure(&[("desk", back.address(), "")]);
     let daemon = world.ready();
     assert_eq!(daemon.act("night", "stop").status, 200);
-    let all = Stream::after(daemon.address(), "/v1/events", 0).events(7);
+    let all = Stream::after(daemon.address(), "/v1/events", 0).events(8);
     let all: Vec<String> = all.iter().map(|event| event.id.to_string()).collect();
     while got.last() != all.last() {
         got.push(id(&world.await_next(&daemon, &back)));
@@ -286,12 +286,13 @@ fn a_hook_gets_what_it_wants_and_one_that_hangs_holds_nobody_up() {
     let comparison = json!([{"type": "comparison", "experiment": "night", "id": "e1", "camera_id": "c1",
                              "control": {"latency_ms": 100}, "treatment": {"latency_ms": 900}}]);
     assert_eq!(daemon.post("/v1/observations", &comparison).body["accepted"], 1);
-    assert_eq!(body(&door.next())["experiment"], "door");
+    assert_eq!(body(&door.next())["type"], "experiment_defined");
+    assert_eq!(body(&door.next())["data"]["to"], "shadow");
     assert_eq!(body(&alarms.next())["type"], "latency_warning");
     daemon.act("door", "hold");
     assert_eq!(body(&door.next())["data"]["to"], "shadow (held)");
     let metrics = daemon.get("/metrics").text;
-    assert!(metrics.contains("tidegate_webhook_lag_events{webhook=\"hangs\"} 4.0"), "{metrics}");
+    assert!(metrics.contains("tidegate_webhook_lag_events{webhook=\"hangs\"} 6.0"), "{metrics}");
     assert!(daemon.terminate().0);
 }
 
@@ -310,17 +311,17 @@ fn what_is_not_taken_for_three_days_is_given_up_and_said() {
     assert!(asked.iter().all(|id| *id == first), "{asked:?}");
     let again = daemon.act("night", "resume");
     assert_eq!(again.status, 200);
-    // Both events of the beginning are as old; the one of now is not.
+    // All events of the beginning are as old; the one of now is not.
     let mut last = first.clone();
     while last == first {
         last = id(&world.await_next(&daemon, &receiver));
     }
     let told = daemon.await_log("events were given up");
-    assert_eq!((&told["webhook"], &told["events"]), (&"desk".into(), &2.into()));
-    let newest = Stream::after(daemon.address(), "/v1/events", 0).events(3);
-    assert_eq!(last, newest[2].id.to_string());
+    assert_eq!((&told["webhook"], &told["events"]), (&"desk".into(), &3.into()));
+    let newest = Stream::after(daemon.address(), "/v1/events", 0).events(4);
+    assert_eq!(last, newest[3].id.to_string());
     let metrics = daemon.get("/metrics").text;
-    let line = "tidegate_webhook_events_total{webhook=\"desk\",outcome=\"given_up\"} 2";
+    let line = "tidegate_webhook_events_total{webhook=\"desk\",outcome=\"given_up\"} 3";
     assert!(metrics.contains(line), "{metrics}");
 }
 
@@ -330,6 +331,7 @@ fn a_hook_is_told_where_its_place_is_not_one_of_the_journal() {
     let world = World::new(&[("desk", receiver.address(), "")]);
     let daemon = world.ready();
     running(&daemon, "night");
+    assert_eq!(body(&receiver.next())["type"], "experiment_defined");
     receiver.next();
     assert!(daemon.terminate().0);
     let place = world.folder.path().join("data/webhooks/desk.json");

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tidegate_engine::Event;
 use tidegate_engine::assignment::SplitMethod;
-use tidegate_engine::event::{Action, Actor, Command, Note};
+use tidegate_engine::event::{Action, Actor, Command, Reason};
 use tidegate_engine::experiment::{
     Experiment, Gate, OnExpiry, PromotionMode, RampStep, Rule, Watch,
 };
@@ -98,7 +98,7 @@ pub(crate) fn action(command: Command) -> Event {
     Event::Action(Action {
         command,
         actor: Actor::new("model").expect("a name"),
-        note: Note::new("random").expect("a reason"),
+        reason: Reason::new("random").expect("a reason"),
     })
 }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::id::PromptName;
 use tidegate_engine::prompt::{
     Catalog, LabelOrder, LabelTarget, Order, OrderRejection, Precondition, PromptChange,
@@ -40,7 +40,7 @@ fn name_of_label(label: u8) -> String {
 }
 
 fn orders(asked: &Asked) -> Vec<Order> {
-    let (actor, reason) = (Actor::new("ann").unwrap(), Note::new("a test").unwrap());
+    let (actor, reason) = (Actor::new("ann").unwrap(), Reason::new("a test").unwrap());
     let point = |label: u8, to, revision| {
         let (actor, reason) = (actor.clone(), reason.clone());
         let label = name_of_label(label).parse().unwrap();
@@ -57,7 +57,7 @@ fn orders(asked: &Asked) -> Vec<Order> {
                 parent: None,
                 created_at: None,
                 actor: actor.clone(),
-                note: None,
+                reason: None,
             };
             let mut orders = vec![Order::Add(order)];
             orders.extend(label.map(|label| point(label, LabelTarget::Text(digest), None)));

@@ -2,15 +2,16 @@
 
 use proptest::prelude::*;
 use tidegate_stats::review::{
-    AgreementBlock, Block, Bounds, CameraLabels, Card, Claim, Direction, Discordant, Drawn,
-    Evidence, LimitSettings, Limits, Review, Worth, agreement,
+    AgreementBlock, AnsweredCard, CameraLabels, Claim, Direction, Discordant, DrawnCard,
+    FleetBlock, LimitSettings, Review, ReviewBounds, ReviewEvidence, ReviewLimits, Worth,
+    agreement,
 };
 
 /// A window of lost and gained events, of which some were answered, in a random order.
-fn any_cards() -> impl Strategy<Value = (Discordant, Vec<Card>)> {
+fn any_cards() -> impl Strategy<Value = (Discordant, Vec<AnsweredCard>)> {
     let answer =
         prop_oneof![Just(Worth::NO), Just(Worth::NO), Just(Worth::CANNOT_TELL), Just(Worth::YES)];
-    let card = (prop::bool::ANY, answer).prop_map(|(lost, worth)| Card {
+    let card = (prop::bool::ANY, answer).prop_map(|(lost, worth)| AnsweredCard {
         direction: if lost { Direction::Lost } else { Direction::Gained },
         worth,
     });
@@ -25,16 +26,16 @@ fn any_cards() -> impl Strategy<Value = (Discordant, Vec<Card>)> {
     )
 }
 
-fn gathered(events: Discordant, cards: &[Card], claim: Claim) -> Evidence {
-    let mut evidence = Evidence::new(events, claim);
+fn gathered(events: Discordant, cards: &[AnsweredCard], claim: Claim) -> ReviewEvidence {
+    let mut evidence = ReviewEvidence::new(events, claim);
     for card in cards {
         evidence.add(*card).expect("an event for each card");
     }
     evidence
 }
 
-fn mirrored(events: Discordant, cards: &[Card]) -> (Discordant, Vec<Card>) {
-    let card = |card: &Card| Card { direction: card.direction.mirrored(), ..*card };
+fn mirrored(events: Discordant, cards: &[AnsweredCard]) -> (Discordant, Vec<AnsweredCard>) {
+    let card = |card: &AnsweredCard| AnsweredCard { direction: card.direction.mirrored(), ..*card };
     let events = Discordant::new(events.gained(), events.lost()).expect("small counts");
     (events, cards.iter().map(card).collect())
 }
@@ -54,10 +55,10 @@ proptest! {
         let other = gathered(other_events, &other_cards, Claim::Above(-d));
         prop_assert_eq!(one.window(), other.window());
         prop_assert_eq!(one.stream(), other.stream());
-        let bounds = Bounds::at(events, &cards, level).unwrap();
-        let expected = Bounds::at(other_events, &other_cards, level).unwrap();
+        let bounds = ReviewBounds::at(events, &cards, level).unwrap();
+        let expected = ReviewBounds::at(other_events, &other_cards, level).unwrap();
         let expected =
-            expected.map(|other| Bounds { least: -other.greatest, greatest: -other.least });
+            expected.map(|other| ReviewBounds { least: -other.greatest, greatest: -other.least });
         prop_assert_eq!(bounds, expected);
     }
 
@@ -88,8 +89,8 @@ proptest! {
         let all = -events.gained().cast_signed()..=events.lost().cast_signed();
         let kept: Vec<i64> = all.filter(kept).collect();
         if let (Some(least), Some(greatest)) = (kept.first(), kept.last()) {
-            let expected = Bounds { least: *least, greatest: *greatest };
-            prop_assert_eq!(Bounds::at(events, &cards, level).unwrap(), Some(expected));
+            let expected = ReviewBounds { least: *least, greatest: *greatest };
+            prop_assert_eq!(ReviewBounds::at(events, &cards, level).unwrap(), Some(expected));
         }
     }
 
@@ -102,20 +103,20 @@ proptest! {
         answers in proptest::collection::vec((prop::bool::ANY, prop::option::of(any::<f64>())), 0..40),
     ) {
         let [false_alarms, missed, benefit] = limits;
-        let answers = answers.into_iter().map(|(lost, answer)| Drawn {
+        let answers = answers.into_iter().map(|(lost, answer)| DrawnCard {
             direction: if lost { Direction::Lost } else { Direction::Gained },
             answer: answer.and_then(|z| Worth::new(z).ok()),
         });
-        let answers: Vec<Drawn> = answers.collect();
+        let answers: Vec<DrawnCard> = answers.collect();
         let Ok(events) = Discordant::new(lost, gained) else { return Ok(()) };
-        let Ok(limits) = Limits::new(LimitSettings { false_alarms, missed, benefit }) else {
+        let Ok(limits) = ReviewLimits::new(LimitSettings { false_alarms, missed, benefit }) else {
             return Ok(());
         };
-        let mut blocks: Vec<Block> =
-            blocks.into_iter().map(|(change, alerts)| Block { change: change % 1000, alerts }).collect();
+        let mut blocks: Vec<FleetBlock> =
+            blocks.into_iter().map(|(change, alerts)| FleetBlock { change: change % 1000, alerts }).collect();
         if honest {
             let sum: i64 = blocks.iter().map(|block| block.change).sum();
-            blocks.push(Block { change: events.change() - sum, alerts: 7 });
+            blocks.push(FleetBlock { change: events.change() - sum, alerts: 7 });
         }
         let Ok(review) = Review::new(events, &blocks, limits) else { return Ok(()) };
         if let Ok(findings) = review.judge(&answers) {

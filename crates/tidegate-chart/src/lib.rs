@@ -79,7 +79,7 @@ pub struct Axis<'a> {
 
 /// What stands beside the lines of a chart.
 #[derive(Debug, Clone)]
-pub enum Side<'a> {
+pub enum Margin<'a> {
     /// A scale.
     Scale(Axis<'a>),
     /// Names of whole lines, which the caller writes.
@@ -100,11 +100,11 @@ pub enum Side<'a> {
 pub fn axes<'a, 'b>(
     area: &Area<'b>,
     x: &Axis<'_>,
-    side: &Side<'_>,
+    side: &Margin<'_>,
 ) -> Result<Axes<'a, 'b>, NotDrawn> {
     let (y, width) = match side {
-        Side::Scale(scale) => (scale.range.clone(), 60),
-        Side::Names { width, lines, .. } => (0.0..*lines as f64, *width),
+        Margin::Scale(scale) => (scale.range.clone(), 60),
+        Margin::Names { width, lines, .. } => (0.0..*lines as f64, *width),
     };
     let mut axes = ChartBuilder::on(area)
         .margin(8)
@@ -115,14 +115,14 @@ pub fn axes<'a, 'b>(
     let mut mesh = axes.configure_mesh();
     mesh.light_line_style(TRANSPARENT).axis_style(GREY).label_style(FONT).x_desc(x.title);
     match side {
-        Side::Scale(scale) => mesh
+        Margin::Scale(scale) => mesh
             .x_labels(7)
             .y_labels(6)
             .bold_line_style(GREY.mix(0.35))
             .y_desc(scale.title)
             .draw()
             .map_err(NotDrawn::new)?,
-        Side::Names { numbers, .. } => mesh
+        Margin::Names { numbers, .. } => mesh
             .x_labels(6)
             .x_label_formatter(numbers)
             .y_labels(0)

@@ -1,6 +1,6 @@
 //! What becomes of the rollouts of a repaired journal from which acknowledged entries may be missing.
 
-use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 use tidegate_engine::id::{ExperimentKey, PromptName};
 use tidegate_engine::phase::{Condition, Phase, State};
 use tidegate_journal::{Batch, Entry, Journal, Opened};
@@ -73,8 +73,8 @@ fn act(
     changed: &mut Changed,
 ) -> Result<(), String> {
     let actor = Actor::new(TIDEGATE).map_err(|error| error.to_string())?;
-    let note = Note::new(REASON).map_err(|error| error.to_string())?;
-    let action = Event::Action(Action { command, actor, note });
+    let reason = Reason::new(REASON).map_err(|error| error.to_string())?;
+    let action = Event::Action(Action { command, actor, reason });
     let Some(at) = rollouts.get(key).map(|run| run.rollout.lifecycle().now) else { return Ok(()) };
     match rollouts.apply(key, at, action, changed) {
         None | Some(Ok(())) => Ok(()),

@@ -1,29 +1,35 @@
 //! Says where a rollout stands, in the shapes of the HTTP interface.
 
+mod shown;
+
 use tidegate_engine::assignment::SplitMethod;
-use tidegate_engine::experiment::{Gate, OnExpiry, PromotionMode, Watch};
+use tidegate_engine::experiment::{Gate, LabelTrust, OnExpiry, PromotionMode, Watch};
+use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::look::Check;
+use tidegate_engine::number::Share;
 use tidegate_engine::phase::{Condition, Phase, State};
 use tidegate_engine::rollout::DeadlineReason;
 use tidegate_engine::status;
 use tidegate_engine::threshold::Finding;
 use tidegate_engine::time::Timestamp;
+use tidegate_engine::variant::Variant;
 use tidegate_engine::verdict::Verdict;
 use tidegate_spec::api::{
-    self, ByVariantMetrics, CheckReport, ExperimentDetail, ExperimentSummary, Judgement, Next,
-    SplitCheck, Status, Step, Warning,
+    self, CheckReport, Defined, ExperimentDetail, ExperimentSummary, HistoryItem, Judgement, Next,
+    Pairs, SplitCheck, Status, Step, Warning,
 };
-use tidegate_spec::experiment::rule_name;
+use tidegate_spec::experiment::{questions, rule_name};
 
+use self::shown::{Shown, is_proved};
 use crate::prompts::Prompts;
 use crate::published::STORE_UNAVAILABLE;
 use crate::published::Trust;
-use crate::rollouts::Run;
+use crate::rollouts::{DefinitionPlan, Predecessor, RunningExperiment};
 
 /// Cameras of a variant below which a split by hash is a poor comparison.
 const FEW_CAMERAS: usize = 20;
 
-pub(crate) fn summary(run: &Run) -> ExperimentSummary {
+pub(crate) fn summary(run: &RunningExperiment) -> ExperimentSummary {
     let experiment = run.rollout.definition().experiment();
     let lifecycle = run.rollout.lifecycle();
     ExperimentSummary {
@@ -38,7 +44,7 @@ pub(crate) fn summary(run: &Run) -> ExperimentSummary {
     }
 }
 
-pub(crate) fn detail(run: &Run) -> ExperimentDetail {
+pub(crate) fn detail(run: &RunningExperiment) -> ExperimentDetail {
     ExperimentDetail {
         summary: summary(run),
         digest: run.rollout.definition().digest().to_string(),
@@ -47,20 +53,51 @@ pub(crate) fn detail(run: &Run) -> ExperimentDetail {
     }
 }
 
-pub(crate) fn status(run: &Run, prompts: &Prompts, (at, trust): (Timestamp, Trust)) -> Status {
+/// Whether a definition was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Enacted {
+    /// It stands.
+    Yes,
+    /// It was only looked at.
+    No,
+}
+
+/// What a definition did, or would do.
+pub(crate) fn defined(run: &RunningExperiment, plan: DefinitionPlan, enacted: Enacted) -> Defined {
+    let DefinitionPlan { changes, effects, control_changes, .. } = plan;
+    let mut detail = detail(run);
+    detail.warnings.extend(
+        control_changes.map(|detail| Warning { code: "control_changes".to_owned(), detail }),
+    );
+    Defined { detail, dry_run: enacted == Enacted::No, changes, effects }
+}
+
+pub(crate) fn status(
+    run: &RunningExperiment,
+    prompts: &Prompts,
+    at: Timestamp,
+    trust: Trust,
+) -> Status {
     let rollout = &run.rollout;
     let experiment = rollout.definition().experiment();
     let lifecycle = rollout.lifecycle();
     let status = rollout.status(at);
     let serving = match trust {
         Trust::ControlOnly => STORE_UNAVAILABLE,
-        Trust::Full => serving_name(status.state),
+        Trust::Full => match run.serving_predecessor() {
+            Some(predecessor) => predecessor.reason().as_str(),
+            None => serving_name(status.state),
+        },
     };
+    let last = run.last_step();
+    let shown = Shown::of(&status, &rollout.sums().shadow, last.as_ref());
+    let next = next(run, &status, last.as_ref());
     let count = |count: usize| count as u64;
     let step = |step: usize| u32::try_from(step).unwrap_or(u32::MAX);
     Status {
         experiment: run.key.to_string(),
         run: run.number,
+        revision: run.revision(),
         digest: rollout.definition().digest().to_string(),
         control: experiment.control.to_string(),
         treatment: experiment.treatment.to_string(),
@@ -74,24 +111,23 @@ pub(crate) fn status(run: &Run, prompts: &Prompts, (at, trust): (Timestamp, Trus
         now: api::shown(at),
         started_at: lifecycle.started_at.map(api::shown),
         remaining_hours: status.remaining.hours(),
-        treatment_share: status.share.value(),
+        treatment_share: match run.serving_predecessor().map(Predecessor::variant) {
+            Some(Variant::Treatment) => Share::ALL.value(),
+            Some(Variant::Control) | None => status.share.value(),
+        },
         step: Step { number: step(status.step.0), of: step(status.step.1) },
         serving: serving.to_owned(),
-        window: match status.state.phase {
-            Phase::Draft | Phase::Shadow => "shadow",
-            Phase::Ab | Phase::Full | Phase::Completed | Phase::RolledBack | Phase::Stopped => "ab",
-        }
-        .to_owned(),
-        variants: ByVariantMetrics {
-            control: (&status.sides.control).into(),
-            treatment: (&status.sides.treatment).into(),
-        },
-        pairs: (&status.pairs).into(),
-        guardrails: Judgement::all(&status.check),
-        split: SplitCheck::of(&status.check),
-        finding: api::finding(&status.check),
+        serving_run: run.serving_predecessor().map(Predecessor::shown),
+        salt: experiment.salt.to_string(),
+        window: shown.window,
+        variants: shown.variants,
+        pairs: Pairs::labelled(&status.pairs, &rollout.sums().shadow),
+        guardrails: shown.guardrails,
+        split: shown.split,
+        finding: shown.finding,
         presence: status.presence.map(Into::into),
-        next: next(run, &status),
+        next,
+        last: last.map(Into::into),
         cameras: count(status.cameras),
         observations: lifecycle.observations,
         open_analyses: count(status.open_analyses),
@@ -100,7 +136,7 @@ pub(crate) fn status(run: &Run, prompts: &Prompts, (at, trust): (Timestamp, Trus
     }
 }
 
-pub(crate) fn check(run: &Run) -> CheckReport {
+pub(crate) fn check(run: &RunningExperiment) -> CheckReport {
     let check = run.rollout.check();
     let should_roll_back = match &check {
         Check::Sequential(look) => look.any(Verdict::Fail),
@@ -130,16 +166,23 @@ const fn serving_name(state: State) -> &'static str {
 }
 
 /// What happens next if nobody acts, and why.
-fn next(run: &Run, status: &status::Status) -> Next {
+fn next(run: &RunningExperiment, status: &status::Status, last: Option<&HistoryItem>) -> Next {
     let (at, deadline) = status.next.unzip();
     Next {
         at: at.map(api::shown),
         deadline: deadline.map(|deadline| deadline.as_str().to_owned()),
-        sentence: next_sentence(run, status),
+        sentence: match last.filter(|last| is_proved(status, last)) {
+            Some(_) => {
+                "It proved itself and waits for its owner: control is served until somebody \
+                        advances, resumes, rolls back or stops it."
+                    .to_owned()
+            }
+            None => next_sentence(run, status),
+        },
     }
 }
 
-fn next_sentence(run: &Run, status: &status::Status) -> String {
+fn next_sentence(run: &RunningExperiment, status: &status::Status) -> String {
     let experiment = run.rollout.definition().experiment();
     let when = status.next.map_or_else(String::new, |(at, _)| api::shown(at));
     let watched = match experiment.guardrails.watch {
@@ -148,7 +191,18 @@ fn next_sentence(run: &Run, status: &status::Status) -> String {
     };
     let silence = status.presence.filter(|presence| !presence.suffices());
     match (status.state.phase, status.state.condition) {
-        (Phase::Draft, _) => "Nothing, until somebody starts it.".to_owned(),
+        (Phase::Draft, _) => match run.serving_predecessor() {
+            Some(serving) => format!(
+                "Nothing, until somebody starts it; until then run {} goes on serving {}.",
+                serving.number,
+                serving.version(),
+            ),
+            None => "Nothing, until somebody starts it.".to_owned(),
+        },
+        (Phase::Full, Condition::Paused) if status.next.is_some() => format!(
+            "Nearly everything failed, so control is served: it is rolled back unless the control fails too. At {when} it \
+             goes on from there."
+        ),
         (_, Condition::Paused) => {
             "Nothing, until somebody resumes it; time stands still.".to_owned()
         }
@@ -201,16 +255,44 @@ fn next_sentence(run: &Run, status: &status::Status) -> String {
             };
             format!("{step} {watched}")
         }
-        (Phase::Full, _) => "Every camera has the treatment; somebody completes it.".to_owned(),
+        (Phase::Full, _) => released(run, watched),
         (Phase::Completed, _) => "Nothing: the treatment stays.".to_owned(),
         (Phase::RolledBack, _) => {
             "Nothing: control stays. A retry is a new run: define the experiment again.".to_owned()
         }
-        (Phase::Stopped, _) => "Nothing: it was stopped; control stays.".to_owned(),
+        (Phase::Stopped, _) => match run.serving_predecessor() {
+            Some(serving) => format!(
+                "Nothing: it was stopped before its start; run {} goes on serving {}.",
+                serving.number,
+                serving.version(),
+            ),
+            None => "Nothing: it was stopped; control stays.".to_owned(),
+        },
     }
 }
 
-fn after_test(run: &Run) -> &'static str {
+/// What a release that goes on is held against, and until when.
+fn released(run: &RunningExperiment, watched: &str) -> String {
+    let holdback = run.rollout.definition().experiment().full.holdback.value() * 100.0;
+    let (who, against) = if holdback > 0.0 {
+        (
+            format!("All but {holdback:.1} % of the cameras have the treatment"),
+            "the cameras that keep the control, and where they are fewer than three with its own past",
+        )
+    } else {
+        ("Every camera has the treatment".to_owned(), "its own past under the control")
+    };
+    let ends = run.rollout.lifecycle().phase_ends.filter(|_| run.rollout.watches_release());
+    match ends {
+        Some(ends) => format!(
+            "{who}, compared with {against}, until {}; somebody completes it. {watched}",
+            api::shown(ends)
+        ),
+        None => format!("{who}; somebody completes it."),
+    }
+}
+
+fn after_test(run: &RunningExperiment) -> &'static str {
     let experiment = run.rollout.definition().experiment();
     match (experiment.promotion.mode, experiment.ab.on_expiry) {
         (PromotionMode::Automatic, OnExpiry::Hold) => {
@@ -233,12 +315,16 @@ fn after_test(run: &Run) -> &'static str {
 }
 
 /// What the owner should know.
-fn warnings(run: &Run, status: Option<&status::Status>) -> Vec<Warning> {
+fn warnings(run: &RunningExperiment, status: Option<&status::Status>) -> Vec<Warning> {
     let experiment = run.rollout.definition().experiment();
     let mut warnings = Vec::new();
     let mut warn = |code: &str, detail: String| {
         warnings.push(Warning { code: code.to_owned(), detail });
     };
+
+    for question in questions(experiment) {
+        warn("percent_small", question);
+    }
     if experiment.guardrails.watch == Watch::Off {
         warn("guardrails_off", "No limit is watched: nothing rolls back by itself.".to_owned());
     }
@@ -272,6 +358,15 @@ fn warnings(run: &Run, status: Option<&status::Status>) -> Vec<Warning> {
             && !split.is_clean()
         {
             warn("split_not_as_planned", split.to_string());
+        }
+        if let Check::Sequential(look) = &status.check
+            && experiment.trust == LabelTrust::Checked
+            && let Some(labels) = look.of(Guardrail::LabelShare)
+            && labels.verdict == Verdict::Alarm
+        {
+            let question = "are the alerts of one version labelled more readily? False alarms roll nothing back and nothing \
+                            is promoted until that is over, or feedback.trust = \"owner\" says it is meant so.";
+            warn("labels_differ", format!("{labels}; {question}"));
         }
     }
     warnings

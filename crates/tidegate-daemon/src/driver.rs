@@ -27,7 +27,7 @@ use crate::settings::DriverSettings;
 use crate::shared::Shared;
 use pending::Pending;
 
-pub(crate) use protocol::{Command, Item, Ordered, Override, Reply};
+pub(crate) use protocol::{ActionOrder, DriverCommand, Ordered, Override, ReadObservation, Reply};
 
 /// How often time is looked at where nothing else happens.
 const IDLE: Duration = Duration::from_millis(500);
@@ -35,7 +35,7 @@ const IDLE: Duration = Duration::from_millis(500);
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     settings: DriverSettings,
-    commands: SyncSender<Command>,
+    commands: SyncSender<DriverCommand>,
     rollouts: Rollouts,
     journal: Option<Arc<Journal>>,
     /// The last entry that was appended.
@@ -55,7 +55,7 @@ impl Driver {
     pub(crate) fn new(
         shared: Arc<Shared>,
         settings: DriverSettings,
-        commands: SyncSender<Command>,
+        commands: SyncSender<DriverCommand>,
         heartbeat: Box<dyn FnMut() + Send>,
     ) -> Self {
         Self {
@@ -74,20 +74,20 @@ impl Driver {
     }
 
     /// Works until it is told to shut down.
-    pub(crate) fn run(mut self, queue: &Receiver<Command>) {
+    pub(crate) fn run(mut self, queue: &Receiver<DriverCommand>) {
         self.recover_after(Duration::ZERO);
         loop {
             (self.heartbeat)();
             self.pass_time();
             let command = match queue.recv_timeout(self.poll_timeout()) {
-                Ok(Command::Shutdown(done)) => {
+                Ok(DriverCommand::Shutdown(done)) => {
                     self.shut_down();
                     // Nobody may be waiting any more.
                     let _ = done.send(());
                     return;
                 }
                 Ok(command) => command,
-                Err(RecvTimeoutError::Timeout) => Command::Wake,
+                Err(RecvTimeoutError::Timeout) => DriverCommand::Wake,
                 Err(RecvTimeoutError::Disconnected) => return self.shut_down(),
             };
             self.take(command);
@@ -104,21 +104,23 @@ impl Driver {
         until.min(IDLE)
     }
 
-    fn take(&mut self, command: Command) {
+    fn take(&mut self, command: DriverCommand) {
         match command {
-            Command::Observe { items, reply } => self.observe(items, reply),
-            Command::Define { file, salt, reply } => self.define(&file, salt, reply),
-            Command::Override { key, to, reply } => self.set_override(&key, to, reply),
-            Command::Act { key, action, reply } => self.act(&key, action, reply),
-            Command::Order { prompt, orders, reply } => self.order(&prompt, &orders, reply),
-            Command::Read(read) => {
+            DriverCommand::Observe { items, reply } => self.observe(items, reply),
+            DriverCommand::Define { wanted, reply } => self.define(&wanted, reply),
+            DriverCommand::Override { key, to, actor, reason, reply } => {
+                self.set_override(&key, to, actor, reason, reply);
+            }
+            DriverCommand::Act { key, order, reply } => self.act(&key, order, reply),
+            DriverCommand::Order { prompt, orders, reply } => self.order(&prompt, &orders, reply),
+            DriverCommand::Read(read) => {
                 let now = self.shared.now();
                 read(View { rollouts: &self.rollouts, now, trust: self.trust() });
             }
-            Command::Recovered(result) => self.recovered(*result),
-            Command::Settle { reply } => self.settle(reply),
+            DriverCommand::Recovered(result) => self.recovered(*result),
+            DriverCommand::Settle { reply } => self.settle(reply),
             // Time passes before every command; a shutdown never comes here.
-            Command::Wake | Command::Shutdown(_) => {}
+            DriverCommand::Wake | DriverCommand::Shutdown(_) => {}
         }
     }
 

@@ -4,9 +4,9 @@ use tidegate_spec::api::FieldFault;
 
 /// What is wrong with a request.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(pub(crate) Vec<FieldFault>);
+pub(crate) struct RequestFaults(pub(crate) Vec<FieldFault>);
 
-impl Faults {
+impl RequestFaults {
     pub(crate) fn add(&mut self, pointer: &str, detail: String) {
         self.0.push(FieldFault { pointer: pointer.to_owned(), detail });
     }

@@ -227,7 +227,7 @@ impl Feed {
     }
 
     /// How many events that are wanted come after a place.
-    pub(crate) fn behind(&self, after: u64, wanted: &Wanted) -> usize {
+    pub(crate) fn behind(&self, after: u64, wanted: &EventFilter) -> usize {
         let Head::At(last) = self.head() else { return 0 };
         self.kept().between(after, last).filter(|event| wanted.takes(event)).count()
     }
@@ -244,12 +244,12 @@ impl Feed {
 
 /// What a subscriber wants to be told; nothing said is everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct EventFilter {
     pub(crate) experiments: Vec<ExperimentKey>,
     pub(crate) kinds: Vec<EventType>,
 }
 
-impl Wanted {
+impl EventFilter {
     fn takes(&self, event: &FeedEvent) -> bool {
         let kind = self.kinds.is_empty() || self.kinds.contains(&event.kind);
         let experiment = || {
@@ -266,13 +266,13 @@ pub(crate) struct Reader {
     feed: Arc<Feed>,
     clock: Arc<MonotonicClock>,
     head: watch::Receiver<Head>,
-    wanted: Wanted,
+    wanted: EventFilter,
     after: u64,
 }
 
 /// What a reader finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum ReaderNext {
     Event(Arc<FeedEvent>),
     /// Nothing for now.
     Nothing,
@@ -284,7 +284,7 @@ impl Reader {
     pub(crate) fn new(
         feed: Arc<Feed>,
         clock: Arc<MonotonicClock>,
-        wanted: Wanted,
+        wanted: EventFilter,
         after: u64,
     ) -> Self {
         let head = feed.head.subscribe();
@@ -311,24 +311,24 @@ impl Reader {
     }
 
     /// The next event that is wanted, waited for.
-    pub(crate) async fn next(&mut self) -> Next {
+    pub(crate) async fn next(&mut self) -> ReaderNext {
         loop {
             match self.look() {
-                Next::Nothing => {
+                ReaderNext::Nothing => {
                     if self.head.changed().await.is_err() {
-                        return Next::Ended;
+                        return ReaderNext::Ended;
                     }
                 }
-                found @ (Next::Event(_) | Next::Ended) => return found,
+                found @ (ReaderNext::Event(_) | ReaderNext::Ended) => return found,
             }
         }
     }
 
     /// The next event that is wanted, if it is there.
-    pub(crate) fn look(&mut self) -> Next {
+    pub(crate) fn look(&mut self) -> ReaderNext {
         let last = match *self.head.borrow_and_update() {
-            Head::Unread => return Next::Nothing,
-            Head::Ended => return Next::Ended,
+            Head::Unread => return ReaderNext::Nothing,
+            Head::Ended => return ReaderNext::Ended,
             Head::At(last) => last,
         };
         let kept = self.feed.kept();
@@ -336,16 +336,16 @@ impl Reader {
         if resumes_after != self.after {
             let reset = FeedEvent::reset(self.clock.now(), self.after, resumes_after);
             self.after = resumes_after;
-            return Next::Event(Arc::new(reset));
+            return ReaderNext::Event(Arc::new(reset));
         }
         for event in kept.between(self.after, last) {
             self.after = event.id;
             if self.wanted.takes(event) {
-                return Next::Event(event.clone());
+                return ReaderNext::Event(event.clone());
             }
         }
         self.after = last;
-        Next::Nothing
+        ReaderNext::Nothing
     }
 }
 
@@ -402,12 +402,12 @@ mod tests {
         let night: ExperimentKey = "night".parse().unwrap();
         let alarm = FeedEvent::new(1, Timestamp::EPOCH, Some((&night, 1)), alarm);
         let of_none = FeedEvent::reset(Timestamp::EPOCH, 9, 1);
-        let wanted = |experiments: &[&ExperimentKey], kinds: &[EventType]| Wanted {
+        let wanted = |experiments: &[&ExperimentKey], kinds: &[EventType]| EventFilter {
             experiments: experiments.iter().map(|key| (*key).clone()).collect(),
             kinds: kinds.to_vec(),
         };
         let day = "day".parse().unwrap();
-        assert!(Wanted::default().takes(&alarm) && Wanted::default().takes(&of_none));
+        assert!(EventFilter::default().takes(&alarm) && EventFilter::default().takes(&of_none));
         assert!(wanted(&[&day, &night], &[]).takes(&alarm));
         assert!(!wanted(&[&day], &[EventType::Alarm]).takes(&alarm));
         assert!(!wanted(&[&night], &[EventType::PhaseChanged]).takes(&alarm));

@@ -4,6 +4,7 @@ mod asked;
 mod assignments;
 mod body;
 mod code;
+mod connection_state;
 mod events;
 mod experiments;
 mod front;
@@ -12,7 +13,6 @@ mod head_timer;
 mod health;
 mod held;
 mod json;
-mod line;
 mod listener;
 mod observations;
 mod ofrep;
@@ -31,7 +31,7 @@ use axum::routing::{get, post, put};
 use tokio::sync::oneshot;
 
 use crate::config::TimeSource;
-use crate::driver::{Command, Reply};
+use crate::driver::{DriverCommand, Reply};
 use crate::published::View;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -52,7 +52,7 @@ pub(crate) struct App(Arc<Parts>);
 
 pub(crate) struct Parts {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) commands: SyncSender<Command>,
+    pub(crate) commands: SyncSender<DriverCommand>,
     pub(crate) tokens: Option<Tokens>,
     /// Names this daemon may be called by, in small letters.
     pub(crate) hosts: Vec<String>,
@@ -73,7 +73,7 @@ impl App {
     }
 
     /// Gives the driver a command and waits for its answer.
-    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Problem> {
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> DriverCommand) -> Result<T, Problem> {
         let (reply, answer) = oneshot::channel();
         self.send(command(reply))?;
         match answer.await {
@@ -88,14 +88,14 @@ impl App {
         look: impl FnOnce(View<'_>) -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Read(Box::new(move |view| {
+        self.send(DriverCommand::Read(Box::new(move |view| {
             // The request may have been given up.
             let _ = reply.send(look(view));
         })))?;
         answer.await.map_err(|_| self.no_answer())
     }
 
-    fn send(&self, command: Command) -> Result<(), Problem> {
+    fn send(&self, command: DriverCommand) -> Result<(), Problem> {
         self.0.commands.try_send(command).map_err(|refused| match refused {
             TrySendError::Full(_) => Refusal::Busy.into(),
             TrySendError::Disconnected(_) => Refusal::Draining.into(),

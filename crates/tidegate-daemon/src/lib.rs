@@ -51,7 +51,7 @@ pub use webhooks::hook::Webhook;
 
 use clock::MonotonicClock;
 use config::{TimeSource, Unsafe};
-use driver::{Command, Driver};
+use driver::{Driver, DriverCommand};
 use feed::Feed;
 use http::{Address, App, Front, Held, Listening, Parts};
 use metrics::Metrics;
@@ -83,17 +83,17 @@ pub enum RunError {
     /// The secret of a webhook cannot be used.
     #[error("webhook `{webhook}`: {source}")]
     Webhook {
-        /// Which.
+        /// The name of the webhook in the settings.
         webhook: String,
-        /// Why.
+        /// What is wrong with its secret.
         source: SecretError,
     },
     /// It cannot listen there.
     #[error("cannot listen on {listen}: {source}")]
     Listen {
-        /// Where.
+        /// The address that was to be listened on.
         listen: SocketAddr,
-        /// Why.
+        /// What the operating system says, such as that the address is taken.
         source: io::Error,
     },
     /// Its journal is another's, or not allowed.
@@ -233,10 +233,11 @@ fn random<const BYTES: usize>() -> Result<[u8; BYTES], RunError> {
 }
 
 /// Lets the driver write all that it knows.
-async fn end(commands: mpsc::SyncSender<Command>, driving: thread::JoinHandle<()>) {
+async fn end(commands: mpsc::SyncSender<DriverCommand>, driving: thread::JoinHandle<()>) {
     let (done, ended) = oneshot::channel();
     // The queue may be full; its commands are worked off first.
-    let told = tokio::task::spawn_blocking(move || commands.send(Command::Shutdown(done)).is_ok());
+    let told =
+        tokio::task::spawn_blocking(move || commands.send(DriverCommand::Shutdown(done)).is_ok());
     if matches!(told.await, Ok(true)) {
         let _ = ended.await;
     }

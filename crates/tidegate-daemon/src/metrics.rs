@@ -18,7 +18,7 @@ use tidegate_engine::decision::Decision;
 use tidegate_engine::event::Event;
 use tidegate_engine::experiment::Experiment;
 use tidegate_engine::phase::Phase;
-use tidegate_spec::api::Answers;
+use tidegate_spec::api::ObservationAnswers;
 
 use crate::feed::FeedEvent;
 use crate::published::{AssignmentReason, View};
@@ -32,9 +32,9 @@ type One = [(&'static str, String); 1];
 /// Two labels.
 type Two = [(&'static str, String); 2];
 /// One label of few values, all known beforehand: it is counted on every request, and copies nothing.
-type Known = [(&'static str, Cow<'static, str>); 1];
+type KnownLabel = [(&'static str, Cow<'static, str>); 1];
 /// The method and the status of an answer, likewise.
-type Answered = ([(&'static str, &'static str); 1], [(&'static str, u16); 1]);
+type AnswerLabels = ([(&'static str, &'static str); 1], [(&'static str, u16); 1]);
 type Number = Gauge<f64, AtomicU64>;
 
 /// Methods that have series of their own; a client may make up as many as it likes.
@@ -50,10 +50,10 @@ const EXPERIMENTS_SHOWN_MAX_WITH_REPLACED: usize = 6;
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
-    observations: Family<Known, Counter>,
-    decisions: Family<Known, Counter>,
-    rollbacks: Family<Known, Counter>,
-    requests: Family<Answered, Counter>,
+    observations: Family<KnownLabel, Counter>,
+    decisions: Family<KnownLabel, Counter>,
+    rollbacks: Family<KnownLabel, Counter>,
+    requests: Family<AnswerLabels, Counter>,
     /// The one of `requests` that nearly all are.
     frequent_requests: Counter,
     request_seconds: Histogram,
@@ -77,7 +77,7 @@ pub(crate) struct Metrics {
     replaced: Option<Replaced>,
 }
 
-fn answered(method: &str, status: u16) -> Answered {
+fn answered(method: &str, status: u16) -> AnswerLabels {
     let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
     ([("method", method)], [("status", status)])
 }
@@ -104,19 +104,19 @@ impl Metrics {
         let observations = register!(
             "observations",
             "Observations by what became of them",
-            Family::<Known, Counter>::default()
+            Family::<KnownLabel, Counter>::default()
         );
         let decisions = register!(
             "decisions",
             "Steps of rollouts by cause",
-            Family::<Known, Counter>::default()
+            Family::<KnownLabel, Counter>::default()
         );
         let rollbacks =
-            register!("rollbacks", "Rollbacks by cause", Family::<Known, Counter>::default());
+            register!("rollbacks", "Rollbacks by cause", Family::<KnownLabel, Counter>::default());
         let requests = register!(
             "http_requests",
             "HTTP requests by method and status",
-            Family::<Answered, Counter>::default()
+            Family::<AnswerLabels, Counter>::default()
         );
         let frequent_requests = requests.get_or_create_owned(&answered(FREQUENT.0, FREQUENT.1));
         let request_seconds = register!(
@@ -127,10 +127,10 @@ impl Metrics {
         let assignments = register!(
             "assignments",
             "Assignments that were asked for, by reason",
-            Family::<Known, Counter>::default()
+            Family::<KnownLabel, Counter>::default()
         );
-        let assignments = AssignmentReason::ALL.map(|ground| {
-            assignments.get_or_create_owned(&[("reason", Cow::Borrowed(ground.as_str()))])
+        let assignments = AssignmentReason::ALL.map(|reason| {
+            assignments.get_or_create_owned(&[("reason", Cow::Borrowed(reason.as_str()))])
         });
         let refused_connections = register!(
             "http_connections_refused",
@@ -241,7 +241,7 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn observed(&self, answers: &Answers) {
+    pub(crate) fn observed(&self, answers: &ObservationAnswers) {
         let counts = [
             ("accepted", answers.accepted),
             ("duplicate", answers.duplicate),
@@ -309,8 +309,8 @@ impl Metrics {
         self.request_seconds.observe(seconds);
     }
 
-    pub(crate) fn assigned(&self, ground: AssignmentReason) {
-        self.assignments[ground.index()].inc();
+    pub(crate) fn assigned(&self, reason: AssignmentReason) {
+        self.assignments[reason.index()].inc();
     }
 
     pub(crate) fn connection_refused(&self) {

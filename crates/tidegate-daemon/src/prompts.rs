@@ -6,7 +6,7 @@ pub(crate) mod document;
 
 use sha2::{Digest as _, Sha256};
 use tidegate_engine::decision::{Decision, Step};
-use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::experiment::Experiment;
 use tidegate_engine::id::{ExperimentKey, LabelName, PromptName};
 use tidegate_engine::phase::Phase;
@@ -28,7 +28,7 @@ pub(crate) fn text_digest(text: &str) -> TextDigest {
 
 /// Why a journal does not give prompts.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotReplayed {
+pub(crate) enum PromptsNotReplayed {
     #[error(transparent)]
     NotFollowing(#[from] prompt::NotFollowing),
     #[error(transparent)]
@@ -77,12 +77,12 @@ pub(crate) struct Followed {
     pub(crate) prompt: PromptName,
     /// In a sentence.
     pub(crate) sentence: String,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: ProductionMove,
 }
 
 /// Whether `production` went where the step wanted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum ProductionMove {
     /// It did now.
     Moved(Vec<PromptChange>),
     /// It was there.
@@ -96,13 +96,20 @@ pub(crate) enum Outcome {
 pub(crate) struct Prompts {
     catalog: Catalog,
     /// Of a change in several parts, those that have come.
-    pending: Vec<Pending>,
+    pending: Vec<PendingChange>,
     parts_come: u16,
+}
+
+/// Which part of a change it is, from 0, and how many there are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PartNumber {
+    pub(crate) part: u16,
+    pub(crate) parts: u16,
 }
 
 /// A part of a change that stands with its last part.
 #[derive(Debug)]
-pub(crate) enum Pending {
+pub(crate) enum PendingChange {
     Version {
         prompt: PromptName,
         head: VersionHead,
@@ -136,22 +143,22 @@ impl Prompts {
     /// with the number of its entry.
     pub(crate) fn replay(
         &mut self,
-        (part, parts): (u16, u16),
-        pending: Pending,
-    ) -> Result<Vec<(u64, PromptChange)>, NotReplayed> {
+        PartNumber { part, parts }: PartNumber,
+        pending: PendingChange,
+    ) -> Result<Vec<(u64, PromptChange)>, PromptsNotReplayed> {
         if part == 0 {
             // What came before it was never whole: its last part is not on disk.
             self.pending.clear();
             self.parts_come = 0;
         }
         if part != self.parts_come || part >= parts {
-            return Err(NotReplayed::Part(pending.prompt().clone()));
+            return Err(PromptsNotReplayed::Part(pending.prompt().clone()));
         }
         self.parts_come += 1;
         match (pending, self.pending.last_mut()) {
             (
-                Pending::Version { prompt, head, text },
-                Some(Pending::Version { prompt: of, head: known, text: begun }),
+                PendingChange::Version { prompt, head, text },
+                Some(PendingChange::Version { prompt: of, head: known, text: begun }),
             ) if prompt == *of && head == *known => begun.push_str(&text),
             (pending, _) => self.pending.push(pending),
         }
@@ -161,14 +168,14 @@ impl Prompts {
         }
         for pending in std::mem::take(&mut self.pending) {
             match pending {
-                Pending::Moved { sequence, prompt, label, step } => {
+                PendingChange::Moved { sequence, prompt, label, step } => {
                     let change = PromptChange::Moved { prompt, label, step };
                     self.catalog.apply_logged(&change)?;
                     moved.push((sequence, change));
                 }
-                Pending::Version { prompt, head, text } => {
+                PendingChange::Version { prompt, head, text } => {
                     if text_digest(&text) != head.digest {
-                        return Err(NotReplayed::Digest { prompt, number: head.number });
+                        return Err(PromptsNotReplayed::Digest { prompt, number: head.number });
                     }
                     let version = Version { head, text: text.into() };
                     self.catalog.apply_logged(&PromptChange::Added { prompt, version })?;
@@ -179,13 +186,15 @@ impl Prompts {
     }
 
     /// Takes everything up again.
-    pub(crate) fn restore(snapshots: Vec<prompt::PromptSnapshot>) -> Result<Self, NotReplayed> {
+    pub(crate) fn restore(
+        snapshots: Vec<prompt::PromptSnapshot>,
+    ) -> Result<Self, PromptsNotReplayed> {
         for kept in &snapshots {
             let wrong =
                 kept.versions.iter().find(|kept| text_digest(&kept.text) != kept.head.digest);
             if let Some(Version { head, .. }) = wrong {
                 let (prompt, number) = (kept.name.clone(), head.number);
-                return Err(NotReplayed::Digest { prompt, number });
+                return Err(PromptsNotReplayed::Digest { prompt, number });
             }
         }
         Ok(Self { catalog: Catalog::restore(snapshots)?, ..Self::default() })
@@ -256,7 +265,8 @@ impl Prompts {
     /// Lets `production` follow a decision of a rollout; none where the decision says nothing of it.
     pub(crate) fn follow(
         &mut self,
-        (experiment, run): (&ExperimentKey, u32),
+        experiment: &ExperimentKey,
+        run: u32,
         in_play: &InPlay,
         decision: &Decision,
     ) -> Option<Followed> {
@@ -271,14 +281,14 @@ impl Prompts {
             Production::Untouched => None,
             Production::There(variant) => {
                 let key = &in_play.version(variant).key;
-                followed(format!("`production` points to `{key}` already"), Outcome::There)
+                followed(format!("`production` points to `{key}` already"), ProductionMove::There)
             }
             Production::LeftAlone(variant) => {
                 let key = &in_play.version(variant).key;
                 let sentence = format!(
                     "`production` was left at `{before}`, where somebody pointed it; this step would move it to `{key}`"
                 );
-                followed(sentence, Outcome::LeftAlone)
+                followed(sentence, ProductionMove::LeftAlone)
             }
             Production::Move(variant) => {
                 let to = in_play.version(variant);
@@ -287,12 +297,12 @@ impl Prompts {
                     Ok(changes) => {
                         let sentence =
                             format!("`production` moved from `{before}` to `{}`", to.key);
-                        followed(sentence, Outcome::Moved(changes))
+                        followed(sentence, ProductionMove::Moved(changes))
                     }
                     // Nothing that can be asked from outside leads here.
                     Err((_, rejection)) => followed(
                         format!("`production` was not moved: {rejection}"),
-                        Outcome::LeftAlone,
+                        ProductionMove::LeftAlone,
                     ),
                 }
             }
@@ -318,7 +328,7 @@ fn reason(experiment: &ExperimentKey, run: u32, step: Step) -> String {
 
 fn production_order(to: TextDigest, reason: &str) -> Option<Order> {
     let label: LabelName = PRODUCTION.parse().ok()?;
-    let (actor, reason) = (Actor::new(TIDEGATE).ok()?, Note::new(reason).ok()?);
+    let (actor, reason) = (Actor::new(TIDEGATE).ok()?, Reason::new(reason).ok()?);
     Some(Order::Point(LabelOrder {
         label,
         to: LabelTarget::Text(to),
@@ -328,7 +338,7 @@ fn production_order(to: TextDigest, reason: &str) -> Option<Order> {
     }))
 }
 
-impl Pending {
+impl PendingChange {
     const fn prompt(&self) -> &PromptName {
         match self {
             Self::Version { prompt, .. } | Self::Moved { prompt, .. } => prompt,

@@ -7,293 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use tidegate_engine::assignment::{ServeReason, Serving};
-use tidegate_engine::id::CameraId;
-use tidegate_engine::phase::Phase;
-use tidegate_engine::prompt::Version;
 use tidegate_engine::time::Timestamp;
-use tidegate_engine::variant::{ByVariant, Variant};
-use tidegate_spec::api::{Assignment, ShadowVersion};
 use tokio::sync::watch;
 
-use crate::prompts::InPlay;
-use crate::rollouts::{Rollouts, Run};
+use crate::rollouts::{Rollouts, RunningExperiment};
+use assignment_table::Served;
 
-/// The reason for serving control while the journal cannot be relied on.
-pub(crate) const STORE_UNAVAILABLE: &str = "store_unavailable";
+mod assignment_table;
 
-/// Whether the journal can be relied on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trust {
-    /// Rollouts are served as they stand.
-    Full,
-    /// Control is served, whatever they stand at.
-    ControlOnly,
-}
-
-/// What a reader of the engine sees.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct View<'a> {
-    pub(crate) rollouts: &'a Rollouts,
-    pub(crate) now: Timestamp,
-    pub(crate) trust: Trust,
-}
-
-/// Who is served what.
-#[derive(Debug)]
-pub(crate) struct AssignmentTable {
-    trust: Trust,
-    experiments: HashMap<String, Arc<Served>>,
-}
-
-/// What an experiment serves one camera, borrowed from a table.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Evaluated<'a> {
-    pub(crate) key: &'a str,
-    pub(crate) variant: Variant,
-    pub(crate) prompt_version: &'a str,
-    /// The prompt, where it is kept here.
-    pub(crate) prompt: Option<&'a str>,
-    /// What is served of it.
-    pub(crate) kept: Option<&'a ServedVersion>,
-    pub(crate) ground: AssignmentReason,
-    pub(crate) phase: Phase,
-    pub(crate) run: u32,
-    /// Share of analyses that should run the treatment too.
-    pub(crate) shadow_sample: f64,
-    /// What they should run, where there are any.
-    pub(crate) shadow: Option<Shadow<'a>>,
-}
-
-/// The version to run for comparison only.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Shadow<'a> {
-    pub(crate) prompt_version: &'a str,
-    pub(crate) kept: Option<&'a ServedVersion>,
-}
-
-/// What decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AssignmentReason {
-    Rollout(ServeReason),
-    StoreUnavailable,
-}
-
-impl AssignmentReason {
-    /// Every ground.
-    pub(crate) const ALL: [Self; ServeReason::ALL.len() + 1] = {
-        let mut all = [Self::StoreUnavailable; ServeReason::ALL.len() + 1];
-        let mut at = 0;
-        while at < ServeReason::ALL.len() {
-            all[at] = Self::Rollout(ServeReason::ALL[at]);
-            at += 1;
-        }
-        all
-    };
-
-    /// The place in [`Self::ALL`].
-    pub(crate) const fn index(self) -> usize {
-        match self {
-            Self::Rollout(reason) => reason.index(),
-            Self::StoreUnavailable => Self::ALL.len() - 1,
-        }
-    }
-
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rollout(reason) => reason.as_str(),
-            Self::StoreUnavailable => STORE_UNAVAILABLE,
-        }
-    }
-}
-
-/// What one experiment serves.
-#[derive(Debug)]
-struct Served {
-    serving: Serving,
-    control: String,
-    treatment: String,
-    prompt: Option<ServedPrompt>,
-    phase: Phase,
-    run: u32,
-    /// Share of analyses that should run the treatment too.
-    shadow_sample: f64,
-}
-
-/// Both versions of a prompt that is kept here, as answers show them.
-#[derive(Debug)]
-struct ServedPrompt {
-    name: String,
-    control: ServedVersion,
-    treatment: ServedVersion,
-}
-
-/// One of them.
-#[derive(Debug)]
-pub(crate) struct ServedVersion {
-    pub(crate) digest: String,
-    pub(crate) text: Arc<str>,
-}
-
-impl AssignmentTable {
-    pub(crate) fn new(rollouts: &Rollouts, trust: Trust) -> Self {
-        let served = |run: &Run| (run.key.as_str().to_owned(), Arc::new(Served::of(run)));
-        Self { trust, experiments: rollouts.iter().map(served).collect() }
-    }
-
-    /// The text of a version that an experiment of this table is about, where it is kept here.
-    pub(crate) fn text<'a>(&'a self, experiment: &str, digest: &str) -> Option<&'a str> {
-        let prompt = self.experiments.get(experiment)?.prompt.as_ref()?;
-        let mut versions = [&prompt.control, &prompt.treatment].into_iter();
-        versions.find(|version| version.digest == digest).map(|version| &*version.text)
-    }
-
-    /// What `camera` is served at `at`, and on what ground. Whatever is not known is served control.
-    pub(crate) fn assign<'a>(
-        &'a self,
-        key: &'a str,
-        camera: &'a CameraId,
-        at: Timestamp,
-    ) -> (AssignmentReason, Assignment<'a>) {
-        let (camera_id, experiment) = (camera.as_str().into(), key.into());
-        let Some(evaluated) = self.evaluate(key, camera, at) else {
-            let ground = match self.trust {
-                Trust::Full => AssignmentReason::Rollout(ServeReason::UnknownExperiment),
-                Trust::ControlOnly => AssignmentReason::StoreUnavailable,
-            };
-            let assignment = Assignment {
-                camera_id,
-                experiment,
-                variant: Variant::Control.as_str().into(),
-                prompt_version: None,
-                prompt: None,
-                digest: None,
-                reason: ground.as_str().into(),
-                phase: None,
-                run: 0,
-                shadow_sample: 0.0,
-                prompt_text: None,
-                shadow: None,
-            };
-            return (ground, assignment);
-        };
-        let shadow = evaluated.shadow.and_then(|shadow| {
-            Some(ShadowVersion {
-                prompt_version: shadow.prompt_version.into(),
-                digest: (&shadow.kept?.digest).into(),
-                prompt_text: None,
-            })
-        });
-        let assignment = Assignment {
-            camera_id,
-            experiment,
-            variant: evaluated.variant.as_str().into(),
-            prompt_version: Some(evaluated.prompt_version.into()),
-            prompt: evaluated.prompt.map(Into::into),
-            digest: evaluated.kept.map(|version| (&version.digest).into()),
-            reason: evaluated.ground.as_str().into(),
-            phase: Some(evaluated.phase.as_str().into()),
-            run: evaluated.run,
-            shadow_sample: evaluated.shadow_sample,
-            prompt_text: None,
-            shadow,
-        };
-        (evaluated.ground, assignment)
-    }
-
-    /// Whether every experiment that there is can be in it.
-    pub(crate) fn is_whole(&self) -> bool {
-        // One that was drawn before the journal was read has none.
-        self.trust == Trust::Full || !self.experiments.is_empty()
-    }
-
-    /// What `camera` is served by the experiment `key` at `at`, if the table has it.
-    pub(crate) fn evaluate(
-        &self,
-        key: &str,
-        camera: &CameraId,
-        at: Timestamp,
-    ) -> Option<Evaluated<'_>> {
-        let (key, served) = self.experiments.get_key_value(key)?;
-        Some(served.evaluate(key, self.trust, camera, at))
-    }
-
-    /// What `camera` is served by every experiment at `at`, in no order.
-    pub(crate) fn evaluate_all<'a>(
-        &'a self,
-        camera: &'a CameraId,
-        at: Timestamp,
-    ) -> impl Iterator<Item = Evaluated<'a>> {
-        self.experiments
-            .iter()
-            .map(move |(key, served)| served.evaluate(key, self.trust, camera, at))
-    }
-}
-
-impl Served {
-    fn evaluate<'a>(
-        &'a self,
-        key: &'a str,
-        trust: Trust,
-        camera: &CameraId,
-        at: Timestamp,
-    ) -> Evaluated<'a> {
-        let (variant, ground, shadow_sample) = match trust {
-            Trust::Full => {
-                let assigned = self.serving.assign(camera, at);
-                (assigned.variant, AssignmentReason::Rollout(assigned.reason), self.shadow_sample)
-            }
-            Trust::ControlOnly => (Variant::Control, AssignmentReason::StoreUnavailable, 0.0),
-        };
-        let prompt = self.prompt.as_ref();
-        let treatment = prompt.map(|prompt| &prompt.treatment);
-        let (prompt_version, kept) = match variant {
-            Variant::Control => (&self.control, prompt.map(|prompt| &prompt.control)),
-            Variant::Treatment => (&self.treatment, treatment),
-        };
-        let shadow = Shadow { prompt_version: &self.treatment, kept: treatment };
-        Evaluated {
-            key,
-            variant,
-            prompt_version,
-            prompt: prompt.map(|prompt| &*prompt.name),
-            kept,
-            ground,
-            phase: self.phase,
-            run: self.run,
-            shadow_sample,
-            shadow: (shadow_sample > 0.0).then_some(shadow),
-        }
-    }
-
-    fn of(run: &Run) -> Self {
-        let experiment = run.rollout.definition().experiment();
-        let state = run.rollout.lifecycle().state;
-        let shadowing = state.phase == Phase::Shadow
-            && state.condition != tidegate_engine::phase::Condition::Paused;
-        Self {
-            serving: run.rollout.serving(),
-            control: experiment.control.as_str().to_owned(),
-            treatment: experiment.treatment.as_str().to_owned(),
-            prompt: run.in_play.as_ref().map(ServedPrompt::of),
-            phase: state.phase,
-            run: run.number,
-            shadow_sample: if shadowing { experiment.shadow.sample.value() } else { 0.0 },
-        }
-    }
-}
-
-impl ServedPrompt {
-    fn of(in_play: &InPlay) -> Self {
-        let ByVariant { control, treatment } = &in_play.versions;
-        let served = |version: &Version| ServedVersion {
-            digest: version.head.digest.to_string(),
-            text: version.text.clone(),
-        };
-        let (control, treatment) = (served(control), served(treatment));
-        Self { name: in_play.prompt.to_string(), control, treatment }
-    }
-}
+pub(crate) use assignment_table::{
+    AssignmentReason, AssignmentTable, Evaluated, STORE_UNAVAILABLE, ServedVersion, Trust, View,
+};
 
 /// The newest table.
 #[derive(Debug)]
@@ -301,10 +25,11 @@ pub(crate) struct Published {
     table: ArcSwap<AssignmentTable>,
     drawn: AtomicU64,
     newest: Mutex<Newest>,
-    shown: watch::Sender<Shown>,
+    shown: watch::Sender<TableVersion>,
 }
 
-/// Which drawings are shown: what was drawn before them comes too late.
+/// Which drawings are shown: what was drawn before them comes too late. Drawings are made in order, and may be shown
+/// in another: a rollback does not wait for the disk, and what was drawn before it is on disk after it.
 #[derive(Debug, Default)]
 struct Newest {
     /// Of all experiments.
@@ -315,7 +40,7 @@ struct Newest {
 
 /// How often the table was changed, and when last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shown {
+pub(crate) struct TableVersion {
     pub(crate) number: u64,
     pub(crate) at: Timestamp,
 }
@@ -325,11 +50,11 @@ pub(crate) struct Shown {
 pub(crate) struct Drawn {
     number: u64,
     at: Timestamp,
-    subject: Subject,
+    subject: DrawnTable,
 }
 
 #[derive(Debug)]
-enum Subject {
+enum DrawnTable {
     All(AssignmentTable),
     One { key: String, served: Arc<Served> },
 }
@@ -342,12 +67,12 @@ impl Published {
             table: ArcSwap::from_pointee(table),
             drawn: AtomicU64::new(0),
             newest: Mutex::default(),
-            shown: watch::Sender::new(Shown { number: 0, at: Timestamp::EPOCH }),
+            shown: watch::Sender::new(TableVersion { number: 0, at: Timestamp::EPOCH }),
         }
     }
 
     /// Tells of every table that is shown from now on.
-    pub(crate) fn watch(&self) -> watch::Receiver<Shown> {
+    pub(crate) fn watch(&self) -> watch::Receiver<TableVersion> {
         self.shown.subscribe()
     }
 
@@ -357,16 +82,16 @@ impl Published {
 
     /// Draws every experiment, and whether the journal can be relied on, to be shown later.
     pub(crate) fn draw_all(&self, rollouts: &Rollouts, trust: Trust, at: Timestamp) -> Drawn {
-        self.drawn(at, Subject::All(AssignmentTable::new(rollouts, trust)))
+        self.drawn(at, DrawnTable::All(AssignmentTable::new(rollouts, trust)))
     }
 
     /// Draws one experiment, to be shown later, whatever becomes of others meanwhile.
-    pub(crate) fn draw(&self, run: &Run, at: Timestamp) -> Drawn {
+    pub(crate) fn draw(&self, run: &RunningExperiment, at: Timestamp) -> Drawn {
         let key = run.key.as_str().to_owned();
-        self.drawn(at, Subject::One { key, served: Arc::new(Served::of(run)) })
+        self.drawn(at, DrawnTable::One { key, served: Arc::new(Served::of(run)) })
     }
 
-    fn drawn(&self, at: Timestamp, subject: Subject) -> Drawn {
+    fn drawn(&self, at: Timestamp, subject: DrawnTable) -> Drawn {
         Drawn { number: self.drawn.fetch_add(1, Ordering::Relaxed) + 1, at, subject }
     }
 
@@ -376,9 +101,10 @@ impl Published {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.table.load();
         let table = match subject {
-            Subject::All(_) if *number <= newest.all => return,
-            Subject::All(table) => {
+            DrawnTable::All(_) if *number <= newest.all => return,
+            DrawnTable::All(table) => {
                 newest.all = *number;
+                // What was drawn alone since then is newer than this table of all.
                 newest.experiments.retain(|_, drawn_alone| *drawn_alone > *number);
                 let mut experiments = table.experiments.clone();
                 for key in newest.experiments.keys() {
@@ -388,7 +114,7 @@ impl Published {
                 }
                 AssignmentTable { trust: table.trust, experiments }
             }
-            Subject::One { key, served } => {
+            DrawnTable::One { key, served } => {
                 let shown = newest.experiments.get(key).copied().unwrap_or(0).max(newest.all);
                 if *number <= shown {
                     return;
@@ -401,28 +127,17 @@ impl Published {
         };
         self.table.store(Arc::new(table));
         // Whoever is told of it finds it.
-        self.shown.send_modify(|shown| *shown = Shown { number: shown.number + 1, at: *at });
+        self.shown.send_modify(|shown| *shown = TableVersion { number: shown.number + 1, at: *at });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+    use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
     use tidegate_spec::ExperimentFile;
 
     use super::*;
-    use crate::rollouts::{Changed, SaltChoice};
-
-    #[test]
-    fn every_ground_is_at_its_place() {
-        for (place, ground) in AssignmentReason::ALL.into_iter().enumerate() {
-            assert_eq!(ground.index(), place, "{ground:?}");
-        }
-        assert_eq!(
-            AssignmentReason::ALL.map(AssignmentReason::as_str).last(),
-            Some(&STORE_UNAVAILABLE)
-        );
-    }
+    use crate::rollouts::{Changed, ControlChange, SaltChoice, Wanted};
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_ms(1_772_323_200_000 + ms).unwrap()
@@ -430,8 +145,8 @@ mod tests {
 
     fn act(rollouts: &mut Rollouts, key: &str, command: Command, ms: i64) {
         let actor = Actor::new("ann").unwrap();
-        let note = Note::new("a test").unwrap();
-        let action = Event::Action(Action { command, actor, note });
+        let reason = Reason::new("a test").unwrap();
+        let action = Event::Action(Action { command, actor, reason });
         let key = key.parse().unwrap();
         rollouts.apply(&key, at(ms), action, &mut Changed::default()).unwrap().unwrap();
     }
@@ -444,7 +159,14 @@ mod tests {
                 "key = \"{key}\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n[shadow]\nduration_hours = 0\n"
             );
             let file = ExperimentFile::parse(&toml).unwrap();
-            rollouts.define(at(0), &file, SaltChoice::Own).unwrap();
+            let wanted = Wanted {
+                file: Box::new(file),
+                salt: SaltChoice::Own,
+                actor: Actor::new("ann").unwrap(),
+                reason: Reason::new("a test").unwrap(),
+                control: ControlChange::Refused,
+            };
+            rollouts.define(at(0), &wanted).unwrap();
             act(&mut rollouts, key, Command::Start, 1);
         }
         rollouts

@@ -4,7 +4,7 @@ use tidegate_engine::event::Command;
 use tidegate_engine::id::{CameraId, ExperimentKey, PromptName};
 use tidegate_engine::phase::State;
 use tidegate_engine::prompt::OrderRejection;
-use tidegate_spec::api::FieldFault;
+use tidegate_spec::api::{Accepted, Destination, FieldFault};
 
 use crate::rollouts::{EXPERIMENTS_MAX, NotDefined};
 
@@ -37,10 +37,24 @@ pub(crate) enum Refusal {
         "experiment `{0}` is no draft: only a draft can be changed, and only an ended run be followed by another"
     )]
     Running(ExperimentKey),
+    #[error("{0}")]
+    ControlChanges(String),
     #[error("{0} experiments are kept, allowed: {EXPERIMENTS_MAX}")]
     TooManyExperiments(usize),
     #[error("`{}` is not allowed in {state}", command.as_str())]
     ActionNotAllowed { command: Command, state: State },
+    #[error(
+        "the rollout is at revision {revision}, not at {expected}: look at its status, then say which is meant"
+    )]
+    OtherRevision { expected: u64, revision: u64 },
+    #[error("`advance` leads to {} in {state}, not to {}", leads_to.as_str(), wanted.as_str())]
+    LeadsElsewhere { wanted: Destination, leads_to: Destination, state: State },
+    #[error(
+        "`advance` leads to full in {state} and releases the treatment to every camera: name it in `expected_phase`"
+    )]
+    ReleaseUnnamed { state: State },
+    #[error("the evidence for going to {} is {}: {}; accept it with `{}`", to.as_str(), needed.as_str(), evidence.join("; "), needed.as_str())]
+    NotBacked { to: Destination, needed: Accepted, evidence: Vec<String> },
     #[error("no prompt has the name `{0}`")]
     UnknownPrompt(PromptName),
     #[error("{0}")]
@@ -56,6 +70,7 @@ impl From<NotDefined> for Refusal {
         match why {
             NotDefined::Running { key } => Self::Running(key),
             NotDefined::TooMany { count } => Self::TooManyExperiments(count),
+            NotDefined::ControlChanges(_) => Self::ControlChanges(why.to_string()),
             NotDefined::Versions(faults) => Self::InvalidFields(faults),
         }
     }

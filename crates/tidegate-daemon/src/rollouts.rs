@@ -1,28 +1,33 @@
 //! Every run of every experiment beside the prompts they are about, and the entries that each change of them leaves in the journal.
 
 mod changed;
+mod defining;
+mod predecessor;
 mod run;
 
 use std::collections::{BTreeMap, HashMap};
 
 use tidegate_engine::event::{Event, Rejection};
 use tidegate_engine::experiment::Definition;
-use tidegate_engine::id::{ExperimentKey, Salt};
+use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::notice::Noticed;
-use tidegate_engine::phase::Phase;
 use tidegate_engine::prompt;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::{Rollout, snapshot};
-use tidegate_journal::{Entry, FeedState, RolloutId, RolloutState, State};
+use tidegate_journal::{Entry, FeedState, JournalState, RolloutId, RolloutState};
 use tidegate_spec::ExperimentFile;
 use tidegate_spec::api::{FieldFault, HistoryItem, What};
 
 use crate::feed::{FeedEvent, RecentEvents};
-use crate::prompts::{self, InPlay, Pending, Prompts};
+use crate::prompts::{self, InPlay, PartNumber, PendingChange, Prompts};
 use changed::told_move;
 
 pub(crate) use changed::{Changed, Decided, Unit};
-pub(crate) use run::Run;
+pub(crate) use defining::{
+    ControlChange, DefinitionChange, DefinitionPlan, Draft, SaltChoice, Wanted,
+};
+pub(crate) use predecessor::Predecessor;
+pub(crate) use run::RunningExperiment;
 
 /// Experiments a daemon keeps.
 pub(crate) const EXPERIMENTS_MAX: usize = 1_000;
@@ -34,6 +39,8 @@ pub(crate) enum NotDefined {
     Running { key: ExperimentKey },
     #[error("{count} experiments are kept, allowed: {EXPERIMENTS_MAX}")]
     TooMany { count: usize },
+    #[error("{0}; accept it with `control_changes` if that is meant")]
+    ControlChanges(String),
     #[error("{} names of versions are not known", .0.len())]
     Versions(Vec<FieldFault>),
 }
@@ -52,14 +59,14 @@ pub(crate) enum NotReplayed {
     #[error("step {number} of `{key}` does not follow")]
     Step { key: ExperimentKey, number: u32 },
     #[error(transparent)]
-    Prompts(#[from] prompts::NotReplayed),
+    Prompts(#[from] prompts::PromptsNotReplayed),
 }
 
 /// All experiments, and all prompts.
 #[derive(Debug, Default)]
 pub(crate) struct Rollouts {
     prompts: Prompts,
-    runs: BTreeMap<ExperimentKey, Run>,
+    runs: BTreeMap<ExperimentKey, RunningExperiment>,
     /// The experiment of each present run.
     keys: HashMap<RolloutId, ExperimentKey>,
     last_id: u32,
@@ -68,11 +75,11 @@ pub(crate) struct Rollouts {
 }
 
 impl Rollouts {
-    pub(crate) fn get(&self, key: &ExperimentKey) -> Option<&Run> {
+    pub(crate) fn get(&self, key: &ExperimentKey) -> Option<&RunningExperiment> {
         self.runs.get(key)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Run> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &RunningExperiment> {
         self.runs.values()
     }
 
@@ -95,71 +102,15 @@ impl Rollouts {
         times.fold(self.prompts.catalog().latest(), Timestamp::max)
     }
 
-    /// Defines a draft anew, or the next run of an experiment that has ended.
-    pub(crate) fn define(
-        &mut self,
-        at: Timestamp,
-        file: &ExperimentFile,
-        salt: SaltChoice,
-    ) -> Result<(Change, Changed), NotDefined> {
-        let key = file.definition.experiment().key.clone();
-        let (change, number) = match self.runs.get(&key) {
-            None if self.runs.len() >= EXPERIMENTS_MAX => {
-                return Err(NotDefined::TooMany { count: self.runs.len() });
-            }
-            None => (Change::Created, 1),
-            Some(run) => match run.rollout.lifecycle().state.phase {
-                Phase::Draft => (Change::Replaced, run.number),
-                Phase::Shadow | Phase::Ab | Phase::Full => return Err(NotDefined::Running { key }),
-                // A retry starts afresh, with a split of its own.
-                Phase::Completed | Phase::RolledBack | Phase::Stopped => {
-                    (Change::Created, run.number.saturating_add(1))
-                }
-            },
-        };
-        let id = match (change, self.runs.get(&key)) {
-            (Change::Replaced, Some(run)) => run.id,
-            _ => RolloutId(self.last_id + 1),
-        };
-        let in_play =
-            self.prompts.in_play(file.definition.experiment()).map_err(NotDefined::Versions)?;
-        let mut file = file.clone();
-        if number > 1
-            && salt == SaltChoice::Default
-            && let Ok(salt) = format!("{key}/{number}").parse::<Salt>()
-        {
-            let mut experiment = file.definition.experiment().clone();
-            experiment.salt = salt;
-            // Another salt contradicts nothing that agreed before.
-            if let Ok(definition) = Definition::new(experiment) {
-                file.definition = definition;
-            }
-        }
-        let text = file.to_toml();
-        let entries = Entry::definition(id, at, (&key, number), &text);
-        self.place(id, (key.clone(), number), text, (file.definition, in_play));
-        let units = Unit::each_of(entries);
-        Ok((change, Changed { units, defined: Some(key), ..Changed::default() }))
-    }
-
-    fn place(
-        &mut self,
-        id: RolloutId,
-        (key, number): (ExperimentKey, u32),
-        text: String,
-        (definition, in_play): (Definition, Option<InPlay>),
-    ) {
-        self.last_id = self.last_id.max(id.0);
-        let former = self.runs.remove(&key);
-        if let Some(former) = &former {
+    /// Puts a run in the place of the one before, whose history it goes on with.
+    fn place(&mut self, mut run: RunningExperiment) -> &mut RunningExperiment {
+        self.last_id = self.last_id.max(run.id.0);
+        if let Some(former) = self.runs.remove(&run.key) {
             self.keys.remove(&former.id);
+            run.history = former.history;
         }
-        self.keys.insert(id, key.clone());
-        let history = former.map_or(Vec::new(), |run| run.history);
-        let rollout = Rollout::new(definition);
-        let noticed = Noticed::default();
-        let run = Run { id, key: key.clone(), number, text, rollout, in_play, noticed, history };
-        self.runs.insert(key, run);
+        self.keys.insert(run.id, run.key.clone());
+        self.runs.entry(run.key.clone()).insert_entry(run).into_mut()
     }
 
     /// Lets every rollout meet every deadline up to `at`.
@@ -169,6 +120,18 @@ impl Rollouts {
             run.meet_deadlines(at, &mut self.prompts, &mut changed);
         }
         changed
+    }
+
+    /// Lets one rollout meet every deadline up to `at`.
+    pub(crate) fn meet_deadlines(
+        &mut self,
+        key: &ExperimentKey,
+        at: Timestamp,
+        changed: &mut Changed,
+    ) {
+        if let Some(run) = self.runs.get_mut(key) {
+            run.meet_deadlines(at, &mut self.prompts, changed);
+        }
     }
 
     /// Tells a rollout an event, after every deadline up to it.
@@ -189,11 +152,15 @@ impl Rollouts {
         let (rollout, at, what) = match entry {
             Entry::Defined { .. } | Entry::Event { .. } | Entry::Version { .. } => return None,
             Entry::LabelMoved { prompt, label, step, .. } => {
-                return told_move(&self.prompts, sequence, prompt, (label, step));
+                return told_move(&self.prompts, sequence, prompt, label, step);
             }
             Entry::Decided { rollout, step, account } => {
                 let item: HistoryItem = serde_json::from_str(account).ok()?;
                 (*rollout, step.at, What::PhaseChanged(item.into()))
+            }
+            Entry::DefinedBy { rollout, at, account } => {
+                let item: HistoryItem = serde_json::from_str(account).ok()?;
+                (*rollout, *at, What::ExperimentDefined(item.into()))
             }
             Entry::Noted { rollout, at, account, .. } => {
                 (*rollout, *at, serde_json::from_str(account).ok()?)
@@ -210,19 +177,19 @@ impl Rollouts {
         entry: Entry,
         kept: &mut RecentEvents,
     ) -> Result<(), NotReplayed> {
-        if matches!(entry, Entry::Decided { .. } | Entry::Noted { .. })
+        if matches!(entry, Entry::Decided { .. } | Entry::Noted { .. } | Entry::DefinedBy { .. })
             && let Some(told) = self.told(sequence, &entry)
         {
             kept.push(told.into());
         }
         match entry {
             Entry::Version { prompt, head, part, parts, text } => {
-                let pending = Pending::Version { prompt, head, text };
-                self.replay_change((part, parts), pending, kept)
+                let pending = PendingChange::Version { prompt, head, text };
+                self.replay_change(PartNumber { part, parts }, pending, kept)
             }
             Entry::LabelMoved { prompt, label, step, part, parts } => {
-                let pending = Pending::Moved { sequence, prompt, label, step };
-                self.replay_change((part, parts), pending, kept)
+                let pending = PendingChange::Moved { sequence, prompt, label, step };
+                self.replay_change(PartNumber { part, parts }, pending, kept)
             }
             Entry::Defined { rollout, key, run, part, parts, text, .. } => {
                 if part == 0 {
@@ -231,8 +198,19 @@ impl Rollouts {
                 self.parts.push_str(&text);
                 if part + 1 == parts {
                     let text = std::mem::take(&mut self.parts);
-                    let definition = read_definition(&self.prompts, &key, &text)?;
-                    self.place(rollout, (key, run), text, definition);
+                    let (definition, in_play) = read_definition(&self.prompts, &key, &text)?;
+                    let predecessor = self.runs.get(&key).and_then(Predecessor::of_successor);
+                    self.place(RunningExperiment {
+                        id: rollout,
+                        key,
+                        number: run,
+                        text,
+                        rollout: Rollout::new(definition),
+                        in_play,
+                        predecessor,
+                        noticed: Noticed::default(),
+                        history: Vec::new(),
+                    });
                 }
                 Ok(())
             }
@@ -249,6 +227,10 @@ impl Rollouts {
                 let number = step.number;
                 replayed.map_err(|_| NotReplayed::Step { key: run.key.clone(), number })
             }
+            Entry::DefinedBy { rollout, account, .. } => {
+                self.run_of(rollout)?.history.push(account);
+                Ok(())
+            }
             Entry::Noted { rollout, at, notice, .. } => {
                 self.run_of(rollout)?.noticed.note(at, &notice);
                 Ok(())
@@ -260,25 +242,25 @@ impl Rollouts {
     /// then it stands.
     fn replay_change(
         &mut self,
-        place: (u16, u16),
-        pending: Pending,
+        part: PartNumber,
+        pending: PendingChange,
         kept: &mut RecentEvents,
     ) -> Result<(), NotReplayed> {
-        for (sequence, change) in self.prompts.replay(place, pending)? {
+        for (sequence, change) in self.prompts.replay(part, pending)? {
             if let prompt::PromptChange::Moved { prompt, label, step } = &change {
-                kept.extend(told_move(&self.prompts, sequence, prompt, (label, step)));
+                kept.extend(told_move(&self.prompts, sequence, prompt, label, step));
             }
         }
         Ok(())
     }
 
-    fn run_of(&mut self, id: RolloutId) -> Result<&mut Run, NotReplayed> {
+    fn run_of(&mut self, id: RolloutId) -> Result<&mut RunningExperiment, NotReplayed> {
         let run = self.keys.get(&id).and_then(|key| self.runs.get_mut(key));
         run.ok_or(NotReplayed::UnknownRollout(id.0))
     }
 
     /// All that is remembered, after entry `sequence`.
-    pub(crate) fn state(&self, sequence: u64, at: Timestamp, feed: FeedState) -> State {
+    pub(crate) fn state(&self, sequence: u64, at: Timestamp, feed: FeedState) -> JournalState {
         let mut rollouts: Vec<RolloutState> = self
             .iter()
             .map(|run| RolloutState {
@@ -287,12 +269,13 @@ impl Rollouts {
                 run: run.number,
                 definition: run.text.clone(),
                 accounts: run.history.clone(),
+                predecessor: run.serving_predecessor().map(Predecessor::state),
                 noticed: run.noticed.clone(),
                 rollout: run.rollout.snapshot(),
             })
             .collect();
         rollouts.sort_by_key(|rollout| rollout.id);
-        State { sequence, at, rollouts, prompts: self.prompts.catalog().snapshot(), feed }
+        JournalState { sequence, at, rollouts, prompts: self.prompts.catalog().snapshot(), feed }
     }
 
     /// Takes up rollouts and prompts again.
@@ -303,39 +286,28 @@ impl Rollouts {
         let prompts = Prompts::restore(prompts)?;
         let mut rollouts = Self { prompts, ..Self::default() };
         for kept in states {
-            let RolloutState { id, key, run: number, definition, accounts, noticed, rollout } =
-                kept;
-            let text = definition;
+            let RolloutState { id, key, run: number, definition: text, accounts, .. } = kept;
+            let RolloutState { predecessor, noticed, rollout, .. } = kept;
             let (definition, in_play) = read_definition(&rollouts.prompts, &key, &text)?;
             let rollout = Rollout::restore(definition, rollout)
                 .map_err(|source| NotReplayed::Snapshot { key: key.clone(), source })?;
-            rollouts.last_id = rollouts.last_id.max(id.0);
-            let history = accounts;
-            let run =
-                Run { id, key: key.clone(), number, text, rollout, in_play, noticed, history };
-            rollouts.keys.insert(id, key.clone());
-            rollouts.runs.insert(key, run);
+            let restored = |kept| Predecessor::restore(&rollouts.prompts, &key, kept);
+            let predecessor = predecessor.map(restored).transpose()?;
+            let (key, history) = (key.clone(), accounts);
+            rollouts.place(RunningExperiment {
+                id,
+                key,
+                number,
+                text,
+                rollout,
+                in_play,
+                predecessor,
+                noticed,
+                history,
+            });
         }
         Ok(rollouts)
     }
-}
-
-/// What a definition did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// A new experiment, or a new run of one.
-    Created,
-    /// A draft that was there.
-    Replaced,
-}
-
-/// Whether an experiment's owner chose its salt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SaltChoice {
-    /// The file names one.
-    Own,
-    /// It does not: each run after the first gets its own.
-    Default,
 }
 
 fn read_definition(

@@ -44,15 +44,15 @@ pub enum TokenFileError {
     /// It cannot be read.
     #[error("cannot read the tokens in {}: {source}", path.display())]
     Unreadable {
-        /// Which.
+        /// The token file.
         path: PathBuf,
-        /// Why.
+        /// What the file system says.
         source: io::Error,
     },
     /// Others can read it.
     #[error("the tokens in {} can be read by others (mode {mode:o}), allowed: 600", path.display())]
     Open {
-        /// Which.
+        /// The token file.
         path: PathBuf,
         /// Its mode.
         mode: u32,
@@ -60,7 +60,7 @@ pub enum TokenFileError {
     /// It is not as `tidegate token create` writes it.
     #[error("the tokens in {} are not valid: {source}", path.display())]
     Invalid {
-        /// Which.
+        /// The token file.
         path: PathBuf,
         /// What is wrong.
         source: ParseError,
@@ -69,10 +69,10 @@ pub enum TokenFileError {
 
 /// The tokens that are known.
 #[derive(Debug, Default)]
-pub struct Tokens(Vec<Known>);
+pub struct Tokens(Vec<KnownToken>);
 
 #[derive(Debug)]
-struct Known {
+struct KnownToken {
     sha256: [u8; 32],
     scopes: Vec<Scope>,
 }
@@ -114,9 +114,10 @@ impl Tokens {
                 if sha256.is_none() {
                     fields.fault("sha256", "is no SHA-256, allowed: 64 hexadecimal digits");
                 }
-                sha256.map(|sha256| Known { sha256, scopes })
+                sha256.map(|sha256| KnownToken { sha256, scopes })
             });
-            let tokens: Vec<Known> = tokens.unwrap_or_default().into_iter().flatten().collect();
+            let tokens: Vec<KnownToken> =
+                tokens.unwrap_or_default().into_iter().flatten().collect();
             if tokens.is_empty() || tokens.len() > TOKENS_MAX {
                 fields.fault(
                     "token",

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::clock::Stopwatch;
 use crate::config::Config;
-use crate::feed::{Reader, Wanted};
+use crate::feed::{EventFilter, Reader};
 use crate::shared::Shared;
 use cursor::CursorFile;
 use delivery::Delivery;
@@ -42,7 +42,7 @@ pub(crate) struct Prepared {
 impl Prepared {
     pub(crate) fn new(hook: &Webhook) -> Result<Self, SecretError> {
         let Webhook { name, url, secret_file, events, experiments } = hook;
-        let wanted = Wanted { experiments: experiments.clone(), kinds: events.clone() };
+        let wanted = EventFilter { experiments: experiments.clone(), kinds: events.clone() };
         let follower = Follower::new(name.clone(), wanted);
         let secret = Secret::read(secret_file)?;
         Ok(Self { url: url.clone(), secret, follower: Arc::new(follower) })

@@ -125,6 +125,17 @@ pub enum SplitMethod {
     Switchback,
 }
 
+impl SplitMethod {
+    /// The name in files and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hash => "hash",
+            Self::Balanced => "balanced",
+            Self::Switchback => "switchback",
+        }
+    }
+}
+
 macro_rules! serve_reasons {
     ($(#[doc = $doc:literal] $reason:ident = $name:literal,)*) => {
         /// Why a camera is served what it is served.
@@ -159,6 +170,8 @@ serve_reasons! {
     Split = "split",
     /// The treatment is released to all.
     Full = "full",
+    /// The treatment is released, and this camera keeps the control to compare with.
+    Holdback = "holdback",
     /// The rollout is over and the treatment stays.
     Completed = "completed",
     /// The treatment did harm.
@@ -298,6 +311,20 @@ impl Split {
         Assignment { variant: cut.admission.variant(hash), reason: ServeReason::Split }
     }
 
+    /// Whether a camera keeps the control when the treatment is released to all but `holdback` of the cameras. In a
+    /// switchback too this goes by the camera alone: its turns are over.
+    pub(crate) fn is_held_back(&self, camera: &CameraId, holdback: Share) -> bool {
+        holdback > Share::NONE && self.kept_on_control(camera, Cut::released(self, holdback))
+    }
+
+    fn kept_on_control(&self, camera: &CameraId, cut: Cut) -> bool {
+        let hash = self.hash.of(camera);
+        match self.named(camera, hash).and_then(|named| named.rank) {
+            Some(rank) => rank >= cut.treated,
+            None => cut.admission.variant(hash) == Variant::Control,
+        }
+    }
+
     fn named(&self, camera: &CameraId, hash: CameraHash) -> Option<&Named> {
         self.named.find(hash.0, |named| named.camera == *camera)
     }
@@ -317,6 +344,12 @@ impl Cut {
         let treated = (share.value() * split.ranked as f64 + 0.5) as usize;
         Self { admission: Admission::of(share), treated }
     }
+
+    /// The cut of a release that leaves out `holdback` of the cameras.
+    fn released(split: &Split, holdback: Share) -> Self {
+        let share = Share::new(1.0 - holdback.value()).unwrap_or(Share::ALL);
+        Self::new(split, share)
+    }
 }
 
 /// What one experiment serves right now: an immutable value to hand to any number of readers.
@@ -331,6 +364,7 @@ enum Mode {
     Control(ServeReason),
     Split(Cut),
     Treatment(ServeReason),
+    Released(Cut),
 }
 
 impl Serving {
@@ -350,12 +384,28 @@ impl Serving {
         Self { split, mode: Mode::Treatment(reason) }
     }
 
+    /// Serves the treatment to all but `holdback` of the cameras and those the owner keeps on control.
+    pub fn released(split: Arc<Split>, holdback: Share) -> Self {
+        if holdback == Share::NONE {
+            return Self::treatment(split, ServeReason::Full);
+        }
+        let cut = Cut::released(&split, holdback);
+        Self { split, mode: Mode::Released(cut) }
+    }
+
     /// What `camera` is served at `at`, and why.
     #[inline]
     pub fn assign(&self, camera: &CameraId, at: Timestamp) -> Assignment {
         match self.mode {
             Mode::Control(reason) => Assignment { variant: Variant::Control, reason },
             Mode::Split(cut) => self.split.assign_cut(camera, cut, at),
+            Mode::Released(cut) => match self.split.override_of(camera) {
+                Some(variant) => Assignment { variant, reason: ServeReason::Override },
+                None if self.split.kept_on_control(camera, cut) => {
+                    Assignment { variant: Variant::Control, reason: ServeReason::Holdback }
+                }
+                None => Assignment { variant: Variant::Treatment, reason: ServeReason::Full },
+            },
             Mode::Treatment(reason) => match self.split.override_of(camera) {
                 Some(variant) => Assignment { variant, reason: ServeReason::Override },
                 None => Assignment { variant: Variant::Treatment, reason },

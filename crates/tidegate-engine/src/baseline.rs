@@ -34,7 +34,7 @@ impl Default for Usual {
 }
 
 /// Count, sum and sum of squares of one measure of a camera.
-type MeasureSums = (u64, f64, f64);
+pub(crate) type MeasureSums = (u64, f64, f64);
 /// How one measure is read from a tally.
 type ReadMeasure = fn(&Tally) -> MeasureSums;
 /// Where the usual value of one measure is kept.

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::event::{Actor, Command, Note};
+use crate::event::{Actor, Command, Reason};
 use crate::experiment::Digest;
 use crate::exposure::Window;
 use crate::fast_path::TotalFailure;
@@ -68,7 +68,7 @@ pub enum Cause {
         /// Who asked for it.
         actor: Actor,
         /// The reason that they gave.
-        note: Note,
+        reason: Reason,
     },
     /// The treatment passed a limit of the threshold rule.
     Breach(Breach),
@@ -76,6 +76,8 @@ pub enum Cause {
     Harm(Judgement),
     /// Nearly every treatment analysis failed, and the control's did not.
     TotalFailure(TotalFailure),
+    /// Nearly every analysis of a release fails, and the control runs on too few cameras to tell whether it would.
+    ControlTried(TotalFailure),
     /// Treatment and control failed together.
     SharedOutage,
     /// Treatment and control failed together, and have not for an hour.
@@ -99,6 +101,7 @@ impl Cause {
             Self::Operator { .. } => "operator",
             Self::Breach(_) | Self::Harm(_) => "guardrail",
             Self::TotalFailure(_) => "total_failure",
+            Self::ControlTried(_) => "control_tried",
             Self::SharedOutage => "shared_outage",
             Self::OutageOver => "outage_over",
             Self::FeedbackAwaited => "feedback_awaited",
@@ -114,12 +117,18 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Operator { command, actor, note } => {
-                write!(f, "{} by {actor}: {note}", command.as_str())
+            Self::Operator { command, actor, reason } => {
+                write!(f, "{} by {actor}: {reason}", command.as_str())
             }
             Self::Breach(breach) => breach.fmt(f),
             Self::Harm(judgement) => judgement.fmt(f),
             Self::TotalFailure(failure) => failure.fmt(f),
+            Self::ControlTried(failure) => write!(
+                f,
+                "Nearly every analysis of the release fails: {} failures; control is served, and unless it fails too the \
+                 treatment is rolled back",
+                failure.failures
+            ),
             Self::SharedOutage => f.write_str(
                 "Treatment and control failed together: an outage, no verdict on the treatment",
             ),

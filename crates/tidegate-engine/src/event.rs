@@ -32,7 +32,7 @@ pub struct Action {
     /// Who wants it.
     pub actor: Actor,
     /// The reason; it is kept with the step.
-    pub note: Note,
+    pub reason: Reason,
 }
 
 /// What a person may ask of a rollout.
@@ -134,9 +134,9 @@ impl fmt::Display for Actor {
 
 /// Why somebody acted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note(Box<str>);
+pub struct Reason(Box<str>);
 
-impl Note {
+impl Reason {
     /// Takes a reason of 1 to 1,000 bytes without control characters.
     ///
     /// # Errors
@@ -151,7 +151,7 @@ impl Note {
     }
 }
 
-impl fmt::Display for Note {
+impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }

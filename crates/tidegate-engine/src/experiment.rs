@@ -13,8 +13,8 @@ use self::digest::digest;
 pub use self::disagreement::Disagreement;
 use self::disagreement::disagreements;
 pub use self::settings::{
-    Ab, AssignmentRules, Bounds, Experiment, Gate, Guardrails, OnExpiry, Promotion, PromotionMode,
-    RampStep, Rule, Shadow, Watch,
+    Ab, AssignmentRules, Bounds, Experiment, Full, Gate, Guardrails, LabelTrust, OnExpiry,
+    Promotion, PromotionMode, RampStep, Rule, Shadow, Watch,
 };
 use crate::assignment::{Split, SplitMethod};
 

@@ -41,8 +41,10 @@ pub enum Window {
     Shadow,
     /// The A/B test.
     Ab,
-    /// No comparison: paused, expired, full, ended, or a camera with an override.
+    /// No comparison: paused, expired, ended, a release that is not watched, or a camera with an override.
     Outside,
+    /// The full release, while it is watched.
+    Full,
 }
 
 /// One analysis whose feedback may still come.
@@ -74,6 +76,8 @@ pub(crate) struct Exposures {
     /// The low halves of sequence numbers by fingerprint. Fewer than 2^32 are open at once, so the low
     /// half tells them apart, and the index is half as large for the cache.
     index: HashTable<u32>,
+    /// How many have a label.
+    labelled: usize,
 }
 
 impl Exposures {
@@ -97,13 +101,23 @@ impl Exposures {
         self.queue.get(self.position(fingerprint)?)
     }
 
-    pub(crate) fn find_mut(&mut self, fingerprint: Fingerprint) -> Option<&mut Exposure> {
-        let position = self.position(fingerprint)?;
-        self.queue.get_mut(position)
+    /// Notes what a person said, if it is there.
+    pub(crate) fn label(&mut self, fingerprint: Fingerprint, label: Label) {
+        let position = self.position(fingerprint);
+        if let Some(exposure) = position.and_then(|position| self.queue.get_mut(position)) {
+            self.labelled += usize::from(exposure.label.is_none());
+            exposure.label = Some(label);
+        }
+    }
+
+    /// How many have no label yet.
+    pub(crate) fn unlabelled(&self) -> usize {
+        self.queue.len() - self.labelled
     }
 
     /// Adds an exposure that is not there yet.
     pub(crate) fn push(&mut self, exposure: Exposure) {
+        self.labelled += usize::from(exposure.label.is_some());
         let sequence = low_half(self.dropped + self.queue.len() as u64);
         self.queue.push_back(exposure);
         let (queue, dropped) = (&self.queue, self.dropped);
@@ -131,6 +145,7 @@ impl Exposures {
     fn drop_oldest(&mut self) {
         if let Some(oldest) = self.queue.pop_front() {
             let sequence = low_half(self.dropped);
+            self.labelled -= usize::from(oldest.label.is_some());
             self.dropped += 1;
             if let Ok(entry) = self.index.find_entry(oldest.fingerprint.hash(), |s| *s == sequence)
             {
@@ -187,6 +202,14 @@ mod tests {
         assert_eq!(exposures.evict(10), 40);
         assert!(exposures.find(Fingerprint(89)).is_none());
         assert!(exposures.find(Fingerprint(90)).is_some());
+        // A label that is given again is one still, and leaves with its exposure.
+        for label in [Label::Correct, Label::FalsePositive] {
+            exposures.label(Fingerprint(90), label);
+            assert_eq!(exposures.unlabelled(), 9);
+        }
+        exposures.label(Fingerprint(1), Label::Correct);
+        assert_eq!(exposures.evict(9), 1);
+        assert_eq!(exposures.unlabelled(), 9);
     }
 
     #[test]

@@ -16,8 +16,10 @@ use crate::observation::Outcome;
 use crate::time::{Duration, Timestamp};
 use crate::variant::Variant;
 
-/// The failure rate that is tolerated, and the one that is looked for.
-const TOLERATED: f64 = 0.25;
+/// The failure rate that is tolerated in the test, and in a release, whose treatment was seen to fail seldom.
+pub(crate) const TOLERATED: f64 = 0.25;
+pub(crate) const TOLERATED_IN_RELEASE: f64 = 0.15;
+/// The failure rate that is looked for.
 const HARMFUL: f64 = 0.9;
 /// Cameras that must have failed. Where fewer have the treatment all must have, and what others there may
 /// be is waited for.
@@ -104,8 +106,10 @@ pub struct TotalFailure {
 /// What the fast path needs to know of the rollout.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
-    /// Treatment analyses the test will have.
+    /// Treatment analyses the test will have, or the release while it is watched.
     pub(crate) analyses: u64,
+    /// The failure rate that is tolerated.
+    pub(crate) tolerated: f64,
     /// Its part of the experiment's alpha.
     pub(crate) alpha: f64,
     /// Cameras with at least one treatment analysis, the quarantined left out.
@@ -155,7 +159,8 @@ impl FastPath {
             self.add_up(plan);
         }
         // Made only where it is needed: two logarithms would cost every analysis dearly.
-        let increments = || Increments::new(TOLERATED, HARMFUL).expect("both rates are constants");
+        let increments =
+            || Increments::new(plan.tolerated, HARMFUL).expect("both rates are constants");
         if outcome.failed() {
             let excursion = self.excursion.get_or_insert(Excursion {
                 since: at,
@@ -238,6 +243,19 @@ impl FastPath {
                 height,
             },
         )
+    }
+
+    /// The failure of a release that nothing is known of but that the treatment fails: the control may run nowhere.
+    pub(crate) fn untold(&self, plan: Plan) -> Option<TotalFailure> {
+        let excursion = self.excursion.as_ref()?;
+        let crossed_at = excursion.crossed_at?;
+        // As if all was waited for that there is to wait for.
+        self.failure(crossed_at.plus(CONTROL_WAIT), plan)
+    }
+
+    /// Whether the sum has reached its height and nothing was done about it yet.
+    pub(crate) fn has_crossed(&self) -> bool {
+        self.excursion.is_some_and(|excursion| excursion.crossed_at.is_some())
     }
 
     /// When the wait for control analyses and for other cameras is over.

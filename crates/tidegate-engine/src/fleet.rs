@@ -12,6 +12,7 @@ use crate::id::CameraId;
 use crate::number::Latency;
 use crate::observation::{Alerts, Label, Outcome};
 use crate::presence::Reported;
+use crate::release::Release;
 use crate::tally::{Alerted, Cuts, Pairs, Tally, Warned};
 use crate::time::Block;
 use crate::variant::{ByVariant, Variant};
@@ -59,6 +60,8 @@ pub struct CameraSums {
     pub sums: Sums,
     /// The A/B test block by block; empty unless the split is a switchback.
     pub blocks: Vec<BlockSums>,
+    /// The present day of the full release.
+    pub full: ByVariant<Tally>,
 }
 
 /// What a camera showed in one block of a switchback under one variant, in order of blocks.
@@ -109,8 +112,8 @@ impl Comparable {
 pub(crate) struct Fleet {
     entries: Vec<SeenCamera>,
     index: HashTable<u32>,
-    shadow: Vec<ShadowSums>,
-    ab: Vec<ByVariant<Tally>>,
+    pub(crate) shadow: Vec<ShadowSums>,
+    pub(crate) ab: Vec<ByVariant<Tally>>,
     blocks: Vec<Vec<BlockSums>>,
     /// Blocks of all cameras.
     block_count: u64,
@@ -123,6 +126,10 @@ pub(crate) struct Fleet {
     /// Cameras with a treatment analysis in the A/B test, the quarantined left out.
     treated_cameras: u64,
     outside: ByVariant<Tally>,
+    /// What each camera shows in the present day of the full release; empty before.
+    pub(crate) full: Vec<ByVariant<Tally>>,
+    pub(crate) full_total: ByVariant<Tally>,
+    pub(crate) release: Release,
     latencies: Latencies,
     slow_above: Option<Latency>,
 }
@@ -133,6 +140,8 @@ pub(crate) struct Place {
     pub(crate) window: Window,
     pub(crate) variant: Variant,
     pub(crate) stretch: Stretch,
+    /// The hour of the day, UTC.
+    pub(crate) hour: usize,
 }
 
 /// The stretch of time in which an analysis is counted.
@@ -159,6 +168,7 @@ impl Fleet {
                 ab: self.ab[at],
             },
             blocks: self.blocks[at].clone(),
+            full: self.full.get(at).copied().unwrap_or_default(),
         })
     }
 
@@ -220,6 +230,10 @@ impl Fleet {
         self.index.find(hash.value(), |at| self.entries[*at as usize].camera == *camera).copied()
     }
 
+    pub(crate) fn id(&self, at: u32) -> &CameraId {
+        &self.entries[at as usize].camera
+    }
+
     pub(crate) fn comparable(&self, at: u32) -> Comparable {
         self.entries[at as usize].comparable
     }
@@ -234,15 +248,16 @@ impl Fleet {
     /// is acted on long before a camera has shown so many.
     pub(crate) fn fails_often(&self, at: u32) -> bool {
         let ByVariant { control, treatment } = &self.ab[at as usize];
-        let (errors, analyses) =
-            (control.errors + treatment.errors, control.analyses + treatment.analyses);
+        let full = self.full.get(at as usize).copied().unwrap_or_default().treatment;
+        let errors = control.errors + treatment.errors + full.errors;
+        let analyses = control.analyses + treatment.analyses + full.analyses;
         errors > OFTEN_MIN && errors * QUARANTINE_ONE_IN > analyses
     }
 
     /// Adds a camera that is not there yet, with what it showed so far.
     pub(crate) fn insert(&mut self, seen: CameraSums, split: &Split) -> u32 {
         let at = u32::try_from(self.entries.len()).expect("a fleet has at most 100,000 cameras");
-        let CameraSums { camera, sums, blocks } = seen;
+        let CameraSums { camera, sums, blocks, full } = seen;
         let hash = split.hash(&camera);
         let comparable = Comparable::of(split, &camera);
         self.total.merge(&sums);
@@ -253,6 +268,11 @@ impl Fleet {
         self.treated_cameras += u64::from(treated);
         self.block_count += blocks.len() as u64;
         self.blocks.push(blocks);
+        if full != ByVariant::default() {
+            *self.full_of(at) = full;
+            self.full_total.control.merge(&full.control);
+            self.full_total.treatment.merge(&full.treatment);
+        }
         let entries = &self.entries;
         self.index.insert_unique(hash.value(), at, |at| entries[*at as usize].hash.value());
         at
@@ -272,11 +292,12 @@ impl Fleet {
     }
 
     pub(crate) fn add_analysis(&mut self, at: u32, place: Place, outcome: Outcome, cuts: Cuts) {
-        let Place { window, variant, stretch: Stretch { block, epoch } } = place;
+        let Place { window, variant, stretch: Stretch { block, epoch }, hour } = place;
         let sketch = match window {
             Window::Shadow => {
                 self.total.shadow.add(outcome, cuts);
                 self.shadow[at as usize].control.add(outcome, cuts);
+                self.release.past[hour].add(outcome, cuts);
                 &mut self.latencies.shadow
             }
             Window::Ab => {
@@ -286,6 +307,9 @@ impl Fleet {
                 self.treated_cameras += u64::from(first && !quarantined);
                 camera.add(outcome, cuts);
                 self.total.ab[variant].add(outcome, cuts);
+                if variant == Variant::Control {
+                    self.release.past[hour].add(outcome, cuts);
+                }
                 if let Some(block) = block {
                     self.block(at, block, variant).add(outcome, cuts);
                 }
@@ -295,6 +319,13 @@ impl Fleet {
                 &mut self.latencies.ab[variant]
             }
             Window::Outside => return self.outside[variant].add(outcome, cuts),
+            Window::Full => {
+                self.full_total[variant].add(outcome, cuts);
+                if variant == Variant::Treatment {
+                    self.release.present[hour].add(outcome, cuts);
+                }
+                return self.full_of(at)[variant].add(outcome, cuts);
+            }
         };
         if let Some(latency) = outcome.latency() {
             sketch.add(latency.us());
@@ -342,6 +373,10 @@ impl Fleet {
                 }
             }
             Window::Outside => self.outside[variant].relabel(former, label),
+            Window::Full => {
+                self.full_total[variant].relabel(former, label);
+                self.full_of(at)[variant].relabel(former, label);
+            }
         }
     }
 

@@ -15,8 +15,12 @@ pub enum Guardrail {
     MissedThreatRate,
     /// Alerts among scored answers: how far they fall.
     AlertDrop,
+    /// Alerts among scored answers: how far they rise.
+    AlertRise,
     /// In shadow: alerts on threats that a person confirmed.
     ThreatRetention,
+    /// Labels on alerts among alerts, where answers have scores, and else among answers: how far the variants differ.
+    LabelShare,
 }
 
 /// What a guardrail may do by itself.
@@ -33,14 +37,16 @@ pub enum Power {
 
 impl Guardrail {
     /// Every guardrail.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::FpRate,
         Self::ErrorRate,
         Self::Latency,
         Self::SlowRate,
         Self::MissedThreatRate,
         Self::AlertDrop,
+        Self::AlertRise,
         Self::ThreatRetention,
+        Self::LabelShare,
     ];
 
     /// The name in files and answers.
@@ -52,23 +58,35 @@ impl Guardrail {
             Self::SlowRate => "slow_rate",
             Self::MissedThreatRate => "missed_threat_rate",
             Self::AlertDrop => "alert_drop",
+            Self::AlertRise => "alert_rise",
             Self::ThreatRetention => "threat_retention",
+            Self::LabelShare => "label_share",
         }
     }
 
-    /// What it may do under the sequential rule. With the fast path's tenth the shares sum to one.
+    /// What it may do under the sequential rule, in shadow and A/B test. With the fast path's tenth and what the watch over a
+    /// release has, the shares sum to one.
     pub const fn power(self) -> Power {
         match self {
             Self::FpRate => Power::RollBack { alpha_share: 0.4 },
-            Self::ErrorRate | Self::Latency => Power::RollBack { alpha_share: 0.2 },
-            Self::SlowRate => Power::RollBack { alpha_share: 0.1 },
-            Self::MissedThreatRate | Self::AlertDrop | Self::ThreatRetention => Power::Block,
+            Self::ErrorRate => Power::RollBack { alpha_share: 0.2 },
+            Self::Latency | Self::AlertRise => Power::RollBack { alpha_share: 0.1 },
+            Self::SlowRate => Power::RollBack { alpha_share: 0.05 },
+            Self::MissedThreatRate | Self::AlertDrop | Self::ThreatRetention | Self::LabelShare => {
+                Power::Block
+            }
         }
     }
 }
 
 /// The fast path's part of the experiment's alpha.
 pub const FAST_PATH_ALPHA_SHARE: f64 = 0.1;
+
+/// The part of the experiment's alpha that each guardrail that may roll back has in the full release.
+pub const RELEASE_ALPHA_SHARE: f64 = 0.006;
+
+/// The fast path's part of the experiment's alpha in the full release.
+pub const RELEASE_FAST_PATH_ALPHA_SHARE: f64 = 0.02;
 
 #[cfg(test)]
 mod tests {
@@ -80,6 +98,9 @@ mod tests {
             Power::RollBack { alpha_share } => alpha_share,
             Power::Block => 0.0,
         });
-        assert!((shares.iter().sum::<f64>() + FAST_PATH_ALPHA_SHARE - 1.0).abs() < 1e-12);
+        let acting = shares.iter().filter(|share| **share > 0.0).count() as f64;
+        let release = acting * RELEASE_ALPHA_SHARE + RELEASE_FAST_PATH_ALPHA_SHARE;
+        let sum = shares.iter().sum::<f64>() + FAST_PATH_ALPHA_SHARE + release;
+        assert!((sum - 1.0).abs() < 1e-12, "{sum}");
     }
 }

@@ -19,7 +19,7 @@
 //! Times must not decrease; the shell holds a clock that jumps back.
 //!
 //! ```
-//! use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+//! use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 //! use tidegate_engine::experiment::{Definition, Experiment};
 //! use tidegate_engine::phase::Phase;
 //! use tidegate_engine::time::Timestamp;
@@ -31,7 +31,7 @@
 //! let start = Event::Action(Action {
 //!     command: Command::Start,
 //!     actor: Actor::new("owner")?,
-//!     note: Note::new("first try")?,
+//!     reason: Reason::new("first try")?,
 //! });
 //! let decisions = rollout.apply(Timestamp::from_ms(0)?, &start)?;
 //! assert_eq!(decisions[0].to.phase, Phase::Shadow);
@@ -64,6 +64,7 @@ pub mod preflight;
 pub mod presence;
 pub mod promotion;
 pub mod prompt;
+pub mod release;
 pub mod review;
 pub mod rollout;
 mod sequential;

@@ -3,13 +3,12 @@
 use alloc::vec::Vec;
 
 use crate::assignment::SplitMethod;
-use crate::epoch::Epochs;
 use crate::experiment::{Experiment, Rule};
 use crate::exposure::Window;
 use crate::fleet::Fleet;
 use crate::guardrail::Guardrail;
 use crate::number::Share;
-use crate::sequential;
+use crate::sequential::{self, LookedAt};
 use crate::split_check::SplitCheck;
 use crate::tally::Tally;
 use crate::threshold;
@@ -46,16 +45,21 @@ impl Look {
         self.judgements.iter().rev().max_by_key(|judgement| judgement.verdict)
     }
 
-    /// Whether a shadow may be left: errors and latency pass, the treatment alerts on 95 % of the threats
-    /// that people confirmed, and nothing alarms.
+    /// Whether a shadow may be left: errors and latency pass, and alerts where answers have scores, the treatment
+    /// alerts on 95 % of the threats that people confirmed, and nothing alarms.
     pub(crate) fn opens_gate(&self) -> bool {
         let passes = |guardrail| self.of(guardrail).is_some_and(|j| j.verdict == Verdict::Pass);
         // Threats that people confirmed may be few; while they are, what was seen of them decides.
         let retained = self.of(Guardrail::ThreatRetention).and_then(|judgement| {
             judgement.change.map(|change| change.estimate <= judgement.limit)
         });
+        let floods = self.of(Guardrail::AlertRise).is_some_and(|judgement| {
+            judgement.verdict != Verdict::Pass
+                && judgement.trials.treatment >= judgement.trials_needed
+        });
         passes(Guardrail::ErrorRate)
             && passes(Guardrail::Latency)
+            && !floods
             && retained.unwrap_or(true)
             && !self.any(Verdict::Alarm)
     }
@@ -66,27 +70,30 @@ impl Look {
     }
 }
 
-/// Looks at the sums of `window` under the experiment's rule.
+/// Looks at the sums of a window under the experiment's rule.
 pub(crate) fn check(
     fleet: &Fleet,
     experiment: &Experiment,
-    (window, epochs, now): (Window, &Epochs, Timestamp),
+    at: LookedAt<'_>,
     share: Share,
 ) -> Check {
+    let window = at.window;
     match experiment.guardrails.rule {
         Rule::Threshold => {
             let total = fleet.total();
             let (sides, samples) = match window {
                 Window::Shadow => (&total.pairs.sides, total.pairs.sides.map(|side| side.analyses)),
-                Window::Ab | Window::Outside => (&total.ab, total.ab.map(Tally::feedback)),
+                Window::Ab | Window::Outside | Window::Full => {
+                    (&total.ab, total.ab.map(Tally::feedback))
+                }
             };
             let sides = ByVariant { control: &sides.control, treatment: &sides.treatment };
             Check::Threshold(threshold::check(&experiment.guardrails, sides, samples))
         }
         Rule::Sequential => Check::Sequential(Look {
-            judgements: sequential::judge(fleet, experiment, (window, epochs, now)),
+            judgements: sequential::judge(fleet, experiment, at),
             split: match window {
-                Window::Shadow => None,
+                Window::Shadow | Window::Full => None,
                 Window::Ab | Window::Outside => {
                     let (units, crossed) = units(fleet, experiment);
                     SplitCheck::new(units, crossed, share)

@@ -3,16 +3,23 @@
 //! A rollback needs harm that stands out from chance. How small a harm that is follows from the number of
 //! cameras, their traffic and how much they differ, and it is better known before than after.
 
+mod splits;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use tidegate_stats::detectable::{STANDARD_ERRORS, Trials, Variation};
+use tidegate_stats::detectable::{MetricVariation, STANDARD_ERRORS, Trials};
 use tidegate_stats::range::{OutOfRange, within};
 
 use crate::assignment::SplitMethod;
 use crate::experiment::{Experiment, Gate};
 use crate::fleet::PACE_ANSWERS_MIN;
-use crate::guardrail::{Guardrail, Power};
+use crate::guardrail::Guardrail;
+
+pub use self::splits::{HOURS_MAX, SplitSight};
+
+/// Trials of each variant that any rollback needs, whatever `min_samples` says.
+const TRIALS_MIN: u64 = 30;
 
 /// What is known, or guessed, of the fleet.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,6 +55,8 @@ pub struct Preflight {
     pub labels: u64,
     /// One line for each guardrail.
     pub sights: Vec<Sight>,
+    /// What each split would see, that of the experiment among them.
+    pub splits: Vec<SplitSight>,
     /// What the owner should know, most important first.
     pub advice: Vec<String>,
 }
@@ -109,22 +118,27 @@ impl Preflight {
     pub fn new(experiment: &Experiment, expected: &ExpectedFleet) -> Result<Self, OutOfRange> {
         expected.check()?;
         let plan = PlannedTest::new(experiment, expected);
-        let mut sights = Vec::new();
-        for (guardrail, watched) in plan.watched() {
-            let trials = plan.fewer_trials(watched.per_analysis);
-            if let Some(detectable) = plan.detectable(&watched)? {
-                let Watched { limit, unit, .. } = watched;
-                sights.push(Sight { guardrail, trials, detectable, limit, unit });
-            }
-        }
+        let sights = plan.sights()?;
         let labels = plan.fewer_trials(expected.feedback_share);
-        let mut preflight = Self { cameras: plan.cameras, labels, sights, advice: Vec::new() };
-        preflight.advice = preflight.advise(experiment, &plan);
+        let splits = SplitSight::all(experiment, expected)?;
+        let (cameras, advice) = (plan.cameras, Vec::new());
+        let mut preflight = Self { cameras, labels, sights, splits, advice };
+        preflight.advice = preflight.advise(experiment, &plan)?;
         Ok(preflight)
     }
 
-    fn advise(&self, experiment: &Experiment, plan: &PlannedTest<'_>) -> Vec<String> {
+    /// The split that sees most.
+    pub fn best_split(&self) -> Option<&SplitSight> {
+        splits::best(&self.splits)
+    }
+
+    fn advise(
+        &self,
+        experiment: &Experiment,
+        plan: &PlannedTest<'_>,
+    ) -> Result<Vec<String>, OutOfRange> {
         let mut advice = Vec::new();
+        advice.extend(splits::advise(experiment.assignment.method, &self.splits));
         let fewest = self.cameras[0].min(self.cameras[1]);
         let [control, treatment] = self.cameras;
         if !plan.by_turns && fewest < 3 {
@@ -138,21 +152,29 @@ impl Preflight {
                  compares each camera with itself and sees more."
             ));
         }
-        let needed = experiment.guardrails.min_samples.max(30);
+        let needed = experiment.guardrails.min_samples.max(TRIALS_MIN);
         for sight in &self.sights {
             let name = sight.guardrail.as_str();
-            let rolls_back = matches!(sight.guardrail.power(), Power::RollBack { .. });
-            if rolls_back && sight.trials < needed {
+            if sight.rolls_back() && sight.trials < needed {
                 advice.push(alloc::format!(
                     "{name}: {} trials of a variant in the whole test, but {needed} are needed before a \
                      rollback (guardrails.min_samples).",
                     sight.trials
                 ));
             } else if sight.detectable > sight.limit {
+                let hours = splits::hours_needed(experiment, plan.expected, Some(sight.guardrail))?;
+                let longer = match hours {
+                    Some(hours) => alloc::format!("Test longer ({hours} h would do)"),
+                    None => {
+                        alloc::format!("Test longer (not even {} h would do)", splits::HOURS_MAX)
+                    }
+                };
                 advice.push(alloc::format!(
-                    "{name}: harm below {:.1} {} is likely to pass unseen, the limit is {:.1}. Test \
-                     longer, with more cameras, or with more feedback.",
-                    sight.detectable, sight.unit, sight.limit
+                    "{name}: harm below {:.1} {} is likely to pass unseen, the limit is {:.1}. {longer}, \
+                     with more cameras, or with more feedback.",
+                    sight.detectable,
+                    sight.unit,
+                    sight.limit
                 ));
             }
         }
@@ -170,7 +192,7 @@ impl Preflight {
                     .into(),
             );
         }
-        advice
+        Ok(advice)
     }
 }
 
@@ -285,6 +307,19 @@ impl<'a> PlannedTest<'a> {
         ]
     }
 
+    /// What each guardrail would see, where the test has cameras and trials at all.
+    fn sights(&self) -> Result<Vec<Sight>, OutOfRange> {
+        let mut sights = Vec::new();
+        for (guardrail, watched) in self.watched() {
+            let trials = self.fewer_trials(watched.per_analysis);
+            if let Some(detectable) = self.detectable(&watched)? {
+                let Watched { limit, unit, .. } = watched;
+                sights.push(Sight { guardrail, trials, detectable, limit, unit });
+            }
+        }
+        Ok(sights)
+    }
+
     /// Trials of one camera in a time.
     fn trials(&self, per_analysis: f64, hours: f64) -> f64 {
         self.expected.analyses_per_day * hours / 24.0 * per_analysis
@@ -314,7 +349,7 @@ impl<'a> PlannedTest<'a> {
         if trials.test <= 0.0 || control < 1.0 || treatment < 1.0 || share <= 0.0 || share >= 1.0 {
             return Ok(None);
         }
-        let variation = Variation::new(watched.event, correlation, drift)?;
+        let variation = MetricVariation::new(watched.event, correlation, drift)?;
         let error = if self.by_turns {
             variation.within_error(trials, control, share)?
         } else {

@@ -7,7 +7,7 @@
 
 use core::fmt;
 
-use crate::experiment::{Experiment, Watch};
+use crate::experiment::{Experiment, LabelTrust, Watch};
 use crate::guardrail::Guardrail;
 use crate::look::Look;
 use crate::presence::Presence;
@@ -58,8 +58,8 @@ pub enum Proof {
     FpReductionTooSmall {
         /// Relative reduction in percent, negative where they rose.
         fp_reduction_pct: f64,
-        /// The reduction that is certain with 95 % confidence; not known under the threshold rule.
-        certain_pct: Option<f64>,
+        /// Its 95 % bounds; none under the threshold rule.
+        bounds_pct: Option<[f64; 2]>,
         /// What was wanted.
         wanted_pct: f64,
     },
@@ -107,7 +107,7 @@ pub(crate) fn judge_averages(
     let fp_reduction_pct = reduction_pct(control.fp_rate(), treatment.fp_rate());
     let wanted_pct = experiment.promotion.min_fp_reduction.value();
     if fp_reduction_pct < wanted_pct {
-        return Proof::FpReductionTooSmall { fp_reduction_pct, certain_pct: None, wanted_pct };
+        return Proof::FpReductionTooSmall { fp_reduction_pct, bounds_pct: None, wanted_pct };
     }
     Proof::Proved { fp_reduction_pct }
 }
@@ -122,7 +122,21 @@ pub(crate) fn judge_look(experiment: &Experiment, look: &Look, sides: ByVariant<
     if !enough(&labels, LABELS_MIN) {
         return Proof::TooFewLabels { labels, required: LABELS_MIN };
     }
-    let worst = look.judgements.iter().rev().filter(|judgement| judgement.verdict != Verdict::Pass);
+    // Of the labels it is enough that nothing speaks for a difference: that there is none is an assumption.
+    let is_open = |judgement: &&Judgement| match judgement.guardrail {
+        Guardrail::LabelShare => {
+            experiment.trust == LabelTrust::Checked && judgement.verdict >= Verdict::Alarm
+        }
+        Guardrail::FpRate
+        | Guardrail::ErrorRate
+        | Guardrail::Latency
+        | Guardrail::SlowRate
+        | Guardrail::MissedThreatRate
+        | Guardrail::AlertDrop
+        | Guardrail::AlertRise
+        | Guardrail::ThreatRetention => judgement.verdict != Verdict::Pass,
+    };
+    let worst = look.judgements.iter().rev().filter(is_open);
     if let Some(worst) = worst.max_by_key(|judgement| judgement.verdict) {
         return Proof::NotPassed(*worst);
     }
@@ -142,10 +156,10 @@ pub(crate) fn judge_look(experiment: &Experiment, look: &Look, sides: ByVariant<
     let control = sides.control.fp_rate();
     let relative = |change: f64| if control > 0.0 { -change / control * 100.0 } else { 0.0 };
     let (fp_reduction_pct, certain_pct) = (relative(change.estimate), relative(change.high));
+    let bounds_pct = Some([certain_pct, relative(change.low)]);
     let wanted_pct = experiment.promotion.min_fp_reduction.value();
     if certain_pct <= wanted_pct {
-        let certain_pct = Some(certain_pct);
-        return Proof::FpReductionTooSmall { fp_reduction_pct, certain_pct, wanted_pct };
+        return Proof::FpReductionTooSmall { fp_reduction_pct, bounds_pct, wanted_pct };
     }
     Proof::Proved { fp_reduction_pct }
 }
@@ -186,10 +200,10 @@ impl fmt::Display for Proof {
             ),
             Self::NotPassed(judgement) => judgement.fmt(f),
             Self::Split(split) => split.fmt(f),
-            Self::FpReductionTooSmall { fp_reduction_pct, certain_pct, wanted_pct } => {
+            Self::FpReductionTooSmall { fp_reduction_pct, bounds_pct, wanted_pct } => {
                 write!(f, "FP rate fell by {fp_reduction_pct:.1}% of the control's")?;
-                if let Some(certain_pct) = certain_pct {
-                    write!(f, " (95 % bound {certain_pct:.1}%)")?;
+                if let Some([low, high]) = bounds_pct {
+                    write!(f, " (95 % bounds [{low:+.1}%, {high:+.1}%])")?;
                 }
                 write!(f, ", wanted {wanted_pct:.1}%")
             }

@@ -1,6 +1,6 @@
 //! Prompts: texts that instruct the model, kept in versions that never change, with labels that move.
 //!
-//! A [`Catalog`] takes [`Order`]s and gives the [`Change`]s that came of them, to be written down; what was
+//! A [`Catalog`] takes [`Order`]s and gives the [`PromptChange`]s that came of them, to be written down; what was
 //! written down is read back with [`Catalog::apply_logged`]. Like a rollout it holds no clock and does no I/O.
 //! The digest of a text is handed in: whoever brings a text computes it, and whoever reads one back checks it.
 

@@ -11,4 +11,4 @@ mod queue;
 
 pub use card::{Answer, Card, Opinion, Standing};
 pub use order::{CardHash, CardOrder};
-pub use queue::{Queue, QueueRejection, Reply, Sizes};
+pub use queue::{CardReply, Queue, QueueRejection, Sizes};

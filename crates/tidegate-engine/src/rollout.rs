@@ -1,12 +1,15 @@
 //! The state machine: events in, decisions out.
 
+mod backing;
 mod deadlines;
 mod deciding;
 mod lifecycle;
+mod releasing;
 mod taking_in;
 
 use alloc::vec::Vec;
 
+pub use self::backing::Backing;
 pub use self::lifecycle::{DeadlineReason, Lifecycle, Looked};
 use crate::assignment::{Assignment, ServeReason, Serving};
 use crate::decision::{Cause, Decision, Evidence, Step};
@@ -20,6 +23,7 @@ use crate::id::CameraId;
 use crate::look::{self, Check};
 use crate::number::Share;
 use crate::phase::{Condition, Phase, State, Transition};
+use crate::sequential::LookedAt;
 use crate::tally::Tally;
 use crate::time::Timestamp;
 use crate::variant::ByVariant;
@@ -90,8 +94,8 @@ impl Rollout {
                     return Err(Rejection::NotAllowed { command, state });
                 }
                 self.advance_time(at);
-                let Action { command, actor, note } = action.clone();
-                decisions.push(self.decide(transition, Cause::Operator { command, actor, note }));
+                let Action { command, actor, reason } = action.clone();
+                decisions.push(self.decide(transition, Cause::Operator { command, actor, reason }));
             }
             Event::Analysis(_) | Event::Comparison(_) | Event::Feedback(_) => {
                 looked = self.absorb(at, event)?;
@@ -149,7 +153,9 @@ impl Rollout {
             }
             (Phase::Shadow, _) => Serving::control(split, ServeReason::Shadow),
             (Phase::Ab, _) => Serving::split(split, self.share()),
-            (Phase::Full, _) => Serving::treatment(split, ServeReason::Full),
+            (Phase::Full, _) => {
+                Serving::released(split, self.definition.experiment().full.holdback)
+            }
         }
     }
 
@@ -201,25 +207,32 @@ impl Rollout {
     /// Evaluates the rule on the data so far, without acting and without effect on any later look.
     pub fn check(&self) -> Check {
         let (window, _) = self.compared();
-        let now = self.lifecycle.now;
-        let window = (window, &self.epochs, now);
-        look::check(&self.fleet, self.definition.experiment(), window, self.share())
+        look::check(&self.fleet, self.definition.experiment(), self.looked_at(window), self.share())
+    }
+
+    const fn looked_at(&self, window: Window) -> LookedAt<'_> {
+        LookedAt { window, epochs: &self.epochs, now: self.lifecycle.now }
     }
 
     /// The sums of the present comparison and what the rule says of them.
     pub fn evidence(&self) -> Evidence {
         let (window, sides) = self.compared();
         let definition = self.definition.digest();
-        Evidence { definition, window, sides: *sides, check: self.check() }
+        Evidence { definition, window, sides, check: self.check() }
     }
 
-    /// What is compared now: the shadow's comparisons, and from then on the test.
-    fn compared(&self) -> (Window, &ByVariant<Tally>) {
+    /// What is compared now: the shadow's comparisons, then the test, then the release while it is watched.
+    pub(crate) fn compared(&self) -> (Window, ByVariant<Tally>) {
         let total = self.fleet.total();
-        if self.lifecycle.state.phase == Phase::Shadow {
-            (Window::Shadow, &total.pairs.sides)
-        } else {
-            (Window::Ab, &total.ab)
+        match self.lifecycle.state.phase {
+            Phase::Shadow => (Window::Shadow, total.pairs.sides),
+            Phase::Full if self.watches_release() => (Window::Full, self.release_sides()),
+            Phase::Draft
+            | Phase::Ab
+            | Phase::Full
+            | Phase::Completed
+            | Phase::RolledBack
+            | Phase::Stopped => (Window::Ab, total.ab),
         }
     }
 }

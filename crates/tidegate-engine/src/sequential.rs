@@ -3,8 +3,10 @@
 //! At each look every guardrail gets a [`Judgement`] from the cameras' sums. `docs/statistics.md` has the
 //! formulas with their sources, what is exact in them and what is approximation.
 
+mod labels;
 mod measure;
 mod parts;
+mod release;
 mod screen;
 mod strata;
 
@@ -39,58 +41,88 @@ const CONFIDENCE: f64 = 0.95;
 const RETENTION_MIN: f64 = 0.95;
 /// A limit of nothing leaves no alternative to bet on: evidence is then gathered for half a point.
 const EVIDENCE_MARGIN_MIN: f64 = 0.005;
+/// By how much of the control's share the labelled shares of alerts may differ before labels are in doubt.
+const LABEL_SHARE_MARGIN: f64 = 0.2;
+/// A control that hardly ever alerts leaves room for one alert more in a hundred scored answers: half of next to
+/// nothing would be a handful of alerts.
+const ALERT_RISE_MIN: f64 = 0.01;
 
 /// The guardrails of the A/B test that may roll back; the others are judged where they matter.
-const HARMS: [Guardrail; 4] =
-    [Guardrail::ErrorRate, Guardrail::Latency, Guardrail::FpRate, Guardrail::SlowRate];
-const AB: [Guardrail; 6] = [
+const HARMS: [Guardrail; 5] = [
+    Guardrail::ErrorRate,
+    Guardrail::Latency,
+    Guardrail::FpRate,
+    Guardrail::SlowRate,
+    Guardrail::AlertRise,
+];
+const AB: [Guardrail; 8] = [
     Guardrail::FpRate,
     Guardrail::ErrorRate,
     Guardrail::Latency,
     Guardrail::SlowRate,
     Guardrail::MissedThreatRate,
     Guardrail::AlertDrop,
+    Guardrail::AlertRise,
+    Guardrail::LabelShare,
 ];
-const SHADOW: [Guardrail; 5] = [
+/// What is judged in a release that is compared with the time before; what people say of alerts is not.
+const RELEASE: [Guardrail; 5] = [
     Guardrail::ErrorRate,
     Guardrail::Latency,
     Guardrail::SlowRate,
     Guardrail::AlertDrop,
+    Guardrail::AlertRise,
+];
+const SHADOW: [Guardrail; 6] = [
+    Guardrail::ErrorRate,
+    Guardrail::Latency,
+    Guardrail::SlowRate,
+    Guardrail::AlertDrop,
+    Guardrail::AlertRise,
     Guardrail::ThreatRetention,
 ];
 
+/// What is looked at: which sums, the stretches they are kept in, and up to when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LookedAt<'a> {
+    pub(crate) window: Window,
+    pub(crate) epochs: &'a Epochs,
+    pub(crate) now: Timestamp,
+}
+
 /// Judges every guardrail of the window.
-pub(crate) fn judge(
-    fleet: &Fleet,
-    experiment: &Experiment,
-    (window, epochs, now): (Window, &Epochs, Timestamp),
-) -> Vec<Judgement> {
-    let context = LookContext::new(fleet, experiment, window, epochs);
-    let guardrails: &[Guardrail] = match window {
+pub(crate) fn judge(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) -> Vec<Judgement> {
+    let context = LookContext::new(fleet, experiment, at);
+    let guardrails: &[Guardrail] = match at.window {
         Window::Shadow => &SHADOW,
-        Window::Ab | Window::Outside => &AB,
+        Window::Full if context.against == Against::Past => &RELEASE,
+        Window::Ab | Window::Outside | Window::Full => &AB,
     };
     let measures = context.measure(guardrails);
-    let later = context.later(now, guardrails);
-    measures.iter().map(|measure| context.judge(measure, &later)).collect()
+    let later = context.later(at.now, guardrails);
+    let mut judgements: Vec<Judgement> =
+        measures.iter().map(|measure| context.judge(measure, &later)).collect();
+    labels::question(experiment, &mut judgements);
+    judgements
 }
 
 /// The first guardrail that fails, if any.
-pub(crate) fn harm(
-    fleet: &Fleet,
-    experiment: &Experiment,
-    (window, epochs, now): (Window, &Epochs, Timestamp),
-) -> Option<Judgement> {
-    let context = LookContext::new(fleet, experiment, window, epochs);
-    let suspects: Vec<Guardrail> = HARMS.into_iter().filter(|g| context.may_fail(*g)).collect();
-    let later = context.later(now, &HARMS);
+pub(crate) fn harm(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) -> Option<Judgement> {
+    let context = LookContext::new(fleet, experiment, at);
+    let may_fail = |guardrail: &Guardrail| {
+        context.evidence_needed(*guardrail).is_some() && context.may_fail(*guardrail)
+    };
+    let suspects: Vec<Guardrail> = HARMS.into_iter().filter(may_fail).collect();
+    let later = context.later(at.now, &HARMS);
     if suspects.is_empty() && later.is_empty() {
         return None;
     }
     let measures = context.measure(&suspects);
     HARMS.into_iter().find_map(|guardrail| {
         let whole = measures.iter().find(|measure| measure.guardrail == guardrail);
-        context.failing(guardrail, whole, &later)
+        let failing = context.failing(guardrail, whole, &later)?;
+        let questioned = guardrail == Guardrail::FpRate && context.labels_are_questioned();
+        (!questioned).then_some(failing)
     })
 }
 
@@ -109,6 +141,16 @@ struct LookContext<'a> {
     /// The part of the test that is looked at, and the first block that belongs to it.
     part: TestPart,
     first: u64,
+    against: Against,
+}
+
+/// What a release is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Against {
+    /// What each camera showed under the control before.
+    Past,
+    /// The cameras that keep the control.
+    Holdback,
 }
 
 /// Whether the evidence of all parts of the test rolls back.
@@ -140,18 +182,25 @@ impl Measure {
         self.estimate
             .filter(|_| self.guardrail != Guardrail::ThreatRetention)
             .and_then(|estimate| EValue::against_no_worse(&estimate, margin).ok())
-            .unwrap_or(EValue::ZERO)
+            .map_or(EValue::ZERO, |evidence| {
+                if self.guardrail == Guardrail::LabelShare {
+                    // Two bets, one on each side; that on the other is lost.
+                    EValue::of_parts([(0.5, evidence)].into_iter())
+                } else {
+                    evidence
+                }
+            })
     }
 }
 
 impl<'a> LookContext<'a> {
-    const fn new(
-        fleet: &'a Fleet,
-        experiment: &'a Experiment,
-        window: Window,
-        epochs: &'a Epochs,
-    ) -> Self {
-        Self { fleet, experiment, window, epochs, part: TestPart::Whole, first: 0 }
+    fn new(fleet: &'a Fleet, experiment: &'a Experiment, at: LookedAt<'a>) -> Self {
+        let LookedAt { window, epochs, .. } = at;
+        let against = match window {
+            Window::Full => Against::of(fleet, experiment),
+            Window::Shadow | Window::Ab | Window::Outside => Against::Past,
+        };
+        Self { fleet, experiment, window, epochs, part: TestPart::Whole, first: 0, against }
     }
 
     /// Whether the split moves cameras from one variant to the other.
@@ -168,14 +217,32 @@ impl<'a> LookContext<'a> {
         let within = within_cameras(self.experiment);
         match self.window {
             Window::Shadow => guardrails.iter().filter_map(|g| self.measure_shadow(*g)).collect(),
+            Window::Full if self.against == Against::Past => {
+                guardrails.iter().filter_map(|g| self.measure_before_and_after(*g)).collect()
+            }
             Window::Ab | Window::Outside if within => {
                 guardrails.iter().filter_map(|g| self.measure_within(*g)).collect()
             }
             Window::Ab | Window::Outside if self.is_ramp() => {
                 guardrails.iter().filter_map(|g| self.measure_strata(*g)).collect()
             }
-            Window::Ab | Window::Outside => self.measure_between(guardrails),
+            Window::Ab | Window::Outside | Window::Full => self.measure_between(guardrails),
         }
+    }
+
+    /// A guardrail of which nothing was measured; `None` where it is not watched yet.
+    fn unmeasured(&self, guardrail: Guardrail) -> Option<Measure> {
+        let (limit, unit) = self.limit(guardrail)?;
+        Some(Measure {
+            guardrail,
+            estimate: None,
+            limit,
+            unit,
+            trials: ByVariant::default(),
+            cameras: ByVariant::default(),
+            blocks: None,
+            event_factor: 0.0,
+        })
     }
 
     /// How much worse the treatment may be; `None` where the guardrail is not watched yet.
@@ -193,15 +260,30 @@ impl<'a> LookContext<'a> {
                 Some((limit, ChangeUnit::LogRatio))
             }
             Guardrail::AlertDrop => {
-                let total = self.fleet.total();
-                let control = match self.window {
-                    Window::Shadow => total.pairs.sides.control.alert_rate(),
-                    Window::Ab | Window::Outside => total.ab.control.alert_rate(),
-                };
+                let control = self.control_alert_rate();
                 let limit = limits.max_alert_rate_drop.value() / 100.0 * control;
                 Some((limit, ChangeUnit::PercentOf { control }))
             }
+            Guardrail::AlertRise => {
+                let control = self.control_alert_rate();
+                let limit = limits.max_alert_rate_rise.value() / 100.0 * control;
+                Some((limit.max(ALERT_RISE_MIN), ChangeUnit::PercentOf { control }))
+            }
             Guardrail::ThreatRetention => Some((1.0 - RETENTION_MIN, ChangeUnit::Points)),
+            Guardrail::LabelShare => {
+                let control = self.control_label_share();
+                Some((LABEL_SHARE_MARGIN * control, ChangeUnit::PercentOf { control }))
+            }
+        }
+    }
+
+    fn control_alert_rate(&self) -> f64 {
+        let total = self.fleet.total();
+        match self.window {
+            Window::Shadow => total.pairs.sides.control.alert_rate(),
+            Window::Full if self.against == Against::Past => self.fleet.past_total().alert_rate(),
+            Window::Full => self.fleet.full_total().control.alert_rate(),
+            Window::Ab | Window::Outside => total.ab.control.alert_rate(),
         }
     }
 
@@ -209,6 +291,9 @@ impl<'a> LookContext<'a> {
     /// of its part in each.
     fn evidence_needed(&self, guardrail: Guardrail) -> Option<f64> {
         let Power::RollBack { alpha_share } = guardrail.power() else { return None };
+        if self.window == Window::Full {
+            return self.evidence_needed_in_release(guardrail);
+        }
         let alpha = self.experiment.guardrails.alpha.value() * alpha_share;
         let twice = !self.experiment.shadow.duration.is_zero() && SHADOW.contains(&guardrail);
         Some(if twice { 2.0 } else { 1.0 } / alpha)
@@ -241,6 +326,7 @@ impl<'a> LookContext<'a> {
             Some(bounded) => bounded,
             None => Verdict::Inconclusive,
         };
+        let change = change.map(|change| self.possible(measure.guardrail, change));
         Judgement {
             guardrail: measure.guardrail,
             verdict,
@@ -256,12 +342,44 @@ impl<'a> LookContext<'a> {
         }
     }
 
+    /// A change whose bounds are cut at what is possible: no rate falls below nothing or rises above all. What
+    /// the bounds decide is decided before.
+    fn possible(&self, guardrail: Guardrail, change: Change) -> Change {
+        let total = self.fleet.total();
+        let control = match self.window {
+            Window::Shadow => &total.pairs.sides.control,
+            Window::Full if self.against == Against::Past => &self.fleet.past_total(),
+            Window::Full => &self.fleet.full_total().control,
+            Window::Ab | Window::Outside => &total.ab.control,
+        };
+        let (least, most) = match guardrail {
+            Guardrail::Latency | Guardrail::LabelShare => return change,
+            Guardrail::FpRate => (-control.fp_rate(), 1.0 - control.fp_rate()),
+            Guardrail::ErrorRate => (-control.error_rate(), 1.0 - control.error_rate()),
+            Guardrail::SlowRate => (-control.slow_rate(), 1.0 - control.slow_rate()),
+            Guardrail::MissedThreatRate => {
+                (-control.missed_threat_rate(), 1.0 - control.missed_threat_rate())
+            }
+            Guardrail::AlertDrop => (control.alert_rate() - 1.0, control.alert_rate()),
+            Guardrail::AlertRise => (-control.alert_rate(), 1.0 - control.alert_rate()),
+            Guardrail::ThreatRetention => (0.0, 1.0),
+        };
+        // The estimate weighs cameras alike, so it may lie beyond what the rates of all events allow.
+        // A sum, as a bound of minus nothing is nothing.
+        let (low, high) = (change.low.max(least) + 0.0, change.high.min(most));
+        Change { low: low.min(change.estimate), high: high.max(change.estimate), ..change }
+    }
+
     /// What the bounds alone say.
     fn bounded(&self, measure: &Measure, change: &Change) -> Verdict {
         let enough = measure.trials.control >= self.trials_needed();
         match measure.unit {
             // Where the control never alerts there is nothing to fall.
-            ChangeUnit::PercentOf { control } if control <= 0.0 && enough => Verdict::Pass,
+            ChangeUnit::PercentOf { control }
+                if measure.guardrail == Guardrail::AlertDrop && control <= 0.0 && enough =>
+            {
+                Verdict::Pass
+            }
             _ if measure.guardrail == Guardrail::ThreatRetention && change.low > measure.limit => {
                 Verdict::Alarm
             }

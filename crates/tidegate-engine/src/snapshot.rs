@@ -12,6 +12,7 @@ use crate::id::CameraId;
 use crate::limits;
 use crate::number::Latency;
 use crate::phase::{Condition, Phase, State};
+use crate::release::Release;
 use crate::rollout::{Lifecycle, Looked, Rollout};
 use crate::tally::Tally;
 use crate::variant::ByVariant;
@@ -35,6 +36,8 @@ pub struct Snapshot {
     pub fast_path: FastPath,
     /// The stretches of the A/B test; none of one that began under an earlier version.
     pub epochs: Epochs,
+    /// What is kept of the full release, and for it, beside the cameras.
+    pub release: Release,
     /// What was recorded while nothing was compared.
     pub outside: ByVariant<Tally>,
     /// Analyses forgotten early because too many were open.
@@ -70,6 +73,9 @@ pub enum RestoreError {
     /// Sums of stretches that the test does not have.
     #[error("snapshot with stretches of the test that cannot be")]
     Epochs,
+    /// Sums by hour of the day beyond all that a rollout can count.
+    #[error("snapshot with hours of a release that cannot be")]
+    Release,
     /// Exposures out of order, twice, too many, or of a camera that is not there.
     #[error("snapshot with exposures that cannot be")]
     Exposures,
@@ -87,6 +93,7 @@ impl Rollout {
             slow_above: self.fleet.slow_above(),
             fast_path: self.fast_path.clone(),
             epochs: self.epochs.clone(),
+            release: *self.fleet.release(),
             outside: *self.fleet.outside(),
             evicted: self.evicted,
         }
@@ -102,7 +109,7 @@ impl Rollout {
             return Err(RestoreError::OtherDefinition { snapshot, definition });
         }
         let Snapshot { lifecycle, cameras, exposures, outside, evicted, .. } = snapshot;
-        let Snapshot { latencies, slow_above, fast_path, epochs, .. } = snapshot;
+        let Snapshot { latencies, slow_above, fast_path, epochs, release, .. } = snapshot;
         if !can_be(&lifecycle, &definition) {
             return Err(RestoreError::Lifecycle);
         }
@@ -119,14 +126,22 @@ impl Rollout {
             }
             let blocks_can_be = seen.blocks.iter().all(|sums| sums.tally.can_be(left))
                 && seen.blocks.is_sorted_by(|a, b| (a.block, a.variant) < (b.block, b.variant));
-            let analyses = seen.sums.analyses();
-            if !seen.sums.can_be(left) || analyses > left || !blocks_can_be {
+            let full = [&seen.full.control, &seen.full.treatment];
+            let full_can_be = full.into_iter().all(|tally| tally.can_be(left));
+            let full = full.into_iter().map(|tally| tally.analyses);
+            let analyses = full.fold(seen.sums.analyses(), u64::saturating_add);
+            if !seen.sums.can_be(left) || !full_can_be || analyses > left || !blocks_can_be {
                 return Err(RestoreError::Sums(seen.camera));
             }
             left -= analyses;
             fleet.insert(seen, &split);
         }
         fleet.restore(&outside, latencies, slow_above);
+        let hours = release.past.iter().chain(&release.present);
+        if !hours.into_iter().all(|tally| tally.can_be(lifecycle.observations)) {
+            return Err(RestoreError::Release);
+        }
+        fleet.restore_release(&release);
         if !matches!(lifecycle.state.phase, Phase::Draft | Phase::Shadow) {
             fleet.learn_usual();
         }
@@ -173,7 +188,9 @@ fn can_be(lifecycle: &Lifecycle, definition: &Definition) -> bool {
     let past = [lifecycle.started_at, lifecycle.paused_at].into_iter().flatten();
     stands
         && started.is_none_or(|started| lifecycle.started_at.is_some() == started)
-        && lifecycle.phase_ends.is_some() == matches!(phase, Phase::Shadow | Phase::Ab)
+        // A release that began under an earlier version is not watched, and has no end of it.
+        && (phase == Phase::Full
+            || lifecycle.phase_ends.is_some() == matches!(phase, Phase::Shadow | Phase::Ab))
         && lifecycle.step_ends.is_some() == (phase == Phase::Ab)
         && lifecycle.paused_at.is_some() == (condition == Condition::Paused)
         && past.into_iter().all(|at| at <= lifecycle.now)

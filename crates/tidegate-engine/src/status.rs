@@ -17,7 +17,7 @@ pub struct Status {
     pub state: State,
     /// The ramp step, from 1, and the number of steps.
     pub step: (usize, usize),
-    /// The share of cameras with the treatment at this step.
+    /// The share of cameras that get the treatment now.
     pub share: Share,
     /// What is left of the phase; the whole duration before the start, nothing where no time is set.
     pub remaining: Duration,
@@ -50,7 +50,7 @@ impl Rollout {
         Status {
             state: self.lifecycle.state,
             step: (self.lifecycle.step + 1, self.definition.ramp().len()),
-            share: self.share(),
+            share: self.served_share(),
             remaining: self.remaining(at),
             window: evidence.window,
             sides: evidence.sides,
@@ -58,10 +58,25 @@ impl Rollout {
             pairs: self.fleet.total().pairs,
             check: evidence.check,
             cameras: self.fleet.len(),
-            open_analyses: self.exposures.queue().len(),
+            open_analyses: self.exposures.unlabelled(),
             evicted_analyses: self.evicted,
             presence: self.presence(),
             next: self.next_deadline(),
+        }
+    }
+
+    /// The share of cameras that get the treatment now, those with an override aside.
+    fn served_share(&self) -> Share {
+        let State { phase, condition } = self.lifecycle.state;
+        match (phase, condition) {
+            (Phase::Completed, _) => Share::ALL,
+            (_, Condition::Paused | Condition::Grace | Condition::Expired)
+            | (Phase::Draft | Phase::Shadow | Phase::RolledBack | Phase::Stopped, _) => Share::NONE,
+            (Phase::Ab, _) => self.share(),
+            (Phase::Full, _) => {
+                let holdback = self.definition.experiment().full.holdback;
+                Share::new(1.0 - holdback.value()).unwrap_or(Share::ALL)
+            }
         }
     }
 

@@ -125,7 +125,10 @@ impl fmt::Display for Breach {
             Guardrail::ErrorRate => ("Error rate", 100.0),
             Guardrail::SlowRate => ("Slow rate", 100.0),
             Guardrail::MissedThreatRate => ("Missed-threat rate", 100.0),
-            Guardrail::AlertDrop | Guardrail::ThreatRetention => ("Alert rate", 100.0),
+            Guardrail::AlertDrop
+            | Guardrail::AlertRise
+            | Guardrail::LabelShare
+            | Guardrail::ThreatRetention => ("Alert rate", 100.0),
         };
         let (increase, limit) = (self.increase * scale, self.limit * scale);
         write!(f, "{what} increase {increase:.1}% exceeds threshold {limit:.1}%")

@@ -39,9 +39,9 @@ impl Verdict {
 /// A verdict with all that it rests on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Judgement {
-    /// Which metric.
+    /// The guardrail, which names its metric.
     pub guardrail: Guardrail,
-    /// What follows.
+    /// What the numbers below amount to.
     pub verdict: Verdict,
     /// Over which part of the test the change is said: the whole, but where harm began late.
     pub part: TestPart,
@@ -85,7 +85,7 @@ pub enum ChangeUnit {
     Points,
     /// The logarithm of a ratio, as the percentage by which the mean is higher.
     LogRatio,
-    /// A fall of a rate, as a percentage of the control's rate.
+    /// A change of a rate, as a percentage of the control's rate; in points where that is 0.
     PercentOf {
         /// The control's rate.
         control: f64,
@@ -96,16 +96,17 @@ impl ChangeUnit {
     /// A change in points or percent.
     pub fn shown(self, change: f64) -> f64 {
         match self {
-            Self::Points => change * 100.0,
-            Self::LogRatio => libm::expm1(change) * 100.0,
             Self::PercentOf { control } if control > 0.0 => change / control * 100.0,
-            Self::PercentOf { .. } => 0.0,
+            // Of nothing there are no percent.
+            Self::Points | Self::PercentOf { .. } => change * 100.0,
+            Self::LogRatio => libm::expm1(change) * 100.0,
         }
     }
 
     /// The word behind a number.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::PercentOf { control } if control <= 0.0 => "points",
             Self::Points => "points",
             Self::LogRatio | Self::PercentOf { .. } => "percent",
         }
@@ -137,6 +138,10 @@ impl Judgement {
             Guardrail::SlowRate => ("Slow answers", "rose", "fell"),
             Guardrail::MissedThreatRate => ("Missed threats", "rose", "fell"),
             Guardrail::AlertDrop => ("Alerts", "fell", "rose"),
+            Guardrail::AlertRise => ("Alerts", "rose", "fell"),
+            Guardrail::LabelShare => {
+                ("The share of alerts that are labelled", "differs", "differs")
+            }
             Guardrail::ThreatRetention => ("Alerts on confirmed threats", "fell", "rose"),
         }
     }
@@ -146,7 +151,8 @@ impl Judgement {
             Guardrail::FpRate | Guardrail::MissedThreatRate => "labels",
             Guardrail::ErrorRate => "analyses",
             Guardrail::Latency | Guardrail::SlowRate => "timed answers",
-            Guardrail::AlertDrop => "scores",
+            Guardrail::AlertDrop | Guardrail::AlertRise => "scores",
+            Guardrail::LabelShare => "alerts",
             Guardrail::ThreatRetention => "confirmed threats",
         }
     }
@@ -177,14 +183,9 @@ impl fmt::Display for Judgement {
             write!(f, "{what} {verb} by {:.1} {unit}", shown * sign)?;
         }
         f.write_str(self.part.words())?;
-        let bound = match self.verdict {
-            Verdict::Pass => change.high,
-            Verdict::Inconclusive if change.estimate <= self.limit => change.high,
-            Verdict::Inconclusive | Verdict::Alarm | Verdict::Fail => change.low,
-        };
-        // The bound is said in the direction of the change, the limit in that of harm.
-        let bound = self.unit.shown(bound) * sign;
-        write!(f, " (95 % bound {bound:.1}), limit {:.1}", self.limit_shown())?;
+        let [low, high] = [change.low, change.high].map(|bound| self.unit.shown(bound));
+        // The bounds are said in the direction of harm, as the limit is.
+        write!(f, " (95 % bounds [{low:+.1}, {high:+.1}]), limit {:.1}", self.limit_shown())?;
         self.say_verdict(f)
     }
 }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::metric::Interval;
+use crate::metric::MetricInterval;
 
 /// How many resamples may be drawn.
 pub const RESAMPLES: RangeInclusive<u32> = 100..=1_000_000;
@@ -16,7 +16,7 @@ pub const SEED_DEFAULT: u64 = 1;
 
 /// What the cases of one scenario add up to.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct Cluster {
+pub(crate) struct ScenarioSums {
     /// Sum of treatment less control.
     pub(crate) difference_sum: f64,
     /// Pairs, at least one.
@@ -30,12 +30,12 @@ pub(crate) struct Cluster {
 /// interval is Efron's (1979), with quantiles between neighbours interpolated (Hyndman and Fan 1996, type 7). `stream`
 /// keeps the draws of one metric apart from those of others. `None` below two scenarios.
 pub(crate) fn interval(
-    clusters: &[Cluster],
+    clusters: &[ScenarioSums],
     resamples: u32,
     seed: u64,
     stream: u64,
     alpha: f64,
-) -> Option<Interval> {
+) -> Option<MetricInterval> {
     let count = u32::try_from(clusters.len()).ok().filter(|count| *count >= 2)?;
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(stream);
@@ -43,7 +43,7 @@ pub(crate) fn interval(
         .map(|_| {
             let (mut sum, mut pairs) = (0.0, 0.0);
             for _ in 0..count {
-                let Cluster { difference_sum, pairs: more } =
+                let ScenarioSums { difference_sum, pairs: more } =
                     clusters[random.random_range(0..count) as usize];
                 sum += difference_sum;
                 pairs += more;
@@ -53,7 +53,7 @@ pub(crate) fn interval(
         .collect();
     means.sort_by(f64::total_cmp);
     let low = quantile(&means, alpha / 2.0)?;
-    Some(Interval { low, high: quantile(&means, 1.0 - alpha / 2.0)? })
+    Some(MetricInterval { low, high: quantile(&means, 1.0 - alpha / 2.0)? })
 }
 
 /// The quantile of sorted values by Hyndman and Fan's seventh definition.
@@ -75,8 +75,8 @@ fn quantile(sorted: &[f64], q: f64) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn cluster(difference_sum: f64, pairs: f64) -> Cluster {
-        Cluster { difference_sum, pairs }
+    fn cluster(difference_sum: f64, pairs: f64) -> ScenarioSums {
+        ScenarioSums { difference_sum, pairs }
     }
 
     #[test]
@@ -94,20 +94,23 @@ mod tests {
         // Two scenarios of unequal size: of four equally likely draws one has the mean 0, two 2/5, one 1.
         let clusters = [cluster(0.0, 3.0), cluster(2.0, 2.0)];
         let found = |alpha| interval(&clusters, 20_000, 7, 0, alpha).unwrap();
-        assert_eq!(found(0.05), Interval { low: 0.0, high: 1.0 });
+        assert_eq!(found(0.05), MetricInterval { low: 0.0, high: 1.0 });
         // A quarter lies at either end, so that what cuts off 30 % lies in the middle.
-        assert_eq!(found(0.6), Interval { low: 0.4, high: 0.4 });
+        assert_eq!(found(0.6), MetricInterval { low: 0.4, high: 0.4 });
     }
 
     #[test]
     fn scenarios_that_agree_leave_no_width() {
         let clusters = [cluster(1.0, 4.0), cluster(2.0, 8.0), cluster(0.25, 1.0)];
-        assert_eq!(interval(&clusters, 500, 1, 0, 0.05), Some(Interval { low: 0.25, high: 0.25 }));
+        assert_eq!(
+            interval(&clusters, 500, 1, 0, 0.05),
+            Some(MetricInterval { low: 0.25, high: 0.25 })
+        );
     }
 
     #[test]
     fn seed_and_stream_fix_every_draw() {
-        let clusters: Vec<Cluster> =
+        let clusters: Vec<ScenarioSums> =
             (0..30).map(|i| cluster(f64::from(i * i % 11), f64::from(1 + i % 4))).collect();
         let found = |seed, stream| interval(&clusters, 1_000, seed, stream, 0.05);
         assert_eq!(found(1, 2), found(1, 2));

@@ -9,13 +9,13 @@ use tidegate_stats::range::OutOfRange;
 use tidegate_stats::welch;
 
 use crate::ALPHA;
-use crate::bootstrap::{self, Cluster};
+use crate::bootstrap::{self, ScenarioSums};
 use crate::compared::Compared;
-use crate::metric::{Change, Effect, Interval, Metric, Outcomes, Pairs};
-use crate::reading::{Measure, Reading};
+use crate::metric::{EffectSize, Metric, MetricChange, MetricInterval, Outcomes, PairCounts};
+use crate::reading::{MeasuredAnswer, Reading};
 use crate::settings::Settings;
 use crate::sides::Sides;
-use crate::verdict::Verdict;
+use crate::verdict::EvaluationVerdict;
 
 /// A case measured on both sides.
 struct Pair<'a> {
@@ -49,21 +49,21 @@ pub(crate) fn metric(
     cases: &[Compared<'_>],
     settings: &Settings,
 ) -> Result<Metric, OutOfRange> {
-    let (mut pairs, mut compared) = (Pairs::default(), Vec::new());
+    let (mut pairs, mut compared) = (PairCounts::default(), Vec::new());
     for case in cases {
         let Sides { control, treatment } = case.measure(metric);
         let measures = match (control, treatment) {
-            (Measure::Right(control), Measure::Right(treatment)) => {
+            (MeasuredAnswer::Right(control), MeasuredAnswer::Right(treatment)) => {
                 Measured::Right(Sides { control, treatment })
             }
-            (Measure::Milliseconds(control), Measure::Milliseconds(treatment)) => {
+            (MeasuredAnswer::Milliseconds(control), MeasuredAnswer::Milliseconds(treatment)) => {
                 Measured::Milliseconds(Sides { control, treatment })
             }
-            (Measure::None, Measure::None) => {
+            (MeasuredAnswer::None, MeasuredAnswer::None) => {
                 pairs.neither += 1;
                 continue;
             }
-            (_, Measure::None) => {
+            (_, MeasuredAnswer::None) => {
                 pairs.control_only += 1;
                 continue;
             }
@@ -91,7 +91,7 @@ pub(crate) fn metric(
         pairs,
         change,
         of_all,
-        verdict: Verdict::TooFewCases,
+        verdict: EvaluationVerdict::TooFewCases,
         reason: String::new(),
     })
 }
@@ -106,8 +106,8 @@ const fn stream(metric: EvaluationMetric) -> u64 {
     }
 }
 
-fn clusters(pairs: &[Pair<'_>]) -> Vec<Cluster> {
-    let mut clusters: BTreeMap<&str, Cluster> = BTreeMap::new();
+fn clusters(pairs: &[Pair<'_>]) -> Vec<ScenarioSums> {
+    let mut clusters: BTreeMap<&str, ScenarioSums> = BTreeMap::new();
     for pair in pairs {
         let cluster = clusters.entry(pair.scenario).or_default();
         cluster.difference_sum += pair.measures.difference();
@@ -118,8 +118,8 @@ fn clusters(pairs: &[Pair<'_>]) -> Vec<Cluster> {
 
 fn shares(
     pairs: &[Pair<'_>],
-    scenario_interval: Option<Interval>,
-) -> Result<Option<Change>, OutOfRange> {
+    scenario_interval: Option<MetricInterval>,
+) -> Result<Option<MetricChange>, OutOfRange> {
     let mut share = PairedShare::default();
     for pair in pairs {
         let Measured::Right(Sides { control, treatment }) = pair.measures else { continue };
@@ -133,11 +133,11 @@ fn shares(
     let Some(difference) = share.difference() else { return Ok(None) };
     let of = |right: u64| right as f64 / share.trials() as f64;
     let interval = share.tango(ALPHA)?;
-    Ok(Some(Change {
+    Ok(Some(MetricChange {
         control: of(share.both + share.control_only),
         treatment: of(share.both + share.treatment_only),
         difference,
-        interval: Some(Interval { low: interval.low, high: interval.high }),
+        interval: Some(MetricInterval { low: interval.low, high: interval.high }),
         scenario_interval,
         test: "mcnemar_exact",
         outcomes: Some(Outcomes {
@@ -150,14 +150,14 @@ fn shares(
         degrees_of_freedom: None,
         p: Some(share.p_two_sided()),
         p_holm: None,
-        effect: Effect { name: "cohens_g", value: share.cohens_g() },
+        effect: EffectSize { name: "cohens_g", value: share.cohens_g() },
     }))
 }
 
 fn latencies(
     pairs: &[Pair<'_>],
-    scenario_interval: Option<Interval>,
-) -> Result<Option<Change>, OutOfRange> {
+    scenario_interval: Option<MetricInterval>,
+) -> Result<Option<MetricChange>, OutOfRange> {
     let (mut logs, mut differences) =
         (Sides { control: Moments::default(), treatment: Moments::default() }, Moments::default());
     for pair in pairs {
@@ -170,7 +170,7 @@ fn latencies(
         return Ok(None);
     }
     let means = logs.map(|moments| libm::exp(moments.mean()));
-    let mut change = Change {
+    let mut change = MetricChange {
         control: means.control,
         treatment: means.treatment,
         difference: libm::expm1(differences.mean()),
@@ -182,13 +182,13 @@ fn latencies(
         degrees_of_freedom: None,
         p: None,
         p_holm: None,
-        effect: Effect { name: "cohens_dz", value: None },
+        effect: EffectSize { name: "cohens_dz", value: None },
     };
     if differences.count() >= 2 {
         let estimate = welch::mean(&differences)?;
         let confidence = 1.0 - ALPHA / 2.0;
         let (low, high) = (estimate.lower_bound(confidence)?, estimate.upper_bound(confidence)?);
-        change.interval = Some(relative(Interval { low, high }));
+        change.interval = Some(relative(MetricInterval { low, high }));
         change.statistic = Some(estimate.statistic()).filter(|statistic| statistic.is_finite());
         change.degrees_of_freedom = Some(estimate.degrees.value());
         change.p = Some(estimate.p_two_sided());
@@ -199,8 +199,8 @@ fn latencies(
 }
 
 /// Differences of logarithms as ratios less 1.
-fn relative(logs: Interval) -> Interval {
-    Interval { low: libm::expm1(logs.low), high: libm::expm1(logs.high) }
+fn relative(logs: MetricInterval) -> MetricInterval {
+    MetricInterval { low: libm::expm1(logs.low), high: libm::expm1(logs.high) }
 }
 
 /// Both shares of right answers among the cases that both prompts were asked.
@@ -217,7 +217,7 @@ fn of_all(metric: EvaluationMetric, cases: &[Compared<'_>]) -> Option<Sides<f64>
             continue;
         }
         asked += 1;
-        let is_right = case.measure(metric).map(|measure| measure == Measure::Right(true));
+        let is_right = case.measure(metric).map(|measure| measure == MeasuredAnswer::Right(true));
         right.control += u64::from(is_right.control);
         right.treatment += u64::from(is_right.treatment);
     }

@@ -5,7 +5,7 @@ use tidegate_spec::EvaluationMetric;
 use tidegate_spec::case::Said;
 
 use crate::compared::Compared;
-use crate::reading::{Measure, Read, Reading};
+use crate::reading::{MeasuredAnswer, ReadAnswer, Reading};
 use crate::sides::Sides;
 
 /// Characters of a text that are shown.
@@ -28,7 +28,7 @@ pub struct Differing {
     /// Metrics by which the control alone was right.
     pub lost: Vec<&'static str>,
     /// What both answered.
-    pub answers: Sides<Shown>,
+    pub answers: Sides<UsableAnswer>,
 }
 
 /// What a good answer is.
@@ -44,7 +44,7 @@ pub struct Expected {
 
 /// An answer, as far as it could be used.
 #[derive(Debug, Clone, PartialEq, Serialize, Default)]
-pub struct Shown {
+pub struct UsableAnswer {
     /// Risk score.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub risk_score: Option<f64>,
@@ -71,8 +71,12 @@ fn differing(compared: &Compared<'_>, metrics: &[EvaluationMetric]) -> Option<Di
     for metric in metrics {
         let Sides { control, treatment } = compared.measure(*metric);
         match (control, treatment) {
-            (Measure::Right(false), Measure::Right(true)) => gained.push(metric.as_str()),
-            (Measure::Right(true), Measure::Right(false)) => lost.push(metric.as_str()),
+            (MeasuredAnswer::Right(false), MeasuredAnswer::Right(true)) => {
+                gained.push(metric.as_str());
+            }
+            (MeasuredAnswer::Right(true), MeasuredAnswer::Right(false)) => {
+                lost.push(metric.as_str());
+            }
             (_, _) => {}
         }
     }
@@ -96,14 +100,14 @@ fn differing(compared: &Compared<'_>, metrics: &[EvaluationMetric]) -> Option<Di
     })
 }
 
-fn shown(read: &Read<'_>) -> Shown {
-    let mut shown = Shown {
+fn shown(read: &ReadAnswer<'_>) -> UsableAnswer {
+    let mut shown = UsableAnswer {
         latency_ms: read.answer.and_then(|answer| answer.latency_ms),
         text: read.answer.and_then(|answer| match &answer.said {
             Said::Text(text) => Some(beginning(text)),
             Said::Judged { .. } | Said::Failed(_) => None,
         }),
-        ..Shown::default()
+        ..UsableAnswer::default()
     };
     match &read.reading {
         Reading::Absent => shown.fault = Some("was not asked".to_owned()),

@@ -13,12 +13,12 @@ use crate::compare;
 use crate::compared::Compared;
 use crate::differing::{self, Differing};
 use crate::judge;
-use crate::metric::{Change, Metric};
-use crate::reading::{Read, Reading};
+use crate::metric::{Metric, MetricChange};
+use crate::reading::{ReadAnswer, Reading};
 use crate::scenarios::{self, InScenario};
 use crate::settings::Settings;
 use crate::sides::Sides;
-use crate::verdict::Verdict;
+use crate::verdict::EvaluationVerdict;
 
 /// Two prompts compared on a data set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -32,7 +32,7 @@ pub struct Evaluation {
     /// Scenarios they come from.
     pub scenarios: u64,
     /// What became of the answers.
-    pub answers: Sides<Answers>,
+    pub answers: Sides<AnswerCounts>,
     /// The allowed chance of any false finding; intervals hold with 1 less this.
     pub alpha: f64,
     /// How scenarios were drawn.
@@ -40,7 +40,7 @@ pub struct Evaluation {
     /// Each metric.
     pub metrics: Vec<Metric>,
     /// What follows of all of them.
-    pub verdict: Verdict,
+    pub verdict: EvaluationVerdict,
     /// Why, in one sentence.
     pub reason: String,
     /// Right answers by scenario, in the order of their names.
@@ -51,7 +51,7 @@ pub struct Evaluation {
 
 /// What became of one prompt's answers, by case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Answers {
+pub struct AnswerCounts {
     /// Had a score and a level.
     pub parsed: u64,
     /// Came back, but cannot be used.
@@ -105,7 +105,10 @@ impl Evaluation {
         let keys = Sides { control: &settings.control, treatment: &settings.treatment };
         let compared: Vec<Compared<'_>> = cases
             .iter()
-            .map(|case| Compared { case, sides: keys.map(|key| Read::new(case.answers.get(key))) })
+            .map(|case| Compared {
+                case,
+                sides: keys.map(|key| ReadAnswer::new(case.answers.get(key))),
+            })
             .collect();
         let mut wanted = settings.metrics.clone();
         wanted.sort_unstable();
@@ -158,8 +161,8 @@ fn check(cases: &[Case], settings: &Settings) -> Result<(), EvaluateError> {
     Ok(())
 }
 
-fn answers(cases: &[Compared<'_>]) -> Sides<Answers> {
-    let mut answers = Sides::<Answers>::default();
+fn answers(cases: &[Compared<'_>]) -> Sides<AnswerCounts> {
+    let mut answers = Sides::<AnswerCounts>::default();
     for case in cases {
         count(&mut answers.control, &case.sides.control.reading);
         count(&mut answers.treatment, &case.sides.treatment.reading);
@@ -167,7 +170,7 @@ fn answers(cases: &[Compared<'_>]) -> Sides<Answers> {
     answers
 }
 
-const fn count(answers: &mut Answers, reading: &Reading) {
+const fn count(answers: &mut AnswerCounts, reading: &Reading) {
     match reading {
         Reading::Absent => answers.absent += 1,
         Reading::Failed(_) => answers.failed += 1,
@@ -178,7 +181,7 @@ const fn count(answers: &mut Answers, reading: &Reading) {
 
 /// Holm's method over the metrics that were tested.
 fn adjust(metrics: &mut [Metric]) -> Result<(), OutOfRange> {
-    let tested: Vec<&mut Change> = metrics
+    let tested: Vec<&mut MetricChange> = metrics
         .iter_mut()
         .filter_map(|metric| metric.change.as_mut())
         .filter(|change| change.p.is_some())

@@ -3,8 +3,8 @@
 use tidegate_spec::EvaluationMetric;
 
 use crate::ALPHA;
-use crate::metric::{Change, Interval, Metric};
-use crate::verdict::{PAIRS_MIN, SCENARIOS_MIN, Verdict};
+use crate::metric::{Metric, MetricChange, MetricInterval};
+use crate::verdict::{EvaluationVerdict, PAIRS_MIN, SCENARIOS_MIN};
 use crate::words;
 
 /// Gives a metric its verdict and its sentence.
@@ -17,7 +17,7 @@ pub(crate) fn judge(metric: &mut Metric) {
     metric.reason = reason;
 }
 
-fn judged(metric: &Metric) -> (Verdict, String) {
+fn judged(metric: &Metric) -> (EvaluationVerdict, String) {
     let name = metric.metric.as_str();
     let pairs = &metric.pairs;
     let enough = pairs.both >= PAIRS_MIN && pairs.scenarios >= SCENARIOS_MIN;
@@ -31,9 +31,9 @@ fn judged(metric: &Metric) -> (Verdict, String) {
             words::counted(pairs.both, "case"),
             pairs.scenarios
         );
-        return (Verdict::TooFewCases, reason);
+        return (EvaluationVerdict::TooFewCases, reason);
     };
-    let shown = |interval: Interval| words::interval(interval);
+    let shown = |interval: MetricInterval| words::interval(interval);
     let told = format!(
         "{} (95 % interval {}, over scenarios {}; p {} after Holm)",
         words::difference(metric.metric, change.difference),
@@ -43,17 +43,20 @@ fn judged(metric: &Metric) -> (Verdict, String) {
     );
     let apart = over_scenarios.low > 0.0 || over_scenarios.high < 0.0;
     if p > ALPHA {
-        return (Verdict::NoDifferenceShown, format!("{name} may be the same: {told}"));
+        return (EvaluationVerdict::NoDifferenceShown, format!("{name} may be the same: {told}"));
     }
     if !apart {
         let why = "few scenarios carry the difference, as the interval over scenarios includes 0";
-        return (Verdict::NoDifferenceShown, format!("{name} may be the same: {told}; {why}"));
+        return (
+            EvaluationVerdict::NoDifferenceShown,
+            format!("{name} may be the same: {told}; {why}"),
+        );
     }
     let (verdict, way) = direction(metric.metric, change);
     (verdict, format!("{name} {way}: {told}"))
 }
 
-fn direction(metric: EvaluationMetric, change: &Change) -> (Verdict, &'static str) {
+fn direction(metric: EvaluationMetric, change: &MetricChange) -> (EvaluationVerdict, &'static str) {
     let rose = change.difference > 0.0;
     let good = match metric {
         EvaluationMetric::JsonParseSuccessRate
@@ -61,20 +64,22 @@ fn direction(metric: EvaluationMetric, change: &Change) -> (Verdict, &'static st
         | EvaluationMetric::LevelMatchAccuracy => rose,
         EvaluationMetric::ResponseLatencyMs => !rose,
     };
-    let verdict = if good { Verdict::Better } else { Verdict::Worse };
+    let verdict = if good { EvaluationVerdict::Better } else { EvaluationVerdict::Worse };
     (verdict, if rose { "rose" } else { "fell" })
 }
 
 /// The verdict of all metrics with its sentence.
-pub(crate) fn overall(metrics: &[Metric]) -> (Verdict, String) {
+pub(crate) fn overall(metrics: &[Metric]) -> (EvaluationVerdict, String) {
     let of = |verdict| metrics.iter().filter(move |metric| metric.verdict == verdict);
     let is = |verdict| of(verdict).next().is_some();
-    let verdict = match (is(Verdict::Better), is(Verdict::Worse)) {
-        (true, true) => Verdict::Mixed,
-        (true, false) => Verdict::Better,
-        (false, true) => Verdict::Worse,
-        (false, false) if is(Verdict::NoDifferenceShown) => Verdict::NoDifferenceShown,
-        (false, false) => Verdict::TooFewCases,
+    let verdict = match (is(EvaluationVerdict::Better), is(EvaluationVerdict::Worse)) {
+        (true, true) => EvaluationVerdict::Mixed,
+        (true, false) => EvaluationVerdict::Better,
+        (false, true) => EvaluationVerdict::Worse,
+        (false, false) if is(EvaluationVerdict::NoDifferenceShown) => {
+            EvaluationVerdict::NoDifferenceShown
+        }
+        (false, false) => EvaluationVerdict::TooFewCases,
     };
     let with_size = |metric: &Metric| {
         let size = metric.change.as_ref().map(|c| words::difference(metric.metric, c.difference));
@@ -85,10 +90,10 @@ pub(crate) fn overall(metrics: &[Metric]) -> (Verdict, String) {
         of(verdict).map(write).collect::<Vec<_>>().join(", ")
     };
     let parts = [
-        ("loses in", list(Verdict::Worse, &with_size)),
-        ("gains in", list(Verdict::Better, &with_size)),
-        ("no difference shown in", list(Verdict::NoDifferenceShown, &bare)),
-        ("too few cases for", list(Verdict::TooFewCases, &bare)),
+        ("loses in", list(EvaluationVerdict::Worse, &with_size)),
+        ("gains in", list(EvaluationVerdict::Better, &with_size)),
+        ("no difference shown in", list(EvaluationVerdict::NoDifferenceShown, &bare)),
+        ("too few cases for", list(EvaluationVerdict::TooFewCases, &bare)),
     ];
     let said = parts.iter().filter(|(_, names)| !names.is_empty());
     let reason = said.map(|(what, names)| format!("{what} {names}")).collect::<Vec<_>>().join("; ");

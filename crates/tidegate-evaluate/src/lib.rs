@@ -24,13 +24,13 @@ mod verdict;
 pub mod words;
 
 pub use bootstrap::{RESAMPLES, RESAMPLES_DEFAULT, SEED_DEFAULT};
-pub use differing::{Differing, Expected, Shown};
-pub use evaluation::{Answers, Bootstrap, EvaluateError, Evaluation};
-pub use metric::{Change, Effect, Interval, Metric, Outcomes, Pairs};
+pub use differing::{Differing, Expected, UsableAnswer};
+pub use evaluation::{AnswerCounts, Bootstrap, EvaluateError, Evaluation};
+pub use metric::{EffectSize, Metric, MetricChange, MetricInterval, Outcomes, PairCounts};
 pub use scenarios::{InScenario, Right};
 pub use settings::Settings;
 pub use sides::Sides;
-pub use verdict::{PAIRS_MIN, SCENARIOS_MIN, Verdict};
+pub use verdict::{EvaluationVerdict, PAIRS_MIN, SCENARIOS_MIN};
 
 /// The allowed chance of any false finding among the metrics of one evaluation.
 pub const ALPHA: f64 = 0.05;

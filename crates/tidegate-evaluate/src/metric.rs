@@ -4,11 +4,11 @@ use serde::Serialize;
 use tidegate_spec::EvaluationMetric;
 
 use crate::sides::Sides;
-use crate::verdict::Verdict;
+use crate::verdict::EvaluationVerdict;
 
 /// Where a value lies.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Interval {
+pub struct MetricInterval {
     /// The least value.
     pub low: f64,
     /// The greatest value.
@@ -22,21 +22,21 @@ pub struct Metric {
     #[serde(serialize_with = "name")]
     pub metric: EvaluationMetric,
     /// The cases it could be measured on.
-    pub pairs: Pairs,
+    pub pairs: PairCounts,
     /// The comparison; none where no case was measured on both sides.
-    pub change: Option<Change>,
+    pub change: Option<MetricChange>,
     /// Both shares with failures counted as wrong answers, over the cases that both were asked: what is left out
     /// above decides nothing here. None for a metric that leaves nothing out, and for a latency.
     pub of_all: Option<Sides<f64>>,
     /// What follows.
-    pub verdict: Verdict,
+    pub verdict: EvaluationVerdict,
     /// Why, in one sentence.
     pub reason: String,
 }
 
 /// Cases by the sides on which a metric could be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Pairs {
+pub struct PairCounts {
     /// On both; these are compared.
     pub both: u64,
     /// Scenarios that these come from.
@@ -49,7 +49,7 @@ pub struct Pairs {
     pub neither: u64,
 }
 
-impl Pairs {
+impl PairCounts {
     /// Cases that are left out.
     pub const fn left_out(&self) -> u64 {
         self.control_only + self.treatment_only + self.neither
@@ -58,7 +58,7 @@ impl Pairs {
 
 /// The treatment compared with the control.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Change {
+pub struct MetricChange {
     /// The control's share, or the geometric mean of its latencies in milliseconds.
     pub control: f64,
     /// The treatment's.
@@ -67,9 +67,9 @@ pub struct Change {
     pub difference: f64,
     /// The difference with 95 % confidence, every case on its own: Tango's score interval for shares, that of the
     /// paired t for latencies; none for a single latency.
-    pub interval: Option<Interval>,
+    pub interval: Option<MetricInterval>,
     /// The difference with 95 % confidence, by the bootstrap over scenarios; none for a single scenario.
-    pub scenario_interval: Option<Interval>,
+    pub scenario_interval: Option<MetricInterval>,
     /// `mcnemar_exact` or `paired_t_of_logarithms`.
     pub test: &'static str,
     /// How the answers of both sides fell, for shares.
@@ -83,7 +83,7 @@ pub struct Change {
     /// The same, adjusted by Holm's method for the number of metrics.
     pub p_holm: Option<f64>,
     /// How large the difference is beside what varies.
-    pub effect: Effect,
+    pub effect: EffectSize,
 }
 
 /// Pairs by what was right.
@@ -101,7 +101,7 @@ pub struct Outcomes {
 
 /// An effect size.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Effect {
+pub struct EffectSize {
     /// `cohens_g` or `cohens_dz`.
     pub name: &'static str,
     /// Its value; none where nothing varies.

@@ -1,8 +1,8 @@
 //! What can be used of an answer.
 
 use tidegate_spec::EvaluationMetric;
-use tidegate_spec::case::{Answer, Expected, Level, SCORES, Said};
-use tidegate_spec::json::{self, Held};
+use tidegate_spec::case::{CaseAnswer, Expected, Level, SCORES, Said};
+use tidegate_spec::json::{self, FieldValue};
 
 /// An answer as the alerting that depends on it would take it.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +23,7 @@ pub(crate) enum Reading {
 
 /// What one metric says of one answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Measure {
+pub(crate) enum MeasuredAnswer {
     /// Nothing: there is no answer to measure.
     None,
     /// Right or not.
@@ -34,13 +34,13 @@ pub(crate) enum Measure {
 
 /// A prompt's answer to one case.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Read<'a> {
+pub(crate) struct ReadAnswer<'a> {
     pub(crate) reading: Reading,
-    pub(crate) answer: Option<&'a Answer>,
+    pub(crate) answer: Option<&'a CaseAnswer>,
 }
 
-impl<'a> Read<'a> {
-    pub(crate) fn new(answer: Option<&'a Answer>) -> Self {
+impl<'a> ReadAnswer<'a> {
+    pub(crate) fn new(answer: Option<&'a CaseAnswer>) -> Self {
         let reading = match answer.map(|answer| &answer.said) {
             None => Reading::Absent,
             Some(Said::Failed(why)) => Reading::Failed(why.clone()),
@@ -56,35 +56,37 @@ impl<'a> Read<'a> {
     /// What a metric says of the answer.
     ///
     /// A failure is no answer: it counts against the parse rate alone, so that one fault is not counted three times.
-    pub(crate) fn measure(&self, metric: EvaluationMetric, expected: &Expected) -> Measure {
+    pub(crate) fn measure(&self, metric: EvaluationMetric, expected: &Expected) -> MeasuredAnswer {
         match (metric, &self.reading) {
             (EvaluationMetric::JsonParseSuccessRate, Reading::Parsed { .. }) => {
-                Measure::Right(true)
+                MeasuredAnswer::Right(true)
             }
             (EvaluationMetric::JsonParseSuccessRate, Reading::Failed(_) | Reading::Unparsed(_)) => {
-                Measure::Right(false)
+                MeasuredAnswer::Right(false)
             }
             (EvaluationMetric::ScoreInRangeAccuracy, Reading::Parsed { score, .. }) => {
-                Measure::Right(expected.score.contains(score))
+                MeasuredAnswer::Right(expected.score.contains(score))
             }
             (EvaluationMetric::LevelMatchAccuracy, Reading::Parsed { level, .. }) => {
-                Measure::Right(expected.level == *level)
+                MeasuredAnswer::Right(expected.level == *level)
             }
             (
                 EvaluationMetric::ResponseLatencyMs,
                 Reading::Unparsed(_) | Reading::Parsed { .. },
             ) => {
                 let latency = self.answer.and_then(|answer| answer.latency_ms);
-                latency.map_or(Measure::None, Measure::Milliseconds)
+                latency.map_or(MeasuredAnswer::None, MeasuredAnswer::Milliseconds)
             }
-            (_, Reading::Absent | Reading::Failed(_) | Reading::Unparsed(_)) => Measure::None,
+            (_, Reading::Absent | Reading::Failed(_) | Reading::Unparsed(_)) => {
+                MeasuredAnswer::None
+            }
         }
     }
 }
 
 /// The score and the level of an answer: a JSON object, whole and alone, with both fields in their ranges.
 fn parse(text: &str) -> Result<(f64, Level), String> {
-    let text = json::Text::new(text);
+    let text = json::JsonText::new(text);
     let object = text.object().map_err(|why| format!("is no JSON object: {why}"))?;
     for name in ["risk_score", "risk_level"] {
         if !object.has(name) {
@@ -96,7 +98,7 @@ fn parse(text: &str) -> Result<(f64, Level), String> {
         let (min, max) = (SCORES.start(), SCORES.end());
         format!("has the risk_score {}, allowed: a number from {min} to {max}", shown(&score))
     })?;
-    let named = if let Held::Text(level) = &level { Level::named(level) } else { None };
+    let named = if let FieldValue::Text(level) = &level { Level::named(level) } else { None };
     let level = named.ok_or_else(|| {
         let allowed = "low | medium | high | critical";
         format!("has the risk_level {}, allowed: {allowed}", shown(&level))
@@ -104,17 +106,17 @@ fn parse(text: &str) -> Result<(f64, Level), String> {
     Ok((score, level))
 }
 
-fn number(held: &Held<'_>) -> Option<f64> {
-    if let Held::Number(text) = held { text.parse().ok() } else { None }
+fn number(held: &FieldValue<'_>) -> Option<f64> {
+    if let FieldValue::Number(text) = held { text.parse().ok() } else { None }
 }
 
-fn shown(held: &Held<'_>) -> String {
+fn shown(held: &FieldValue<'_>) -> String {
     let text = match held {
-        Held::Nothing => "null or NaN".to_owned(),
-        Held::Text(text) => format!("{text:?}"),
-        Held::Number(text) | Held::Switch(text) => (*text).to_owned(),
-        Held::Nested => "of a list or an object".to_owned(),
-        Held::Broken(why) => format!("that {why}"),
+        FieldValue::Nothing => "null or NaN".to_owned(),
+        FieldValue::Text(text) => format!("{text:?}"),
+        FieldValue::Number(text) | FieldValue::Switch(text) => (*text).to_owned(),
+        FieldValue::Nested => "of a list or an object".to_owned(),
+        FieldValue::Broken(why) => format!("that {why}"),
     };
     match text.char_indices().nth(60) {
         Some((end, _)) => format!("{}…", &text[..end]),

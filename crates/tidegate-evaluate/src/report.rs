@@ -5,11 +5,11 @@ mod chart;
 use askama::Template;
 use tidegate_chart::{Chart, NotDrawn};
 
-use crate::differing::{Differing, Shown};
-use crate::evaluation::{Answers, Evaluation};
+use crate::differing::{Differing, UsableAnswer};
+use crate::evaluation::{AnswerCounts, Evaluation};
 use crate::metric::Metric;
 use crate::scenarios::{InScenario, Right};
-use crate::verdict::Verdict;
+use crate::verdict::EvaluationVerdict;
 use crate::words;
 
 /// Most cases and most scenarios that a page shows.
@@ -28,28 +28,28 @@ pub enum ReportError {
 
 #[derive(Template)]
 #[template(path = "report.html")]
-struct Page<'a> {
+struct EvaluationPage<'a> {
     evaluation: &'a Evaluation,
     dataset: &'a str,
     class: &'static str,
-    answers: [(&'static str, &'a str, Answers); 2],
-    rows: Vec<Row>,
+    answers: [(&'static str, &'a str, AnswerCounts); 2],
+    rows: Vec<MetricView>,
     notes: Vec<String>,
     charts: Vec<Chart>,
     scenarios: Vec<[String; 5]>,
     scenarios_left: usize,
-    groups: Vec<Group>,
+    groups: Vec<CaseGroupView>,
     cases_left: usize,
 }
 
-struct Row {
+struct MetricView {
     cells: [String; 10],
     class: &'static str,
     verdict: String,
     reason: String,
 }
 
-struct Group {
+struct CaseGroupView {
     title: String,
     cases: Vec<CaseView>,
 }
@@ -76,7 +76,7 @@ struct AnswerView {
 /// [`ReportError`] where a chart or the page cannot be written.
 pub fn html(evaluation: &Evaluation, dataset: &str) -> Result<String, ReportError> {
     let scenarios = &evaluation.by_scenario;
-    let page = Page {
+    let page = EvaluationPage {
         evaluation,
         dataset,
         class: class(evaluation.verdict),
@@ -153,8 +153,8 @@ pub fn left_out(metric: &Metric) -> Option<String> {
     })
 }
 
-fn row(metric: &Metric) -> Row {
-    Row {
+fn row(metric: &Metric) -> MetricView {
+    MetricView {
         cells: cells(metric),
         class: class(metric.verdict),
         verdict: metric.verdict.to_string(),
@@ -162,12 +162,12 @@ fn row(metric: &Metric) -> Row {
     }
 }
 
-const fn class(verdict: Verdict) -> &'static str {
+const fn class(verdict: EvaluationVerdict) -> &'static str {
     match verdict {
-        Verdict::Better => "better",
-        Verdict::Worse => "worse",
-        Verdict::Mixed => "mixed",
-        Verdict::NoDifferenceShown | Verdict::TooFewCases => "open",
+        EvaluationVerdict::Better => "better",
+        EvaluationVerdict::Worse => "worse",
+        EvaluationVerdict::Mixed => "mixed",
+        EvaluationVerdict::NoDifferenceShown | EvaluationVerdict::TooFewCases => "open",
     }
 }
 
@@ -186,11 +186,14 @@ fn in_scenario(scenario: &InScenario) -> [String; 5] {
 }
 
 /// The differing cases: what the treatment lost first, as that is what its author has to mend.
-fn groups(differing: &[Differing]) -> Vec<Group> {
+fn groups(differing: &[Differing]) -> Vec<CaseGroupView> {
     let shown = &differing[..differing.len().min(SHOWN_MAX)];
     let group = |title: &str, is: fn(&Differing) -> bool| {
         let cases: Vec<CaseView> = shown.iter().filter(|case| is(case)).map(case).collect();
-        Group { title: format!("{title} ({})", words::counted(cases.len() as u64, "case")), cases }
+        CaseGroupView {
+            title: format!("{title} ({})", words::counted(cases.len() as u64, "case")),
+            cases,
+        }
     };
     let groups = [
         group("Lost: the control alone was right", |case| case.gained.is_empty()),
@@ -227,7 +230,7 @@ fn short(metric: &str) -> &str {
     }
 }
 
-fn answer(shown: &Shown) -> AnswerView {
+fn answer(shown: &UsableAnswer) -> AnswerView {
     let said = match (shown.risk_score, shown.risk_level, &shown.fault) {
         (Some(score), Some(level), _) => format!("{}, {level}", words::score(score)),
         (_, _, Some(fault)) => fault.clone(),

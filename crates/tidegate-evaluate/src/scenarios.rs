@@ -6,7 +6,7 @@ use serde::Serialize;
 use tidegate_spec::EvaluationMetric;
 
 use crate::compared::Compared;
-use crate::reading::Measure;
+use crate::reading::MeasuredAnswer;
 use crate::sides::Sides;
 
 /// What both prompts did in one scenario.
@@ -52,8 +52,10 @@ impl InScenario {
 
 impl Right {
     fn add(&mut self, metric: EvaluationMetric, case: &Compared<'_>) {
-        if let Sides { control: Measure::Right(control), treatment: Measure::Right(treatment) } =
-            case.measure(metric)
+        if let Sides {
+            control: MeasuredAnswer::Right(control),
+            treatment: MeasuredAnswer::Right(treatment),
+        } = case.measure(metric)
         {
             self.pairs += 1;
             self.control += u64::from(control);
@@ -74,8 +76,8 @@ pub(crate) fn by_scenario(cases: &[Compared<'_>]) -> Vec<InScenario> {
         entry.score_in_range.add(EvaluationMetric::ScoreInRangeAccuracy, case);
         entry.level_match.add(EvaluationMetric::LevelMatchAccuracy, case);
         if let Sides {
-            control: Measure::Milliseconds(control),
-            treatment: Measure::Milliseconds(treatment),
+            control: MeasuredAnswer::Milliseconds(control),
+            treatment: MeasuredAnswer::Milliseconds(treatment),
         } = case.measure(EvaluationMetric::ResponseLatencyMs)
         {
             *logs += libm::log(treatment) - libm::log(control);

@@ -14,7 +14,7 @@ pub const SCENARIOS_MIN: u64 = 5;
 /// What an evaluation, or one metric of it, came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum EvaluationVerdict {
     /// The treatment is better.
     Better,
     /// The treatment is worse.
@@ -27,7 +27,7 @@ pub enum Verdict {
     TooFewCases,
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for EvaluationVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Better => "better",

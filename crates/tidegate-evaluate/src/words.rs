@@ -2,7 +2,7 @@
 
 use tidegate_spec::EvaluationMetric;
 
-use crate::metric::{Effect, Interval};
+use crate::metric::{EffectSize, MetricInterval};
 
 /// A share in percent, or a latency.
 pub fn value(metric: EvaluationMetric, value: f64) -> String {
@@ -26,7 +26,7 @@ pub fn difference(metric: EvaluationMetric, difference: f64) -> String {
 }
 
 /// Both ends of an interval of differences.
-pub fn interval(Interval { low, high }: Interval) -> String {
+pub fn interval(MetricInterval { low, high }: MetricInterval) -> String {
     format!("{} to {}", signed(low), signed(high))
 }
 
@@ -42,7 +42,7 @@ pub fn chance(p: f64) -> String {
 }
 
 /// An effect size by its name.
-pub fn effect(effect: Effect) -> String {
+pub fn effect(effect: EffectSize) -> String {
     let name = if effect.name == "cohens_g" { "g" } else { "dz" };
     effect.value.map_or_else(|| "–".to_owned(), |value| format!("{name} {value:+.2}"))
 }

@@ -20,7 +20,7 @@ pub enum TooLarge {
     /// Entries that belong together.
     #[error("{bytes} bytes that belong together, allowed: {UNIT_BYTES_MAX}")]
     Unit {
-        /// How many.
+        /// What the entries that belong together come to.
         bytes: usize,
     },
 }

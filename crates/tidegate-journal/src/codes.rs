@@ -48,9 +48,9 @@ const TRANSITIONS: [Transition; 14] = [
 const VARIANTS: [Variant; 2] = [Variant::Control, Variant::Treatment];
 const LABELS: [Label; 4] =
     [Label::FalsePositive, Label::Correct, Label::MissedThreat, Label::SeverityWrong];
-const WINDOWS: [Window; 3] = [Window::Shadow, Window::Ab, Window::Outside];
+const WINDOWS: [Window; 4] = [Window::Shadow, Window::Ab, Window::Outside, Window::Full];
 const ALERTS: [Alerts; 3] = [Alerts::NotControl, Alerts::ControlOnly, Alerts::Both];
-const GUARDRAILS: [Guardrail; 7] = [
+const GUARDRAILS: [Guardrail; 9] = [
     Guardrail::FpRate,
     Guardrail::ErrorRate,
     Guardrail::Latency,
@@ -58,6 +58,8 @@ const GUARDRAILS: [Guardrail; 7] = [
     Guardrail::MissedThreatRate,
     Guardrail::AlertDrop,
     Guardrail::ThreatRetention,
+    Guardrail::AlertRise,
+    Guardrail::LabelShare,
 ];
 const VERDICTS: [Verdict; 4] =
     [Verdict::Pass, Verdict::Inconclusive, Verdict::Alarm, Verdict::Fail];
@@ -172,6 +174,7 @@ mod tests {
             Window::Shadow => 0,
             Window::Ab => 1,
             Window::Outside => 2,
+            Window::Full => 3,
         });
         round_trips_at(|alerts| match alerts {
             Alerts::NotControl => 0,

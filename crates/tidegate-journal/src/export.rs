@@ -43,9 +43,9 @@ pub enum ExportError {
     /// The snapshot that the frames begin with cannot be read.
     #[error("the snapshot after entry {sequence}: {source}")]
     Snapshot {
-        /// Which.
+        /// The entry after which the snapshot was taken.
         sequence: u64,
-        /// Why.
+        /// What is wrong with the snapshot.
         source: BadSnapshot,
     },
     /// The file cannot be written.
@@ -87,7 +87,7 @@ struct Header {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Line<'a> {
+enum ExportLine<'a> {
     Part {
         crc: u32,
         #[serde(borrow)]
@@ -137,7 +137,7 @@ fn export_to(journal: &Journal, out: &mut impl Write) -> Result<ExportCounts, Ex
             .map_err(|source| ExportError::Snapshot { sequence, source })?;
         for part in parts(&state) {
             let part = serde_json::value::to_raw_value(&part).map_err(io::Error::from)?;
-            write_line(out, &Line::Part { crc: crc(&part), part: &part })?;
+            write_line(out, &ExportLine::Part { crc: crc(&part), part: &part })?;
             counts.parts += 1;
         }
     }
@@ -155,13 +155,13 @@ fn export_to(journal: &Journal, out: &mut impl Write) -> Result<ExportCounts, Ex
         return Err(error.into());
     }
     replayed?;
-    write_line(out, &Line::End(counts))?;
+    write_line(out, &ExportLine::End(counts))?;
     Ok(counts)
 }
 
 fn write_entry(out: &mut impl Write, sequence: u64, entry: &Entry) -> io::Result<()> {
     let entry = RawValue::from_string(entry.to_json()?)?;
-    write_line(out, &Line::Entry { sequence, crc: crc(&entry), entry: &entry })
+    write_line(out, &ExportLine::Entry { sequence, crc: crc(&entry), entry: &entry })
 }
 
 fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
@@ -209,7 +209,7 @@ pub(crate) fn fill(
     folder: &Path,
     lock: File,
 ) -> Result<ExportCounts, ImportError> {
-    let mut lines = Lines { number: 0, text: String::new() };
+    let mut lines = ExportLines { number: 0, text: String::new() };
     let head = lines.next(&mut from)?;
     let header: Header = serde_json::from_str(head).map_err(|error| lines.fault(&error))?;
     if header.tidegate_journal != VERSION {
@@ -220,26 +220,26 @@ pub(crate) fn fill(
         lines.next(&mut from)?;
         let line = serde_json::from_str(&lines.text).map_err(|error| lines.fault(&error))?;
         match importing.take(&line) {
-            Ok(Go::On) => {}
-            Ok(Go::Done(counts)) => {
+            Ok(ReadOn::On) => {}
+            Ok(ReadOn::Done(counts)) => {
                 let mut more = String::new();
                 if from.read_line(&mut more)? > 0 {
                     return Err(lines.fault(&"something follows the end"));
                 }
                 return Ok(counts);
             }
-            Err(Refused::Line(why)) => return Err(lines.fault(&why)),
-            Err(Refused::Other(error)) => return Err(error),
+            Err(ImportRefused::Line(why)) => return Err(lines.fault(&why)),
+            Err(ImportRefused::Other(error)) => return Err(error),
         }
     }
 }
 
-struct Lines {
+struct ExportLines {
     number: u64,
     text: String,
 }
 
-impl Lines {
+impl ExportLines {
     fn next(&mut self, from: &mut impl BufRead) -> Result<&str, ImportError> {
         self.number += 1;
         self.text.clear();
@@ -256,23 +256,23 @@ impl Lines {
     }
 }
 
-enum Go {
+enum ReadOn {
     On,
     Done(ExportCounts),
 }
 
-enum Refused {
+enum ImportRefused {
     Line(String),
     Other(ImportError),
 }
 
-impl From<Unreadable> for Refused {
+impl From<Unreadable> for ImportRefused {
     fn from(error: Unreadable) -> Self {
         Self::Line(error.to_string())
     }
 }
 
-impl From<TooLarge> for Refused {
+impl From<TooLarge> for ImportRefused {
     fn from(error: TooLarge) -> Self {
         Self::Line(error.to_string())
     }
@@ -280,7 +280,7 @@ impl From<TooLarge> for Refused {
 
 macro_rules! other_refusals {
     ($($error:ty),*) => {$(
-        impl From<$error> for Refused {
+        impl From<$error> for ImportRefused {
             fn from(error: $error) -> Self {
                 Self::Other(error.into())
             }
@@ -313,24 +313,26 @@ impl<'a> Importing<'a> {
         }
     }
 
-    fn take(&mut self, line: &Line<'_>) -> Result<Go, Refused> {
+    fn take(&mut self, line: &ExportLine<'_>) -> Result<ReadOn, ImportRefused> {
         match *line {
-            Line::Part { crc: expected, part } => {
+            ExportLine::Part { crc: expected, part } => {
                 check(expected, part)?;
                 if self.journal.is_some() || self.begins_after == 0 {
-                    return Err(Refused::Line("a part of a snapshot at a wrong place".to_owned()));
+                    return Err(ImportRefused::Line(
+                        "a part of a snapshot at a wrong place".to_owned(),
+                    ));
                 }
                 let part: Part = serde_json::from_str(part.get()).map_err(Unreadable::from)?;
                 let fits = self.assembly.add(part)?;
-                fits.ok_or_else(|| Refused::Line("a part that does not follow".to_owned()))?;
+                fits.ok_or_else(|| ImportRefused::Line("a part that does not follow".to_owned()))?;
                 self.counts.parts += 1;
             }
-            Line::Entry { sequence, crc: expected, entry } => {
+            ExportLine::Entry { sequence, crc: expected, entry } => {
                 check(expected, entry)?;
                 let next = self.begins_after + self.counts.entries + 1;
                 if sequence != next {
                     let why = format!("entry {sequence} where {next} should be");
-                    return Err(Refused::Line(why));
+                    return Err(ImportRefused::Line(why));
                 }
                 self.batch.push(&[Entry::of_json(entry.get())?])?;
                 self.counts.entries += 1;
@@ -338,23 +340,23 @@ impl<'a> Importing<'a> {
                     self.write()?;
                 }
             }
-            Line::End(counts) => {
+            ExportLine::End(counts) => {
                 if counts != self.counts {
                     let (told, seen) = (counts, self.counts);
-                    return Err(Refused::Line(format!(
+                    return Err(ImportRefused::Line(format!(
                         "{} parts and {} entries were written, {} and {} are here",
                         told.parts, told.entries, seen.parts, seen.entries
                     )));
                 }
                 self.write()?;
-                return Ok(Go::Done(counts));
+                return Ok(ReadOn::Done(counts));
             }
         }
-        Ok(Go::On)
+        Ok(ReadOn::On)
     }
 
     /// Appends what was read, after the snapshot if that is still to be made.
-    fn write(&mut self) -> Result<(), Refused> {
+    fn write(&mut self) -> Result<(), ImportRefused> {
         let journal = match self.journal.take() {
             Some(journal) => journal,
             None => self.begin()?,
@@ -365,12 +367,12 @@ impl<'a> Importing<'a> {
         Ok(())
     }
 
-    fn begin(&mut self) -> Result<Journal, Refused> {
+    fn begin(&mut self) -> Result<Journal, ImportRefused> {
         if self.begins_after > 0 {
             let state = std::mem::take(&mut self.assembly).state();
             let state = state.filter(|state| state.sequence == self.begins_after);
             let state = state.ok_or_else(|| {
-                Refused::Line("the snapshot it begins with is not whole".to_owned())
+                ImportRefused::Line("the snapshot it begins with is not whole".to_owned())
             })?;
             opening::prepare(self.folder)?;
             snapshot::write(&self.folder.join(SNAPSHOTS), &state)?;
@@ -384,10 +386,10 @@ impl<'a> Importing<'a> {
     }
 }
 
-fn check(expected: u32, value: &RawValue) -> Result<(), Refused> {
+fn check(expected: u32, value: &RawValue) -> Result<(), ImportRefused> {
     if crc(value) == expected {
         Ok(())
     } else {
-        Err(Refused::Line("its checksum is wrong".to_owned()))
+        Err(ImportRefused::Line("its checksum is wrong".to_owned()))
     }
 }

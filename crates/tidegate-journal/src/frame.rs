@@ -18,12 +18,12 @@ pub(crate) const SHARED_BYTES_MAX: usize = RECORD_BYTES_MAX - HEAD;
 
 /// What a frame holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FrameKind {
     Entries,
     SnapshotPart,
 }
 
-impl Kind {
+impl FrameKind {
     const fn code(self) -> u8 {
         match self {
             Self::Entries => 1,
@@ -53,9 +53,9 @@ pub enum BadFrame {
     /// An entry cannot be read.
     #[error("entry {sequence}: {source}")]
     Entry {
-        /// Which.
+        /// The number of the entry.
         sequence: u64,
-        /// Why.
+        /// What its bytes do not say.
         source: Unreadable,
     },
 }
@@ -70,15 +70,19 @@ pub(crate) struct Frame<'a> {
     payload: &'a [u8],
 }
 
+/// Where a frame stands in the chain: the checksum of the one before, and which entries it holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Link {
+    pub(crate) previous: u32,
+    pub(crate) first: u64,
+    pub(crate) count: u32,
+}
+
 /// Writes a frame around entries that have their lengths before them; gives its checksum.
-pub(crate) fn write(
-    kind: Kind,
-    (previous, first, count): (u32, u64, u32),
-    payload: &[u8],
-    into: &mut Vec<u8>,
-) -> u32 {
+pub(crate) fn write(kind: FrameKind, link: Link, payload: &[u8], into: &mut Vec<u8>) -> u32 {
     into.clear();
     into.extend_from_slice(&[FORMAT, kind.code(), 0, 0, 0, 0]);
+    let Link { previous, first, count } = link;
     into.extend_from_slice(&previous.to_le_bytes());
     into.extend_from_slice(&first.to_le_bytes());
     into.extend_from_slice(&count.to_le_bytes());
@@ -89,7 +93,7 @@ pub(crate) fn write(
 }
 
 impl<'a> Frame<'a> {
-    pub(crate) fn read(kind: Kind, bytes: &'a [u8]) -> Result<Self, BadFrame> {
+    pub(crate) fn read(kind: FrameKind, bytes: &'a [u8]) -> Result<Self, BadFrame> {
         let Some((head, payload)) = bytes.split_at_checked(HEAD) else {
             return Err(BadFrame::Length(bytes.len()));
         };
@@ -163,19 +167,20 @@ mod tests {
             payload.extend_from_slice(&bytes);
         }
         let count = u32::try_from(samples().len()).unwrap();
-        let crc = write(Kind::Entries, (42, 7, count), &payload, &mut frame);
-        let read = Frame::read(Kind::Entries, &frame).unwrap();
+        let link = Link { previous: 42, first: 7, count };
+        let crc = write(FrameKind::Entries, link, &payload, &mut frame);
+        let read = Frame::read(FrameKind::Entries, &frame).unwrap();
         assert_eq!((read.crc, read.previous, read.first), (crc, 42, 7));
         let entries: Vec<Entry> = read.entries().unwrap().into_iter().map(|(_, e)| e).collect();
         assert_eq!(entries, samples());
-        assert!(Frame::read(Kind::SnapshotPart, &frame).is_err());
+        assert!(Frame::read(FrameKind::SnapshotPart, &frame).is_err());
         for bit in 0..frame.len() * 8 {
             let mut flipped = frame.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(Frame::read(Kind::Entries, &flipped).is_err(), "bit {bit}");
+            assert!(Frame::read(FrameKind::Entries, &flipped).is_err(), "bit {bit}");
         }
         for length in 0..frame.len() {
-            assert!(Frame::read(Kind::Entries, &frame[..length]).is_err(), "{length} bytes");
+            assert!(Frame::read(FrameKind::Entries, &frame[..length]).is_err(), "{length} bytes");
         }
     }
 }

@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use crate::batch::Batch;
 use crate::disk::{self, sync_folder};
-use crate::frame::{BadFrame, Frame, Kind};
+use crate::frame::{BadFrame, Frame, FrameKind};
 use crate::layout::{FRAMES, MARK, SNAPSHOTS};
 use crate::mark::{Mark, MarkFile};
 use crate::opening::{OpenError, lock, open_store, prepare, refuse_unfinished};
 use crate::record::Entry;
 use crate::retention;
-use crate::snapshot::{self, State};
+use crate::snapshot::{self, JournalState};
 use crate::store::{Store, StoreError};
-use crate::verify::{Report, Verdict};
-use crate::writer::{Health, Job, WriteError, Writer};
+use crate::verify::{Soundness, Verification};
+use crate::writer::{Job, WriteError, Writer, WriterHealth};
 
 /// Requests that may wait to be written.
 const QUEUE_MAX: usize = 4_096;
@@ -34,9 +34,9 @@ pub struct Opened {
     /// The last entry, 0 where there is none.
     pub last: u64,
     /// What the check found.
-    pub report: Report,
+    pub report: Verification,
     /// The newest whole snapshot.
-    pub state: Option<State>,
+    pub state: Option<JournalState>,
 }
 
 /// An open journal. Dropping it closes it.
@@ -46,7 +46,7 @@ pub struct Journal {
     store: Option<Store>,
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
-    health: Arc<Health>,
+    health: Arc<WriterHealth>,
     _lock: File,
 }
 
@@ -57,7 +57,7 @@ impl Journal {
     /// Where another process has it, where it is damaged, and where the disk does not let it.
     pub fn open(
         folder: &Path,
-        verify: impl FnOnce(&Path) -> io::Result<Report>,
+        verify: impl FnOnce(&Path) -> io::Result<Verification>,
     ) -> Result<(Self, Opened), OpenError> {
         let lock = lock(folder)?;
         refuse_unfinished(folder)?;
@@ -69,13 +69,13 @@ impl Journal {
         folder: &Path,
         lock: File,
         begins_after: u64,
-        verify: impl FnOnce(&Path) -> io::Result<Report>,
+        verify: impl FnOnce(&Path) -> io::Result<Verification>,
     ) -> Result<(Self, Opened), OpenError> {
         let disk = |source| OpenError::Disk { folder: folder.to_owned(), source };
         prepare(folder).map_err(disk)?;
         let report = verify(folder).map_err(disk)?;
         let damaged = |why| OpenError::Damaged { folder: folder.to_owned(), why };
-        if let Verdict::Damaged { why } = &report.verdict {
+        if let Soundness::Damaged { why } = &report.verdict {
             return Err(damaged(why.clone()));
         }
         let broken = |error: StoreError| match error.of_disk() {
@@ -93,8 +93,8 @@ impl Journal {
         let at = Mark { last, crc: report.last_crc };
         let mark = MarkFile::open(&folder.join(MARK), at).map_err(disk)?;
         sync_folder(folder).map_err(disk)?;
-        let state = newest_state(folder, (last, &report)).map_err(damaged)?;
-        let health = Arc::new(Health::default());
+        let state = newest_state(folder, last, &report).map_err(damaged)?;
+        let health = Arc::new(WriterHealth::default());
         let writer = Writer {
             appender,
             mark,
@@ -223,7 +223,7 @@ impl Journal {
         let first = store.frame_of(sequence + 1)?.unwrap_or(0);
         for frame in store.frames_from(first) {
             let (_, bytes) = frame?;
-            for (number, entry) in Frame::read(Kind::Entries, &bytes)?.entries()? {
+            for (number, entry) in Frame::read(FrameKind::Entries, &bytes)?.entries()? {
                 if number > sequence {
                     take(number, entry)
                         .map_err(|why| ReplayError::Refused { sequence: number, why })?;
@@ -238,7 +238,7 @@ impl Journal {
     ///
     /// # Errors
     /// Where the disk does not take it; the journal is as before then.
-    pub fn keep(&self, state: &State, retention: Duration) -> io::Result<()> {
+    pub fn keep(&self, state: &JournalState, retention: Duration) -> io::Result<()> {
         let folder = self.folder.join(SNAPSHOTS);
         snapshot::write(&folder, state)?;
         let base = retention::drop_old_snapshots(&folder, state.at, retention)?;
@@ -286,15 +286,19 @@ pub enum ReplayError {
     /// An entry does not follow from those before it.
     #[error("entry {sequence}: {why}")]
     Refused {
-        /// Which.
+        /// The number of the entry.
         sequence: u64,
-        /// Why.
+        /// What does not follow, in the words of whoever took the entry.
         why: String,
     },
 }
 
 /// The newest snapshot that is whole.
-fn newest_state(folder: &Path, (last, report): (u64, &Report)) -> Result<Option<State>, String> {
+fn newest_state(
+    folder: &Path,
+    last: u64,
+    report: &Verification,
+) -> Result<Option<JournalState>, String> {
     let usable = report.snapshots.iter().rev().find(|sequence| **sequence <= last);
     let Some(sequence) = usable else { return Ok(None) };
     let path = snapshot::path(&folder.join(SNAPSHOTS), *sequence);

@@ -34,7 +34,7 @@ pub(crate) struct MarkFile {
 
 /// What the file of a mark says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Read {
+pub(crate) enum MarkRead {
     /// There is none: nothing was ever acknowledged.
     Absent,
     /// It says this.
@@ -44,15 +44,16 @@ pub(crate) enum Read {
 }
 
 /// Reads the mark at `path`.
-pub(crate) fn read(path: &Path) -> io::Result<Read> {
+pub(crate) fn read(path: &Path) -> io::Result<MarkRead> {
     match File::open(path) {
         Ok(file) => read_file(&file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Read::Absent),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(MarkRead::Absent),
         Err(error) => Err(error),
     }
 }
 
-fn read_file(file: &File) -> io::Result<Read> {
+fn read_file(file: &File) -> io::Result<MarkRead> {
+    // They are written in turn, so a power cut spoils at most the newest, which was not relied on yet.
     let slots = [0, 1].map(|slot| read_slot(file, slot));
     let mut newest: Option<Mark> = None;
     for slot in slots {
@@ -62,7 +63,7 @@ fn read_file(file: &File) -> io::Result<Read> {
             newest = Some(mark);
         }
     }
-    Ok(newest.map_or(Read::Unreadable, Read::Mark))
+    Ok(newest.map_or(MarkRead::Unreadable, MarkRead::Mark))
 }
 
 fn read_slot(file: &File, slot: usize) -> io::Result<Option<Mark>> {
@@ -146,20 +147,20 @@ mod tests {
     fn a_torn_write_leaves_the_mark_before() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mark");
-        assert_eq!(read(&path).unwrap(), Read::Absent);
+        assert_eq!(read(&path).unwrap(), MarkRead::Absent);
         let mark = |last| Mark { last, crc: 9 };
         let mut file = MarkFile::open(&path, mark(3)).unwrap();
-        assert_eq!(read(&path).unwrap(), Read::Mark(mark(3)));
+        assert_eq!(read(&path).unwrap(), MarkRead::Mark(mark(3)));
         for last in 4..9 {
             file.write(mark(last)).unwrap();
-            assert_eq!(read(&path).unwrap(), Read::Mark(mark(last)));
+            assert_eq!(read(&path).unwrap(), MarkRead::Mark(mark(last)));
             // The slot of the next write, torn.
             let torn = File::options().write(true).open(&path).unwrap();
             let slot = (file.writes + 1) % SLOTS;
             torn.write_all_at(&[7; 10], offset(slot)).unwrap();
-            assert_eq!(read(&path).unwrap(), Read::Mark(mark(last)));
+            assert_eq!(read(&path).unwrap(), MarkRead::Mark(mark(last)));
         }
         std::fs::write(&path, [0; 1_024]).unwrap();
-        assert_eq!(read(&path).unwrap(), Read::Unreadable);
+        assert_eq!(read(&path).unwrap(), MarkRead::Unreadable);
     }
 }

@@ -25,7 +25,7 @@ pub enum OpenError {
         folder.display()
     )]
     InUse {
-        /// Which.
+        /// The data folder.
         folder: PathBuf,
     },
     /// Something acknowledged is missing or changed.
@@ -34,7 +34,7 @@ pub enum OpenError {
         folder.display()
     )]
     Damaged {
-        /// Which.
+        /// The data folder.
         folder: PathBuf,
         /// What is missing.
         why: String,
@@ -42,7 +42,7 @@ pub enum OpenError {
     /// It is not whole yet, and was left so.
     #[error("the journal in {} is not whole: {}", folder.display(), making.advice())]
     Unfinished {
-        /// Which.
+        /// The data folder.
         folder: PathBuf,
         /// How it was being made.
         making: Making,
@@ -50,9 +50,9 @@ pub enum OpenError {
     /// The disk does not let it.
     #[error("cannot open the journal in {}: {source}", folder.display())]
     Disk {
-        /// Which.
+        /// The data folder.
         folder: PathBuf,
-        /// Why.
+        /// What the file system says.
         source: io::Error,
     },
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bincode::Options as _;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::decision::Step;
-use tidegate_engine::event::{Action, Actor, Command, Event, InvalidText, Note};
+use tidegate_engine::event::{Action, Actor, Command, Event, InvalidText, Reason};
 use tidegate_engine::id::{AnalysisId, CameraId, ExperimentKey, InvalidId, LabelName, PromptName};
 use tidegate_engine::notice::Notice;
 use tidegate_engine::number::OutOfRange;
@@ -44,7 +44,7 @@ pub enum Entry {
     Defined {
         /// Whose; a number seen before is defined anew.
         rollout: RolloutId,
-        /// When.
+        /// The daemon's time at which it happened.
         at: Timestamp,
         /// The experiment.
         key: ExperimentKey,
@@ -59,16 +59,16 @@ pub enum Entry {
     },
     /// Something the engine was told and took in.
     Event {
-        /// Which.
+        /// The rollout it happened to.
         rollout: RolloutId,
-        /// When.
+        /// The daemon's time at which it happened.
         at: Timestamp,
-        /// What.
+        /// What the engine was told.
         event: Event,
     },
     /// A step the engine took.
     Decided {
-        /// Which.
+        /// The rollout it happened to.
         rollout: RolloutId,
         /// The step.
         step: Step,
@@ -92,7 +92,7 @@ pub enum Entry {
     LabelMoved {
         /// Of which prompt.
         prompt: PromptName,
-        /// Which label.
+        /// The label that moved.
         label: LabelName,
         /// The move.
         step: Move,
@@ -103,13 +103,22 @@ pub enum Entry {
     },
     /// Something worth telling that is no step.
     Noted {
+        /// The rollout it happened to.
+        rollout: RolloutId,
+        /// The daemon's time at which it happened.
+        at: Timestamp,
+        /// What was noticed.
+        notice: Notice,
+        /// The same in full, as JSON for people.
+        account: String,
+    },
+    /// Who defined a draft and why; it follows the last part of the definition.
+    DefinedBy {
         /// Which.
         rollout: RolloutId,
         /// When.
         at: Timestamp,
-        /// What.
-        notice: Notice,
-        /// The same in full, as JSON for people.
+        /// Who, why and what changed, as JSON for people.
         account: String,
     },
 }
@@ -221,6 +230,12 @@ pub(crate) enum Record<'a> {
         #[serde(borrow)]
         account: Cow<'a, str>,
     },
+    DefinedBy {
+        rollout: u32,
+        at_ms: i64,
+        #[serde(borrow)]
+        account: Cow<'a, str>,
+    },
 }
 
 /// The one way entries become bytes.
@@ -270,18 +285,21 @@ impl<'a> Record<'a> {
                 notice: (*notice).into(),
                 account: account.into(),
             },
+            Entry::DefinedBy { rollout, at, account } => {
+                Self::DefinedBy { rollout: rollout.0, at_ms: at.ms(), account: account.into() }
+            }
         }
     }
 
     fn of_event(rollout: u32, at_ms: i64, event: &'a Event) -> Self {
         match event {
             Event::Tick => Self::Tick { rollout, at_ms },
-            Event::Action(Action { command, actor, note }) => Self::Action {
+            Event::Action(Action { command, actor, reason }) => Self::Action {
                 rollout,
                 at_ms,
                 command: command.code(),
                 actor: actor.as_str().into(),
-                reason: note.as_str().into(),
+                reason: reason.as_str().into(),
             },
             Event::Analysis(analysis) => Self::Analysis {
                 rollout,
@@ -325,8 +343,8 @@ impl<'a> Record<'a> {
             Self::Tick { rollout, at_ms } => event(rollout, at_ms, Event::Tick),
             Self::Action { rollout, at_ms, command, actor, reason } => {
                 let command = Command::of_code(command)?;
-                let (actor, note) = (Actor::new(&actor)?, Note::new(&reason)?);
-                event(rollout, at_ms, Event::Action(Action { command, actor, note }))
+                let (actor, reason) = (Actor::new(&actor)?, Reason::new(&reason)?);
+                event(rollout, at_ms, Event::Action(Action { command, actor, reason }))
             }
             Self::Analysis { rollout, at_ms, id, camera, variant, outcome } => {
                 let id = id.map(str::parse).transpose()?;
@@ -367,6 +385,11 @@ impl<'a> Record<'a> {
                 rollout: RolloutId(rollout),
                 at: Timestamp::from_ms(at_ms)?,
                 notice: notice.try_into()?,
+                account: account.into_owned(),
+            }),
+            Self::DefinedBy { rollout, at_ms, account } => Ok(Entry::DefinedBy {
+                rollout: RolloutId(rollout),
+                at: Timestamp::from_ms(at_ms)?,
                 account: account.into_owned(),
             }),
         }

@@ -10,10 +10,10 @@ use serde::Serialize;
 use crate::batch::Batch;
 use crate::disk::{self, sync_folder};
 use crate::export::{self, ImportError};
-use crate::frame::{Frame, Kind};
+use crate::frame::{Frame, FrameKind};
 use crate::journal::{Journal, Opened};
 use crate::layout::{self, MARK, SNAPSHOTS, Stored};
-use crate::mark::{self, Read};
+use crate::mark::{self, MarkRead};
 use crate::opening::{self, OpenError};
 use crate::record::Entry;
 use crate::snapshot;
@@ -74,7 +74,7 @@ pub enum RepairError {
 pub fn repair(
     folder: &Path,
     export: Option<&Path>,
-    verify: impl FnOnce(&Path) -> io::Result<verify::Report>,
+    verify: impl FnOnce(&Path) -> io::Result<verify::Verification>,
     settle: impl FnOnce(&Journal, Opened, &Repaired) -> Result<(), String>,
 ) -> Result<Repaired, RepairError> {
     let export = export.map(File::open).transpose()?;
@@ -86,8 +86,8 @@ pub fn repair(
     }
     opening::prepare(folder)?;
     let acknowledged = match mark::read(&folder.join(MARK))? {
-        Read::Mark(mark) => Some(mark.last),
-        Read::Absent | Read::Unreadable => None,
+        MarkRead::Mark(mark) => Some(mark.last),
+        MarkRead::Absent | MarkRead::Unreadable => None,
     };
     if verify(folder)?.is_sound() {
         return Err(RepairError::Sound(folder.to_owned()));
@@ -216,7 +216,7 @@ fn salvage(aside: &Path, folder: &Path, lock: &File) -> Result<(Journal, Opened)
     disk::delete(&folder.join(MARK))?;
     let (journal, _) = Journal::open_after(folder, lock.try_clone()?, base, verify::in_process)?;
     for frame in frames.iter().filter(|frame| frame.last > base && frame.last <= last) {
-        let read = Frame::read(Kind::Entries, &frame.bytes).and_then(|frame| frame.entries());
+        let read = Frame::read(FrameKind::Entries, &frame.bytes).and_then(|frame| frame.entries());
         let mut batch = Batch::default();
         for (sequence, entry) in read.map_err(io::Error::other)? {
             if sequence > base {
@@ -255,18 +255,25 @@ fn whole_frames(aside: &Path) -> io::Result<Vec<Whole>> {
         Stored::Before(store) => (store, SEGMENT_BYTES_BEFORE),
     };
     let copy = aside.join("copy");
-    disk::delete(&copy)?;
-    disk::copy_folder(&store, &copy)?;
-    let mut whole = frames_in(&copy, segment);
-    disk::delete(&copy)?;
-    disk::copy_folder(&store, &copy)?;
-    store::delete_cached(&copy)?;
-    let without = frames_in(&copy, segment);
-    if without.len() > whole.len() {
-        whole = without;
-    }
-    disk::delete(&copy)?;
-    Ok(whole)
+    let read = |cached: Cached| -> io::Result<Vec<Whole>> {
+        disk::delete(&copy)?;
+        disk::copy_folder(&store, &copy)?;
+        if cached == Cached::Deleted {
+            store::delete_cached(&copy)?;
+        }
+        let whole = frames_in(&copy, segment);
+        disk::delete(&copy)?;
+        Ok(whole)
+    };
+    let (whole, without) = (read(Cached::Kept)?, read(Cached::Deleted)?);
+    Ok(if without.len() > whole.len() { without } else { whole })
+}
+
+/// What sled made to start sooner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cached {
+    Kept,
+    Deleted,
 }
 
 fn frames_in(store: &Path, segment: usize) -> Vec<Whole> {
@@ -275,7 +282,7 @@ fn frames_in(store: &Path, segment: usize) -> Vec<Whole> {
         let Ok(store) = Store::open_with(store, segment) else { return };
         for frame in store.frames_from(0) {
             let Ok((key, bytes)) = frame else { return };
-            if let Ok(frame) = Frame::read(Kind::Entries, &bytes)
+            if let Ok(frame) = Frame::read(FrameKind::Entries, &bytes)
                 && frame.first == key
                 && frame.entries().is_ok()
             {

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::notice::Noticed;
+use tidegate_engine::phase;
 use tidegate_engine::prompt;
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::time::Timestamp;
 
 use crate::disk::{entries, sync_folder};
-use crate::frame::{self, BadFrame, FRAME_BYTES_MAX, Frame, Kind};
+use crate::frame::{self, BadFrame, FRAME_BYTES_MAX, Frame, FrameKind, Link};
 use crate::record::{RolloutId, Unreadable};
 
 pub(crate) use part::{Assembly, Part, parts};
@@ -23,7 +24,7 @@ const UNFINISHED: &str = "unfinished";
 
 /// All rollouts and prompts after an entry.
 #[derive(Debug, Clone, PartialEq)]
-pub struct State {
+pub struct JournalState {
     /// The entry.
     pub sequence: u64,
     /// When the snapshot was taken.
@@ -65,10 +66,23 @@ pub struct RolloutState {
     pub definition: String,
     /// Why each of its steps was taken, as JSON for people, oldest first.
     pub accounts: Vec<String>,
+    /// The run that serves until it is started, if any.
+    pub predecessor: Option<PredecessorState>,
     /// What was told of it already.
     pub noticed: Noticed,
     /// All that the engine remembers.
     pub rollout: Snapshot,
+}
+
+/// An ended run that a draft followed, and that serves until the draft is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PredecessorState {
+    /// The run, from 1.
+    pub run: u32,
+    /// How it ended.
+    pub state: phase::State,
+    /// The experiment file in TOML.
+    pub definition: String,
 }
 
 /// Why a file is no snapshot.
@@ -118,7 +132,7 @@ pub(crate) fn delete_unfinished(folder: &Path) -> io::Result<()> {
 }
 
 /// Writes a snapshot; it is there whole or not at all.
-pub(crate) fn write(folder: &Path, state: &State) -> io::Result<()> {
+pub(crate) fn write(folder: &Path, state: &JournalState) -> io::Result<()> {
     let finished = path(folder, state.sequence);
     let unfinished = finished.with_extension(UNFINISHED);
     let mut out = BufWriter::with_capacity(1 << 20, File::create(&unfinished)?);
@@ -127,7 +141,8 @@ pub(crate) fn write(folder: &Path, state: &State) -> io::Result<()> {
     for part in parts(state) {
         count += 1;
         part.write(&mut payload).map_err(io::Error::other)?;
-        previous = frame::write(Kind::SnapshotPart, (previous, count, 1), &payload, &mut bytes);
+        let link = Link { previous, first: count, count: 1 };
+        previous = frame::write(FrameKind::SnapshotPart, link, &payload, &mut bytes);
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
         out.write_all(&length.to_le_bytes())?;
         out.write_all(&bytes)?;
@@ -154,7 +169,7 @@ pub(crate) fn time_of(path: &Path) -> Result<Timestamp, BadSnapshot> {
 }
 
 /// Reads a snapshot.
-pub(crate) fn read(path: &Path) -> Result<State, BadSnapshot> {
+pub(crate) fn read(path: &Path) -> Result<JournalState, BadSnapshot> {
     let mut assembly = Assembly::default();
     let mut number = 0;
     walk(path, |part| {
@@ -187,7 +202,7 @@ fn walk(
         bytes.resize(length, 0);
         file.read_exact(&mut bytes).map_err(|_| BadSnapshot::NoEnd)?;
         number += 1;
-        let frame = Frame::read(Kind::SnapshotPart, &bytes)?;
+        let frame = Frame::read(FrameKind::SnapshotPart, &bytes)?;
         if frame.previous != previous || frame.first != number || frame.count != 1 {
             return Err(BadSnapshot::Order(number));
         }

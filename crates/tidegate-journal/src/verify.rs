@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
-use crate::frame::{Frame, Kind};
+use crate::frame::{Frame, FrameKind};
 use crate::layout::{MARK, SNAPSHOTS, Stored};
-use crate::mark::{self, Mark, Read};
+use crate::mark::{self, Mark, MarkRead};
 use crate::opening::{self, OpenError};
 use crate::snapshot;
 use crate::store::{Copied, Store, StoreError};
@@ -20,9 +20,9 @@ const PANICKED: i32 = 101;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
+pub struct Verification {
     /// Whether the journal can be trusted.
-    pub verdict: Verdict,
+    pub verdict: Soundness,
     /// Frames that are whole.
     pub frames: u64,
     /// Entries in them.
@@ -46,31 +46,31 @@ pub struct Report {
 /// Whether a journal can be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum Soundness {
     /// Everything acknowledged is there.
     Sound,
     /// Something is missing or changed.
     Damaged {
-        /// What.
+        /// What is missing or changed, and at which entry.
         why: String,
     },
 }
 
-impl Report {
+impl Verification {
     fn damaged(why: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Damaged { why: why.into() }, ..Self::default() }
+        Self { verdict: Soundness::Damaged { why: why.into() }, ..Self::default() }
     }
 
     /// Whether the journal can be trusted.
     pub fn is_sound(&self) -> bool {
-        self.verdict == Verdict::Sound
+        self.verdict == Soundness::Sound
     }
 }
 
-impl Default for Report {
+impl Default for Verification {
     fn default() -> Self {
         Self {
-            verdict: Verdict::Sound,
+            verdict: Soundness::Sound,
             frames: 0,
             entries: 0,
             first: 0,
@@ -90,8 +90,8 @@ impl Default for Report {
 ///
 /// # Errors
 /// Where the folder cannot be read at all.
-pub fn in_process(folder: &Path) -> io::Result<Report> {
-    let mut report = Report::default();
+pub fn in_process(folder: &Path) -> io::Result<Verification> {
+    let mut report = Verification::default();
     for sequence in snapshot::list(&folder.join(SNAPSHOTS))? {
         let sound = snapshot::check(&snapshot::path(&folder.join(SNAPSHOTS), sequence)).is_ok();
         let list = if sound { &mut report.snapshots } else { &mut report.broken_snapshots };
@@ -100,10 +100,10 @@ pub fn in_process(folder: &Path) -> io::Result<Report> {
     let mark = mark::read(&folder.join(MARK))?;
     let checked = match Stored::find(folder) {
         Stored::Nowhere => {
-            if mark == Read::Absent || mark == Read::Mark(Mark::default()) {
+            if mark == MarkRead::Absent || mark == MarkRead::Mark(Mark::default()) {
                 return Ok(report);
             }
-            return Ok(Report::damaged("the store is missing"));
+            return Ok(Verification::damaged("the store is missing"));
         }
         Stored::Here(store) => {
             Store::open(&store).map(|store| check_frames(&store, mark, &mut report))
@@ -115,14 +115,14 @@ pub fn in_process(folder: &Path) -> io::Result<Report> {
     match checked.map_err(StoreError::of_disk) {
         Ok(()) => {}
         Err(Ok(error)) => return Err(error),
-        Err(Err(error)) => report.verdict = Verdict::Damaged { why: error.to_string() },
+        Err(Err(error)) => report.verdict = Soundness::Damaged { why: error.to_string() },
     }
     Ok(report)
 }
 
 /// Checks the journal in a child process, which `command` must make run [`in_process`] on the folder and
 /// print the report as JSON. Whatever a damaged store does to the child, this process goes on.
-pub fn in_child(mut command: Command) -> impl FnOnce(&Path) -> io::Result<Report> {
+pub fn in_child(mut command: Command) -> impl FnOnce(&Path) -> io::Result<Verification> {
     move |_| {
         let output = command.stdin(Stdio::null()).output()?;
         match serde_json::from_slice(&output.stdout) {
@@ -136,7 +136,7 @@ pub fn in_child(mut command: Command) -> impl FnOnce(&Path) -> io::Result<Report
                 let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
                 Err(io::Error::other(said))
             }
-            Err(_) => Ok(Report::damaged(format!(
+            Err(_) => Ok(Verification::damaged(format!(
                 "the store cannot be opened (the check ended with {})",
                 output.status
             ))),
@@ -150,19 +150,19 @@ pub fn in_child(mut command: Command) -> impl FnOnce(&Path) -> io::Result<Report
 /// Where another process has it, and where the folder cannot be read at all.
 pub fn locked(
     folder: &Path,
-    verify: impl FnOnce(&Path) -> io::Result<Report>,
-) -> Result<Report, OpenError> {
+    verify: impl FnOnce(&Path) -> io::Result<Verification>,
+) -> Result<Verification, OpenError> {
     let _lock = opening::lock(folder)?;
     opening::refuse_unfinished(folder)?;
     verify(folder).map_err(|source| OpenError::Disk { folder: folder.to_owned(), source })
 }
 
-fn check_frames(store: &Store, mark: Read, report: &mut Report) {
+fn check_frames(store: &Store, mark: MarkRead, report: &mut Verification) {
     let mark = match mark {
-        Read::Mark(mark) => mark,
-        Read::Absent if store.frames_from(0).next().is_none() => Mark::default(),
-        Read::Absent => return damage(report, "the mark is missing".to_owned()),
-        Read::Unreadable => return damage(report, "the mark cannot be read".to_owned()),
+        MarkRead::Mark(mark) => mark,
+        MarkRead::Absent if store.frames_from(0).next().is_none() => Mark::default(),
+        MarkRead::Absent => return damage(report, "the mark is missing".to_owned()),
+        MarkRead::Unreadable => return damage(report, "the mark cannot be read".to_owned()),
     };
     report.acknowledged = mark.last;
     if let Err(why) = check_chain(store, mark, report) {
@@ -185,15 +185,15 @@ fn check_frames(store: &Store, mark: Read, report: &mut Report) {
     }
 }
 
-fn damage(report: &mut Report, why: String) {
-    report.verdict = Verdict::Damaged { why };
+fn damage(report: &mut Verification, why: String) {
+    report.verdict = Soundness::Damaged { why };
 }
 
 /// Follows the chain of frames; an error is a fault among what was acknowledged.
-fn check_chain(store: &Store, mark: Mark, report: &mut Report) -> Result<(), String> {
+fn check_chain(store: &Store, mark: Mark, report: &mut Verification) -> Result<(), String> {
     for record in store.frames_from(0) {
         let (key, bytes) = record.map_err(|error: StoreError| error.to_string())?;
-        let fault = match Frame::read(Kind::Entries, &bytes) {
+        let fault = match Frame::read(FrameKind::Entries, &bytes) {
             Err(error) => Some(error.to_string()),
             Ok(frame) => check_frame(&frame, key, mark, report).err(),
         };
@@ -209,7 +209,12 @@ fn check_chain(store: &Store, mark: Mark, report: &mut Report) -> Result<(), Str
     Ok(())
 }
 
-fn check_frame(frame: &Frame<'_>, key: u64, mark: Mark, report: &mut Report) -> Result<(), String> {
+fn check_frame(
+    frame: &Frame<'_>,
+    key: u64,
+    mark: Mark,
+    report: &mut Verification,
+) -> Result<(), String> {
     if frame.first != key {
         return Err(format!("it says it begins with entry {}", frame.first));
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use crate::batch::Batch;
-use crate::frame::{self, FRAME_BYTES_MAX, Kind, SHARED_BYTES_MAX};
+use crate::frame::{self, FRAME_BYTES_MAX, FrameKind, Link, SHARED_BYTES_MAX};
 use crate::mark::{Mark, MarkFile};
 use crate::store::{Appender, StoreError};
 
@@ -33,23 +33,23 @@ pub enum WriteError {
 }
 
 /// Told when the entries are on disk, with the number of the last, or why they may not be.
-pub(crate) type Done = Box<dyn FnOnce(Result<u64, WriteError>) + Send>;
+pub(crate) type OnWritten = Box<dyn FnOnce(Result<u64, WriteError>) + Send>;
 
 pub(crate) enum Job {
     Append {
         batch: Batch,
-        done: Done,
+        done: OnWritten,
     },
     /// Removes whole frames that end before this entry.
     Prune {
         before: u64,
-        done: Done,
+        done: OnWritten,
     },
 }
 
 /// What the thread tells everyone.
 #[derive(Debug, Default)]
-pub(crate) struct Health {
+pub(crate) struct WriterHealth {
     /// Set once, when writing failed.
     pub(crate) failure: OnceLock<String>,
     /// Batches that wait, and their bytes.
@@ -61,7 +61,7 @@ pub(crate) struct Writer {
     pub(crate) appender: Appender,
     pub(crate) mark: MarkFile,
     pub(crate) at: Mark,
-    pub(crate) health: Arc<Health>,
+    pub(crate) health: Arc<WriterHealth>,
     /// A frame's payload and its bytes, kept between groups.
     pub(crate) payload: Vec<u8>,
     pub(crate) frame: Vec<u8>,
@@ -105,7 +105,7 @@ impl Writer {
         }
     }
 
-    fn append(&mut self, group: Vec<(Batch, Done)>, bytes: usize) {
+    fn append(&mut self, group: Vec<(Batch, OnWritten)>, bytes: usize) {
         let written = self.guarded(|writer| writer.write(group.iter().map(|(batch, _)| batch)));
         self.health.waiting.fetch_sub(group.len(), Ordering::Relaxed);
         self.health.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -154,7 +154,7 @@ impl Writer {
         for batch in batches {
             for (unit, entries) in batch.slices() {
                 if count > 0 && self.payload.len() + unit.len() > SHARED_BYTES_MAX {
-                    at = self.insert((at, first, count))?;
+                    at = self.insert(at, first, count)?;
                     (first, count) = (at.last + 1, 0);
                 }
                 self.payload.extend_from_slice(unit);
@@ -163,7 +163,7 @@ impl Writer {
             lasts.push(first + u64::from(count) - 1);
         }
         if count > 0 {
-            at = self.insert((at, first, count))?;
+            at = self.insert(at, first, count)?;
         }
         if at != self.at {
             self.appender.sync()?;
@@ -174,9 +174,13 @@ impl Writer {
     }
 
     /// Puts the payload into the store as one frame.
-    fn insert(&mut self, (at, first, count): (Mark, u64, u32)) -> Result<Mark, StoreError> {
-        let crc =
-            frame::write(Kind::Entries, (at.crc, first, count), &self.payload, &mut self.frame);
+    fn insert(&mut self, at: Mark, first: u64, count: u32) -> Result<Mark, StoreError> {
+        let crc = frame::write(
+            FrameKind::Entries,
+            Link { previous: at.crc, first, count },
+            &self.payload,
+            &mut self.frame,
+        );
         debug_assert!(self.frame.len() <= FRAME_BYTES_MAX, "units were checked");
         self.appender.insert(first, &self.frame)?;
         self.payload.clear();

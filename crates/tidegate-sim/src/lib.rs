@@ -29,7 +29,7 @@ mod traffic;
 mod unrest;
 pub mod world;
 
-pub use outcome::{Ending, Outcome};
+pub use outcome::{Ending, RunOutcome};
 pub use summary::Summary;
 
 pub use world::World;

@@ -6,7 +6,7 @@ use tidegate_engine::phase::Phase;
 
 /// How one simulated rollout ended, and what it cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Outcome {
+pub struct RunOutcome {
     /// The number of the run.
     pub run: u32,
     /// How it ended.
@@ -66,6 +66,7 @@ impl Stopper {
             Cause::Harm(judgement) => Self::Guardrail(judgement.guardrail),
             Cause::TotalFailure(_) => Self::TotalFailure,
             Cause::Operator { .. }
+            | Cause::ControlTried(_)
             | Cause::SharedOutage
             | Cause::OutageOver
             | Cause::GatePassed

@@ -6,7 +6,7 @@ use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::look::Check;
 use tidegate_engine::phase::{Phase, Transition};
 
-use crate::outcome::{Ending, Outcome, Stopper};
+use crate::outcome::{Ending, RunOutcome, Stopper};
 use crate::run::{Observer, run};
 use crate::world::World;
 
@@ -17,7 +17,7 @@ const EVERY_HOURS: f64 = 0.25;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
     /// How the run ended.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// The guardrail whose estimate is followed.
     pub guardrail: Guardrail,
     /// The owner's limit, in the unit.
@@ -41,11 +41,12 @@ pub struct PathPoint {
 
 /// The paths of runs that ended typically: of those rolled back the median, one early and one late; of a
 /// scenario that is seldom rolled back the first that was not.
-pub fn typical(world: &World, outcomes: &[Outcome]) -> Vec<Path> {
-    let mut rolled_back: Vec<&Outcome> = outcomes.iter().filter(|o| o.is_rolled_back()).collect();
+pub fn typical(world: &World, outcomes: &[RunOutcome]) -> Vec<Path> {
+    let mut rolled_back: Vec<&RunOutcome> =
+        outcomes.iter().filter(|o| o.is_rolled_back()).collect();
     rolled_back.sort_by(|a, b| a.hours.total_cmp(&b.hours));
     let count = rolled_back.len();
-    let chosen: Vec<&Outcome> = if count * 2 > outcomes.len() {
+    let chosen: Vec<&RunOutcome> = if count * 2 > outcomes.len() {
         let mut places = vec![count / 2, count / 10, count * 9 / 10];
         places.dedup();
         places.into_iter().map(|place| rolled_back[place]).collect()
@@ -61,7 +62,7 @@ pub fn typical(world: &World, outcomes: &[Outcome]) -> Vec<Path> {
     chosen.into_iter().map(|outcome| path(world, outcome, guardrail)).collect()
 }
 
-fn path(world: &World, outcome: &Outcome, guardrail: Guardrail) -> Path {
+fn path(world: &World, outcome: &RunOutcome, guardrail: Guardrail) -> Path {
     let limits = &world.definition().experiment().guardrails;
     // What the sequential rule judges says its limit itself.
     let (limit, unit) = match guardrail {
@@ -71,6 +72,8 @@ fn path(world: &World, outcome: &Outcome, guardrail: Guardrail) -> Path {
         | Guardrail::SlowRate
         | Guardrail::MissedThreatRate
         | Guardrail::AlertDrop
+        | Guardrail::AlertRise
+        | Guardrail::LabelShare
         | Guardrail::ThreatRetention => (limits.max_error_rate_increase.value() * 100.0, "points"),
     };
     let mut recorder = Recorder {
@@ -110,6 +113,8 @@ impl Recorder {
                     Guardrail::SlowRate
                     | Guardrail::MissedThreatRate
                     | Guardrail::AlertDrop
+                    | Guardrail::AlertRise
+                    | Guardrail::LabelShare
                     | Guardrail::ThreatRetention => None,
                 };
                 change.map(|change| (change, (change, change)))

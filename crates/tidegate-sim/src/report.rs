@@ -5,7 +5,7 @@ mod chart;
 use askama::Template;
 use tidegate_chart::{Chart, NotDrawn};
 
-use crate::outcome::Outcome;
+use crate::outcome::RunOutcome;
 use crate::path;
 use crate::summary::{Judged, Met, Summary};
 use crate::sweep::{Point, Sweep};
@@ -13,11 +13,11 @@ use crate::world::World;
 
 /// One scenario with all that came of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Scene<'a> {
+pub struct ReportedScenario<'a> {
     /// The world that was simulated.
     pub world: &'a World,
     /// The runs.
-    pub outcomes: &'a [Outcome],
+    pub outcomes: &'a [RunOutcome],
     /// The runs added up.
     pub summary: &'a Summary,
 }
@@ -35,14 +35,14 @@ pub enum ReportError {
 
 #[derive(Template)]
 #[template(path = "report.html")]
-struct Page {
+struct SimulationPage {
     title: String,
     subtitle: String,
     sweep: Option<SweepView>,
-    cards: Vec<Card>,
+    cards: Vec<ScenarioView>,
 }
 
-struct Card {
+struct ScenarioView {
     name: String,
     description: String,
     rule: &'static str,
@@ -52,30 +52,38 @@ struct Card {
     hours: String,
     harmed: String,
     promoted: String,
+    undecided: String,
     expected: String,
+    toml: String,
     class: &'static str,
-    expectations: Vec<Line>,
+    expectations: Vec<ExpectationView>,
     charts: Vec<Chart>,
 }
 
-struct Line {
+struct ExpectationView {
     class: &'static str,
     text: String,
 }
 
 struct SweepView {
+    counted: String,
+    recommended: String,
+    warnings: Vec<String>,
     charts: Vec<Chart>,
-    rows: Vec<Row>,
+    rows: Vec<SettingView>,
     toml: Option<String>,
 }
 
-struct Row {
+struct SettingView {
     settings: String,
     false_rollback: String,
     interval: String,
     rolled_back: String,
+    power: String,
+    undecided: String,
     hours: String,
     harmed: String,
+    harmed_interval: String,
     mark: &'static str,
 }
 
@@ -83,7 +91,10 @@ struct Row {
 ///
 /// # Errors
 /// [`ReportError`] where a chart or the page cannot be written.
-pub fn html(scenes: &[Scene<'_>], sweep: Option<&Sweep<'_>>) -> Result<String, ReportError> {
+pub fn html(
+    scenes: &[ReportedScenario<'_>],
+    sweep: Option<&Sweep<'_>>,
+) -> Result<String, ReportError> {
     let runs: u64 = scenes.iter().map(|scene| u64::from(scene.summary.runs)).sum();
     let (title, subtitle) = match sweep {
         Some(sweep) => (
@@ -99,9 +110,9 @@ pub fn html(scenes: &[Scene<'_>], sweep: Option<&Sweep<'_>>) -> Result<String, R
             format!("{} scenarios, {runs} rollouts", scenes.len()),
         ),
     };
-    let cards: Result<Vec<Card>, ReportError> = scenes.iter().map(card).collect();
+    let cards: Result<Vec<ScenarioView>, ReportError> = scenes.iter().map(card).collect();
     let sweep = sweep.map(view).transpose()?;
-    Ok(Page { title, subtitle, sweep, cards: cards? }.render()?)
+    Ok(SimulationPage { title, subtitle, sweep, cards: cards? }.render()?)
 }
 
 /// A share in percent, as people read it.
@@ -160,10 +171,12 @@ pub fn sentence(summary: &Summary, judged: &Judged) -> String {
     }
 }
 
-fn card(scene: &Scene<'_>) -> Result<Card, ReportError> {
-    let Scene { world, outcomes, summary } = scene;
-    let line =
-        |judged: &Judged| Line { class: class(judged.verdict), text: sentence(summary, judged) };
+fn card(scene: &ReportedScenario<'_>) -> Result<ScenarioView, ReportError> {
+    let ReportedScenario { world, outcomes, summary } = scene;
+    let line = |judged: &Judged| ExpectationView {
+        class: class(judged.verdict),
+        text: sentence(summary, judged),
+    };
     let verdicts = summary.expectations.iter().map(|judged| judged.verdict);
     let worst = verdicts.max_by_key(|met| match met {
         Met::Met => 0,
@@ -173,7 +186,7 @@ fn card(scene: &Scene<'_>) -> Result<Card, ReportError> {
     let paths = path::typical(world, outcomes);
     let mut charts = vec![chart::endings(world, outcomes)?];
     charts.extend(chart::paths(&paths)?);
-    Ok(Card {
+    Ok(ScenarioView {
         name: summary.name.clone(),
         description: summary.description.clone(),
         rule: summary.rule,
@@ -183,7 +196,9 @@ fn card(scene: &Scene<'_>) -> Result<Card, ReportError> {
         hours: hours(summary),
         harmed: format!("{:.0}", summary.harmed_analyses.p50),
         promoted: percent(summary.promoted_share),
+        undecided: percent(summary.inconclusive_share),
         expected: expected(summary),
+        toml: world.scenario().experiment.to_toml(),
         class: worst.map_or("", class),
         expectations: summary.expectations.iter().map(line).collect(),
         charts,
@@ -199,20 +214,38 @@ const fn class(met: Met) -> &'static str {
 }
 
 fn view(sweep: &Sweep<'_>) -> Result<SweepView, ReportError> {
-    let row = |point: &Point| Row {
+    let row = |point: &Point| SettingView {
         settings: point.settings.join(", "),
         false_rollback: percent(point.false_rollback_share),
         interval: point.false_rollback_interval.map(percent).join(" – "),
         rolled_back: percent(point.rolled_back_share),
+        power: point.rolled_back_interval.map(percent).join(" – "),
+        undecided: percent(point.undecided_share),
         hours: format!("{:.1}", point.hours_mean),
         harmed: format!("{:.0}", point.harmed_analyses_mean),
+        harmed_interval: point
+            .harmed_analyses_interval
+            .map(|harm| format!("{harm:.0}"))
+            .join(" – "),
         mark: mark(point),
     };
+    let best = sweep.points.iter().find(|point| point.recommended);
     Ok(SweepView {
+        counted: counted(sweep.horizon_hours),
+        recommended: best.map_or_else(|| "nothing".to_owned(), |best| best.settings.join(", ")),
+        warnings: sweep.warnings.to_vec(),
         charts: chart::sweep(sweep)?,
         rows: sweep.points.iter().map(row).collect(),
         toml: sweep.toml.map(str::to_owned),
     })
+}
+
+/// How harm is counted in a sweep.
+pub fn counted(horizon_hours: f64) -> String {
+    format!(
+        "Harm is counted over {horizon_hours:.0} h for every setting; what no rollback stopped goes on as in its \
+         test, to every camera where it was promoted."
+    )
 }
 
 /// The mark of a setting: on the front, and recommended.

@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tidegate_engine::assignment::Serving;
 use tidegate_engine::decision::{Cause, Decision};
-use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 use tidegate_engine::experiment::PromotionMode;
 use tidegate_engine::id::AnalysisId;
 use tidegate_engine::phase::{Condition, Phase, State, Transition};
@@ -24,21 +24,23 @@ use tidegate_engine::{Rollout, Variant};
 
 use self::analysis_id::analysis_id;
 pub use self::observer::{Observer, Unobserved};
-use self::pending::Pending;
+use self::pending::Underway;
 use self::restarts::Restarts;
-use crate::outcome::{Ending, Outcome, Stopper};
+use crate::outcome::{Ending, RunOutcome, Stopper};
 use crate::traffic::{Arrivals, MINUTE_MS};
 use crate::unrest::Restless;
-use crate::world::{Camera, Change, World};
+use crate::world::{Camera, CurrentChange, World};
 
 const HOUR_MS: f64 = 60.0 * MINUTE_MS;
 /// Late reports are late by up to this.
 const LATE_MS: f64 = 10.0 * MINUTE_MS;
+/// A release that is paused by itself is watched for so much longer.
+const SLACK_HOURS: f64 = 12.0;
 /// A shadow whose gate is still shut after this many times its duration ends the run: a person would look.
 const SHADOW_TIMES: f64 = 2.0;
 
 /// Simulates one run of a world. The same world and number give the same outcome, on any machine.
-pub fn run(world: &World, number: u32, observer: &mut impl Observer) -> Outcome {
+pub fn run(world: &World, number: u32, observer: &mut impl Observer) -> RunOutcome {
     let mut run = Run::new(world, number, observer);
     run.act(Command::Start);
     run.live();
@@ -56,13 +58,13 @@ struct Run<'a, O> {
     cameras: Vec<Camera>,
     arrivals: Arrivals,
     restless: Option<Restless>,
-    pending: BinaryHeap<Reverse<Pending>>,
+    pending: BinaryHeap<Reverse<Underway>>,
     sequence: u64,
     serving: Serving,
     /// The variant each camera is served, until a decision or a new block of a switchback.
     assigned: Vec<Variant>,
     assigned_block: Option<Block>,
-    change: Change,
+    change: CurrentChange,
     /// Until when the change stays as it is, in milliseconds.
     change_until: f64,
     days: f64,
@@ -74,11 +76,11 @@ struct Run<'a, O> {
     clock: Timestamp,
     ending: Option<Ending>,
     restarts: Restarts,
-    counts: Counts,
+    counts: RunCounts,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Counts {
+struct RunCounts {
     analyses: u64,
     treatment: u64,
     harmed: u64,
@@ -104,7 +106,8 @@ impl<'a, O: Observer> Run<'a, O> {
         let jumps = scenario.faults.clock_jumps.iter().map(|jump| jump.minutes.abs() / 60.0);
         let until = experiment.shadow.duration.hours() * SHADOW_TIMES
             + experiment.ab.duration.hours() * 2.0
-            + jumps.sum::<f64>();
+            + jumps.sum::<f64>()
+            + scenario.release_hour.map_or(0.0, |_| experiment.full.watch.hours() + SLACK_HOURS);
         let mut arrivals = Arrivals::draw(&scenario.fleet, &live, until * HOUR_MS, &mut random);
         let drawn = Restless::draw(scenario, number, &cameras, until * HOUR_MS);
         let restless = drawn.map(|(restless, more)| {
@@ -129,7 +132,7 @@ impl<'a, O: Observer> Run<'a, O> {
             pending: BinaryHeap::new(),
             sequence: 0,
             assigned_block: None,
-            change: Change::default(),
+            change: CurrentChange::default(),
             change_until: 0.0,
             days: 1.0,
             ab_began: None,
@@ -137,15 +140,15 @@ impl<'a, O: Observer> Run<'a, O> {
             now: 0.0,
             clock: Timestamp::EPOCH,
             ending: None,
-            counts: Counts::default(),
+            counts: RunCounts::default(),
         }
     }
 
-    fn outcome(self) -> Outcome {
-        let Counts { analyses, treatment, harmed, refused } = self.counts;
+    fn outcome(self) -> RunOutcome {
+        let RunCounts { analyses, treatment, harmed, refused } = self.counts;
         // The phase that ended, not the end.
         let phase = if self.ab_began.is_some() { Phase::Ab } else { Phase::Shadow };
-        Outcome {
+        RunOutcome {
             run: self.number,
             ending: self.ending.unwrap_or(Ending::Inconclusive),
             phase,
@@ -179,6 +182,7 @@ impl<'a, O: Observer> Run<'a, O> {
             }
             (self.now, self.clock) = (next, clock);
             self.restart_if_due();
+            self.release_if_due();
             match (arrival, report) {
                 (Some(arrival), report) if report.is_none_or(|report| arrival.at_ms <= report) => {
                     self.arrivals.pass(&mut self.random);
@@ -196,8 +200,10 @@ impl<'a, O: Observer> Run<'a, O> {
     /// Whether new analyses still tell anything.
     fn is_collecting(&self) -> bool {
         let State { phase, condition } = self.rollout.lifecycle().state;
-        matches!(phase, Phase::Shadow | Phase::Ab)
-            && matches!(condition, Condition::Clear | Condition::Held)
+        // In a release that was paused by itself the control answers.
+        phase == Phase::Full
+            || matches!(phase, Phase::Shadow | Phase::Ab)
+                && matches!(condition, Condition::Clear | Condition::Held)
     }
 
     /// The time the daemon's clock shows, held where it jumps back.
@@ -284,7 +290,7 @@ impl<'a, O: Observer> Run<'a, O> {
 
     fn send_later(&mut self, at: f64, event: Event) {
         self.sequence += 1;
-        self.pending.push(Reverse(Pending { at, sequence: self.sequence, event }));
+        self.pending.push(Reverse(Underway { at, sequence: self.sequence, event }));
     }
 
     /// Sends a report, as well as the network lets it through.
@@ -315,7 +321,7 @@ impl<'a, O: Observer> Run<'a, O> {
         let action = Action {
             command,
             actor: Actor::new("simulator").expect("a short name is valid"),
-            note: Note::new("as the scenario says").expect("a short reason is valid"),
+            reason: Reason::new("as the scenario says").expect("a short reason is valid"),
         };
         let at = self.rollout.lifecycle().now;
         self.apply(at, &Event::Action(action));
@@ -349,6 +355,7 @@ impl<'a, O: Observer> Run<'a, O> {
             Transition::RollBack => {
                 self.ending = Some(Ending::RolledBack(Stopper::of(&decision.cause)));
             }
+            Transition::OpenFull if self.world.scenario().release_hour.is_some() => {}
             Transition::OpenFull => self.ending = Some(Ending::Promoted),
             Transition::Expire => {
                 let proved = matches!(decision.cause, Cause::TestOver(Proof::Proved { .. }));
@@ -371,6 +378,25 @@ impl<'a, O: Observer> Run<'a, O> {
             | Transition::Close
             | Transition::Extend
             | Transition::Stop => {}
+        }
+    }
+
+    /// Lets the owner release the treatment at their hour, and ends the run with the watch over it.
+    fn release_if_due(&mut self) {
+        let Some(hour) = self.world.scenario().release_hour else { return };
+        let watch_ends = self.rollout.lifecycle().phase_ends;
+        if self.rollout.lifecycle().state.phase == Phase::Full {
+            let is_over = !self.rollout.watches_release()
+                || watch_ends.is_some_and(|ends| ends <= self.clock);
+            if is_over && self.ending.is_none() {
+                self.ending = Some(Ending::Promoted);
+            }
+        }
+        while self.now >= hour * HOUR_MS
+            && self.ending.is_none()
+            && self.rollout.lifecycle().state.phase == Phase::Ab
+        {
+            self.act(Command::Advance);
         }
     }
 

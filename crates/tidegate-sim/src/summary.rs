@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tidegate_engine::phase::Phase;
 use tidegate_spec::experiment::rule_name;
-use tidegate_spec::scenario::{Bound, Expectation, Measure};
+use tidegate_spec::scenario::{Bound, Expectation, RunMeasure};
 use tidegate_stats::proportion::Proportion;
 
-use crate::outcome::{Ending, Outcome};
+use crate::outcome::{Ending, RunOutcome};
 use crate::world::World;
 
 /// Two-sided error of the Monte-Carlo intervals.
@@ -34,7 +34,7 @@ pub struct Summary {
     /// Rolled back before any camera got the treatment.
     pub rolled_back_in_shadow_share: f64,
     /// Hours from the start of the phase to a rollback, of the runs rolled back.
-    pub hours_to_rollback: Option<Spread>,
+    pub hours_to_rollback: Option<SpreadOverRuns>,
     /// The treatment proved itself.
     pub promoted_share: f64,
     /// Without a decision; those whose gate stayed shut included.
@@ -44,7 +44,7 @@ pub struct Summary {
     /// Any camera got the treatment.
     pub exposed_share: f64,
     /// Analyses by the treatment before a rollback, of the runs rolled back.
-    pub treatment_analyses_before_rollback: Option<Spread>,
+    pub treatment_analyses_before_rollback: Option<SpreadOverRuns>,
     /// Analyses by the treatment while it did harm, of all runs.
     pub harmed_analyses: Tail,
     /// What was expected, and whether it came true.
@@ -55,7 +55,7 @@ pub struct Summary {
 
 /// How a number is spread over runs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Spread {
+pub struct SpreadOverRuns {
     /// 5 % of the runs are at or below it.
     pub p5: f64,
     /// Half of the runs are.
@@ -106,11 +106,11 @@ pub enum Met {
 
 impl Summary {
     /// Adds outcomes up, in the order of their runs.
-    pub fn new(world: &World, outcomes: &[Outcome]) -> Self {
+    pub fn new(world: &World, outcomes: &[RunOutcome]) -> Self {
         let scenario = world.scenario();
         let count = outcomes.len() as f64;
         let tally =
-            |is: fn(&Outcome) -> bool| outcomes.iter().filter(|o| is(o)).count() as f64 / count;
+            |is: fn(&RunOutcome) -> bool| outcomes.iter().filter(|o| is(o)).count() as f64 / count;
         let mut rolled_back_by = BTreeMap::new();
         for outcome in outcomes {
             if let Ending::RolledBack(stopper) = outcome.ending {
@@ -123,7 +123,7 @@ impl Summary {
         let sample = Sample { outcomes };
         let spread = |values: &[f64]| {
             let at = |part| quantile(values, part);
-            Some(Spread { p5: at(0.05)?, p50: at(0.5)?, p95: at(0.95)? })
+            Some(SpreadOverRuns { p5: at(0.05)?, p50: at(0.5)?, p95: at(0.95)? })
         };
         let harmed = sample.values(|o| Some(o.harmed_analyses as f64));
         let tail = |part| quantile(&harmed, part).unwrap_or(0.0);
@@ -134,16 +134,16 @@ impl Summary {
             rule: rule_name(world.definition().experiment().guardrails.rule),
             runs: scenario.runs,
             seed: scenario.seed,
-            rolled_back_share: tally(Outcome::is_rolled_back),
+            rolled_back_share: tally(RunOutcome::is_rolled_back),
             rolled_back_by,
             rolled_back_in_shadow_share,
-            hours_to_rollback: spread(&sample.values(Outcome::hours_to_rollback)),
+            hours_to_rollback: spread(&sample.values(RunOutcome::hours_to_rollback)),
             promoted_share: tally(|o| o.ending == Ending::Promoted),
-            inconclusive_share: tally(Outcome::is_inconclusive),
+            inconclusive_share: tally(RunOutcome::is_inconclusive),
             gate_shut_share: tally(|o| o.ending == Ending::GateShut),
             exposed_share: tally(|o| o.treatment_analyses > 0),
             treatment_analyses_before_rollback: spread(
-                &sample.values(Outcome::treatment_to_rollback),
+                &sample.values(RunOutcome::treatment_to_rollback),
             ),
             harmed_analyses: Tail { p50: tail(0.5), p95: tail(0.95) },
             expectations: scenario.expect.iter().map(|wanted| sample.judge(wanted)).collect(),
@@ -157,7 +157,7 @@ impl Summary {
     }
 }
 
-impl Outcome {
+impl RunOutcome {
     /// Whether it was rolled back.
     pub const fn is_rolled_back(&self) -> bool {
         matches!(self.ending, Ending::RolledBack(_))
@@ -179,12 +179,12 @@ impl Outcome {
 
 /// The outcomes of one scenario.
 struct Sample<'a> {
-    outcomes: &'a [Outcome],
+    outcomes: &'a [RunOutcome],
 }
 
 impl Sample<'_> {
     /// A number of each run that has it, in ascending order.
-    fn values(&self, value: impl Fn(&Outcome) -> Option<f64>) -> Vec<f64> {
+    fn values(&self, value: impl Fn(&RunOutcome) -> Option<f64>) -> Vec<f64> {
         let mut values: Vec<f64> = self.outcomes.iter().filter_map(value).collect();
         values.sort_by(f64::total_cmp);
         values
@@ -198,7 +198,7 @@ impl Sample<'_> {
     }
 
     fn judge(&self, wanted: &Expectation) -> Judged {
-        let share = |is: &dyn Fn(&Outcome) -> bool| {
+        let share = |is: &dyn Fn(&RunOutcome) -> bool| {
             let count = self.outcomes.iter().filter(|outcome| is(outcome)).count() as u64;
             let proportion = Proportion::new(count, self.outcomes.len() as u64).ok()?;
             let interval = proportion.clopper_pearson(INTERVAL_ALPHA).ok()?;
@@ -208,15 +208,17 @@ impl Sample<'_> {
             Some((quantile(values, part)?, quantile_interval(values, part)?))
         };
         let found = match wanted.measure {
-            Measure::RolledBackShare => share(&Outcome::is_rolled_back),
-            Measure::PromotedShare => share(&|o| o.ending == Ending::Promoted),
-            Measure::InconclusiveShare => share(&Outcome::is_inconclusive),
-            Measure::ExposedShare => share(&|o| o.treatment_analyses > 0),
-            Measure::HoursToRollback(q) => at(&self.values(Outcome::hours_to_rollback), q.part()),
-            Measure::TreatmentAnalyses(q) => {
-                at(&self.values(Outcome::treatment_to_rollback), q.part())
+            RunMeasure::RolledBackShare => share(&RunOutcome::is_rolled_back),
+            RunMeasure::PromotedShare => share(&|o| o.ending == Ending::Promoted),
+            RunMeasure::InconclusiveShare => share(&RunOutcome::is_inconclusive),
+            RunMeasure::ExposedShare => share(&|o| o.treatment_analyses > 0),
+            RunMeasure::HoursToRollback(q) => {
+                at(&self.values(RunOutcome::hours_to_rollback), q.part())
             }
-            Measure::HarmedAnalyses(q) => {
+            RunMeasure::TreatmentAnalyses(q) => {
+                at(&self.values(RunOutcome::treatment_to_rollback), q.part())
+            }
+            RunMeasure::HarmedAnalyses(q) => {
                 at(&self.values(|o| Some(o.harmed_analyses as f64)), q.part())
             }
         };

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tidegate_spec::scenario::{Scenario, Treatment};
 use tidegate_stats::proportion::Proportion;
 
-use crate::outcome::{Ending, Outcome, Stopper};
+use crate::outcome::{Ending, RunOutcome, Stopper};
 use crate::world::World;
 
 /// The same world with a treatment that does exactly what the control does.
@@ -41,12 +41,18 @@ pub struct Point {
     pub false_rollback_share: f64,
     /// Its exact 95 % Monte-Carlo interval; each end that of the worst of the worlds.
     pub false_rollback_interval: [f64; 2],
-    /// The share of harmful rollouts that were rolled back, on average over the scenarios.
+    /// The share of harmful rollouts that were rolled back, on average over the scenarios: the power.
     pub rolled_back_share: f64,
-    /// Hours until a rollback; a rollout that was not rolled back counts its whole length.
+    /// Its exact 95 % Monte-Carlo interval, over the runs of all scenarios.
+    pub rolled_back_interval: [f64; 2],
+    /// The share of harmful rollouts that ended without a decision, or never left their shadow.
+    pub undecided_share: f64,
+    /// Hours until a rollback; a rollout that was not rolled back counts the whole horizon.
     pub hours_mean: f64,
-    /// Analyses by the treatment while it did harm.
+    /// Analyses by the treatment while it did harm, within the horizon: a rollout that ends without a rollback goes on.
     pub harmed_analyses_mean: f64,
+    /// Its 95 % Monte-Carlo interval.
+    pub harmed_analyses_interval: [f64; 2],
     /// Whether no other setting is better in one and at least as good in the other.
     pub on_front: bool,
     /// Whether it is the one to take.
@@ -64,6 +70,10 @@ pub struct Sweep<'a> {
     pub varied: &'a str,
     /// The recommended experiment; none where a sweep varied the world.
     pub toml: Option<&'a str>,
+    /// Over how many hours harm was counted, the same for every setting.
+    pub horizon_hours: f64,
+    /// What should be known of the recommendation.
+    pub warnings: &'a [String],
 }
 
 /// What a sweep makes small.
@@ -90,7 +100,7 @@ impl Objective {
     /// What the number is.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::Harm => "harmed analyses in a rollout",
+            Self::Harm => "harmed analyses within the horizon",
             Self::Hours => "hours to the rollback",
             Self::Missed => "harmful rollouts not rolled back",
         }
@@ -102,22 +112,18 @@ impl Point {
     pub fn new(
         settings: Vec<String>,
         first: Option<f64>,
-        harmful: &[(&World, &[Outcome])],
-        harmless: &[&[Outcome]],
+        harmful: &[(&World, &[RunOutcome])],
+        harmless: &[&[RunOutcome]],
+        horizon_hours: f64,
     ) -> Self {
-        let mean = |values: &mut dyn Iterator<Item = f64>| {
-            let (sum, count) = values.fold((0.0, 0.0), |(sum, count), v| (sum + v, count + 1.0));
-            if count > 0.0 { sum / count } else { 0.0 }
-        };
-        let over = |of: &dyn Fn(&World, &Outcome) -> f64| {
-            let each = |(world, outcomes): &(&World, &[Outcome])| {
-                mean(&mut outcomes.iter().map(|outcome| of(world, outcome)))
-            };
-            mean(&mut harmful.iter().map(each))
+        let over = |of: &dyn Fn(&World, &RunOutcome) -> f64| {
+            MeanOfRuns::of_means(harmful.iter().map(|(world, outcomes)| {
+                MeanOfRuns::of(outcomes.iter().map(|outcome| of(world, outcome)))
+            }))
         };
         // A test that is rolled back at its end for want of proof was not taken for harmful.
         let expired = Ending::RolledBack(Stopper::Expiry);
-        let stopped = |outcome: &&Outcome| outcome.is_rolled_back() && outcome.ending != expired;
+        let stopped = |outcome: &&RunOutcome| outcome.is_rolled_back() && outcome.ending != expired;
         let shares: Vec<Proportion> = harmless
             .iter()
             .filter_map(|outcomes| {
@@ -127,6 +133,15 @@ impl Point {
             .collect();
         let intervals = || shares.iter().filter_map(|share| share.clopper_pearson(0.05).ok());
         let most = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);
+        let harmed = over(&|world, outcome| harmed_within(world, outcome, horizon_hours));
+        let every = || harmful.iter().flat_map(|(_, outcomes)| outcomes.iter());
+        let caught = every().filter(|outcome| outcome.is_rolled_back()).count() as u64;
+        let power = Proportion::new(caught, every().count() as u64)
+            .and_then(|power| power.clopper_pearson(0.05))
+            .map_or([0.0, 1.0], |interval| [interval.low, interval.high]);
+        let undecided = |outcome: &RunOutcome| {
+            matches!(outcome.ending, Ending::Inconclusive | Ending::GateShut)
+        };
         Self {
             settings,
             first,
@@ -135,15 +150,72 @@ impl Point {
                 most(&mut intervals().map(|interval| interval.low)),
                 most(&mut intervals().map(|interval| interval.high)),
             ],
-            rolled_back_share: over(&|_, outcome| f64::from(u8::from(outcome.is_rolled_back()))),
-            hours_mean: over(&|world, outcome| {
-                let whole = world.definition().experiment().ab.duration.hours();
-                outcome.hours_to_rollback().unwrap_or(whole)
-            }),
-            harmed_analyses_mean: over(&|_, outcome| outcome.harmed_analyses as f64),
+            rolled_back_share: over(&|_, outcome| f64::from(u8::from(outcome.is_rolled_back())))
+                .value,
+            rolled_back_interval: power,
+            undecided_share: over(&|_, outcome| f64::from(u8::from(undecided(outcome)))).value,
+            hours_mean: over(&|_, outcome| outcome.hours_to_rollback().unwrap_or(horizon_hours))
+                .value,
+            harmed_analyses_mean: harmed.value,
+            harmed_analyses_interval: harmed.interval(),
             on_front: false,
             recommended: false,
         }
+    }
+}
+
+/// Harm to the owner within a horizon. What a test did not stop goes on at the rate of the test: undecided, the owner
+/// is as wise as before; promoted, every camera has it.
+fn harmed_within(world: &World, outcome: &RunOutcome, horizon_hours: f64) -> f64 {
+    let harmed = outcome.harmed_analyses as f64;
+    let ab = &world.definition().experiment().ab;
+    let lasted = outcome.hours.max(ab.duration.hours());
+    let rest = (horizon_hours - lasted).max(0.0);
+    match outcome.ending {
+        Ending::RolledBack(stopper) if stopper != Stopper::Expiry => harmed,
+        // Nobody was served the treatment.
+        Ending::GateShut => harmed,
+        Ending::RolledBack(_) | Ending::Inconclusive => harmed + harmed / lasted * rest,
+        Ending::Promoted => {
+            harmed + harmed / lasted * rest / ab.share.value().max(f64::MIN_POSITIVE)
+        }
+    }
+}
+
+/// A mean with the variance of it.
+#[derive(Debug, Clone, Copy)]
+struct MeanOfRuns {
+    value: f64,
+    variance: f64,
+}
+
+impl MeanOfRuns {
+    fn of(values: impl Iterator<Item = f64>) -> Self {
+        let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
+        for value in values {
+            count += 1.0;
+            sum += value;
+            squares += value * value;
+        }
+        let value = if count > 0.0 { sum / count } else { 0.0 };
+        let spread = if count > 1.0 { (squares - sum * value) / (count - 1.0) } else { 0.0 };
+        Self { value, variance: if count > 0.0 { spread.max(0.0) / count } else { 0.0 } }
+    }
+
+    /// The mean of means that are known apart.
+    fn of_means(means: impl Iterator<Item = Self>) -> Self {
+        let (count, value, variance) =
+            means.fold((0.0, 0.0, 0.0), |(count, value, variance), mean| {
+                (count + 1.0, value + mean.value, variance + mean.variance)
+            });
+        let count: f64 = f64::max(count, 1.0);
+        Self { value: value / count, variance: variance / (count * count) }
+    }
+
+    /// 95 %, by the central limit theorem.
+    fn interval(self) -> [f64; 2] {
+        let reach = 1.96 * self.variance.sqrt();
+        [(self.value - reach).max(0.0), self.value + reach]
     }
 }
 
@@ -211,8 +283,11 @@ mod tests {
             false_rollback_share: share,
             false_rollback_interval: [share, share + 0.01],
             rolled_back_share: 1.0,
+            rolled_back_interval: [0.9, 1.0],
+            undecided_share: 0.0,
             hours_mean: 1.0,
             harmed_analyses_mean: harm,
+            harmed_analyses_interval: [harm, harm],
             on_front: false,
             recommended: false,
         }

@@ -4,7 +4,7 @@ use libm::{exp, sin};
 use rand::{Rng, RngExt};
 use rand_distr::weighted::WeightedAliasIndex;
 use rand_distr::{Distribution, Exp1, Poisson, StandardNormal};
-use tidegate_spec::scenario::{Bursts, Fleet};
+use tidegate_spec::scenario::{Bursts, FleetSettings};
 
 pub(crate) const MINUTE_MS: f64 = 60_000.0;
 pub(crate) const DAY_MS: f64 = 1_440.0 * MINUTE_MS;
@@ -44,7 +44,12 @@ pub(crate) struct Arrivals {
 
 impl Arrivals {
     /// Draws each camera's traffic; `live` are the cameras that report at all.
-    pub(crate) fn draw(fleet: &Fleet, live: &[bool], until_ms: f64, random: &mut impl Rng) -> Self {
+    pub(crate) fn draw(
+        fleet: &FleetSettings,
+        live: &[bool],
+        until_ms: f64,
+        random: &mut impl Rng,
+    ) -> Self {
         let sd = fleet.traffic_log_sd;
         let weights: Vec<f64> = live
             .iter()
@@ -166,8 +171,8 @@ mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
-    fn fleet() -> Fleet {
-        Fleet {
+    fn fleet() -> FleetSettings {
+        FleetSettings {
             cameras: 20,
             analyses_per_camera_day: 200.0,
             traffic_log_sd: 0.5,
@@ -181,7 +186,7 @@ mod tests {
         }
     }
 
-    fn counted(fleet: &Fleet, live: &[bool], seed: u64) -> (Vec<u32>, Vec<u32>) {
+    fn counted(fleet: &FleetSettings, live: &[bool], seed: u64) -> (Vec<u32>, Vec<u32>) {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut arrivals = Arrivals::draw(fleet, live, DAY_MS, &mut random);
         let (mut hours, mut cameras) = (vec![0; 24], vec![0; live.len()]);
@@ -222,9 +227,9 @@ mod tests {
         assert_eq!(cameras[3], 0);
         assert_eq!(counted(&fleet(), &[false; 20], 1).0.iter().sum::<u32>(), 0);
         let bursts = Bursts { per_camera_day: 24.0, minutes: 6.0, factor: 11.0 };
-        let bursting = Fleet { bursts: Some(bursts), ..fleet() };
+        let bursting = FleetSettings { bursts: Some(bursts), ..fleet() };
         // A tenth of the time at eleven times the traffic doubles it.
-        let sum = |fleet: &Fleet| -> u32 {
+        let sum = |fleet: &FleetSettings| -> u32 {
             (0..40).map(|seed| counted(fleet, &[true; 20], seed).0.iter().sum::<u32>()).sum()
         };
         let ratio = f64::from(sum(&bursting)) / f64::from(sum(&fleet()));

@@ -29,12 +29,12 @@ pub(crate) struct Restless {
     walked: Vec<(PerRate<f64>, f64)>,
     next_step: f64,
     bursts: Vec<Alike>,
-    outages: Vec<Cut>,
+    outages: Vec<CameraOutage>,
 }
 
 /// An outage of some cameras.
 #[derive(Debug)]
-struct Cut {
+struct CameraOutage {
     from: f64,
     until: f64,
     cameras: Vec<u32>,
@@ -124,7 +124,12 @@ impl Restless {
             }
             let drawn = index::sample(&mut self.random, cameras, cameras.min(hit as usize));
             let cameras = drawn.iter().filter_map(|camera| u32::try_from(camera).ok()).collect();
-            self.outages.push(Cut { from, until: from + minutes * MINUTE_MS, cameras, of });
+            self.outages.push(CameraOutage {
+                from,
+                until: from + minutes * MINUTE_MS,
+                cameras,
+                of,
+            });
         }
     }
 

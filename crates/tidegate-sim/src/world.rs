@@ -53,7 +53,7 @@ pub(crate) struct Camera {
 
 /// What the treatment does otherwise at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct Change {
+pub(crate) struct CurrentChange {
     points: PerRate<f64>,
     latency_factor: f64,
     alert_factor: f64,
@@ -64,10 +64,10 @@ pub(crate) struct Change {
 
 /// The prompt that answers.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Prompt<'a> {
+pub(crate) struct AnsweringPrompt<'a> {
     pub(crate) variant: Variant,
     /// What the treatment does otherwise just now.
-    pub(crate) change: &'a Change,
+    pub(crate) change: &'a CurrentChange,
     /// What the event has in common with the others of its burst.
     pub(crate) alike: Option<Alike>,
 }
@@ -82,14 +82,14 @@ pub(crate) struct Scene {
 
 /// What a prompt answered, and what a person would say about it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Answer {
+pub(crate) struct SimulatedAnswer {
     pub(crate) outcome: Outcome,
-    sight: Sight,
+    sight: Correctness,
 }
 
 /// Whether an answer with a score was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sight {
+enum Correctness {
     /// No scores are drawn: the label follows from the rates alone.
     Unscored,
     /// Nothing is there and nothing was said.
@@ -178,11 +178,11 @@ impl World {
     }
 
     /// What the treatment does otherwise at an hour of the A/B test; `None` is before the test.
-    pub(crate) fn change(&self, ab_hour: Option<f64>) -> Change {
+    pub(crate) fn change(&self, ab_hour: Option<f64>) -> CurrentChange {
         let treatment = &self.scenario.treatment;
         let now = |effect: &tidegate_spec::scenario::Effect| effect.strength(ab_hour);
         let PerRate { fp, missed_threat, error } = self.shifts;
-        Change {
+        CurrentChange {
             points: PerRate {
                 fp: fp * now(&treatment.fp_rate),
                 missed_threat: missed_threat * now(&treatment.missed_threat_rate),
@@ -210,11 +210,11 @@ impl World {
         &self,
         camera: &Camera,
         scene: Scene,
-        prompt: Prompt<'_>,
+        prompt: AnsweringPrompt<'_>,
         random: &mut impl Rng,
-    ) -> Answer {
+    ) -> SimulatedAnswer {
         let control = &self.scenario.control;
-        let Prompt { variant, change, alike } = prompt;
+        let AnsweringPrompt { variant, change, alike } = prompt;
         let (points, factor, slower) = match variant {
             Variant::Control => (0.0, 1.0, 0.0),
             Variant::Treatment => (change.points.error, change.latency_factor, change.slow_share),
@@ -224,7 +224,7 @@ impl World {
             None => random.random(),
         };
         if failure < camera.today.error + points {
-            return Answer { outcome: Outcome::Failed, sight: Sight::Nothing };
+            return SimulatedAnswer { outcome: Outcome::Failed, sight: Correctness::Nothing };
         }
         let noise: f64 = StandardNormal.sample(random);
         let ln = camera.latency_ln + control.latency_ms.log_sd * noise;
@@ -237,7 +237,7 @@ impl World {
         }
         let latency = Latency::from_ms(ms.min(LATENCY_MS_MAX)).ok();
         let (score, sight) = self.look(camera, scene, prompt);
-        Answer { outcome: Outcome::Answered { latency, score }, sight }
+        SimulatedAnswer { outcome: Outcome::Answered { latency, score }, sight }
     }
 
     /// The score of a prompt, and whether it is right.
@@ -249,14 +249,16 @@ impl World {
         &self,
         camera: &Camera,
         scene: Scene,
-        prompt: Prompt<'_>,
-    ) -> (Option<RiskScore>, Sight) {
-        let Some(alerts) = self.scenario.control.alert_rate else { return (None, Sight::Unscored) };
+        prompt: AnsweringPrompt<'_>,
+    ) -> (Option<RiskScore>, Correctness) {
+        let Some(alerts) = self.scenario.control.alert_rate else {
+            return (None, Correctness::Unscored);
+        };
         let rates = camera.today;
         let threats = (alerts * (1.0 - rates.fp) / (1.0 - rates.missed_threat)).clamp(0.0, 1.0);
         let threat = scene.threat < threats;
         let (fp, missed) = labels_of(camera, prompt);
-        let Prompt { variant, change, .. } = prompt;
+        let AnsweringPrompt { variant, change, .. } = prompt;
         let factor = if variant == Variant::Treatment { change.alert_factor } else { 1.0 };
         let alerts_with = if threat {
             1.0 - missed / (1.0 - fp).max(1e-9)
@@ -271,10 +273,10 @@ impl World {
             libm::floor(scene.score * threshold)
         };
         let sight = match (alert, threat) {
-            (true, false) => Sight::Seen(Label::FalsePositive),
-            (true, true) => Sight::Seen(Label::Correct),
-            (false, true) => Sight::Seen(Label::MissedThreat),
-            (false, false) => Sight::Nothing,
+            (true, false) => Correctness::Seen(Label::FalsePositive),
+            (true, true) => Correctness::Seen(Label::Correct),
+            (false, true) => Correctness::Seen(Label::MissedThreat),
+            (false, false) => Correctness::Nothing,
         };
         (RiskScore::new(score).ok(), sight)
     }
@@ -283,8 +285,8 @@ impl World {
     pub(crate) fn label(
         &self,
         camera: &Camera,
-        answer: &Answer,
-        prompt: Prompt<'_>,
+        answer: &SimulatedAnswer,
+        prompt: AnsweringPrompt<'_>,
         random: &mut impl Rng,
     ) -> Option<Label> {
         if answer.outcome.failed() {
@@ -305,9 +307,9 @@ impl World {
             return None;
         }
         let label = match answer.sight {
-            Sight::Nothing => return None,
-            Sight::Seen(label) => label,
-            Sight::Unscored => {
+            Correctness::Nothing => return None,
+            Correctness::Seen(label) => label,
+            Correctness::Unscored => {
                 let (fp, missed) = labels_of(camera, prompt);
                 let kind = match prompt.alike {
                     Some(alike) => alike.label(random),
@@ -335,7 +337,10 @@ impl World {
 }
 
 /// The false positives and missed threats among the labels of a camera.
-fn labels_of(camera: &Camera, Prompt { variant, change, .. }: Prompt<'_>) -> (f64, f64) {
+fn labels_of(
+    camera: &Camera,
+    AnsweringPrompt { variant, change, .. }: AnsweringPrompt<'_>,
+) -> (f64, f64) {
     let points = if variant == Variant::Treatment { change.points } else { PerRate::default() };
     let fp = (camera.today.fp + points.fp).clamp(0.0, 1.0);
     let missed = (camera.today.missed_threat + points.missed_threat).clamp(0.0, 1.0 - fp);

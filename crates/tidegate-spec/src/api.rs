@@ -3,6 +3,7 @@
 //! What the daemon takes in is strict: unknown fields are errors. What it answers may gain fields, so a
 //! client ignores what it does not know. Times are ISO 8601 in UTC, shares and rates 0 to 1.
 
+mod definition;
 mod event;
 mod event_type;
 mod history;
@@ -16,32 +17,36 @@ mod prompt;
 #[cfg(feature = "openapi")]
 pub mod schema;
 mod status;
+mod sums;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use definition::{Defined, ServingRun, SettingChange};
 pub use event::{
-    Event, LatencyWarning, PhaseChanged, PromptLabelMoved, Reset, VerdictChanged, What, WhatIsNoted,
+    Event, ExperimentDefined, LatencyWarning, PhaseChanged, PromptLabelMoved, Reset,
+    VerdictChanged, What, WhatIsNoted,
 };
 pub use event_type::EventType;
-pub use history::{Evidence, History, HistoryItem};
+pub use history::{DEFINED, Definer, Evidence, History, HistoryItem};
 pub use judgement::{Counts, Judgement, SplitCheck, finding};
 pub use moment::shown;
 pub use object::Object;
 pub use observation::{
-    Answer, AnswerStatus, Answers, InvalidField, OBSERVATIONS_MAX, Observation, Reported, Side,
-    quoted,
+    AnswerStatus, InvalidField, OBSERVATIONS_MAX, Observation, ObservationAnswer,
+    ObservationAnswers, Reported, Side, quoted,
 };
 pub use problem::{FieldFault, Problem};
 pub use prompt::{
     LabelHistory, LabelInfo, LabelMove, LabelRequest, PromptConflict, PromptDetail, PromptDiff,
     PromptDocument, PromptDocumentLabel, PromptDocumentVersion, PromptImport, PromptImported,
-    PromptRequest, PromptSummary, Prompts, VersionDetail, VersionRequest, VersionSummary, Versions,
-    VersionsInPlay,
+    PromptList, PromptRequest, PromptSummary, VersionDetail, VersionRequest, VersionSummary,
+    Versions, VersionsInPlay,
 };
-pub use status::{ByVariantMetrics, Labels, Next, Pairs, Status, Step, VariantMetrics, Warning};
+pub use status::{LastStep, Next, Status, Step, Warning};
+pub use sums::{ByVariantMetrics, Labels, Pairs, VariantMetrics};
 
 /// `POST /v1/experiments/{key}/actions`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -57,6 +62,65 @@ pub struct ActionRequest {
     /// Who: 1 to 128 bytes without control characters.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Actor))]
     pub actor: String,
+    /// The revision that the rollout must be at, as its status shows it. An action that it took right after this
+    /// revision is done already, and is answered so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_revision: Option<u64>,
+    /// Where `advance` is to lead: `ab`, `step` (the next ramp step) or `full`; to `full` it does not lead without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<schema::Destination>))]
+    pub expected_phase: Option<String>,
+    /// What `advance` may go on with where the evidence does not pass: `inconclusive`, or `failing` and all else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<schema::Accepted>))]
+    pub accept: Option<String>,
+}
+
+/// Where `advance` leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// From shadow to the A/B test.
+    Ab,
+    /// To the next ramp step.
+    Step,
+    /// To every camera.
+    Full,
+}
+
+impl Destination {
+    /// Every destination.
+    pub const ALL: [Self; 3] = [Self::Ab, Self::Step, Self::Full];
+
+    /// The name in requests.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ab => "ab",
+            Self::Step => "step",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// The evidence that an operator goes on with, though it does not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Accepted {
+    /// Neither harm nor its absence is shown.
+    Inconclusive,
+    /// Harm, or signs of it.
+    Failing,
+}
+
+impl Accepted {
+    /// Each of them.
+    pub const ALL: [Self; 2] = [Self::Inconclusive, Self::Failing];
+
+    /// The name in requests and histories.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inconclusive => "inconclusive",
+            Self::Failing => "failing",
+        }
+    }
 }
 
 /// `PUT …/overrides/{camera_id}`.
@@ -188,7 +252,7 @@ pub struct Experiments {
     pub experiments: Vec<ExperimentSummary>,
 }
 
-/// `GET` and `PUT /v1/experiments/{key}`: an experiment with its definition.
+/// `GET /v1/experiments/{key}`: an experiment with its definition.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExperimentDetail {
@@ -210,6 +274,9 @@ pub struct ExperimentDetail {
 pub struct Done {
     /// What the rollout did, one entry a step.
     pub decisions: Vec<HistoryItem>,
+    /// Whether the action was done before, by the same request or another, and nothing was done now.
+    #[serde(default)]
+    pub already: bool,
     /// Where it stands now.
     pub status: Status,
 }

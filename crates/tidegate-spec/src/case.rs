@@ -84,7 +84,7 @@ pub struct Case {
     /// What a good answer is.
     pub expected: Expected,
     /// What each prompt version answered.
-    pub answers: BTreeMap<PromptKey, Answer>,
+    pub answers: BTreeMap<PromptKey, CaseAnswer>,
 }
 
 /// What a good answer is.
@@ -98,7 +98,7 @@ pub struct Expected {
 
 /// What one prompt answered.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct CaseAnswer {
     /// Its words.
     pub said: Said,
     /// Time to the answer or to the failure, where it was measured: one of [`LATENCIES_MS`].
@@ -178,7 +178,7 @@ fn read_expected(fields: &mut Fields<'_>) -> Option<Expected> {
     Some(Expected { score: score?, level: level? })
 }
 
-fn read_answers(fields: &mut Fields<'_>) -> Option<BTreeMap<PromptKey, Answer>> {
+fn read_answers(fields: &mut Fields<'_>) -> Option<BTreeMap<PromptKey, CaseAnswer>> {
     let count = match fields.value("answers") {
         None => 0,
         // Anything but an object is a fault that is told below.
@@ -205,7 +205,7 @@ fn read_answers(fields: &mut Fields<'_>) -> Option<BTreeMap<PromptKey, Answer>> 
     Some(by_prompt)
 }
 
-fn read_answer(fields: &mut Fields<'_>) -> Option<Answer> {
+fn read_answer(fields: &mut Fields<'_>) -> Option<CaseAnswer> {
     let words = text(fields, "text", TEXT_BYTES_MAX);
     let score = fields.real("risk_score", &SCORES);
     let level = fields.choice("risk_level", &LEVELS);
@@ -235,7 +235,7 @@ fn read_answer(fields: &mut Fields<'_>) -> Option<Answer> {
             return None;
         }
     };
-    Some(Answer { said, latency_ms })
+    Some(CaseAnswer { said, latency_ms })
 }
 
 /// An id, checked as an analysis's is.

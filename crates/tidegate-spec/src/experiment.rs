@@ -1,9 +1,11 @@
 //! The experiment file.
 
+mod changes;
 mod evaluation;
 mod listed;
 mod literal;
 pub(crate) mod names;
+mod questions;
 mod read;
 #[cfg(feature = "openapi")]
 pub(crate) mod schema;
@@ -11,8 +13,9 @@ pub(crate) mod schema;
 use tidegate_engine::experiment::Definition;
 use toml::Table;
 
-pub use self::evaluation::{Evaluation, EvaluationMetric};
+pub use self::evaluation::{EvaluationMetric, EvaluationSettings};
 pub use self::names::rule_name;
+pub use self::questions::questions;
 pub(crate) use self::read::read_experiment;
 use crate::document::{self, ParseError};
 
@@ -22,7 +25,7 @@ pub struct ExperimentFile {
     /// What a rollout runs by.
     pub definition: Definition,
     /// How both prompts are compared offline, if the file says.
-    pub evaluation: Option<Evaluation>,
+    pub evaluation: Option<EvaluationSettings>,
 }
 
 impl ExperimentFile {
@@ -41,6 +44,31 @@ impl ExperimentFile {
                 }
             }
         })
+    }
+
+    /// Whether the text of a file names a salt; where it does not, each run after the first gets its own.
+    ///
+    /// # Errors
+    /// The first fault of syntax.
+    pub fn names_salt(text: &str) -> Result<bool, ParseError> {
+        Ok(document::table(text)?.contains_key("salt"))
+    }
+
+    /// The file as it is for a run, from 1, where it names no salt: a retry has a split of its own, by the salt
+    /// `KEY/RUN`.
+    #[must_use]
+    pub fn salted_for_run(mut self, run: u32) -> Self {
+        let mut experiment = self.definition.experiment().clone();
+        if run > 1
+            && let Ok(salt) = format!("{}/{run}", experiment.key).parse()
+        {
+            experiment.salt = salt;
+            // Another salt contradicts nothing that agreed before.
+            if let Ok(definition) = Definition::new(experiment) {
+                self.definition = definition;
+            }
+        }
+        self
     }
 
     /// The file with every default filled in, as commented TOML.

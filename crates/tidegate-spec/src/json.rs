@@ -17,14 +17,14 @@ const NOT_NUMBERS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
 /// A text in which every `NaN` and every infinity outside of strings is `null`.
 #[derive(Debug, Clone)]
-pub struct Text<'a> {
+pub struct JsonText<'a> {
     text: Cow<'a, str>,
     not_numbers: usize,
 }
 
 /// What a field holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held<'a> {
+pub enum FieldValue<'a> {
     /// Nothing: the field is absent or null.
     Nothing,
     /// A text.
@@ -41,9 +41,9 @@ pub enum Held<'a> {
 
 /// The fields of an object; of fields that come twice the last.
 #[derive(Debug)]
-pub struct Object<'a>(BTreeMap<Name, &'a RawValue>);
+pub struct JsonObject<'a>(BTreeMap<Name, &'a RawValue>);
 
-impl<'a> Text<'a> {
+impl<'a> JsonText<'a> {
     /// Takes a text as it is written.
     pub fn new(text: &'a str) -> Self {
         if !text.contains("NaN") && !text.contains("Infinity") {
@@ -74,9 +74,9 @@ impl<'a> Text<'a> {
     ///
     /// # Errors
     /// Why it is not one whole JSON object.
-    pub fn object(&self) -> Result<Object<'_>, String> {
+    pub fn object(&self) -> Result<JsonObject<'_>, String> {
         let fields = serde_json::from_str(&self.text);
-        fields.map(Object).map_err(|error| malformed(&self.text, &error))
+        fields.map(JsonObject).map_err(|error| malformed(&self.text, &error))
     }
 }
 
@@ -122,20 +122,20 @@ fn malformed(text: &str, error: &serde_json::Error) -> String {
     format!("{problem} (column {column})")
 }
 
-impl Object<'_> {
+impl JsonObject<'_> {
     /// What a field holds.
-    pub fn get(&self, name: &str) -> Held<'_> {
-        let Some(raw) = self.0.get(name) else { return Held::Nothing };
+    pub fn get(&self, name: &str) -> FieldValue<'_> {
+        let Some(raw) = self.0.get(name) else { return FieldValue::Nothing };
         let raw = raw.get();
         match raw.as_bytes().first() {
             Some(b'"') => match serde_json::from_str(raw) {
-                Ok(text) => Held::Text(text),
-                Err(_) => Held::Broken("holds half of a surrogate pair"),
+                Ok(text) => FieldValue::Text(text),
+                Err(_) => FieldValue::Broken("holds half of a surrogate pair"),
             },
-            Some(b'{' | b'[') => Held::Nested,
-            Some(b't' | b'f') => Held::Switch(raw),
-            Some(b'n') | None => Held::Nothing,
-            Some(_) => Held::Number(raw),
+            Some(b'{' | b'[') => FieldValue::Nested,
+            Some(b't' | b'f') => FieldValue::Switch(raw),
+            Some(b'n') | None => FieldValue::Nothing,
+            Some(_) => FieldValue::Number(raw),
         }
     }
 
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     fn held(text: &str, name: &str) -> String {
-        match Text::new(text).object() {
+        match JsonText::new(text).object() {
             Ok(object) => format!("{:?}", object.get(name)),
             Err(why) => why,
         }
@@ -230,7 +230,7 @@ mod tests {
         ] {
             assert_eq!(held(text, name), expected, "{name}");
         }
-        assert_eq!(Text::new(text).not_numbers(), 1);
+        assert_eq!(JsonText::new(text).not_numbers(), 1);
     }
 
     #[test]

@@ -11,13 +11,14 @@ pub mod case;
 pub mod document;
 pub mod experiment;
 pub mod fields;
+pub mod host;
 pub mod json;
 pub mod preset;
 pub mod scenario;
 
 pub use case::Case;
 pub use document::{ParseError, Syntax};
-pub use experiment::{Evaluation, EvaluationMetric, ExperimentFile};
+pub use experiment::{EvaluationMetric, EvaluationSettings, ExperimentFile};
 pub use fields::{Fault, Faults};
 pub use preset::Preset;
 pub use scenario::ScenarioFile;

@@ -4,7 +4,7 @@ use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::number::Share;
 
 use crate::experiment::names::METRICS;
-use crate::experiment::{Evaluation, ExperimentFile};
+use crate::experiment::{EvaluationSettings, ExperimentFile};
 
 /// A ready experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Preset {
 fn tenth(key: &str, treatment: &str) -> ExperimentFile {
     let mut experiment = experiment(key, "calibrated_system", treatment);
     experiment.ab.share = Share::new(0.1).expect("a tenth is a share");
-    let evaluation = Evaluation {
+    let evaluation = EvaluationSettings {
         dataset: "data/synthetic".to_owned(),
         metrics: METRICS.map(|(_, metric)| metric).to_vec(),
     };

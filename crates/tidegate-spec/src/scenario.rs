@@ -12,12 +12,12 @@ mod world;
 use toml::{Table, Value};
 
 pub use self::check::ANALYSES_MAX;
-pub use self::expectation::{Bound, Expectation, Measure, Quantile};
+pub use self::expectation::{Bound, Expectation, Quantile, RunMeasure};
 pub use self::grid::{CELLS_MAX, InvalidVariation, Setting, Variation, cells};
 pub use self::read::RUNS_MAX;
 pub use self::world::{
-    Bursts, ClockJump, Control, Effect, Feedback, Fleet, LogNormal, Outage, Scenario, Treatment,
-    WorldFaults,
+    Bursts, ClockJump, Control, Effect, FeedbackSettings, FleetSettings, LogNormal, Outage,
+    Scenario, Treatment, WorldFaults,
 };
 use crate::document::{self, ParseError};
 use crate::fields::Faults;

@@ -27,14 +27,49 @@ fn discount(trials: u64, correlation: f64) -> f64 {
     1.0 / (1.0 + (trials as f64 - 1.0) * correlation)
 }
 
-/// One camera's value and weight.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Reading {
-    weight: f64,
-    value: f64,
+/// The squares within a camera, over its squared mean; nothing where they do not vary.
+#[inline]
+pub(crate) fn relative_squares(count: u64, sum: f64, square_sum: f64) -> f64 {
+    let mean = sum / count as f64;
+    let squares = square_sum - sum * mean;
+    if mean > 0.0 && squares > 0.0 { squares / (mean * mean) } else { 0.0 }
 }
 
-impl Reading {
+/// One camera's value and weight.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct CameraValue {
+    pub(crate) weight: f64,
+    pub(crate) value: f64,
+}
+
+impl CameraValue {
+    /// `y = N/M - offset`, of `events` in `trials`.
+    #[inline]
+    pub(crate) fn checked_rate(
+        trials: u64,
+        events: u64,
+        offset: f64,
+        correlation: f64,
+    ) -> Result<Self, OutOfRange> {
+        within("events", events as f64, &(0.0..=trials as f64))?;
+        within("offset", offset, &FINITE)?;
+        Ok(Self::of_rate(trials, events, offset, correlation))
+    }
+
+    /// `y = sum / count / baseline`; the sum of squares is checked for whoever adds it up.
+    #[inline]
+    pub(crate) fn checked_mean(
+        count: u64,
+        sum: f64,
+        square_sum: f64,
+        baseline: f64,
+    ) -> Result<Self, OutOfRange> {
+        within("sum", sum, &NOT_NEGATIVE)?;
+        within("sum of squares", square_sum, &NOT_NEGATIVE)?;
+        within("baseline", baseline, &POSITIVE)?;
+        Ok(Self::of_mean(count, sum, baseline))
+    }
+
     #[inline]
     fn of_rate(trials: u64, events: u64, offset: f64, correlation: f64) -> Self {
         let value = events as f64 / trials as f64 - offset;
@@ -61,7 +96,7 @@ impl Mean {
     #[inline]
     pub fn add_rate(&mut self, trials: u64, events: u64, offset: f64, correlation: f64) {
         if trials > 0 {
-            self.push(Reading::of_rate(trials, events, offset, correlation));
+            self.push(CameraValue::of_rate(trials, events, offset, correlation));
         }
     }
 
@@ -69,12 +104,12 @@ impl Mean {
     #[inline]
     pub fn add_mean(&mut self, count: u64, sum: f64, baseline: f64) {
         if count > 0 {
-            self.push(Reading::of_mean(count, sum, baseline));
+            self.push(CameraValue::of_mean(count, sum, baseline));
         }
     }
 
     #[inline]
-    fn push(&mut self, Reading { weight, value }: Reading) {
+    fn push(&mut self, CameraValue { weight, value }: CameraValue) {
         self.weights += weight;
         self.weighted_values += weight * value;
     }
@@ -98,7 +133,7 @@ impl Mean {
 /// [`Self::rate`] and [`Self::mean`].
 #[derive(Debug, Clone, Default)]
 pub struct Cameras {
-    readings: Vec<Reading>,
+    readings: Vec<CameraValue>,
     trials: u64,
     events: u64,
     mean: Mean,
@@ -131,9 +166,7 @@ impl Cameras {
         if trials == 0 {
             return Ok(());
         }
-        within("events", events as f64, &(0.0..=trials as f64))?;
-        within("offset", offset, &FINITE)?;
-        let reading = Reading::of_rate(trials, events, offset, correlation);
+        let reading = CameraValue::checked_rate(trials, events, offset, correlation)?;
         self.push(reading);
         self.trials += trials;
         self.events += events;
@@ -157,24 +190,17 @@ impl Cameras {
         if count == 0 {
             return Ok(());
         }
-        within("sum", sum, &NOT_NEGATIVE)?;
-        within("sum of squares", square_sum, &NOT_NEGATIVE)?;
-        within("baseline", baseline, &POSITIVE)?;
-        let reading = Reading::of_mean(count, sum, baseline);
-        let Reading { weight, value } = reading;
+        let reading = CameraValue::checked_mean(count, sum, square_sum, baseline)?;
+        let CameraValue { weight, value } = reading;
         self.push(reading);
         self.trials += count;
         self.trial_factors += weight * discount(count, DESIGN_CORRELATION) * value * value;
-        let mean = sum / count as f64;
-        let squares = square_sum - sum * mean;
-        if mean > 0.0 && squares > 0.0 {
-            self.relative_squares += squares / (mean * mean);
-        }
+        self.relative_squares += relative_squares(count, sum, square_sum);
         Ok(())
     }
 
     #[inline]
-    fn push(&mut self, reading: Reading) {
+    fn push(&mut self, reading: CameraValue) {
         self.readings.push(reading);
         self.mean.push(reading);
         self.squared_weights += reading.weight * reading.weight;
@@ -305,7 +331,7 @@ impl Arm {
 #[expect(clippy::float_cmp, reason = "what is compared is the same to the last bit")]
 mod tests {
     use super::*;
-    use crate::paired::{Paired, Pairs};
+    use crate::paired::{CameraPairs, Paired};
 
     /// Trials, events or their sum, and what is usual, of some cameras; one has shown nothing.
     const CAMERAS: [(u64, u64, f64); 5] =
@@ -334,7 +360,7 @@ mod tests {
             let (difference_sum, control_sum) = (sum as f64 / 7.0, control * 100.0);
             let difference_square_sum = difference_sum * difference_sum;
             paired
-                .add(&Pairs { count, difference_sum, difference_square_sum, control_sum })
+                .add(&CameraPairs { count, difference_sum, difference_square_sum, control_sum })
                 .unwrap();
             differences.add_mean(count, difference_sum, 1.0);
             controls.add_mean(count, control_sum, 1.0);

@@ -7,7 +7,7 @@ use crate::welch;
 
 /// A unit's measurement before and during the experiment.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Unit {
+pub struct BeforeAndDuring {
     /// Before.
     pub before: f64,
     /// During.
@@ -27,7 +27,7 @@ impl JointMoments {
     ///
     /// # Errors
     /// [`OutOfRange`] where a number is not finite.
-    pub fn of(units: &[Unit]) -> Result<Self, OutOfRange> {
+    pub fn of(units: &[BeforeAndDuring]) -> Result<Self, OutOfRange> {
         let mut joint = Self::default();
         for unit in units {
             joint.add(*unit)?;
@@ -39,7 +39,7 @@ impl JointMoments {
     ///
     /// # Errors
     /// [`OutOfRange`] for a number that is not finite; nothing is added then.
-    pub fn add(&mut self, unit: Unit) -> Result<(), OutOfRange> {
+    pub fn add(&mut self, unit: BeforeAndDuring) -> Result<(), OutOfRange> {
         let before = within("value before", unit.before, &FINITE)?;
         let during = within("value during", unit.during, &FINITE)?;
         let apart = before - self.before.mean();
@@ -132,12 +132,12 @@ impl Cuped {
 mod tests {
     use super::*;
 
-    const UNITS: [Unit; 5] = [
-        Unit { before: 1.0, during: 2.5 },
-        Unit { before: -3.0, during: 0.5 },
-        Unit { before: 4.5, during: 4.0 },
-        Unit { before: 0.0, during: 1.0 },
-        Unit { before: 2.0, during: -7.0 },
+    const UNITS: [BeforeAndDuring; 5] = [
+        BeforeAndDuring { before: 1.0, during: 2.5 },
+        BeforeAndDuring { before: -3.0, during: 0.5 },
+        BeforeAndDuring { before: 4.5, during: 4.0 },
+        BeforeAndDuring { before: 0.0, during: 1.0 },
+        BeforeAndDuring { before: 2.0, during: -7.0 },
     ];
 
     #[test]
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_past_without_spread_adjusts_nothing() {
-        let flat = UNITS.map(|unit| Unit { before: 3.0, ..unit });
+        let flat = UNITS.map(|unit| BeforeAndDuring { before: 3.0, ..unit });
         let arm = JointMoments::of(&flat).unwrap();
         let cuped = Cuped::new(&arm, &arm).unwrap();
         assert_eq!(cuped.theta, 0.0);
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_past_that_tells_all_leaves_no_variance() {
-        let told = UNITS.map(|unit| Unit { during: 2.0 * unit.before, ..unit });
+        let told = UNITS.map(|unit| BeforeAndDuring { during: 2.0 * unit.before, ..unit });
         let arm = JointMoments::of(&told).unwrap();
         assert!(Cuped::new(&arm, &arm).unwrap().control.variance < 1e-12);
     }
@@ -174,8 +174,8 @@ mod tests {
         assert!(Cuped::new(&one, &all).is_err());
         assert!(Cuped::new(&all, &JointMoments::default()).is_err());
         let mut joint = all;
-        assert!(joint.add(Unit { before: f64::NAN, during: 1.0 }).is_err());
-        assert!(joint.add(Unit { before: 1.0, during: f64::INFINITY }).is_err());
+        assert!(joint.add(BeforeAndDuring { before: f64::NAN, during: 1.0 }).is_err());
+        assert!(joint.add(BeforeAndDuring { before: 1.0, during: f64::INFINITY }).is_err());
         assert_eq!(joint, all);
     }
 }

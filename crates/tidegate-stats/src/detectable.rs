@@ -10,7 +10,7 @@ pub const STANDARD_ERRORS: f64 = 3.9;
 
 /// How one metric varies: between cameras, from event to event, and how well a camera's past tells it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Variation {
+pub struct MetricVariation {
     /// The variance of one event of a camera drawn at random: `p(1 - p)` for a rate, the squared
     /// coefficient of variation for a mean.
     pub event: f64,
@@ -29,7 +29,7 @@ pub struct Trials {
     pub shadow: f64,
 }
 
-impl Variation {
+impl MetricVariation {
     /// Takes a variation.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ mod tests {
     fn a_fleet_of_fifty_sees_about_14_points() {
         // 50 cameras, 30 labels each in the test and in shadow, base rate 60 %, ρ = 0.1, a fifth of it
         // drifting: 0.24 * (0.9/30 + 0.1 * (0.8 * 9/39 + 0.2)) = 0.016431; two groups of 25.
-        let variation = Variation::new(0.24, 0.1, 0.2).unwrap();
+        let variation = MetricVariation::new(0.24, 0.1, 0.2).unwrap();
         let trials = Trials { test: 30.0, shadow: 30.0 };
         let error = variation.between_error(trials, [25.0, 25.0]).unwrap();
         assert!((error * error - 0.016_430_77 * 2.0 / 25.0).abs() < 1e-8);
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn without_correlation_only_the_number_of_trials_matters() {
-        let variation = Variation::new(0.25, 0.0, 0.0).unwrap();
+        let variation = MetricVariation::new(0.25, 0.0, 0.0).unwrap();
         let few = variation.between_error(Trials { test: 100.0, shadow: 0.0 }, [5.0, 5.0]).unwrap();
         let many =
             variation.between_error(Trials { test: 10.0, shadow: 0.0 }, [50.0, 50.0]).unwrap();
@@ -114,9 +114,9 @@ mod tests {
 
     #[test]
     fn what_is_not_finite_is_refused() {
-        assert!(Variation::new(f64::NAN, 0.1, 0.1).is_err());
-        assert!(Variation::new(0.1, 1.0, 0.1).is_err());
-        let variation = Variation::new(0.1, 0.1, 0.1).unwrap();
+        assert!(MetricVariation::new(f64::NAN, 0.1, 0.1).is_err());
+        assert!(MetricVariation::new(0.1, 1.0, 0.1).is_err());
+        let variation = MetricVariation::new(0.1, 0.1, 0.1).unwrap();
         let none = Trials { test: 0.0, shadow: 0.0 };
         assert!(variation.between_error(none, [1.0, 1.0]).is_err());
         assert!(variation.within_error(Trials { test: 1.0, shadow: 0.0 }, 4.0, 1.0).is_err());

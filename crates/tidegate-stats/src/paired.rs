@@ -8,7 +8,7 @@ use crate::student::{DegreesOfFreedom, Estimate};
 
 /// The comparisons of one camera.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pairs {
+pub struct CameraPairs {
     /// Comparisons.
     pub count: u64,
     /// Sum of treatment less control.
@@ -20,7 +20,7 @@ pub struct Pairs {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Reading {
+struct PairedValue {
     weight: f64,
     difference: f64,
     control: f64,
@@ -29,7 +29,7 @@ struct Reading {
 /// The cameras with comparisons, taken in one by one.
 #[derive(Debug, Clone, Default)]
 pub struct Paired {
-    readings: Vec<Reading>,
+    readings: Vec<PairedValue>,
     count: u64,
     squares: f64,
     weights: f64,
@@ -46,7 +46,7 @@ impl Paired {
     /// # Errors
     /// [`OutOfRange`] for a sum that is not finite, and for a sum of squares or of the control's values
     /// below zero.
-    pub fn add(&mut self, pairs: &Pairs) -> Result<(), OutOfRange> {
+    pub fn add(&mut self, pairs: &CameraPairs) -> Result<(), OutOfRange> {
         let difference_sum = within("sum of differences", pairs.difference_sum, &FINITE)?;
         let squares = within("sum of squares", pairs.difference_square_sum, &NOT_NEGATIVE)?;
         let control_sum = within("sum", pairs.control_sum, &NOT_NEGATIVE)?;
@@ -56,7 +56,7 @@ impl Paired {
         let n = pairs.count as f64;
         let weight = weight(pairs.count, DESIGN_CORRELATION);
         let (difference, control) = (difference_sum / n, control_sum / n);
-        self.readings.push(Reading { weight, difference, control });
+        self.readings.push(PairedValue { weight, difference, control });
         self.count += pairs.count;
         self.squares += squares;
         self.weights += weight;
@@ -118,7 +118,7 @@ impl Paired {
         Ok(Some(Estimate::new(libm::log(growth), variance, self.degrees()?)?))
     }
 
-    fn jackknife(&self, residual: impl Fn(&Reading) -> f64) -> f64 {
+    fn jackknife(&self, residual: impl Fn(&PairedValue) -> f64) -> f64 {
         let squares = self.readings.iter().map(|reading| {
             let change = reading.weight * residual(reading) / (self.weights - reading.weight);
             change * change

@@ -26,7 +26,7 @@ pub struct PairedShare {
 
 /// Where a difference of two shares lies.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Difference {
+pub struct ShareDifference {
     /// The least difference, -1 to 1.
     pub low: f64,
     /// The greatest difference, -1 to 1.
@@ -75,7 +75,7 @@ impl PairedShare {
     ///
     /// # Errors
     /// [`OutOfRange`] for an `alpha` not strictly between 0 and 1, and for no trials or more than [`TRIALS_MAX`].
-    pub fn tango(&self, alpha: f64) -> Result<Difference, OutOfRange> {
+    pub fn tango(&self, alpha: f64) -> Result<ShareDifference, OutOfRange> {
         let z = two_sided_deviate(alpha)?;
         let trials = self.trials() as f64;
         within("trials", trials, &(1.0..=TRIALS_MAX as f64))?;
@@ -95,7 +95,7 @@ impl PairedShare {
             }
             within_it
         };
-        Ok(Difference { low: end(-1.0), high: end(1.0) })
+        Ok(ShareDifference { low: end(-1.0), high: end(1.0) })
     }
 
     /// How far, in standard errors, the data lie from a true difference `delta` (Tango 1998).

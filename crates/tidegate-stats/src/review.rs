@@ -7,7 +7,7 @@
 //! a lost event and -z for a gained one, and δ = Σv over the window, the change in missed threats is δ and the
 //! change in false alarms ΔA + δ. So δ is the one unknown; ΔA and A are counted.
 //!
-//! [`Evidence`] bets on where δ lies, [`Bounds`] are where it may lie, [`Spread`] says how far another such day may
+//! [`ReviewEvidence`] bets on where δ lies, [`ReviewBounds`] are where it may lie, [`BlockSpread`] says how far another such day may
 //! differ, and [`Review`] gives the verdict. [`agreement`] is what the disagreements of an A/B test say, and
 //! [`SignBet`] the evidence of more errors.
 //!
@@ -30,12 +30,12 @@ mod spread;
 mod verdict;
 
 pub use agreement::{AgreementBlock, CameraLabels, agreement};
-pub use bounds::{Bounds, LEVEL_MAX};
-pub use card::{Card, Direction, Discordant, EVENTS_MAX, Refused, Worth};
-pub use evidence::{Claim, Evidence};
-pub use fill::{Drawn, FILL_FACTOR, UNANSWERED_MAX};
-pub use limits::{LimitSettings, Limits};
+pub use bounds::{LEVEL_MAX, ReviewBounds};
+pub use card::{AnsweredCard, Direction, Discordant, EVENTS_MAX, ReviewRefused, Worth};
+pub use evidence::{Claim, ReviewEvidence};
+pub use fill::{DrawnCard, FILL_FACTOR, UNANSWERED_MAX};
+pub use limits::{LimitSettings, ReviewLimits};
 pub use question::ByQuestion;
 pub use signs::SignBet;
-pub use spread::{Block, Spread};
-pub use verdict::{Findings, Review, Verdict};
+pub use spread::{BlockSpread, FleetBlock};
+pub use verdict::{Findings, Review, ReviewVerdict};

@@ -26,7 +26,7 @@ pub fn cohen_h(control: f64, treatment: f64) -> Result<f64, OutOfRange> {
 
 /// What is to be found, and how surely.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Plan {
+pub struct SampleSizePlan {
     control: f64,
     treatment: f64,
     effect: f64,
@@ -34,7 +34,7 @@ pub struct Plan {
     power: f64,
 }
 
-impl Plan {
+impl SampleSizePlan {
     /// Takes the shares expected of the arms, the chance of a false alarm, and that of finding the
     /// effect.
     ///
@@ -192,20 +192,20 @@ mod tests {
 
     #[test]
     fn plans_that_are_none_are_refused() {
-        assert!(Plan::new(0.2, 0.2, 0.05, 0.8).is_err());
-        assert!(Plan::new(0.2, f64::NAN, 0.05, 0.8).is_err());
-        assert!(Plan::new(-0.1, 0.2, 0.05, 0.8).is_err());
-        assert!(Plan::new(0.1, 0.2, 0.0, 0.8).is_err());
-        assert!(Plan::new(0.1, 0.2, 0.05, 0.01).is_err());
-        assert!(Plan::new(0.1, 0.2, 0.05, f64::NAN).is_err());
-        let plan = Plan::new(0.1, 0.2, 0.05, 0.8).unwrap();
+        assert!(SampleSizePlan::new(0.2, 0.2, 0.05, 0.8).is_err());
+        assert!(SampleSizePlan::new(0.2, f64::NAN, 0.05, 0.8).is_err());
+        assert!(SampleSizePlan::new(-0.1, 0.2, 0.05, 0.8).is_err());
+        assert!(SampleSizePlan::new(0.1, 0.2, 0.0, 0.8).is_err());
+        assert!(SampleSizePlan::new(0.1, 0.2, 0.05, 0.01).is_err());
+        assert!(SampleSizePlan::new(0.1, 0.2, 0.05, f64::NAN).is_err());
+        let plan = SampleSizePlan::new(0.1, 0.2, 0.05, 0.8).unwrap();
         assert!(plan.t_power(1.0).is_err() && plan.arcsine_power(f64::NAN).is_err());
     }
 
     #[test]
     fn a_false_alarm_may_be_as_rare_as_one_likes() {
         for alpha in [1e-300, 1e-20, 0.4] {
-            let plan = Plan::new(0.1, 0.2, alpha, 0.9).unwrap();
+            let plan = SampleSizePlan::new(0.1, 0.2, alpha, 0.9).unwrap();
             let units = plan.by_t().unwrap();
             assert!(fabs(plan.t_power(units).unwrap() - 0.9) < 1e-6, "{alpha}: {units}");
         }
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn the_sizes_give_the_power_asked_for() {
         for (control, treatment) in [(0.01, 0.012), (0.2, 0.1), (0.0, 1.0), (0.3, 0.300_000_1)] {
-            let plan = Plan::new(control, treatment, 0.01, 0.9).unwrap();
+            let plan = SampleSizePlan::new(control, treatment, 0.01, 0.9).unwrap();
             let power = plan.arcsine_power(plan.by_arcsine()).unwrap();
             assert!(fabs(power - 0.9) < 1e-9, "{power}");
             let units = plan.by_t().unwrap();

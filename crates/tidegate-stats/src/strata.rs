@@ -5,8 +5,8 @@
 
 use alloc::vec::Vec;
 
-use crate::arm::{DESIGN_CORRELATION, weight};
-use crate::range::{FINITE, NOT_NEGATIVE, OutOfRange, POSITIVE, within};
+use crate::arm::{CameraValue, DESIGN_CORRELATION, relative_squares};
+use crate::range::{FINITE, OutOfRange, within};
 use crate::student::{DegreesOfFreedom, Estimate};
 
 /// The side of a cell: 0 for control, 1 for treatment.
@@ -16,11 +16,20 @@ const DEGREES_MIN: f64 = 0.5;
 
 /// Which variant a camera showed something of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum ShownVariant {
     /// The control.
     Control,
     /// The treatment.
     Treatment,
+}
+
+/// One variant in one stratum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StratumSide {
+    /// The stratum, from 0.
+    pub stratum: usize,
+    /// The variant.
+    pub variant: ShownVariant,
 }
 
 /// What one camera showed in one stratum under one variant.
@@ -87,7 +96,7 @@ impl Strata {
     /// [`OutOfRange`] for more events than trials, an offset that is not finite, and an unknown stratum.
     pub fn add_rate(
         &mut self,
-        (stratum, side): (usize, Side),
+        at: StratumSide,
         trials: u64,
         events: u64,
         offset: f64,
@@ -95,10 +104,10 @@ impl Strata {
         if trials == 0 {
             return Ok(());
         }
-        within("events", events as f64, &(0.0..=trials as f64))?;
-        within("offset", offset, &FINITE)?;
-        let value = events as f64 / trials as f64 - offset;
-        let (side, weight) = (side as usize, weight(trials, DESIGN_CORRELATION));
+        let CameraValue { weight, value } =
+            CameraValue::checked_rate(trials, events, offset, DESIGN_CORRELATION)?;
+        let StratumSide { stratum, variant } = at;
+        let side = variant as usize;
         self.push(Cell { camera: self.camera, stratum, side, weight, value }, |_| {
             weight * weight / trials as f64
         })?;
@@ -114,26 +123,23 @@ impl Strata {
     /// stratum.
     pub fn add_mean(
         &mut self,
-        (stratum, side): (usize, Side),
+        at: StratumSide,
         count: u64,
-        (sum, square_sum): (f64, f64),
+        sum: f64,
+        square_sum: f64,
         baseline: f64,
     ) -> Result<(), OutOfRange> {
         if count == 0 {
             return Ok(());
         }
-        within("sum", sum, &NOT_NEGATIVE)?;
-        within("sum of squares", square_sum, &NOT_NEGATIVE)?;
-        within("baseline", baseline, &POSITIVE)?;
-        let mean = sum / count as f64;
-        let (side, weight) = (side as usize, weight(count, DESIGN_CORRELATION));
-        let cell = Cell { camera: self.camera, stratum, side, weight, value: mean / baseline };
+        let CameraValue { weight, value } =
+            CameraValue::checked_mean(count, sum, square_sum, baseline)?;
+        let StratumSide { stratum, variant } = at;
+        let side = variant as usize;
+        let cell = Cell { camera: self.camera, stratum, side, weight, value };
         self.push(cell, |cell| cell.weight * cell.weight * cell.value * cell.value / count as f64)?;
         self.trials[side] += count;
-        let squares = square_sum - sum * mean;
-        if mean > 0.0 && squares > 0.0 {
-            self.relative_squares[side] += squares / (mean * mean);
-        }
+        self.relative_squares[side] += relative_squares(count, sum, square_sum);
         Ok(())
     }
 
@@ -184,7 +190,8 @@ impl Strata {
         scale: Scale,
         trial_variance: [f64; SIDES],
     ) -> Result<Option<Stratified>, OutOfRange> {
-        let parts: Vec<Part> = self.sums.iter().map(|sums| Part::of(sums, scale)).collect();
+        let parts: Vec<StratumDifference> =
+            self.sums.iter().map(|sums| StratumDifference::of(sums, scale)).collect();
         let weights: f64 = parts.iter().map(|part| part.weight).sum();
         if weights <= 0.0 {
             return Ok(None);
@@ -195,7 +202,7 @@ impl Strata {
         // Each side's own jackknife and how many equal cameras it is worth, for the degrees of freedom alone.
         let (mut own, mut worth) = ([0.0; SIDES], [0.0; SIDES]);
         for cells in self.cells.chunk_by(|one, next| one.camera == next.camera) {
-            let Some(left) = self.without(cells, scale, &parts, (total, weights)) else { continue };
+            let Some(left) = self.without(cells, scale, &parts, total, weights) else { continue };
             if !left.is_finite() {
                 return Ok(None);
             }
@@ -247,8 +254,9 @@ impl Strata {
         &self,
         cells: &[Cell],
         scale: Scale,
-        parts: &[Part],
-        (total, weights): (f64, f64),
+        parts: &[StratumDifference],
+        total: f64,
+        weights: f64,
     ) -> Option<f64> {
         let (mut total, mut weights, mut has_part) = (total, weights, false);
         for of_stratum in cells.chunk_by(|one, next| one.stratum == next.stratum) {
@@ -267,7 +275,11 @@ impl Strata {
                 left[cell.side] = rest <= sum.weight * 1e-12;
                 *sum = Sum { weight: rest, value: sum.value - cell.weight * cell.value, ..*sum };
             }
-            let rest = if left.contains(&true) { Part::default() } else { Part::of(&sums, scale) };
+            let rest = if left.contains(&true) {
+                StratumDifference::default()
+            } else {
+                StratumDifference::of(&sums, scale)
+            };
             total += rest.weight * rest.difference - part.weight * part.difference;
             weights += rest.weight - part.weight;
         }
@@ -278,12 +290,12 @@ impl Strata {
 
 /// A stratum's own difference and what it weighs; nothing where a side is missing.
 #[derive(Debug, Clone, Copy, Default)]
-struct Part {
+struct StratumDifference {
     weight: f64,
     difference: f64,
 }
 
-impl Part {
+impl StratumDifference {
     fn of(&[control, treatment]: &[Sum; SIDES], scale: Scale) -> Self {
         if control.weight <= 0.0 || treatment.weight <= 0.0 {
             return Self::default();
@@ -344,11 +356,11 @@ mod tests {
     use super::*;
 
     /// Trials and events of cameras by stratum and side.
-    fn strata(cells: &[&[(usize, Side, u64, u64)]], count: usize) -> Strata {
+    fn strata(cells: &[&[(usize, ShownVariant, u64, u64)]], count: usize) -> Strata {
         let mut strata = Strata::new(count);
         for camera in cells {
-            for &(stratum, side, trials, events) in *camera {
-                strata.add_rate((stratum, side), trials, events, 0.0).unwrap();
+            for &(stratum, variant, trials, events) in *camera {
+                strata.add_rate(StratumSide { stratum, variant }, trials, events, 0.0).unwrap();
             }
             strata.next_camera();
         }
@@ -357,7 +369,7 @@ mod tests {
 
     #[test]
     fn a_rate_that_rises_for_all_cancels_within_its_stratum() {
-        use Side::{Control, Treatment};
+        use ShownVariant::{Control, Treatment};
         // Three in ten at first, eight in ten later; most of the treatment is later.
         let found = strata(
             &[
@@ -377,13 +389,17 @@ mod tests {
 
     #[test]
     fn strata_with_one_variant_say_nothing() {
-        use Side::{Control, Treatment};
+        use ShownVariant::{Control, Treatment};
         let one = strata(&[&[(0, Control, 10, 3)], &[(1, Treatment, 10, 8)]], 2);
         assert_eq!(one.difference().unwrap(), None);
         // What hangs on a single camera has no variance.
         let alone = strata(&[&[(0, Control, 10, 3)], &[(0, Treatment, 10, 8)]], 1);
         assert_eq!(alone.difference().unwrap(), None);
-        assert!(Strata::new(1).add_rate((1, Control), 1, 0, 0.0).is_err());
+        assert!(
+            Strata::new(1)
+                .add_rate(StratumSide { stratum: 1, variant: Control }, 1, 0, 0.0)
+                .is_err()
+        );
         assert_eq!(Strata::new(0).difference().unwrap(), None);
     }
 }

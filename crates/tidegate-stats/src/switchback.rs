@@ -16,13 +16,13 @@ const DEGREES_MIN: f64 = 0.5;
 
 /// What one camera showed in one block.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Block {
+pub struct CameraBlock {
     count: f64,
     sum: f64,
     side: usize,
 }
 
-impl Block {
+impl CameraBlock {
     /// A block under control: `count` trials whose values sum to `sum` (of a rate: the events).
     ///
     /// # Errors
@@ -48,19 +48,19 @@ impl Block {
 /// The blocks of all cameras, taken in camera by camera.
 #[derive(Debug, Clone, Default)]
 pub struct Switchback {
-    blocks: Vec<Block>,
-    cameras: Vec<Camera>,
+    blocks: Vec<CameraBlock>,
+    cameras: Vec<BlocksOfCamera>,
     squares: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Camera {
+struct BlocksOfCamera {
     end: usize,
     count: [f64; 2],
     sum: [f64; 2],
 }
 
-impl Camera {
+impl BlocksOfCamera {
     /// `a₀ a₁ / (a₀ + a₁)`: what the camera's own difference weighs.
     fn weight(&self) -> f64 {
         let [control, treatment] = self.count;
@@ -91,7 +91,7 @@ impl Switchback {
     /// [`OutOfRange`] for a sum of squares that is negative or infinite.
     pub fn add_camera(
         &mut self,
-        blocks: impl IntoIterator<Item = Block>,
+        blocks: impl IntoIterator<Item = CameraBlock>,
         square_sum: f64,
     ) -> Result<(), OutOfRange> {
         let square_sum = within("sum of squares", square_sum, &NOT_NEGATIVE)?;
@@ -103,7 +103,7 @@ impl Switchback {
             sum[block.side] += block.sum;
         }
         if count[CONTROL] > 0.0 && count[TREATMENT] > 0.0 {
-            self.cameras.push(Camera { end: self.blocks.len(), count, sum });
+            self.cameras.push(BlocksOfCamera { end: self.blocks.len(), count, sum });
             self.squares += square_sum;
         } else {
             self.blocks.truncate(start);
@@ -148,7 +148,7 @@ impl Switchback {
         }))
     }
 
-    fn total(&self, of: impl Fn(&Camera) -> f64) -> f64 {
+    fn total(&self, of: impl Fn(&BlocksOfCamera) -> f64) -> f64 {
         self.cameras.iter().map(of).sum()
     }
 

@@ -2,14 +2,14 @@
 
 use tidegate_engine::event::Actor;
 
-use crate::environment::{self, Environment, Process};
+use crate::environment::{self, Environment, ProcessEnvironment};
 use crate::failure::Failure;
 
 /// The name of who acts: the one that was given, or else the user's.
 pub(crate) fn actor(given: Option<&str>) -> Result<String, Failure> {
     let actor = match given {
         Some(actor) => actor.to_owned(),
-        None => user(&Process)?,
+        None => user(&ProcessEnvironment)?,
     };
     Actor::new(&actor).map_err(|fault| Failure::BadInput(fault.to_string()))?;
     Ok(actor)

@@ -22,11 +22,11 @@ use crate::tune::TuneArgs;
 #[command(name = "tidegate", version, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: CliCommand,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum CliCommand {
     /// Show which variant cameras get
     Assign(AssignArgs),
     /// Watch a whole rollout in a minute: the real daemon, compressed time, a kill in the middle

@@ -3,7 +3,7 @@
 mod asked;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -12,15 +12,16 @@ use tidegate_engine::assignment::Split;
 use tidegate_engine::id::{CameraId, ExperimentKey, Salt};
 use tidegate_engine::number::Share;
 use tidegate_engine::time::Timestamp;
+use tidegate_spec::ExperimentFile;
 
 use crate::argument::{parse_share, parse_time};
 use crate::client::{Client, ServerArgs};
 use crate::encoding::{foreign, without_mark};
-use crate::environment::Process;
+use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::lines::{LINE_BYTES_MAX, Line, Lines};
-use crate::settings_file::read_experiment;
+use crate::settings_file::{read_experiment, read_text};
 use asked::Asked;
 
 /// Show which variant cameras get: now, as the daemon says, or while the A/B test runs with its whole share
@@ -33,6 +34,10 @@ pub(crate) struct AssignArgs {
     /// The experiment file to take salt, share, overrides and split from
     #[arg(long, value_name = "FILE", conflicts_with = "share")]
     pub(crate) experiment: Option<PathBuf>,
+    /// The run that is meant where the file names no salt: each after the first has one of its own, which
+    /// `tidegate status` shows
+    #[arg(long, value_name = "N", requires = "experiment", default_value_t = 1)]
+    pub(crate) run: u32,
     /// The salt to hash with
     #[arg(long, value_name = "SALT", requires = "share")]
     pub(crate) salt: Option<Salt>,
@@ -55,10 +60,10 @@ pub(crate) struct AssignArgs {
 pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure> {
     let mut answers = match &args.key {
         Some(key) => {
-            let client = Client::new(&args.server, &Process)?;
-            Answers::Asked(Asked::new(client, key.clone(), args.format))
+            let client = Client::new(&args.server, &ProcessEnvironment)?;
+            AnswerSource::Asked(Asked::new(client, key.clone(), args.format))
         }
-        None => Answers::Computed(Question::new(args)?, args.format),
+        None => AnswerSource::Computed(Question::new(args)?, args.format),
     };
     let from_input = matches!(&args.cameras[..], [only] if only.as_str() == "-");
     if !args.cameras.is_empty() && !from_input {
@@ -113,15 +118,26 @@ pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure
     Ok(())
 }
 
+/// The experiment of a file as a run of it has it: where the file names no salt, each run has its own.
+fn read_run(path: &Path, run: u32) -> Result<ExperimentFile, Failure> {
+    let file = read_experiment(path)?;
+    if run == 1 {
+        return Ok(file);
+    }
+    let invalid = |source| Failure::Invalid { path: path.to_owned(), source };
+    let has_own = ExperimentFile::names_salt(&read_text(path)?).map_err(invalid)?;
+    Ok(if has_own { file } else { file.salted_for_run(run) })
+}
+
 /// Where answers come from.
-enum Answers {
+enum AnswerSource {
     /// The command itself, at once.
     Computed(Question, Format),
     /// The daemon, many at a time.
     Asked(Asked),
 }
 
-impl Answers {
+impl AnswerSource {
     fn add(&mut self, camera: &CameraId, out: &mut impl Write) -> Result<(), Failure> {
         match self {
             Self::Computed(question, format) => question.answer(camera, *format, out),
@@ -138,7 +154,7 @@ impl Answers {
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct AssignmentLine<'a> {
     camera_id: &'a str,
     hash: String,
     variant: &'static str,
@@ -157,7 +173,7 @@ impl Question {
         let at = args.at.unwrap_or(Timestamp::EPOCH);
         let (split, share) = match (&args.experiment, &args.salt, args.share) {
             (Some(path), _, _) => {
-                let definition = read_experiment(path)?.definition;
+                let definition = read_run(path, args.run)?.definition;
                 (definition.split().clone(), definition.experiment().ab.share)
             }
             (None, Some(salt), Some(share)) => (Arc::new(Split::new(salt, &[], &[], None)), share),
@@ -182,7 +198,7 @@ impl Question {
         out: &mut impl Write,
     ) -> Result<(), Failure> {
         let assignment = self.split.assign(camera, self.share, self.at);
-        let answer = Answer {
+        let answer = AssignmentLine {
             camera_id: camera.as_str(),
             hash: self.split.hash_at(camera, self.at).to_string(),
             variant: assignment.variant.as_str(),
@@ -194,7 +210,7 @@ impl Question {
                 writeln!(out)?;
             }
             Format::Text => {
-                let Answer { camera_id, hash, variant, reason } = answer;
+                let AssignmentLine { camera_id, hash, variant, reason } = answer;
                 writeln!(out, "{camera_id:<24} {hash} {variant:<9} {reason}")?;
             }
         }

@@ -138,6 +138,16 @@ impl Client {
         self.ask(Method::POST, &self.url_with(path, query), Some(body))
     }
 
+    /// Writes a resource as parameters want it.
+    pub(crate) fn put_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Body<'_>,
+    ) -> Result<T, DaemonError> {
+        self.ask(Method::PUT, &self.url_with(path, query), Some(body))
+    }
+
     /// Takes a resource away as parameters want it.
     pub(crate) fn delete_with<T: DeserializeOwned>(
         &self,
@@ -174,11 +184,6 @@ impl Client {
         body: Body<'_>,
     ) -> Result<T, DaemonError> {
         self.ask(Method::POST, &self.server.url(path), Some(body))
-    }
-
-    /// Takes a resource away.
-    pub(crate) fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, DaemonError> {
-        self.ask(Method::DELETE, &self.server.url(path), None)
     }
 
     /// Opens the stream of what happens to an experiment, after an event where one is known. It ends only

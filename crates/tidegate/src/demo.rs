@@ -18,7 +18,7 @@ use crate::status::page;
 use crate::status::paint::Paint;
 pub(crate) use story::DemoArgs;
 use story::Harm;
-use tide::{Ending, Tide};
+use tide::{DemoEnding, Tide};
 
 pub(crate) fn run(args: &DemoArgs, out: &mut impl Write) -> Result<(), Failure> {
     let watch = Stopwatch::started();
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &DemoArgs, out: &mut impl Write) -> Result<(), Failure> 
     )?;
     out.flush()?;
     let ending = Tide::begin(args)?.run(out)?;
-    let Ending { status, history, tally } = &ending;
+    let DemoEnding { status, history, tally } = &ending;
     let evidence = history.last();
     if let Some(step) = evidence {
         writeln!(out, "\nThe last step: {} to {}: {}", step.from, step.to, step.reason)?;

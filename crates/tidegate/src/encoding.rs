@@ -9,18 +9,18 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Why a file cannot be read as text.
 #[derive(Debug)]
-pub(crate) enum Unreadable {
+pub(crate) enum NotText {
     Io(io::Error),
     /// It is something else; a sentence that says what, and what to do.
     NoText(&'static str),
 }
 
 /// The same text without a mark, each line ended by a newline.
-pub(crate) fn text(mut reader: impl BufRead + 'static) -> Result<Box<dyn BufRead>, Unreadable> {
+pub(crate) fn text(mut reader: impl BufRead + 'static) -> Result<Box<dyn BufRead>, NotText> {
     let mut head = Vec::new();
-    reader.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(Unreadable::Io)?;
+    reader.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(NotText::Io)?;
     if let Some(what) = foreign(&head) {
-        return Err(Unreadable::NoText(what));
+        return Err(NotText::NoText(what));
     }
     let has = |byte| memchr::memchr(byte, &head).is_some();
     let returns_only = has(b'\r') && !has(b'\n');
@@ -123,8 +123,8 @@ mod tests {
                 reader.read_to_end(&mut read).unwrap();
                 String::from_utf8_lossy(&read).into_owned()
             }
-            Err(Unreadable::NoText(what)) => what.to_owned(),
-            Err(Unreadable::Io(error)) => panic!("{error}"),
+            Err(NotText::NoText(what)) => what.to_owned(),
+            Err(NotText::Io(error)) => panic!("{error}"),
         }
     }
 

@@ -30,9 +30,9 @@ pub(crate) trait Environment {
 
 /// The environment of this process.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Process;
+pub(crate) struct ProcessEnvironment;
 
-impl Environment for Process {
+impl Environment for ProcessEnvironment {
     fn variable(&self, name: &str) -> Option<OsString> {
         std::env::var_os(name).filter(|value| !value.is_empty())
     }

@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tidegate_engine::id::PromptKey;
 use tidegate_evaluate::{
-    Evaluation, RESAMPLES, RESAMPLES_DEFAULT, SEED_DEFAULT, Settings, Verdict, report,
+    Evaluation, EvaluationVerdict, RESAMPLES, RESAMPLES_DEFAULT, SEED_DEFAULT, Settings, report,
 };
 use tidegate_spec::{EvaluationMetric, ExperimentFile, Preset};
 
@@ -23,7 +23,7 @@ use crate::settings_file::read_experiment;
 
 /// An evaluation as JSON, with where its cases came from.
 #[derive(Serialize)]
-struct Answer<'a> {
+struct EvaluationDocument<'a> {
     dataset: &'a str,
     #[serde(flatten)]
     evaluation: &'a Evaluation,
@@ -102,8 +102,9 @@ pub(crate) fn run(args: &EvaluateArgs, out: &mut impl Write) -> Result<(), Failu
     let cases = dataset::read(&path)?;
     let evaluation = Evaluation::new(&cases, &settings)
         .map_err(|error| Failure::BadInput(format!("{}: {error}", path.display())))?;
-    let json = serde_json::to_string(&Answer { dataset: &dataset, evaluation: &evaluation })
-        .map_err(io::Error::from)?;
+    let json =
+        serde_json::to_string(&EvaluationDocument { dataset: &dataset, evaluation: &evaluation })
+            .map_err(io::Error::from)?;
     if let Some(folder) = &args.report {
         write_report(folder, &evaluation, &dataset, &json)?;
     }
@@ -122,8 +123,10 @@ pub(crate) fn run(args: &EvaluateArgs, out: &mut impl Write) -> Result<(), Failu
 
 fn is_worse(evaluation: &Evaluation) -> bool {
     match evaluation.verdict {
-        Verdict::Worse | Verdict::Mixed => true,
-        Verdict::Better | Verdict::NoDifferenceShown | Verdict::TooFewCases => false,
+        EvaluationVerdict::Worse | EvaluationVerdict::Mixed => true,
+        EvaluationVerdict::Better
+        | EvaluationVerdict::NoDifferenceShown
+        | EvaluationVerdict::TooFewCases => false,
     }
 }
 

@@ -1,17 +1,19 @@
 //! `tidegate experiment`.
 
+pub(crate) mod create;
 pub(crate) mod defined;
+mod init;
 pub(crate) mod shown;
 pub(crate) mod steps;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use tidegate_engine::event::Command;
-use tidegate_spec::{ExperimentFile, Preset};
+use tidegate_spec::ExperimentFile;
+use tidegate_spec::experiment::questions;
 
-use crate::argument::parse_preset;
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::preflight::{self, PreflightArgs};
@@ -37,13 +39,11 @@ pub(crate) enum ExperimentCommand {
     /// Say what an experiment can see with the fleet at hand, before it starts
     Preflight(PreflightArgs),
     /// Print a ready experiment to start from
-    Init {
-        /// Which one
-        #[arg(long, default_value = "production", value_parser = parse_preset)]
-        preset: Preset,
-    },
+    Init(init::InitArgs),
     /// Define an experiment in the daemon, replace its draft, or begin the next run of one that has ended
-    Create(defined::CreateArgs),
+    Create(create::CreateArgs),
+    /// Say which settings a file would change in the daemon, and what cameras would notice
+    Diff(create::DiffArgs),
     /// List the daemon's experiments
     List(defined::ListArgs),
     /// Print an experiment of the daemon as a file, with every setting
@@ -57,7 +57,7 @@ pub(crate) enum ExperimentCommand {
     /// Go on, but do not advance without a person
     Hold(steps::ActionArgs),
     /// Go to the next ramp step or phase
-    Advance(steps::ActionArgs),
+    Advance(steps::AdvanceArgs),
     /// End well: the treatment stays
     Complete(steps::ActionArgs),
     /// End because of harm: the treatment is never served again in this run
@@ -72,10 +72,11 @@ pub(crate) enum ExperimentCommand {
 
 pub(crate) fn run(args: &ExperimentArgs, out: &mut impl Write) -> Result<(), Failure> {
     match &args.command {
-        ExperimentCommand::Check { file, format } => print(&read_experiment(file)?, *format, out),
-        ExperimentCommand::Init { preset } => print(&preset.file(), Format::Text, out),
+        ExperimentCommand::Check { file, format } => check(&read_experiment(file)?, *format, out),
+        ExperimentCommand::Init(args) => init::run(args, out),
         ExperimentCommand::Preflight(args) => preflight::run(args, out),
-        ExperimentCommand::Create(args) => defined::create(args, out),
+        ExperimentCommand::Create(args) => create::create(args, out),
+        ExperimentCommand::Diff(args) => create::diff(args, out),
         ExperimentCommand::List(args) => defined::list(args, out),
         ExperimentCommand::Show(args) => defined::show(args, out),
         ExperimentCommand::Override(args) => defined::override_camera(args, out),
@@ -84,17 +85,21 @@ pub(crate) fn run(args: &ExperimentArgs, out: &mut impl Write) -> Result<(), Fai
         ExperimentCommand::Pause(args) => steps::act(Command::Pause, args, out),
         ExperimentCommand::Resume(args) => steps::act(Command::Resume, args, out),
         ExperimentCommand::Hold(args) => steps::act(Command::Hold, args, out),
-        ExperimentCommand::Advance(args) => steps::act(Command::Advance, args, out),
+        ExperimentCommand::Advance(args) => steps::advance(args, out),
         ExperimentCommand::Complete(args) => steps::act(Command::Complete, args, out),
         ExperimentCommand::RollBack(args) => steps::act(Command::RollBack, args, out),
         ExperimentCommand::Stop(args) => steps::act(Command::Stop, args, out),
     }
 }
 
-fn print(file: &ExperimentFile, format: Format, out: &mut impl Write) -> Result<(), Failure> {
+fn check(file: &ExperimentFile, format: Format, out: &mut impl Write) -> Result<(), Failure> {
     match format {
         Format::Text => write!(out, "{}", file.to_toml())?,
         Format::Json => writeln!(out, "{}", file.to_json())?,
+    }
+    out.flush()?;
+    for question in questions(file.definition.experiment()) {
+        writeln!(io::stderr(), "? {question}")?;
     }
     Ok(())
 }

@@ -8,7 +8,9 @@ use std::process::Command;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use tidegate_daemon::AfterRepair;
-use tidegate_journal::{Journal, Repaired, Report, Verdict, export, import, repair, verify};
+use tidegate_journal::{
+    Journal, Repaired, Soundness, Verification, export, import, repair, verify,
+};
 
 use crate::failure::Failure;
 use crate::format::Format;
@@ -183,26 +185,26 @@ fn verified(folder: &Folder, out: &mut impl Write) -> Result<(), Failure> {
         report.acknowledged,
         report.snapshots.len(),
         match &report.verdict {
-            Verdict::Sound if !report.broken_snapshots.is_empty() => {
+            Soundness::Sound if !report.broken_snapshots.is_empty() => {
                 format!(
                     "sound, but for broken snapshots after entries {:?}",
                     report.broken_snapshots
                 )
             }
-            Verdict::Sound => "sound".to_owned(),
-            Verdict::Damaged { why } => format!("DAMAGED: {why}"),
+            Soundness::Sound => "sound".to_owned(),
+            Soundness::Damaged { why } => format!("DAMAGED: {why}"),
         }
     );
     answer(folder.format, &text, &report, out)?;
     match report.verdict {
-        Verdict::Sound => Ok(()),
-        Verdict::Damaged { why } => Err(Failure::Unmet(format!(
+        Soundness::Sound => Ok(()),
+        Soundness::Damaged { why } => Err(Failure::Unmet(format!(
             "the journal is damaged: {why}; `tidegate journal repair` goes on from what is whole"
         ))),
     }
 }
 
-fn in_this_process(folder: &Path) -> Result<Report, Failure> {
+fn in_this_process(folder: &Path) -> Result<Verification, Failure> {
     let unreadable = |source| Failure::Unreadable { path: folder.to_owned(), source };
     verify::in_process(folder).map_err(unreadable)
 }
@@ -210,7 +212,7 @@ fn in_this_process(folder: &Path) -> Result<Report, Failure> {
 /// A check by a child of this program, which a damaged store may make panic.
 fn by_child(
     folder: &Path,
-) -> Result<impl FnOnce(&Path) -> std::io::Result<Report> + use<>, Failure> {
+) -> Result<impl FnOnce(&Path) -> std::io::Result<Verification> + use<>, Failure> {
     let mut command = Command::new(std::env::current_exe().map_err(Failure::Program)?);
     command.args(["journal", "verify", "--locked-by-parent", "--data"]).arg(folder);
     Ok(verify::in_child(command))

@@ -40,7 +40,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, CliCommand};
 use crate::failure::{EXIT_BAD_INPUT, Failure};
 
 /// Runs the command with its arguments, the program's name first.
@@ -61,21 +61,21 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let result = match cli.command {
-        Command::Assign(args) => assign::run(&args, &mut out),
-        Command::Completions(args) => manual::completions(&args, Cli::command(), &mut out),
-        Command::Demo(args) => demo::run(&args, &mut out),
-        Command::Evaluate(args) => evaluate::run(&args, &mut out),
-        Command::Experiment(args) => experiment::run(&args, &mut out),
-        Command::Journal(args) => journal::run(&args, &mut out),
-        Command::Man(args) => manual::pages(&args, Cli::command()),
-        Command::Prompt(args) => prompt::run(&args, &mut out),
-        Command::Record(args) => record::run(&args, &mut out),
-        Command::Replay(args) => replay::run(&args, &mut out),
-        Command::Serve(args) => serve::run(args),
-        Command::Simulate(args) => simulate::run(&args, &mut out),
-        Command::Status(args) => status::run(&args, &mut out),
-        Command::Token(args) => token::run(&args, &mut out),
-        Command::Tune(args) => tune::run(&args, &mut out),
+        CliCommand::Assign(args) => assign::run(&args, &mut out),
+        CliCommand::Completions(args) => manual::completions(&args, Cli::command(), &mut out),
+        CliCommand::Demo(args) => demo::run(&args, &mut out),
+        CliCommand::Evaluate(args) => evaluate::run(&args, &mut out),
+        CliCommand::Experiment(args) => experiment::run(&args, &mut out),
+        CliCommand::Journal(args) => journal::run(&args, &mut out),
+        CliCommand::Man(args) => manual::pages(&args, Cli::command()),
+        CliCommand::Prompt(args) => prompt::run(&args, &mut out),
+        CliCommand::Record(args) => record::run(&args, &mut out),
+        CliCommand::Replay(args) => replay::run(&args, &mut out),
+        CliCommand::Serve(args) => serve::run(args),
+        CliCommand::Simulate(args) => simulate::run(&args, &mut out),
+        CliCommand::Status(args) => status::run(&args, &mut out),
+        CliCommand::Token(args) => token::run(&args, &mut out),
+        CliCommand::Tune(args) => tune::run(&args, &mut out),
     };
     let flushed = out.flush().map_err(Failure::Output);
     match result.and(flushed) {

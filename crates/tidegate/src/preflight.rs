@@ -8,7 +8,7 @@ use serde::Serialize;
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::Experiment;
 use tidegate_engine::guardrail::Power;
-use tidegate_engine::preflight::{ExpectedFleet, Preflight, Sight};
+use tidegate_engine::preflight::{ExpectedFleet, HOURS_MAX, Preflight, Sight, SplitSight};
 
 use crate::failure::Failure;
 use crate::format::Format;
@@ -16,11 +16,13 @@ use crate::settings_file::read_experiment;
 use crate::table::aligned;
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct PreflightDocument<'a> {
     control_cameras: u64,
     treatment_cameras: u64,
     labels: u64,
     guardrails: Vec<SightLine>,
+    splits: Vec<SplitLine>,
+    sees_most: Option<&'static str>,
     advice: &'a [String],
 }
 
@@ -31,6 +33,25 @@ struct SightLine {
     smallest_detectable: f64,
     limit: f64,
     unit: &'static str,
+}
+
+#[derive(Serialize)]
+struct SplitLine {
+    split: &'static str,
+    guardrails: Vec<SightLine>,
+    hours_needed: Option<u64>,
+    too_few_cameras_chance: f64,
+}
+
+impl From<&SplitSight> for SplitLine {
+    fn from(split: &SplitSight) -> Self {
+        Self {
+            split: split.method.as_str(),
+            guardrails: split.sights.iter().map(Into::into).collect(),
+            hours_needed: split.hours_needed,
+            too_few_cameras_chance: split.too_few_chance,
+        }
+    }
 }
 
 impl From<&Sight> for SightLine {
@@ -109,11 +130,13 @@ pub(crate) fn run(args: &PreflightArgs, out: &mut impl Write) -> Result<(), Fail
     match args.format {
         Format::Json => {
             let [control_cameras, treatment_cameras] = preflight.cameras;
-            let answer = Answer {
+            let answer = PreflightDocument {
                 control_cameras,
                 treatment_cameras,
                 labels: preflight.labels,
                 guardrails: preflight.sights.iter().map(Into::into).collect(),
+                splits: preflight.splits.iter().map(Into::into).collect(),
+                sees_most: preflight.best_split().map(|split| split.method.as_str()),
                 advice: &preflight.advice,
             };
             serde_json::to_writer(&mut *out, &answer).map_err(io::Error::from)?;
@@ -156,8 +179,34 @@ fn text(preflight: &Preflight, experiment: &Experiment, out: &mut impl Write) ->
         out,
         "harm of this size is found by the end of the test in about half of all rollouts"
     )?;
+    writeln!(out, "{}", splits(preflight))?;
     for advice in &preflight.advice {
         writeln!(out, "! {advice}")?;
     }
     Ok(())
+}
+
+/// What each split would see of the same fleet, in as much time.
+fn splits(preflight: &Preflight) -> impl std::fmt::Display {
+    let guardrails = preflight.splits.first().map_or(Vec::new(), |split| {
+        split.sights.iter().map(|sight| sight.guardrail.as_str()).collect()
+    });
+    let few = "fewer than 3 cameras a variant";
+    let titles = [&["by split"][..], &guardrails[..], &["sees its limits after", few, ""]].concat();
+    let best = preflight.best_split().map(|split| split.method);
+    let rows = preflight.splits.iter().map(|split| {
+        let mut row = vec![split.method.as_str().to_owned()];
+        row.extend(split.sights.iter().map(|s| format!("{:.1} {}", s.detectable, s.unit)));
+        row.push(
+            split
+                .hours_needed
+                .map_or_else(|| format!("over {HOURS_MAX} h"), |hours| format!("{hours} h")),
+        );
+        row.push(format!("{:.0} %", split.too_few_chance * 100.0));
+        let mark = if best == Some(split.method) { "← sees most" } else { "" };
+        row.push(mark.to_owned());
+        row
+    });
+    let last = titles.len() - 1;
+    aligned(&titles, &[0, last], rows)
 }

@@ -21,11 +21,11 @@ enum PromptCommand {
     /// Keep a text as a new version of a prompt; the same text again is the version that is there
     Add(versions::AddArgs),
     /// List the daemon's prompts, or the versions of one
-    List(versions::ListArgs),
+    List(versions::ListPromptsArgs),
     /// Print the text of a version, or where the labels of a prompt point
-    Show(versions::ShowArgs),
+    Show(versions::ShowPromptArgs),
     /// Print what differs between two versions
-    Diff(versions::DiffArgs),
+    Diff(versions::DiffVersionsArgs),
     /// Point a label to a version, or remove it
     Label(labels::LabelArgs),
     /// Print where a label pointed, since when, by whom and why

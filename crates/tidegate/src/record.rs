@@ -16,16 +16,16 @@ use serde::Serialize;
 use tidegate_engine::time::Duration;
 
 use crate::client::{Client, ServerArgs};
-use crate::environment::Process;
+use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
 use crate::replay::time::parse_length;
-use batch::{Batch, Batches, Flow};
-use delivery::Delivery;
+use batch::{Batches, Flow, RequestBatch};
+use delivery::BatchSender;
 use patience::Patience;
 use progress::Progress;
-use rejection::Rejection;
+use rejection::RejectedLine;
 use source::{Source, source};
 
 /// Rejected lines told one by one; the others are counted.
@@ -54,7 +54,7 @@ pub(crate) struct RecordArgs {
 
 /// What became of all lines.
 #[derive(Debug, Default, Serialize)]
-struct Summary {
+struct RecordSummary {
     accepted: u64,
     duplicate: u64,
     rejected: u64,
@@ -88,9 +88,9 @@ pub(crate) fn run(args: &RecordArgs, out: &mut impl Write) -> Result<(), Failure
         }
         None => (PathBuf::from("standard input"), source(io::stdin()), Flow::Live),
     };
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let mut patience = Patience::new(std::time::Duration::from_millis(args.retry_for.ms()));
-    let mut summary = Summary::default();
+    let mut summary = RecordSummary::default();
     let sent = send_all(&client, &mut patience, &name, &mut reader, flow, progress, &mut summary);
     // What was done is said whether or not it came to its end.
     sum_up(&summary, args.format, out)?;
@@ -108,14 +108,14 @@ fn send_all(
     reader: &mut Source,
     flow: Flow,
     mut progress: Option<Progress>,
-    summary: &mut Summary,
+    summary: &mut RecordSummary,
 ) -> Result<(), Failure> {
     let start = progress.as_ref().map(Progress::mark).unwrap_or_default();
     let mut batches = Batches::after(start);
     loop {
         let read = batches.next_batch(reader, flow);
         let batch = read.map_err(|source| Failure::Unreadable { path: name.to_owned(), source })?;
-        let Some(Batch { lines, rejected, end }) = batch else {
+        let Some(RequestBatch { lines, rejected, end }) = batch else {
             if let Some(line) = batches.unfinished() {
                 writeln!(
                     io::stderr(),
@@ -127,7 +127,7 @@ fn send_all(
         for rejection in rejected {
             summary.reject(&rejection)?;
         }
-        let mut delivery = Delivery::new(client, patience);
+        let mut delivery = BatchSender::new(client, patience);
         let delivered = delivery.deliver(&lines);
         summary.requests += delivery.requests();
         let delivered = delivered?;
@@ -142,11 +142,11 @@ fn send_all(
     }
 }
 
-impl Summary {
-    fn reject(&mut self, rejection: &Rejection) -> io::Result<()> {
+impl RecordSummary {
+    fn reject(&mut self, rejection: &RejectedLine) -> io::Result<()> {
         self.rejected += 1;
         if self.rejected <= TOLD_MAX {
-            let Rejection { line, why } = rejection;
+            let RejectedLine { line, why } = rejection;
             writeln!(io::stderr(), "tidegate: line {line}: {}", printable(why))?;
         } else if self.rejected == TOLD_MAX + 1 {
             writeln!(io::stderr(), "tidegate: more rejected lines are only counted")?;
@@ -155,13 +155,13 @@ impl Summary {
     }
 }
 
-fn sum_up(summary: &Summary, format: Format, out: &mut impl Write) -> Result<(), Failure> {
+fn sum_up(summary: &RecordSummary, format: Format, out: &mut impl Write) -> Result<(), Failure> {
     match format {
         Format::Json => {
             json_line(summary, out)?;
         }
         Format::Text => {
-            let Summary { accepted, duplicate, rejected, requests } = summary;
+            let RecordSummary { accepted, duplicate, rejected, requests } = summary;
             let sum = accepted + duplicate + rejected;
             writeln!(
                 io::stderr(),

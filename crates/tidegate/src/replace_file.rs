@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Who may read the new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
+pub(crate) enum Readers {
     /// Whoever may read new files here.
     Usual,
     /// Its owner alone.
@@ -14,7 +14,7 @@ pub(crate) enum Access {
 }
 
 /// Writes a temporary file beside `path`, makes it durable, gives it the owner of the old one, and renames it.
-pub(crate) fn replace_file(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
+pub(crate) fn replace_file(path: &Path, bytes: &[u8], access: Readers) -> io::Result<()> {
     // A link stays one; what it leads to is replaced.
     let path = &match path.canonicalize() {
         Ok(path) => path,
@@ -38,18 +38,18 @@ pub(crate) fn replace_file(path: &Path, bytes: &[u8], access: Access) -> io::Res
 }
 
 #[cfg(unix)]
-fn allow(builder: &mut tempfile::Builder<'_, '_>, access: Access) {
+fn allow(builder: &mut tempfile::Builder<'_, '_>, access: Readers) {
     use std::os::unix::fs::PermissionsExt;
     // The process's mask takes from these what new files here are not allowed.
     let mode = match access {
-        Access::Usual => 0o666,
-        Access::Owner => 0o600,
+        Readers::Usual => 0o666,
+        Readers::Owner => 0o600,
     };
     builder.permissions(std::fs::Permissions::from_mode(mode));
 }
 
 #[cfg(not(unix))]
-fn allow(_: &mut tempfile::Builder<'_, '_>, _: Access) {}
+fn allow(_: &mut tempfile::Builder<'_, '_>, _: Readers) {}
 
 /// A daemon under another user goes on reading its file after an administrator has changed it.
 #[cfg(unix)]

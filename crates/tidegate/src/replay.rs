@@ -22,14 +22,14 @@ use tidegate_engine::time::{Duration, Timestamp};
 
 use self::apart::Days;
 pub(crate) use self::args::ReplayArgs;
-use self::counts::{Counts, Reason};
+use self::counts::{RejectedReason, RowCounts};
 use self::map::{Layout, Map};
 use self::order::{Recorded, Sorter};
-use self::record::{Reading, RecordReader, Rejection};
+use self::record::{RecordReader, RowReading, RowRejection};
 use self::report::Report;
-use self::rows::{Ended, Row, Rows, RowsError};
+use self::rows::{EndOfRecording, Row, Rows, RowsError};
 use self::run::Replay;
-use crate::encoding::{self, Unreadable};
+use crate::encoding::{self, NotText};
 use crate::failure::Failure;
 use crate::settings_file::{read_experiment, read_text};
 
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Failure
     let map = Map::parse(&read_text(&args.map)?)
         .map_err(|source| Failure::Invalid { path: args.map.clone(), source })?;
 
-    let mut counts = Counts::default();
+    let mut counts = RowCounts::default();
     let mut sorter = Sorter::new();
     let days = read_records(&args.records, &map, &mut counts, &mut sorter)?;
     check(args, &definition, &counts, out)?;
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Failure
 fn check(
     args: &ReplayArgs,
     definition: &Definition,
-    counts: &Counts,
+    counts: &RowCounts,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     let Some(why) = counts.refusal(args.rejected_max) else { return Ok(()) };
@@ -109,7 +109,7 @@ fn without_shadow(definition: &Definition) -> Result<Definition, Failure> {
 fn read_records(
     path: &Path,
     map: &Map,
-    counts: &mut Counts,
+    counts: &mut RowCounts,
     sorter: &mut Sorter,
 ) -> Result<Days, Failure> {
     let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
@@ -121,8 +121,8 @@ fn read_records(
     };
     let reader = match reader {
         Ok(reader) => reader,
-        Err(Unreadable::Io(source)) => return Err(unreadable(source)),
-        Err(Unreadable::NoText(what)) => {
+        Err(NotText::Io(source)) => return Err(unreadable(source)),
+        Err(NotText::NoText(what)) => {
             return Err(Failure::BadInput(format!("{} {what}", path.display())));
         }
     };
@@ -141,26 +141,26 @@ fn read_records(
             Row::Refused { line, rows, why } => {
                 counts.read += rows;
                 counts.rows.add(None, rows);
-                counts.reject_rows(rows, line, Reason::Row, None, why);
+                counts.reject_rows(rows, line, RejectedReason::Row, None, why);
             }
             Row::Read { line, values } => {
                 counts.read += 1;
                 match records.read(values, counts) {
-                    Reading::Record(record) => {
+                    RowReading::Record(record) => {
                         days.note(record.at);
                         for event in Recorded::of(record, line) {
                             sorter.push(event)?;
                         }
                     }
-                    Reading::LeftOut => {}
-                    Reading::Rejected(Rejection { reason, variant, why }) => {
+                    RowReading::LeftOut => {}
+                    RowReading::Rejected(RowRejection { reason, variant, why }) => {
                         counts.reject(line, reason, variant, why);
                     }
                 }
             }
         }
     }
-    let Ended { unseen, not_numbers } = rows.ended();
+    let EndOfRecording { unseen, not_numbers } = rows.ended();
     counts.unseen_columns = unseen;
     counts.no_value += not_numbers;
     Ok(days)

@@ -16,7 +16,7 @@ use tidegate_sim::{Summary, World, monte_carlo};
 use self::args::RuleChoice;
 pub(crate) use self::args::SimulateArgs;
 use self::scenarios::scenarios_of;
-pub(crate) use self::scenarios::{Pool, Progress, read_files, say_speed, world_of};
+pub(crate) use self::scenarios::{Pool, RunsProgress, read_files, say_speed, world_of};
 pub(crate) use self::simulated::Simulated;
 use self::simulated::SummaryLine;
 use crate::failure::Failure;
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &SimulateArgs, out: &mut impl Write) -> Result<(), Failu
     }
     let pool = Pool::new(args.sampling.threads)?;
     let runs: u64 = worlds.iter().map(|(_, world)| u64::from(world.scenario().runs)).sum();
-    let progress = Progress::new(runs);
+    let progress = RunsProgress::new(runs);
     let mut all = Vec::new();
     for (path, world) in worlds {
         progress.say(&world.scenario().name);
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &SimulateArgs, out: &mut impl Write) -> Result<(), Failu
 
 pub(crate) fn simulate(
     pool: &Pool,
-    progress: &Progress,
+    progress: &RunsProgress,
     path: std::path::PathBuf,
     world: World,
 ) -> Simulated {

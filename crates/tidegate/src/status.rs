@@ -17,7 +17,7 @@ use tidegate_spec::api::{ExperimentSummary, Experiments, Status};
 
 use crate::client::error::DaemonError;
 use crate::client::{Client, ServerArgs};
-use crate::environment::{self, Environment, Process};
+use crate::environment::{self, Environment, ProcessEnvironment};
 use crate::experiment::shown::say_list;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
@@ -49,7 +49,7 @@ pub(crate) struct StatusArgs {
 
 /// Who reads standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reader {
+enum StatusReader {
     /// A person at a terminal.
     Terminal,
     /// A file or a program.
@@ -57,7 +57,7 @@ enum Reader {
 }
 
 pub(crate) fn run(args: &StatusArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let key = if let Some(key) = &args.key {
         key.as_str().to_owned()
     } else {
@@ -68,10 +68,11 @@ pub(crate) fn run(args: &StatusArgs, out: &mut impl Write) -> Result<(), Failure
             none_or_several => return say_list(none_or_several, args.format, out),
         }
     };
-    let reader = if io::stdout().is_terminal() { Reader::Terminal } else { Reader::Pipe };
-    let paint = match (reader, Process.variable(environment::NO_COLOR)) {
-        (Reader::Terminal, None) => Paint::Colour,
-        (Reader::Terminal, Some(_)) | (Reader::Pipe, _) => Paint::Plain,
+    let reader =
+        if io::stdout().is_terminal() { StatusReader::Terminal } else { StatusReader::Pipe };
+    let paint = match (reader, ProcessEnvironment.variable(environment::NO_COLOR)) {
+        (StatusReader::Terminal, None) => Paint::Colour,
+        (StatusReader::Terminal, Some(_)) | (StatusReader::Pipe, _) => Paint::Plain,
     };
     let look =
         || -> Result<Status, DaemonError> { client.get(&["v1", "experiments", &key, "status"]) };
@@ -79,8 +80,8 @@ pub(crate) fn run(args: &StatusArgs, out: &mut impl Write) -> Result<(), Failure
         let every = std::time::Duration::from_millis(args.every.ms());
         let watch = match (args.format, reader) {
             (Format::Json, _) => watch::Style::Documents,
-            (Format::Text, Reader::Pipe) => watch::Style::Lines,
-            (Format::Text, Reader::Terminal) => watch::Style::Screen(paint),
+            (Format::Text, StatusReader::Pipe) => watch::Style::Lines,
+            (Format::Text, StatusReader::Terminal) => watch::Style::Screen(paint),
         };
         let following = Following::begin(&client, &key);
         return watch::run(watch, look, || following.rest(every), out);

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::digest::sha256_hex;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
-use register::{Entry, Register};
+use register::{Register, RegisteredToken};
 use scope::Scope;
 
 /// Random bytes of a token.
@@ -81,14 +81,14 @@ pub(crate) fn run(args: &TokenArgs, out: &mut impl Write) -> Result<(), Failure>
             scopes.sort_unstable();
             scopes.dedup();
             let sha256 = sha256_hex(token.as_bytes());
-            register.add(Entry { name: name.clone(), scopes, sha256 })?;
+            register.add(RegisteredToken { name: name.clone(), scopes, sha256 })?;
             // What is printed is known to the daemon's file already.
             register.write()?;
             writeln!(out, "{token}")?;
         }
         TokenCommand::List { file, format } => {
             for entry in Register::read_present(&file.tokens)?.entries() {
-                let Entry { name, scopes, .. } = entry;
+                let RegisteredToken { name, scopes, .. } = entry;
                 match format {
                     Format::Json => {
                         json_line(&Listed { name, scopes }, out)?;

@@ -8,9 +8,9 @@ use serde::Serialize;
 use tidegate_engine::number::Share;
 use tidegate_sim::report;
 use tidegate_sim::sweep::{
-    Objective as Cost, Point, Sweep, harmless_twin, is_same_world, mark_front, recommend,
+    self, Point, Sweep, harmless_twin, is_same_world, mark_front, recommend,
 };
-use tidegate_sim::{Outcome, World};
+use tidegate_sim::{RunOutcome, World};
 use tidegate_spec::ScenarioFile;
 use tidegate_spec::scenario::{Scenario, Setting, Variation, cells};
 
@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::format::Format;
 use crate::simulate::sampling::SamplingArgs;
 use crate::simulate::{
-    Pool, Progress, Simulated, files, read_files, say_speed, simulate, world_of,
+    Pool, RunsProgress, Simulated, files, read_files, say_speed, simulate, world_of,
 };
 use crate::table::aligned;
 
@@ -31,7 +31,7 @@ struct Recommended<'a> {
 }
 
 /// One setting with the worlds it leads to.
-struct Cell {
+struct GridCell {
     settings: Vec<Setting>,
     harmful: Vec<World>,
     /// Each harmless world once, however many scenarios share it.
@@ -56,6 +56,9 @@ pub(crate) struct TuneArgs {
     /// What to make small
     #[arg(long, value_enum, default_value = "harm")]
     pub(crate) objective: Objective,
+    /// Over how many hours of the test harm is counted, for every setting alike; left out: twice the longest test
+    #[arg(long, value_name = "HOURS", value_parser = parse_hours)]
+    pub(crate) horizon: Option<f64>,
     /// Write the recommended experiment into this file
     #[arg(long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,
@@ -75,9 +78,10 @@ pub(crate) struct TuneArgs {
 /// What a sweep makes small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Objective {
-    /// Analyses by the treatment while it did harm, on average over all runs
+    /// Analyses by the treatment while it did harm, on average over all runs, within the horizon: a rollout that is
+    /// not rolled back goes on
     Harm,
-    /// Hours until a rollback; a rollout that is never rolled back counts its whole length
+    /// Hours until a rollback; a rollout that is never rolled back counts the whole horizon
     Hours,
     /// The share of harmful rollouts that are not rolled back
     Missed,
@@ -95,14 +99,15 @@ pub(crate) fn run(args: &TuneArgs, out: &mut impl Write) -> Result<(), Failure> 
         files::prepare(folder)?;
     }
     let settings = cells(&args.vary).map_err(|fault| Failure::BadInput(fault.to_string()))?;
-    let cells: Result<Vec<Cell>, Failure> =
-        settings.into_iter().map(|settings| Cell::new(&files, settings, args)).collect();
+    let cells: Result<Vec<GridCell>, Failure> =
+        settings.into_iter().map(|settings| GridCell::new(&files, settings, args)).collect();
     let cells = cells?;
-    let (mut points, seconds) = simulate_all(&cells, args)?;
+    let horizon = horizon(&cells, args);
+    let (mut points, seconds) = simulate_all(&cells, horizon, args)?;
     let objective = match args.objective {
-        Objective::Harm => Cost::Harm,
-        Objective::Hours => Cost::Hours,
-        Objective::Missed => Cost::Missed,
+        Objective::Harm => sweep::Objective::Harm,
+        Objective::Hours => sweep::Objective::Hours,
+        Objective::Missed => sweep::Objective::Missed,
     };
     mark_front(&mut points, objective);
     // The world is as it is: only what the daemon takes can be recommended.
@@ -121,13 +126,20 @@ pub(crate) fn run(args: &TuneArgs, out: &mut impl Write) -> Result<(), Failure> 
         lines.push(line.map_err(io::Error::from)?);
     }
     let toml = best.map(|best| cells[best].toml.as_str());
+    let warnings = warnings(&points, &found);
     match args.format {
         Format::Json => lines.iter().try_for_each(|line| writeln!(out, "{line}"))?,
         Format::Text => {
+            if let Some(best) = best {
+                writeln!(out, "recommended: {}", points[best].settings.join(" "))?;
+            }
+            for warning in &warnings {
+                writeln!(out, "! {warning}")?;
+            }
+            writeln!(out, "{}", report::counted(horizon))?;
             table(&points, out)?;
-            match &found {
-                Ok(best) => recommendation(&points[*best], &cells[*best].toml, out)?,
-                Err(why) => writeln!(out, "nothing is recommended: {why}")?,
+            if let Some(toml) = toml {
+                writeln!(out, "\n{toml}")?;
             }
         }
     }
@@ -137,14 +149,15 @@ pub(crate) fn run(args: &TuneArgs, out: &mut impl Write) -> Result<(), Failure> 
     }
     if let Some(folder) = &args.report {
         let varied = args.vary.first().map_or("", Variation::path);
-        let sweep = Sweep { points: &points, objective, varied, toml };
-        files::write_sweep(folder, &sweep, &lines, &csv(&points))?;
+        let (points, warnings) = (&points, &warnings);
+        let sweep = Sweep { points, objective, varied, toml, horizon_hours: horizon, warnings };
+        files::write_sweep(folder, &sweep, &lines, &csv(points))?;
     }
     say_speed(&seconds);
     Ok(())
 }
 
-impl Cell {
+impl GridCell {
     fn new(
         files: &[(PathBuf, ScenarioFile)],
         settings: Vec<Setting>,
@@ -192,10 +205,14 @@ fn experiment_of(scenario: &Scenario) -> String {
     toml.lines().map(line).collect()
 }
 
-fn simulate_all(cells: &[Cell], args: &TuneArgs) -> Result<(Vec<Point>, Vec<Simulated>), Failure> {
+fn simulate_all(
+    cells: &[GridCell],
+    horizon: f64,
+    args: &TuneArgs,
+) -> Result<(Vec<Point>, Vec<Simulated>), Failure> {
     let pool = Pool::new(args.sampling.threads)?;
     let worlds = || cells.iter().flat_map(|cell| cell.harmful.iter().chain(&cell.harmless));
-    let progress = Progress::new(worlds().map(|world| u64::from(world.scenario().runs)).sum());
+    let progress = RunsProgress::new(worlds().map(|world| u64::from(world.scenario().runs)).sum());
     let (mut points, mut done) = (Vec::new(), Vec::new());
     for cell in cells {
         let shown: Vec<String> = cell.settings.iter().map(ToString::to_string).collect();
@@ -205,11 +222,11 @@ fn simulate_all(cells: &[Cell], args: &TuneArgs) -> Result<(Vec<Point>, Vec<Simu
             worlds.iter().map(one).collect()
         };
         let (harmful, harmless) = (all(&cell.harmful), all(&cell.harmless));
-        let with_world: Vec<(&World, &[Outcome])> =
+        let with_world: Vec<(&World, &[RunOutcome])> =
             harmful.iter().map(|s| (&s.world, s.outcomes.as_slice())).collect();
-        let outcomes: Vec<&[Outcome]> = harmless.iter().map(|s| s.outcomes.as_slice()).collect();
+        let outcomes: Vec<&[RunOutcome]> = harmless.iter().map(|s| s.outcomes.as_slice()).collect();
         let first = cell.settings.first().and_then(Setting::number);
-        points.push(Point::new(shown, first, &with_world, &outcomes));
+        points.push(Point::new(shown, first, &with_world, &outcomes, horizon));
         done.extend(harmful.into_iter().chain(harmless));
     }
     progress.finish();
@@ -222,8 +239,11 @@ fn table(points: &[Point], out: &mut impl Write) -> io::Result<()> {
         "harmless rolled back",
         "95 % interval",
         "harm rolled back",
+        "95 % interval",
+        "undecided",
         "hours",
         "harmed analyses",
+        "95 % interval",
         "",
     ];
     let row = |point: &Point| {
@@ -232,36 +252,70 @@ fn table(points: &[Point], out: &mut impl Write) -> io::Result<()> {
             report::percent(point.false_rollback_share),
             point.false_rollback_interval.map(report::percent).join(" – "),
             report::percent(point.rolled_back_share),
+            point.rolled_back_interval.map(report::percent).join(" – "),
+            report::percent(point.undecided_share),
             format!("{:.1}", point.hours_mean),
             format!("{:.0}", point.harmed_analyses_mean),
+            point.harmed_analyses_interval.map(|harm| format!("{harm:.0}")).join(" – "),
             report::mark(point).to_owned(),
         ]
     };
-    writeln!(out, "{}", aligned(&titles, &[0, 6], points.iter().map(row)))?;
+    writeln!(out, "{}", aligned(&titles, &[0, 9], points.iter().map(row)))?;
     writeln!(out, "* on the Pareto front; ← recommended")
 }
 
-fn recommendation(best: &Point, toml: &str, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "recommended: {}", best.settings.join(" "))?;
+/// What should be known of the recommendation, or why there is none.
+fn warnings(points: &[Point], found: &Result<usize, String>) -> Vec<String> {
+    let best = match found {
+        Ok(best) => &points[*best],
+        Err(why) => return vec![format!("nothing is recommended: {why}")],
+    };
+    let mut warnings = Vec::new();
     if best.rolled_back_share < 0.5 {
         let stopped = report::percent(best.rolled_back_share);
-        writeln!(out, "! it stops only {stopped} of the harmful rollouts")?;
+        warnings.push(format!("it stops only {stopped} of the harmful rollouts"));
     }
-    writeln!(out, "\n{toml}")
+    let least = points.iter().filter(|point| !point.recommended);
+    let alike = least.filter(|point| {
+        point.harmed_analyses_interval[0] <= best.harmed_analyses_interval[1]
+            && point.false_rollback_interval[1] <= best.false_rollback_interval[1]
+    });
+    match alike.count() {
+        0 => {}
+        count => warnings.push(format!(
+            "{count} other settings cannot be told from it by the harm they let through: more --runs would"
+        )),
+    }
+    warnings
+}
+
+/// Over how many hours harm is counted.
+fn horizon(cells: &[GridCell], args: &TuneArgs) -> f64 {
+    let tests = cells.iter().flat_map(|cell| &cell.harmful);
+    let hours =
+        tests.map(|world| world.scenario().experiment.definition.experiment().ab.duration.hours());
+    args.horizon.unwrap_or_else(|| 2.0 * hours.fold(0.0, f64::max))
+}
+
+fn parse_hours(text: &str) -> Result<f64, String> {
+    let hours = text.parse::<f64>().ok().filter(|hours| (1.0..=87_600.0).contains(hours));
+    hours.ok_or_else(|| format!("`{text}`: allowed: 1 to 87600 hours"))
 }
 
 fn csv(points: &[Point]) -> String {
-    let mut text =
-        "settings,false_rollback_share,rolled_back_share,hours_mean,harmed_analyses_mean,\
-        on_front,recommended\n"
-            .to_owned();
+    let mut text = "settings,false_rollback_share,rolled_back_share,undecided_share,hours_mean,\
+        harmed_analyses_mean,harmed_analyses_low,harmed_analyses_high,on_front,recommended\n"
+        .to_owned();
     for point in points {
         let fields = [
             files::quoted(&point.settings.join(" ")),
             point.false_rollback_share.to_string(),
             point.rolled_back_share.to_string(),
+            point.undecided_share.to_string(),
             point.hours_mean.to_string(),
             point.harmed_analyses_mean.to_string(),
+            point.harmed_analyses_interval[0].to_string(),
+            point.harmed_analyses_interval[1].to_string(),
             point.on_front.to_string(),
             point.recommended.to_string(),
         ];

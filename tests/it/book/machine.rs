@@ -112,7 +112,8 @@ impl Machine {
         let toml =
             "key = \"night\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n[shadow]\nduration_hours = 0\n";
         fs::write(night, toml).unwrap();
-        machine.done("systemctl start tidegate\ntidegate experiment create night.toml");
+        machine
+            .done("systemctl start tidegate\ntidegate experiment create night.toml --reason tried --actor ann");
         match prepared {
             Prepared::Files | Prepared::Daemon => {}
             Prepared::Rollout => {

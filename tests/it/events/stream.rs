@@ -14,7 +14,7 @@ const SHORT: [&str; 2] = ["--heartbeat-seconds", "1"];
 fn every_step_is_told_as_the_history_has_it() {
     let world = World::new(&[]);
     let daemon = world.ready();
-    let mut stream = Stream::open(daemon.address(), "/v1/events");
+    let mut stream = Stream::open(daemon.address(), "/v1/events?types=phase_changed");
     running(&daemon, "door", "");
     for action in ["hold", "pause", "resume", "stop"] {
         assert_eq!(daemon.act("door", action).status, 200);
@@ -100,7 +100,7 @@ fn a_query_or_a_header_that_is_none_is_refused() {
     for (query, told) in [
         (
             "types=alarms",
-            "allowed: phase_changed,verdict_changed,alarm,latency_warning,prompt_label_moved",
+            "allowed: phase_changed,verdict_changed,alarm,latency_warning,prompt_label_moved,experiment_defined",
         ),
         ("types=", "types: `` is not allowed"),
         ("types=alarm,,alarm", "types: `` is not allowed"),
@@ -157,7 +157,7 @@ fn a_silent_stream_shows_that_it_lives() {
         assert!(block.comments > 0 && block.data.is_empty() && block.event.is_none(), "{block:?}");
     }
     running(&daemon, "door", "");
-    assert_eq!(stream.events(1)[0].kind, "phase_changed");
+    assert_eq!(stream.events(1)[0].kind, "experiment_defined");
 }
 
 #[test]

@@ -112,7 +112,9 @@ fn audit(folder: &Path) -> (Vec<u64>, Vec<Notice>, Vec<Notice>) {
                     expected.extend(found);
                 }
                 Entry::Version { .. } => {}
-                Entry::Decided { .. } | Entry::LabelMoved { .. } => ids.push(number),
+                Entry::Decided { .. } | Entry::LabelMoved { .. } | Entry::DefinedBy { .. } => {
+                    ids.push(number);
+                }
                 Entry::Noted { notice, .. } => {
                     ids.push(number);
                     kept.push(notice);
@@ -230,7 +232,7 @@ fn a_label_that_moves_is_told_by_hand_and_by_a_rollout_and_after_a_kill() {
     for action in ["advance", "advance", "roll_back"] {
         assert_eq!(daemon.act("night", action).status, 200);
     }
-    let all = Stream::after(daemon.address(), "/v1/events", 0).events(8);
+    let all = Stream::after(daemon.address(), "/v1/events", 0).events(9);
     let told: Vec<_> = all.iter().filter(|event| event.kind == "prompt_label_moved").collect();
     let changes: Vec<[&Value; 4]> = told
         .iter()
@@ -255,8 +257,8 @@ fn a_label_that_moves_is_told_by_hand_and_by_a_rollout_and_after_a_kill() {
     assert_eq!(told[1].data["data"]["digest"], second.body["digest"]);
     daemon.kill();
     let daemon = world.ready();
-    assert_eq!(Stream::after(daemon.address(), "/v1/events", 0).events(8), all);
+    assert_eq!(Stream::after(daemon.address(), "/v1/events", 0).events(9), all);
     assert!(daemon.terminate().0);
     let daemon = world.ready();
-    assert_eq!(Stream::after(daemon.address(), "/v1/events", 0).events(8), all);
+    assert_eq!(Stream::after(daemon.address(), "/v1/events", 0).events(9), all);
 }

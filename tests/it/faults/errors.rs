@@ -187,8 +187,17 @@ fn a_disk_that_becomes_read_only_does_not_end_the_daemon() {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the figure is the point")]
 fn a_rollback_that_cannot_be_written_stays_in_force() {
+    stays_in_force("rolled_back", |daemon| observe(daemon, &collapse("b")));
+}
+
+#[test]
+fn a_stop_that_cannot_be_written_stays_in_force() {
+    stays_in_force("stopped", |daemon| daemon.act(fleet::KEY, "stop"));
+}
+
+#[expect(clippy::print_stdout, reason = "the figure is the point")]
+fn stays_in_force(end: &str, bring_about: impl Fn(&Daemon) -> Reply) {
     for kinds in ["write", "sync"] {
         let Some(mut sufferer) = Sufferer::new() else { return };
         assert_eq!(phase(sufferer.daemon()), "ab");
@@ -197,16 +206,16 @@ fn a_rollback_that_cannot_be_written_stays_in_force() {
         };
         assert!(treated(sufferer.daemon()) > 0);
         sufferer.shim.fail(Fault { kinds, error: "EIO", skip: 0, count: FOR_EVER });
-        assert_unavailable(&observe(sufferer.daemon(), &collapse("b")));
+        assert_unavailable(&bring_about(sufferer.daemon()));
         // From the very answer on.
         assert_eq!(treated(sufferer.daemon()), 0);
-        assert_eq!(phase(sufferer.daemon()), "rolled_back");
+        assert_eq!(phase(sufferer.daemon()), end);
         sufferer.assert_serves_control();
         sufferer.daemon().await_log("the journal cannot be opened; control is served");
-        assert_eq!(phase(sufferer.daemon()), "rolled_back");
+        assert_eq!(phase(sufferer.daemon()), end);
         sufferer.shim.mend();
         await_ready(sufferer.daemon());
-        assert_eq!(phase(sufferer.daemon()), "rolled_back");
+        assert_eq!(phase(sufferer.daemon()), end);
         assert_eq!(treated(sufferer.daemon()), 0);
 
         // And after a restart, from the journal alone.
@@ -214,20 +223,19 @@ fn a_rollback_that_cannot_be_written_stays_in_force() {
         let (well, log) = sufferer.daemon.take().unwrap().terminate();
         assert!(well, "{}", log.join("\n"));
         assert_calm(&log);
-        assert_rolled_back(&data);
-        println!("{kinds}: the rollback held while it could not be written, and since");
+        assert_ended(&data, end);
+        println!("{kinds}: {end} held while it could not be written, and since");
     }
 }
 
-fn assert_rolled_back(data: &Path) {
+fn assert_ended(data: &Path, end: &str) {
     let daemon = fleet::start(data).ready();
     await_ready(&daemon);
-    assert_eq!(phase(&daemon), "rolled_back");
+    assert_eq!(phase(&daemon), end);
     let history = daemon.get(&format!("/v1/experiments/{}/history", fleet::KEY));
     let items = history.body["items"].as_array().unwrap();
-    let rolled_back =
-        |item: &&Value| item["to"].as_str().is_some_and(|to| to.starts_with("rolled_back"));
-    assert_eq!(items.iter().filter(rolled_back).count(), 1, "{}", history.text);
+    let ended = |item: &&Value| item["to"].as_str().is_some_and(|to| to.starts_with(end));
+    assert_eq!(items.iter().filter(ended).count(), 1, "{}", history.text);
     let variants: Vec<Value> =
         assignments(&daemon).into_iter().map(|one| one["variant"].clone()).collect();
     assert!(variants.iter().all(|variant| variant == "control"), "{variants:?}");

@@ -202,7 +202,8 @@ fn reported(entry: &Entry) -> Option<(String, String)> {
         | Entry::Decided { .. }
         | Entry::Version { .. }
         | Entry::LabelMoved { .. }
-        | Entry::Noted { .. } => None,
+        | Entry::Noted { .. }
+        | Entry::DefinedBy { .. } => None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use system_tests::daemon::Daemon;
 use system_tests::fault_shim::{Fault, Shim};
+use system_tests::skipped;
 
 use crate::faults::fleet::{
     KEY, analyses, assert_calm, assignments, await_not_ready, await_ready, begin, observe, phase,
@@ -63,7 +64,6 @@ struct Mounted {
 
 impl Mounted {
     /// Says so and gives `None` where this process may not mount.
-    #[expect(clippy::print_stderr, reason = "a skipped test says that it is")]
     fn new(megabytes: u32) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().join("small");
@@ -74,7 +74,7 @@ impl Mounted {
         if mounted.is_ok_and(|mounted| mounted.status.success()) {
             return Some(Self { at, _folder: folder });
         }
-        eprintln!("skipped: a small tmpfs cannot be mounted; the shim's ENOSPC stands for it");
+        skipped("a small tmpfs cannot be mounted; the shim's ENOSPC stands for it");
         None
     }
 

@@ -11,7 +11,7 @@ use system_tests::fault_shim::Shim;
 use system_tests::power_cut::{Disk, Image, read_record};
 use system_tests::repository;
 use tidegate_engine::event::{Action, Command as Verb, Event};
-use tidegate_journal::{Entry, Journal, Making, OpenError, Verdict, import, repair, verify};
+use tidegate_journal::{Entry, Journal, Making, OpenError, Soundness, import, repair, verify};
 
 use crate::command::tidegate;
 use crate::faults::fleet::{self, KEY, analyses, fast_folder, observe, phase};
@@ -54,7 +54,7 @@ fn damaged(folder: &Path) {
     fs::create_dir(folder.join("frames")).unwrap();
     before.write(&folder.join("frames"));
     let report = verify::in_process(folder).unwrap();
-    assert!(matches!(report.verdict, Verdict::Damaged { .. }), "{report:?}");
+    assert!(matches!(report.verdict, Soundness::Damaged { .. }), "{report:?}");
 }
 
 /// Runs a command beneath which every call is recorded, and cuts the power at random calls and after the last.

@@ -34,9 +34,10 @@ fn prepare(daemon: &Daemon) {
         ("draft", &[]),
         ("shadow", &["start"]),
         ("ab", &["start", "advance"]),
-        ("full", &["start", "advance", "advance"]),
         ("rolled_back", &["start", "roll_back"]),
         ("paused", &["start", "pause"]),
+        // The last, as `production` follows a release, and the others' control is where it pointed before.
+        ("full", &["start", "advance", "advance"]),
     ];
     for (key, actions) in experiments {
         let experiment = format!(

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use system_tests::raw::{Answer, Request};
 use tidegate_engine::assignment::ServeReason;
-use tidegate_spec::api::ofrep::Reason;
+use tidegate_spec::api::ofrep::FlagReason;
 
 use super::{FLAGS, NEW, OLD, ROLLED_BACK, STAGES, World};
 
@@ -286,7 +286,7 @@ fn the_document_has_every_reason_and_its_word() {
     ]
     .into_iter()
     .map(|reason| {
-        let word = serde_json::to_value(Reason::of(reason)).unwrap();
+        let word = serde_json::to_value(FlagReason::of(reason)).unwrap();
         (reason.as_str().to_owned(), word.as_str().unwrap().to_owned())
     })
     .collect();

@@ -1,11 +1,11 @@
 //! The textbook tests: shares, sample ratios, means, ratios, CUPED and sample sizes.
 
-use tidegate_stats::cuped::{Cuped, JointMoments, Unit};
+use tidegate_stats::cuped::{BeforeAndDuring, Cuped, JointMoments};
 use tidegate_stats::moments::Moments;
 use tidegate_stats::proportion::{Interval, Proportion};
 use tidegate_stats::ratio::{self, Cluster, RatioOfSums};
 use tidegate_stats::sample_ratio::{Group, SampleRatio};
-use tidegate_stats::sample_size::{Plan, cohen_h};
+use tidegate_stats::sample_size::{SampleSizePlan, cohen_h};
 use tidegate_stats::welch::Welch;
 
 use super::{Case, for_each_case};
@@ -97,8 +97,8 @@ fn means_adjusted_by_the_past() {
         let before = case.numbers(&format!("pre_{name}"));
         let during = case.numbers(&format!("post_{name}"));
         assert_eq!(before.len(), during.len());
-        let of = |(before, during)| Unit { before, during };
-        let units: Vec<Unit> = before.into_iter().zip(during).map(of).collect();
+        let of = |(before, during)| BeforeAndDuring { before, during };
+        let units: Vec<BeforeAndDuring> = before.into_iter().zip(during).map(of).collect();
         JointMoments::of(&units).unwrap()
     };
     for_each_case("cuped", |case| {
@@ -119,7 +119,7 @@ fn sizes_of_samples() {
     for_each_case("sample_size", |case| {
         let (control, treatment) = (case.number("p_control"), case.number("p_treatment"));
         let (alpha, power) = (case.number("alpha"), case.number("power"));
-        let plan = Plan::new(control, treatment, alpha, power).unwrap();
+        let plan = SampleSizePlan::new(control, treatment, alpha, power).unwrap();
         case.expect("cohen_h", cohen_h(control, treatment).unwrap());
         case.expect("n_per_arm_arcsine", plan.by_arcsine());
         case.expect("n_per_arm_t", plan.by_t().unwrap());

@@ -1,7 +1,7 @@
 //! What decides in restless worlds: ramps, switchbacks, few cameras, the fast path.
 
 use system_tests::repository;
-use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::limits::MIN_SAMPLES_MAX;
 use tidegate_engine::observation::{Analysis, Outcome};
@@ -9,8 +9,8 @@ use tidegate_engine::phase::{Condition, Phase};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::{Rollout, Variant};
 use tidegate_stats::evidence::EValue;
-use tidegate_stats::strata::{Side, Strata};
-use tidegate_stats::switchback::{Block, Switchback};
+use tidegate_stats::strata::{ShownVariant, Strata, StratumSide};
+use tidegate_stats::switchback::{CameraBlock, Switchback};
 
 use super::{Case, for_each_case};
 
@@ -35,11 +35,11 @@ fn ramp_strata() {
             if row > 0 && cameras[row] != cameras[row - 1] {
                 found.next_camera();
             }
-            let side = if arm[row] == 1 { Side::Treatment } else { Side::Control };
-            let place = (usize::try_from(stratum[row]).unwrap(), side);
+            let variant =
+                if arm[row] == 1 { ShownVariant::Treatment } else { ShownVariant::Control };
+            let at = StratumSide { stratum: usize::try_from(stratum[row]).unwrap(), variant };
             if is_ratio {
-                let sums = (sums[row], squares[row]);
-                found.add_mean(place, trials[row], sums, offsets[row]).unwrap();
+                found.add_mean(at, trials[row], sums[row], squares[row], offsets[row]).unwrap();
             } else {
                 #[expect(
                     clippy::cast_possible_truncation,
@@ -47,7 +47,7 @@ fn ramp_strata() {
                     reason = "counts"
                 )]
                 let events = sums[row] as u64;
-                found.add_rate(place, trials[row], events, offsets[row]).unwrap();
+                found.add_rate(at, trials[row], events, offsets[row]).unwrap();
             }
         }
         let found = if is_ratio { found.log_ratio() } else { found.difference() };
@@ -69,8 +69,8 @@ fn switchback_jackknife() {
         let mut switchback = Switchback::default();
         for camera in rows.chunk_by(|a, b| cameras[*a] == cameras[*b]) {
             let blocks = camera.iter().map(|row| match arm[*row] {
-                0 => Block::control(trials[*row], successes[*row] as f64).unwrap(),
-                _ => Block::treatment(trials[*row], successes[*row] as f64).unwrap(),
+                0 => CameraBlock::control(trials[*row], successes[*row] as f64).unwrap(),
+                _ => CameraBlock::treatment(trials[*row], successes[*row] as f64).unwrap(),
             });
             let events = camera.iter().map(|row| successes[*row] as f64).sum();
             switchback.add_camera(blocks, events).unwrap();
@@ -102,7 +102,7 @@ fn fast_path_alone() -> Rollout {
     let start = Action {
         command: Command::Start,
         actor: Actor::new("test").unwrap(),
-        note: Note::new("the test starts").unwrap(),
+        reason: Reason::new("the test starts").unwrap(),
     };
     rollout.apply(Timestamp::EPOCH, &Event::Action(start)).unwrap();
     rollout

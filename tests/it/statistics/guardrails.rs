@@ -5,7 +5,7 @@ use tidegate_stats::baseline::Spread;
 use tidegate_stats::cusum::{Cusum, Increments};
 use tidegate_stats::evidence::EValue;
 use tidegate_stats::student::{DegreesOfFreedom, Estimate};
-use tidegate_stats::switchback::{Block, Switchback};
+use tidegate_stats::switchback::{CameraBlock, Switchback};
 
 use super::{Case, for_each_case};
 
@@ -141,8 +141,8 @@ fn switchback() {
         let mut switchback = Switchback::default();
         for camera in rows.chunk_by(|a, b| a[0] == b[0]) {
             let blocks = camera.iter().map(|[_, arm, trials, successes]| match arm {
-                0 => Block::control(*trials, *successes as f64).unwrap(),
-                _ => Block::treatment(*trials, *successes as f64).unwrap(),
+                0 => CameraBlock::control(*trials, *successes as f64).unwrap(),
+                _ => CameraBlock::treatment(*trials, *successes as f64).unwrap(),
             });
             let events = camera.iter().map(|row| row[3] as f64).sum();
             switchback.add_camera(blocks, events).unwrap();

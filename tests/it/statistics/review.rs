@@ -9,8 +9,9 @@ use tidegate_engine::id::AnalysisId;
 use tidegate_engine::review::{CardHash, CardOrder};
 use tidegate_stats::evidence::EValue;
 use tidegate_stats::review::{
-    AgreementBlock, Block, Bounds, CameraLabels, Card, Claim, Direction, Discordant, Drawn,
-    Evidence, LimitSettings, Limits, Review, SignBet, Spread, Verdict, Worth, agreement,
+    AgreementBlock, AnsweredCard, BlockSpread, CameraLabels, Claim, Direction, Discordant,
+    DrawnCard, FleetBlock, LimitSettings, Review, ReviewBounds, ReviewEvidence, ReviewLimits,
+    ReviewVerdict, SignBet, Worth, agreement,
 };
 use tidegate_stats::student::DegreesOfFreedom;
 
@@ -93,11 +94,11 @@ impl Case<'_> {
         self.counts("lost").into_iter().map(of).collect()
     }
 
-    fn cards(&self) -> Vec<Card> {
+    fn cards(&self) -> Vec<AnsweredCard> {
         let answers = self.list("z");
         let directions = self.directions();
         assert_eq!(answers.len(), directions.len(), "{}", self.place);
-        let card = |(direction, z): (_, &Value)| Card {
+        let card = |(direction, z): (_, &Value)| AnsweredCard {
             direction,
             worth: Worth::new(z.as_f64().unwrap()).unwrap(),
         };
@@ -113,8 +114,9 @@ impl Case<'_> {
         self.list("blocks").iter().map(block).collect()
     }
 
-    fn changes(&self) -> Vec<Block> {
-        let block = |[change, alerts]: [i64; 2]| Block { change, alerts: alerts.cast_unsigned() };
+    fn changes(&self) -> Vec<FleetBlock> {
+        let block =
+            |[change, alerts]: [i64; 2]| FleetBlock { change, alerts: alerts.cast_unsigned() };
         self.blocks().into_iter().map(block).collect()
     }
 
@@ -142,7 +144,7 @@ fn evidence_is_that_of_both_programs() {
             Some("more") => Claim::Above(d),
             other => panic!("{}: side {other:?}", case.place),
         };
-        let mut evidence = Evidence::new(case.events(), claim);
+        let mut evidence = ReviewEvidence::new(case.events(), claim);
         for card in case.cards() {
             evidence.add(card).unwrap();
         }
@@ -155,8 +157,9 @@ fn evidence_is_that_of_both_programs() {
 #[test]
 fn bounds_are_those_of_both_programs() {
     for_each_case("bounds", |case| {
-        let bounds = Bounds::at(case.events(), &case.cards(), case.number("level")).unwrap();
-        let expected = Bounds { least: case.whole("least"), greatest: case.whole("greatest") };
+        let bounds = ReviewBounds::at(case.events(), &case.cards(), case.number("level")).unwrap();
+        let expected =
+            ReviewBounds { least: case.whole("least"), greatest: case.whole("greatest") };
         assert_eq!(bounds, Some(expected), "{}", case.place);
     });
 }
@@ -164,7 +167,8 @@ fn bounds_are_those_of_both_programs() {
 #[test]
 fn spread_is_that_of_both_programs() {
     for_each_case("spread", |case| {
-        let spread = Spread::of(&case.changes(), case.whole("events").cast_unsigned()).unwrap();
+        let spread =
+            BlockSpread::of(&case.changes(), case.whole("events").cast_unsigned()).unwrap();
         case.expect("s", spread.s(), case.number("s"));
     });
 }
@@ -181,7 +185,7 @@ fn quantiles_are_those_of_both_programs() {
 fn verdicts_are_those_of_both_programs() {
     for_each_case("verdict", |case| {
         let limit = |name: &str| case.value["limits"][name].as_f64().unwrap();
-        let limits = Limits::new(LimitSettings {
+        let limits = ReviewLimits::new(LimitSettings {
             false_alarms: limit("limit_fp"),
             missed: limit("limit_missed"),
             benefit: limit("benefit"),
@@ -189,8 +193,8 @@ fn verdicts_are_those_of_both_programs() {
         let review = Review::new(case.events(), &case.changes(), limits.unwrap()).unwrap();
         let answer = |answer: &Value| answer.as_f64().map(|z| Worth::new(z).unwrap());
         let answers = case.list("answers").iter().map(answer);
-        let card = |(direction, answer)| Drawn { direction, answer };
-        let drawn: Vec<Drawn> = case.directions().into_iter().zip(answers).map(card).collect();
+        let card = |(direction, answer)| DrawnCard { direction, answer };
+        let drawn: Vec<DrawnCard> = case.directions().into_iter().zip(answers).map(card).collect();
         assert_eq!(drawn.len(), case.list("answers").len(), "{}", case.place);
         let findings = review.judge(&drawn).unwrap();
 
@@ -223,14 +227,14 @@ fn verdicts_are_those_of_both_programs() {
     });
 }
 
-fn name_of(verdict: Verdict) -> &'static str {
+fn name_of(verdict: ReviewVerdict) -> &'static str {
     match verdict {
-        Verdict::RejectFalseAlarms => "reject_false_alarms",
-        Verdict::RejectMissed => "reject_missed",
-        Verdict::Promote => "promote",
-        Verdict::Pass => "pass",
-        Verdict::Alarm => "alarm",
-        Verdict::Open => "open",
+        ReviewVerdict::RejectFalseAlarms => "reject_false_alarms",
+        ReviewVerdict::RejectMissed => "reject_missed",
+        ReviewVerdict::Promote => "promote",
+        ReviewVerdict::Pass => "pass",
+        ReviewVerdict::Alarm => "alarm",
+        ReviewVerdict::Open => "open",
     }
 }
 

@@ -1,23 +1,33 @@
 //! What operators do.
 
-use tidegate_engine::event::{Action, Event, Rejection};
+use tidegate_engine::event::{Command, Event, Rejection};
 use tidegate_engine::id::ExperimentKey;
-use tidegate_spec::api::Done;
+use tidegate_engine::phase::{Phase, Transition};
+use tidegate_engine::rollout::Backing;
+use tidegate_spec::api::{Accepted, Destination, Done, HistoryItem, Judgement};
 
 use super::Driver;
 use super::pending::{Pending, refuse};
-use super::protocol::Reply;
+use super::protocol::{ActionOrder, Reply};
 use crate::describe;
 use crate::refusal::Refusal;
-use crate::rollouts::Changed;
+use crate::rollouts::{Changed, RunningExperiment};
+
+/// Whether there is something to do.
+enum Agreed {
+    /// The action is carried out, on this evidence where it does not pass.
+    Go(Option<Accepted>),
+    /// It was carried out before, by this step where one is known.
+    Already(Option<Box<HistoryItem>>),
+}
 
 impl Driver {
-    pub(super) fn act(&mut self, key: &ExperimentKey, action: Action, reply: Reply<Done>) {
+    pub(super) fn act(&mut self, key: &ExperimentKey, order: ActionOrder, reply: Reply<Done>) {
         if let Err(refusal) = self.writable() {
             return refuse(reply, refusal);
         }
         let mut changed = Changed::default();
-        match self.acted(key, action, &mut changed) {
+        match self.acted(key, order, &mut changed) {
             Ok(done) => self.commit(&changed, Pending::answer(reply, done)),
             Err(refusal) => {
                 // Deadlines that were met on the way still happened.
@@ -30,30 +40,134 @@ impl Driver {
     pub(super) fn acted(
         &mut self,
         key: &ExperimentKey,
-        action: Action,
+        order: ActionOrder,
         changed: &mut Changed,
     ) -> Result<Done, Refusal> {
         let now = self.now();
-        let command = action.command;
+        let command = order.action.command;
         let unknown = || Refusal::UnknownExperiment(key.clone());
-        let applied = self.rollouts.apply(key, now, Event::Action(action), changed);
-        applied.ok_or_else(unknown)?.map_err(|rejection| match rejection {
-            Rejection::NotAllowed { command, state } => {
-                Refusal::ActionNotAllowed { command, state }
-            }
-            other @ (Rejection::TimeRanBackwards { .. }
-            | Rejection::TickDue { .. }
-            | Rejection::NotStarted
-            | Rejection::Duplicate { .. }
-            | Rejection::SameLabel { .. }
-            | Rejection::UnknownAnalysis { .. }
-            | Rejection::TooManyCameras { .. }
-            | Rejection::TooManyObservations { .. }
-            | Rejection::TooManyBlocks { .. }) => Refusal::Invalid(other.to_string()),
-        })?;
+        self.rollouts.meet_deadlines(key, now, changed);
+        let agreed = agree(self.rollouts.get(key).ok_or_else(unknown)?, &order)?;
+        if let Agreed::Go(accepted) = agreed {
+            changed.accepted = accepted;
+            let applied = self.rollouts.apply(key, now, Event::Action(order.action), changed);
+            applied.ok_or_else(unknown)?.map_err(|rejection| match rejection {
+                Rejection::NotAllowed { command, state } => {
+                    Refusal::ActionNotAllowed { command, state }
+                }
+                other @ (Rejection::TimeRanBackwards { .. }
+                | Rejection::TickDue { .. }
+                | Rejection::NotStarted
+                | Rejection::Duplicate { .. }
+                | Rejection::SameLabel { .. }
+                | Rejection::UnknownAnalysis { .. }
+                | Rejection::TooManyCameras { .. }
+                | Rejection::TooManyObservations { .. }
+                | Rejection::TooManyBlocks { .. }) => Refusal::Invalid(other.to_string()),
+            })?;
+            tracing::info!(experiment = %key, action = command.as_str(), "acted");
+        }
         let run = self.rollouts.get(key).ok_or_else(unknown)?;
-        let status = describe::status(run, self.rollouts.prompts(), (now, self.trust()));
-        tracing::info!(experiment = %key, action = command.as_str(), "acted");
-        Ok(Done { decisions: changed.items.clone(), status })
+        let status = describe::status(run, self.rollouts.prompts(), now, self.trust());
+        Ok(match agreed {
+            Agreed::Go(_) => Done { decisions: changed.items.clone(), already: false, status },
+            Agreed::Already(step) => {
+                let decisions = step.into_iter().map(|step| *step).collect();
+                Done { decisions, already: true, status }
+            }
+        })
     }
+}
+
+/// Whether the rollout stands where whoever acts takes it to stand.
+fn agree(run: &RunningExperiment, order: &ActionOrder) -> Result<Agreed, Refusal> {
+    let command = order.action.command;
+    let revision = run.revision();
+    if let Some(expected) = order.expected_revision
+        && expected != revision
+    {
+        let next = usize::try_from(expected).ok().and_then(|next| run.history.get(next));
+        let next: Option<Box<HistoryItem>> = next.and_then(|next| serde_json::from_str(next).ok());
+        let same = next.filter(|next| {
+            next.action.as_deref() == Some(command.as_str())
+                && order.to.is_none_or(|to| led_to(next) == Some(to))
+        });
+        return match same {
+            Some(step) => Ok(Agreed::Already(Some(step))),
+            None => Err(Refusal::OtherRevision { expected, revision }),
+        };
+    }
+    if command != Command::Advance {
+        return Ok(Agreed::Go(None));
+    }
+    let state = run.rollout.lifecycle().state;
+    let there = match order.to {
+        Some(Destination::Ab) => state.phase == Phase::Ab,
+        Some(Destination::Full) => matches!(state.phase, Phase::Full | Phase::Completed),
+        // Which ramp step is meant is known by the revision alone.
+        Some(Destination::Step) | None => false,
+    };
+    if there {
+        return Ok(Agreed::Already(None));
+    }
+    let Some((transition, _)) = run.rollout.advance() else {
+        // The engine says where it leads from there.
+        return Ok(Agreed::Go(None));
+    };
+    let leads_to = if transition == Transition::OpenAb {
+        Destination::Ab
+    } else if transition == Transition::NextStep {
+        Destination::Step
+    } else {
+        Destination::Full
+    };
+    if order.to.is_none() && leads_to == Destination::Full {
+        return Err(Refusal::ReleaseUnnamed { state });
+    }
+    if let Some(wanted) = order.to.filter(|wanted| *wanted != leads_to) {
+        return Err(Refusal::LeadsElsewhere { wanted, leads_to, state });
+    }
+    let needed = match run.rollout.backing(transition) {
+        Backing::Passes => return Ok(Agreed::Go(None)),
+        Backing::Inconclusive => Accepted::Inconclusive,
+        Backing::Fails => Accepted::Failing,
+    };
+    if order.accepted >= Some(needed) {
+        return Ok(Agreed::Go(Some(needed)));
+    }
+    Err(Refusal::NotBacked { to: leads_to, needed, evidence: evidence(run, transition) })
+}
+
+/// Where a step that an `advance` took led to.
+fn led_to(step: &HistoryItem) -> Option<Destination> {
+    let phase = |text: &str| text.split(' ').next().map(str::to_owned);
+    match (phase(&step.from)?.as_str(), phase(&step.to)?.as_str()) {
+        ("shadow", "ab") => Some(Destination::Ab),
+        ("ab", "ab") => Some(Destination::Step),
+        ("ab", "full") => Some(Destination::Full),
+        _ => None,
+    }
+}
+
+/// What does not pass, or else what the step is too early for, in a sentence each.
+fn evidence(run: &RunningExperiment, transition: Transition) -> Vec<String> {
+    let check = run.rollout.check();
+    let open = Judgement::all(&check).into_iter().filter(|judgement| judgement.verdict != "pass");
+    let mut sentences: Vec<String> =
+        open.map(|judgement| format!("{} ({})", judgement.sentence, judgement.guardrail)).collect();
+    let lifecycle = run.rollout.lifecycle();
+    if transition == Transition::NextStep
+        && let Some(ends) = lifecycle.step_ends.filter(|ends| *ends > lifecycle.now)
+    {
+        let hours = ends.since(lifecycle.now).hours();
+        sentences.insert(0, format!("{hours:.1} h of the ramp step's dwell are left"));
+    }
+    if let Some(ends) = lifecycle.phase_ends.filter(|ends| *ends > lifecycle.now) {
+        let hours = ends.since(lifecycle.now).hours();
+        sentences.insert(0, format!("{hours:.1} h of the phase are left"));
+    }
+    if sentences.is_empty() {
+        sentences.push(tidegate_spec::api::finding(&check));
+    }
+    sentences
 }

@@ -7,9 +7,9 @@ use tidegate_journal::{Batch, WriteError};
 
 use super::Driver;
 use super::pending::Pending;
-use super::protocol::Command;
+use super::protocol::DriverCommand;
 use crate::feed::FeedEvent;
-use crate::prompts::{Followed, Outcome};
+use crate::prompts::{Followed, ProductionMove};
 use crate::published::Drawn;
 use crate::refusal::Refusal;
 use crate::rollouts::{Changed, Decided, Unit};
@@ -58,8 +58,11 @@ impl Driver {
             }
             told.extend(unit.told(before, self.rollouts.prompts()).map(Arc::new));
         }
+        // Before the append: the journal's thread may show them the moment after, and can show only what is there.
         self.shared.feed.add(&told);
         let entries = batch.entries();
+        // Numbered here and not by that thread, as what is told carries the number. Where the append fails the
+        // journal is given up, so that no number is given twice.
         self.last += entries;
         self.since_snapshot += entries;
         let shared = self.shared.clone();
@@ -77,7 +80,7 @@ impl Driver {
                 Err(error) => {
                     pending.settle(Err(Refusal::StoreUnavailable(error.to_string())));
                     // The driver notices by itself soon; this only makes it sooner.
-                    let _ = wake.try_send(Command::Wake);
+                    let _ = wake.try_send(DriverCommand::Wake);
                 }
             }
         });
@@ -93,10 +96,10 @@ impl Driver {
 fn tell_log(changed: &Changed) {
     for (experiment, Followed { prompt, sentence, outcome }) in &changed.followed {
         match outcome {
-            Outcome::LeftAlone => {
+            ProductionMove::LeftAlone => {
                 tracing::warn!(%experiment, %prompt, sentence, "production left alone");
             }
-            Outcome::Moved(_) | Outcome::There => {
+            ProductionMove::Moved(_) | ProductionMove::There => {
                 tracing::info!(%experiment, %prompt, sentence, "production follows");
             }
         }

@@ -1,59 +1,60 @@
 //! Definitions of drafts, and their overrides.
 
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::experiment::Definition;
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::phase::Phase;
 use tidegate_spec::ExperimentFile;
-use tidegate_spec::api::ExperimentDetail;
+use tidegate_spec::api::{Defined, ExperimentDetail};
 
 use super::Driver;
 use super::pending::{Pending, refuse};
 use super::protocol::{Override, Reply};
-use crate::describe;
+use crate::describe::{self, Enacted};
 use crate::refusal::Refusal;
-use crate::rollouts::{Change, Changed, SaltChoice};
+use crate::rollouts::{Changed, ControlChange, DefinitionChange, SaltChoice, Wanted};
 
 impl Driver {
-    pub(super) fn define(
-        &mut self,
-        file: &ExperimentFile,
-        salt: SaltChoice,
-        reply: Reply<(Change, ExperimentDetail)>,
-    ) {
-        match self.defined(file, salt) {
+    pub(super) fn define(&mut self, wanted: &Wanted, reply: Reply<(DefinitionChange, Defined)>) {
+        match self.defined(wanted) {
             Err(refusal) => refuse(reply, refusal),
-            Ok((change, detail, changed)) => {
-                self.commit(&changed, Pending::answer(reply, (change, detail)));
-            }
+            Ok((answer, changed)) => self.commit(&changed, Pending::answer(reply, answer)),
         }
     }
 
     fn defined(
         &mut self,
-        file: &ExperimentFile,
-        salt: SaltChoice,
-    ) -> Result<(Change, ExperimentDetail, Changed), Refusal> {
+        wanted: &Wanted,
+    ) -> Result<((DefinitionChange, Defined), Changed), Refusal> {
         self.writable()?;
         let now = self.now();
-        let (change, changed) = self.rollouts.define(now, file, salt)?;
-        let key = &file.definition.experiment().key;
+        let (plan, changed) = self.rollouts.define(now, wanted)?;
+        let key = &wanted.file.definition.experiment().key;
         let run = self.rollouts.get(key);
         let run = run.ok_or_else(|| Refusal::UnknownExperiment(key.clone()))?;
-        Ok((change, describe::detail(run), changed))
+        let (actor, reason) = (wanted.actor.as_str(), wanted.reason.as_str());
+        tracing::info!(experiment = %key, run = run.number, actor, reason, "defined");
+        Ok(((plan.change, describe::defined(run, plan, Enacted::Yes)), changed))
     }
 
     pub(super) fn set_override(
         &mut self,
         key: &ExperimentKey,
         to: Override,
+        actor: Actor,
+        reason: Reason,
         reply: Reply<ExperimentDetail>,
     ) {
-        // The text of a draft names its salt, so it stays.
-        let defined =
-            self.overridden(key, to).and_then(|file| self.defined(&file, SaltChoice::Own));
+        let defined = self.overridden(key, to).and_then(|file| {
+            // The text of a draft names its salt, so it stays, and so does its control.
+            let (salt, control) = (SaltChoice::Own, ControlChange::Accepted);
+            self.defined(&Wanted { file: Box::new(file), salt, actor, reason, control })
+        });
         match defined {
             Err(refusal) => refuse(reply, refusal),
-            Ok((_, detail, changed)) => self.commit(&changed, Pending::answer(reply, detail)),
+            Ok(((_, defined), changed)) => {
+                self.commit(&changed, Pending::answer(reply, defined.detail));
+            }
         }
     }
 

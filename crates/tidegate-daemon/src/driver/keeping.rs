@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use tidegate_journal::{Batch, State};
+use tidegate_journal::{Batch, JournalState};
 
 use super::Driver;
 use crate::settings::Export;
@@ -48,7 +48,7 @@ impl Driver {
     }
 
     /// All that is remembered, also by the feed.
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> JournalState {
         self.rollouts.state(self.last, self.shared.now(), self.shared.feed.state())
     }
 

@@ -3,26 +3,30 @@
 use tidegate_engine::event::{Event, Rejection};
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::time::Timestamp;
-use tidegate_spec::api::{Answer, AnswerStatus, Answers, Reported};
+use tidegate_spec::api::{AnswerStatus, ObservationAnswer, ObservationAnswers, Reported};
 
 use super::Driver;
 use super::pending::{Pending, refuse};
-use super::protocol::{Item, Reply};
+use super::protocol::{ReadObservation, Reply};
 use crate::rollouts::Changed;
 
 impl Driver {
-    pub(super) fn observe(&mut self, items: Vec<Item>, reply: Reply<Answers>) {
+    pub(super) fn observe(
+        &mut self,
+        items: Vec<ReadObservation>,
+        reply: Reply<ObservationAnswers>,
+    ) {
         if let Err(refusal) = self.writable().and_then(|journal| self.check_disk(&journal)) {
             return refuse(reply, refusal);
         }
         let now = self.now();
         let mut changed = Changed::default();
-        let is_unread = items.iter().all(|item| matches!(item, Item::Refused(_)));
-        let answers: Answers = items
+        let is_unread = items.iter().all(|item| matches!(item, ReadObservation::Refused(_)));
+        let answers: ObservationAnswers = items
             .into_iter()
             .map(|item| match item {
-                Item::Refused(answer) => answer,
-                Item::Reported(Reported { experiment, event }) => {
+                ReadObservation::Refused(answer) => answer,
+                ReadObservation::Reported(Reported { experiment, event }) => {
                     self.observe_one(&experiment, now, event, &mut changed)
                 }
             })
@@ -42,7 +46,7 @@ impl Driver {
         now: Timestamp,
         event: Event,
         changed: &mut Changed,
-    ) -> Answer {
+    ) -> ObservationAnswer {
         let told = self.shared.metrics.to_count(&event);
         match self.rollouts.apply(key, now, event, changed) {
             None => rejected("unknown_experiment", format!("no experiment has the key `{key}`")),
@@ -50,15 +54,20 @@ impl Driver {
                 if let Some(run) = self.rollouts.get(key) {
                     self.shared.metrics.accepted(&told, run.rollout.definition().experiment());
                 }
-                Answer { status: AnswerStatus::Accepted, code: None, pointer: None, detail: None }
+                ObservationAnswer {
+                    status: AnswerStatus::Accepted,
+                    code: None,
+                    pointer: None,
+                    detail: None,
+                }
             }
             Some(Err(rejection)) => answer_of(&rejection),
         }
     }
 }
 
-fn rejected(code: &str, detail: String) -> Answer {
-    Answer {
+fn rejected(code: &str, detail: String) -> ObservationAnswer {
+    ObservationAnswer {
         status: AnswerStatus::Rejected,
         code: Some(code.to_owned()),
         pointer: None,
@@ -66,12 +75,12 @@ fn rejected(code: &str, detail: String) -> Answer {
     }
 }
 
-fn answer_of(rejection: &Rejection) -> Answer {
+fn answer_of(rejection: &Rejection) -> ObservationAnswer {
     let detail = rejection.to_string();
     let code = match rejection {
         Rejection::Duplicate { .. } | Rejection::SameLabel { .. } => {
             let (status, code, pointer) = (AnswerStatus::Duplicate, None, None);
-            return Answer { status, code, pointer, detail: None };
+            return ObservationAnswer { status, code, pointer, detail: None };
         }
         Rejection::NotStarted => "not_started",
         Rejection::UnknownAnalysis { .. } => "unknown_analysis",

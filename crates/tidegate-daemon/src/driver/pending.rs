@@ -4,10 +4,10 @@ use super::protocol::Reply;
 use crate::refusal::Refusal;
 
 /// Told whether what an answer says is on disk.
-type Answer = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
+type OnAcknowledged = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
 
 /// An answer that is given once what it says is on disk, or may not be.
-pub(crate) struct Pending(Option<Answer>);
+pub(crate) struct Pending(Option<OnAcknowledged>);
 
 impl Pending {
     /// `answer`, for whoever waits for `reply`.

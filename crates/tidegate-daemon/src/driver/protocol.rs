@@ -2,41 +2,44 @@
 
 use std::sync::Arc;
 
-use tidegate_engine::event::Action;
+use tidegate_engine::event::{Action, Actor, Reason};
 use tidegate_engine::id::{CameraId, ExperimentKey, PromptName};
 use tidegate_engine::prompt::{self, Order, Prompt};
 use tidegate_engine::variant::Variant;
-use tidegate_spec::ExperimentFile;
-use tidegate_spec::api::{Answer, Answers, Done, ExperimentDetail, Reported};
+use tidegate_spec::api::{
+    Accepted, Defined, Destination, Done, ExperimentDetail, ObservationAnswer, ObservationAnswers,
+    Reported,
+};
 use tokio::sync::oneshot;
 
 use crate::published::View;
 use crate::recovery::{NotRecovered, Recovered};
 use crate::refusal::Refusal;
-use crate::rollouts::{Change, SaltChoice};
+use crate::rollouts::{DefinitionChange, Wanted};
 
 /// Answers a command; dropping it says that the daemon could not do it.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 
 /// What the driver can be told.
-pub(crate) enum Command {
+pub(crate) enum DriverCommand {
     Observe {
-        items: Vec<Item>,
-        reply: Reply<Answers>,
+        items: Vec<ReadObservation>,
+        reply: Reply<ObservationAnswers>,
     },
     Define {
-        file: Box<ExperimentFile>,
-        salt: SaltChoice,
-        reply: Reply<(Change, ExperimentDetail)>,
+        wanted: Wanted,
+        reply: Reply<(DefinitionChange, Defined)>,
     },
     Override {
         key: ExperimentKey,
         to: Override,
+        actor: Actor,
+        reason: Reason,
         reply: Reply<ExperimentDetail>,
     },
     Act {
         key: ExperimentKey,
-        action: Action,
+        order: ActionOrder,
         reply: Reply<Done>,
     },
     /// Carries out orders on one prompt, all of them or none.
@@ -58,6 +61,25 @@ pub(crate) enum Command {
     Shutdown(oneshot::Sender<()>),
 }
 
+/// An action, and what whoever asks for it takes for granted.
+#[derive(Debug)]
+pub(crate) struct ActionOrder {
+    pub(crate) action: Action,
+    /// The revision that the rollout must be at.
+    pub(crate) expected_revision: Option<u64>,
+    /// Where an `advance` is to lead.
+    pub(crate) to: Option<Destination>,
+    /// What it goes on with, though it does not pass.
+    pub(crate) accepted: Option<Accepted>,
+}
+
+impl ActionOrder {
+    /// An action wherever the rollout stands.
+    pub(crate) const fn bare(action: Action) -> Self {
+        Self { action, expected_revision: None, to: None, accepted: None }
+    }
+}
+
 /// What became of orders.
 #[derive(Debug)]
 pub(crate) struct Ordered {
@@ -76,8 +98,8 @@ pub(crate) struct Override {
 
 /// One observation of a request.
 #[derive(Debug)]
-pub(crate) enum Item {
+pub(crate) enum ReadObservation {
     Reported(Reported),
     /// Not even read; its answer is known.
-    Refused(Answer),
+    Refused(ObservationAnswer),
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tidegate_engine::event::{Action, Actor, Command as Verb, Note};
+use tidegate_engine::event::{Action, Actor, Command, Reason};
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::phase::Phase;
 
 use super::Driver;
 use super::pending::Pending;
-use super::protocol::Command;
+use super::protocol::{ActionOrder, DriverCommand};
 use crate::prompts::TIDEGATE;
 use crate::readiness::Readiness;
 use crate::recovery::{self, NotRecovered, Recovered};
@@ -45,7 +45,7 @@ impl Driver {
             thread::sleep(pause);
             let recovered = recovery::recover(&recovery);
             // Without a driver nothing is to be recovered.
-            let _ = commands.send(Command::Recovered(Box::new(recovered)));
+            let _ = commands.send(DriverCommand::Recovered(Box::new(recovered)));
         });
         if let Err(error) = recovering {
             self.stand(Readiness::Unavailable(error.to_string()));
@@ -64,10 +64,11 @@ impl Driver {
                 self.shared.feed.replace(kept, last);
                 self.shared.clock.not_before(self.rollouts.latest());
                 self.shared.metrics.recovered(seconds);
-                self.roll_back_again(&before);
+                self.end_again(&before);
                 self.pass_time();
-                tracing::info!(entries = last, seconds, "ready");
                 self.stand(Readiness::Ready);
+                // Whoever waits for this line finds what is served.
+                tracing::info!(entries = last, seconds, "ready");
                 let export = self.settings.export.as_ref();
                 self.export_due = export.map(|export| {
                     let now = self.shared.now();
@@ -90,29 +91,36 @@ impl Driver {
         }
     }
 
-    /// Rolls back again what was rolled back while it could not be written.
-    fn roll_back_again(&mut self, before: &Rollouts) {
-        let lost: Vec<ExperimentKey> = before
+    /// Ends again what was ended while it could not be written.
+    fn end_again(&mut self, before: &Rollouts) {
+        let lost: Vec<(ExperimentKey, Command, &str)> = before
             .iter()
-            .filter(|run| run.rollout.lifecycle().state.phase == Phase::RolledBack)
-            .filter(|run| {
-                self.rollouts.get(&run.key).is_some_and(|now| {
-                    now.number == run.number
-                        && matches!(
-                            now.rollout.lifecycle().state.phase,
-                            Phase::Shadow | Phase::Ab | Phase::Full
-                        )
-                })
+            .filter_map(|run| {
+                let (command, reason) = match run.rollout.lifecycle().state.phase {
+                    Phase::RolledBack => (
+                        Command::RollBack,
+                        "Rolled back before while the journal could not be written",
+                    ),
+                    Phase::Stopped => {
+                        (Command::Stop, "Stopped before while the journal could not be written")
+                    }
+                    Phase::Draft | Phase::Shadow | Phase::Ab | Phase::Full | Phase::Completed => {
+                        return None;
+                    }
+                };
+                let now = self.rollouts.get(&run.key)?;
+                let phase = now.rollout.lifecycle().state.phase;
+                let goes_on = matches!(phase, Phase::Shadow | Phase::Ab | Phase::Full);
+                (now.number == run.number && goes_on).then(|| (run.key.clone(), command, reason))
             })
-            .map(|run| run.key.clone())
             .collect();
-        for key in lost {
-            let actor = Actor::new(TIDEGATE);
-            let note = Note::new("Rolled back before while the journal could not be written");
-            let (Ok(actor), Ok(note)) = (actor, note) else { continue };
-            let action = Action { command: Verb::RollBack, actor, note };
+        for (key, command, reason) in lost {
+            let (Ok(actor), Ok(reason)) = (Actor::new(TIDEGATE), Reason::new(reason)) else {
+                continue;
+            };
+            let action = Action { command, actor, reason };
             let mut changed = Changed::default();
-            if self.acted(&key, action, &mut changed).is_ok() {
+            if self.acted(&key, ActionOrder::bare(action), &mut changed).is_ok() {
                 self.commit(&changed, Pending::nobody());
             }
         }

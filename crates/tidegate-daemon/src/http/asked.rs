@@ -18,7 +18,10 @@ const PAGE_MAX: usize = 500;
 const PAGE_DEFAULT: usize = 100;
 
 /// The operations that read a query; each refuses what it does not know. No other takes any.
-const WITH_QUERY: [(Method, &str); 10] = [
+const WITH_QUERY: [(Method, &str); 13] = [
+    (Method::PUT, "/v1/experiments/{key}"),
+    (Method::PUT, "/v1/experiments/{key}/overrides/{camera_id}"),
+    (Method::DELETE, "/v1/experiments/{key}/overrides/{camera_id}"),
     (Method::GET, "/v1/experiments/{key}/history"),
     (Method::GET, "/v1/experiments/{key}/assignments/{camera_id}"),
     (Method::GET, "/v1/prompts/{name}/versions"),
@@ -72,7 +75,7 @@ pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Pro
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
-pub(super) struct Page {
+pub(super) struct PageQuery {
     /// The `next` of the page before.
     after: Option<usize>,
     /// How many at most, 100 unless told otherwise.
@@ -80,7 +83,7 @@ pub(super) struct Page {
     limit: Option<usize>,
 }
 
-impl Page {
+impl PageQuery {
     /// How many items to pass over, and how many to show.
     pub(super) fn bounds(&self) -> Result<(usize, usize), Problem> {
         let limit = self.limit.unwrap_or(PAGE_DEFAULT);

@@ -38,7 +38,7 @@ const ASSIGNMENTS: &str = "assignments/";
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct AssignmentsQuery {
     /// Whether the prompt's text is to be in the answer.
     #[serde(default)]
     text: bool,
@@ -49,19 +49,19 @@ pub(super) struct Wanted {
 /// Whoever asks for an experiment that there is not is served control, and told so.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/experiments/{key}/assignments/{camera_id}", operation_id = "assign", tag = "assignments",
-    params(Wanted),
+    params(AssignmentsQuery),
     responses((status = 200, body = Assignment)),
 ))]
 pub(super) async fn one(
     State(app): State<App>,
     path: CameraPath,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    wanted: Result<Query<AssignmentsQuery>, QueryRejection>,
 ) -> Result<Routed, Problem> {
     let (key, camera) = camera_of(path)?;
     let wanted = asked::query(wanted)?;
     let shared = &app.0.shared;
     let table = shared.published.load();
-    let (ground, mut assignment) = table.assign(key.as_str(), &camera, shared.now());
+    let (reason, mut assignment) = table.assign(key.as_str(), &camera, shared.now());
     if wanted.text {
         let text = |digest: &Cow<'_, str>| table.text(key.as_str(), digest).map(Cow::Borrowed);
         assignment.prompt_text = assignment.digest.as_ref().and_then(text);
@@ -69,7 +69,7 @@ pub(super) async fn one(
             shadow.prompt_text = text(&shadow.digest);
         }
     }
-    shared.metrics.assigned(ground);
+    shared.metrics.assigned(reason);
     Ok(Json(assignment).into_response())
 }
 
@@ -94,10 +94,10 @@ pub(super) fn at_once(app: &App, request: &Request<Incoming>) -> Option<Response
     let camera: CameraId = camera.parse().ok()?;
     let shared = &app.0.shared;
     let table = shared.published.load();
-    let (ground, assignment) = table.assign(key.as_str(), &camera, shared.now());
+    let (reason, assignment) = table.assign(key.as_str(), &camera, shared.now());
     let mut body = Vec::with_capacity(ANSWER_BYTES);
     serde_json::to_writer(&mut body, &assignment).ok()?;
-    shared.metrics.assigned(ground);
+    shared.metrics.assigned(reason);
     let mut response = Response::new(Full::from(body));
     response.headers_mut().insert(header::CONTENT_TYPE, json::JSON);
     let request_id = guard::request_id(app, headers);
@@ -140,8 +140,8 @@ pub(super) async fn many(
     // One table for all of them.
     let (table, now) = (shared.published.load(), shared.now());
     let assign = |camera| {
-        let (ground, assignment) = table.assign(key.as_str(), camera, now);
-        shared.metrics.assigned(ground);
+        let (reason, assignment) = table.assign(key.as_str(), camera, now);
+        shared.metrics.assigned(reason);
         assignment
     };
     let assignments: Vec<Assignment<'_>> = cameras.iter().map(assign).collect();

@@ -12,8 +12,8 @@ use tidegate_spec::api::Object;
 
 use super::App;
 use super::code::Code;
+use super::connection_state::DRAIN_GRACE;
 use super::held::{NoRoom, Room};
-use super::line::DRAIN_GRACE;
 use super::problem::{self, Problem};
 use crate::refusal::Refusal;
 
@@ -26,13 +26,13 @@ const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What a body is, by its content type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum BodyKind {
     Json,
     Toml,
     Ndjson,
 }
 
-impl Kind {
+impl BodyKind {
     const fn name(self) -> &'static str {
         match self {
             Self::Json => "application/json",
@@ -59,12 +59,12 @@ impl Kind {
 
 /// A whole body, with the room that it takes.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(super) struct WholeBody {
     text: String,
     _room: Room,
 }
 
-impl Deref for Text {
+impl Deref for WholeBody {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -81,7 +81,7 @@ enum Unread {
 }
 
 /// Reads a whole body as text.
-pub(super) async fn text(app: &App, mut body: Body) -> Result<Text, Problem> {
+pub(super) async fn text(app: &App, mut body: Body) -> Result<WholeBody, Problem> {
     // What is announced to be too large is not waited for.
     if body.size_hint().lower() > DISCARDED_BYTES_MAX as u64 {
         return Err(too_large());
@@ -100,7 +100,7 @@ pub(super) async fn text(app: &App, mut body: Body) -> Result<Text, Problem> {
         Ok(bytes) => {
             let text = String::from_utf8(bytes);
             let text = text.map_err(|_| Problem::malformed("the body is not UTF-8"))?;
-            return Ok(Text { text, _room: room });
+            return Ok(WholeBody { text, _room: room });
         }
         Err(Unread::CutOff) => {
             return Err(Problem::malformed("the body ended before it was whole"));
@@ -155,7 +155,7 @@ pub(super) async fn json<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<T, Problem> {
-    Kind::of(headers, &[Kind::Json])?;
+    BodyKind::of(headers, &[BodyKind::Json])?;
     parse(&text(app, body).await?)
 }
 

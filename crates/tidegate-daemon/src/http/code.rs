@@ -77,12 +77,18 @@ codes! {
         "only a draft can be defined anew or overridden";
     ActionNotAllowed = "action_not_allowed", CONFLICT:
         "the rollout's phase does not lead there";
+    UnexpectedPhase = "unexpected_phase", CONFLICT:
+        "`advance` leads elsewhere than `expected_phase` says, or to every camera where it says nothing";
+    EvidenceNotAccepted = "evidence_not_accepted", CONFLICT:
+        "the evidence for an `advance` does not pass, and nobody accepted that; `detail` says what it is";
+    ControlChanges = "control_changes", CONFLICT:
+        "the control is another version than the one that is served, or that `production` points to, and nobody accepted that";
     PromptExists = "prompt_exists", CONFLICT:
         "there is a prompt of this name, with other texts";
     NameTaken = "name_taken", CONFLICT:
         "the key or label is a key or label of the prompt already";
     RevisionConflict = "revision_conflict", CONFLICT:
-        "the label was moved since; `detail` has the revision it is at";
+        "the label was moved or the rollout took a step since; `detail` has the revision it is at";
     ImportConflict = "import_conflict", CONFLICT:
         "something stands against the import; `faults` names each, and nothing was taken in";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE:

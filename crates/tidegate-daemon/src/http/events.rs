@@ -20,7 +20,7 @@ use tidegate_spec::api::schema;
 use super::code::Code;
 use super::problem::Problem;
 use super::{App, asked};
-use crate::feed::{Head, Next, Reader, Wanted};
+use crate::feed::{EventFilter, Head, Reader, ReaderNext};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 
@@ -35,7 +35,7 @@ const UNBUFFERED: (HeaderName, HeaderValue) =
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct EventsQuery {
     /// Only events of this experiment.
     #[cfg_attr(feature = "openapi", param(value_type = Option<schema::Id>))]
     experiment: Option<String>,
@@ -51,7 +51,7 @@ pub(super) struct Asked {
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/events", operation_id = "stream_events", tag = "events",
     params(
-        Asked,
+        EventsQuery,
         ("Last-Event-ID" = Option<String>, Header, pattern = "^[0-9]{1,19}$", description = "The last event that is known."),
     ),
     responses((status = 200, body = ref("#/components/schemas/StreamedEvent"), content_type = "text/event-stream", description = "Server-sent events; the data of each is an `Event`, its name the event's type.")),
@@ -60,7 +60,7 @@ pub(super) struct Asked {
 pub(super) async fn stream(
     State(app): State<App>,
     headers: HeaderMap,
-    asked: Result<Query<Asked>, QueryRejection>,
+    asked: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let asked = asked::query(asked)?;
     let wanted = wanted(&asked)?;
@@ -74,8 +74,12 @@ pub(super) async fn stream(
     };
     let permit = permit(&shared)?;
     let reader = Reader::new(shared.feed.clone(), shared.clock.clone(), wanted, after);
-    let streaming =
-        Streaming { reader, heartbeat: app.0.heartbeat, said: Said::Nothing, _permit: permit };
+    let streaming = EventsStreaming {
+        reader,
+        heartbeat: app.0.heartbeat,
+        said: StreamCursor::Nothing,
+        _permit: permit,
+    };
     Ok(streamed(unfold(streaming, |mut streaming| async {
         let event = streaming.next().await?;
         Some((Ok(event), streaming))
@@ -104,7 +108,7 @@ pub(super) fn streamed(
     response
 }
 
-fn wanted(asked: &Asked) -> Result<Wanted, Problem> {
+fn wanted(asked: &EventsQuery) -> Result<EventFilter, Problem> {
     let key = |text: &String| {
         let key: Result<ExperimentKey, _> = text.parse();
         key.map_err(|error| Problem::invalid_query(format!("experiment: {error}")))
@@ -119,12 +123,12 @@ fn wanted(asked: &Asked) -> Result<Wanted, Problem> {
             Problem::invalid_query(format!("types: {shown} is not allowed, allowed: {allowed}"))
         })
     });
-    Ok(Wanted { experiments, kinds: kinds.collect::<Result<_, _>>()? })
+    Ok(EventFilter { experiments, kinds: kinds.collect::<Result<_, _>>()? })
 }
 
 /// The last event that the client knows. A browser that connects again keeps the query it began with, so the
 /// header counts before it.
-fn last_known(headers: &HeaderMap, asked: &Asked) -> Result<Option<u64>, Problem> {
+fn last_known(headers: &HeaderMap, asked: &EventsQuery) -> Result<Option<u64>, Problem> {
     let allowed = "allowed: the id of an event, a whole number";
     let asked = asked.last_event_id.as_ref().map(|text| {
         number(text).ok_or_else(|| {
@@ -151,36 +155,36 @@ fn number(text: &str) -> Option<u64> {
 
 /// What a stream has said so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Said {
+enum StreamCursor {
     Nothing,
     /// That whoever has it is at this place.
     Place(u64),
 }
 
 /// One open stream.
-struct Streaming {
+struct EventsStreaming {
     reader: Reader,
     heartbeat: Duration,
-    said: Said,
+    said: StreamCursor,
     /// Given back when the stream ends.
     _permit: OwnedSemaphorePermit,
 }
 
-impl Streaming {
+impl EventsStreaming {
     async fn next(&mut self) -> Option<Event> {
-        if self.said == Said::Nothing {
+        if self.said == StreamCursor::Nothing {
             // A client that is cut off before the first event resumes here all the same.
             return Some(self.place().retry(RETRY));
         }
         match tokio::time::timeout(self.heartbeat, self.reader.next()).await {
-            Ok(Next::Event(event)) => {
-                self.said = Said::Place(event.id);
+            Ok(ReaderNext::Event(event)) => {
+                self.said = StreamCursor::Place(event.id);
                 let sent = Event::default().id(event.id.to_string());
                 Some(sent.event(event.kind.as_str()).data(&event.json))
             }
-            Ok(Next::Nothing | Next::Ended) => None,
+            Ok(ReaderNext::Nothing | ReaderNext::Ended) => None,
             // The place moves on while nothing comes that is wanted; an event without data is none to a client.
-            Err(_) if self.said == Said::Place(self.reader.place()) => {
+            Err(_) if self.said == StreamCursor::Place(self.reader.place()) => {
                 Some(Event::default().comment(""))
             }
             Err(_) => Some(self.place().comment("")),
@@ -189,7 +193,7 @@ impl Streaming {
 
     fn place(&mut self) -> Event {
         let place = self.reader.place();
-        self.said = Said::Place(place);
+        self.said = StreamCursor::Place(place);
         Event::default().id(place.to_string())
     }
 }

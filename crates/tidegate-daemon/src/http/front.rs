@@ -15,9 +15,9 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
+use super::connection_state::ConnectionState;
 use super::events::Streamed;
 use super::held::{Held, InPieces};
-use super::line::Line;
 use super::{App, assignments};
 
 /// Everything that can be asked for.
@@ -28,9 +28,9 @@ pub(crate) struct Front {
 }
 
 /// The same, on one connection.
-pub(super) struct OnLine {
+pub(super) struct OnConnection {
     pub(super) front: Front,
-    pub(super) line: Arc<Line>,
+    pub(super) connection: Arc<ConnectionState>,
 }
 
 impl Front {
@@ -44,9 +44,9 @@ impl Front {
     }
 }
 
-type Answer = Result<Response<Either<Full<Bytes>, InPieces>>, Infallible>;
+type FrontAnswer = Result<Response<Either<Full<Bytes>, InPieces>>, Infallible>;
 
-impl Service<Request<Incoming>> for OnLine {
+impl Service<Request<Incoming>> for OnConnection {
     type Response = Response<Either<Full<Bytes>, InPieces>>;
     type Error = Infallible;
     type Future = Answering;
@@ -57,27 +57,28 @@ impl Service<Request<Incoming>> for OnLine {
             return Answering::AtOnce(ready(Ok(response.map(Either::Left))));
         }
         let answering = app.0.held.answering();
-        let (routed, app, line) = (router.call(request), app.clone(), self.line.clone());
+        let (routed, app, connection) =
+            (router.call(request), app.clone(), self.connection.clone());
         Answering::Routed(Box::pin(async move {
             let response = routed.await?;
             if response.extensions().get::<Streamed>().is_some() {
-                line.stream();
+                connection.stream();
             }
-            Ok(response.map(|body| Either::Right(app.0.held.answer(body, &line, answering))))
+            Ok(response.map(|body| Either::Right(app.0.held.answer(body, &connection, answering))))
         }))
     }
 }
 
 /// An answer on its way.
 pub(crate) enum Answering {
-    AtOnce(Ready<Answer>),
-    Routed(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    AtOnce(Ready<FrontAnswer>),
+    Routed(Pin<Box<dyn Future<Output = FrontAnswer> + Send>>),
 }
 
 impl Future for Answering {
-    type Output = Answer;
+    type Output = FrontAnswer;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<FrontAnswer> {
         match &mut *self {
             Self::AtOnce(answer) => Pin::new(answer).poll(context),
             Self::Routed(answer) => answer.as_mut().poll(context),

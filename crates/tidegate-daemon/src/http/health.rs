@@ -13,7 +13,7 @@ use super::body;
 use super::json::Json;
 use super::problem::Problem;
 use crate::clock::{Clock, moment};
-use crate::driver::Command;
+use crate::driver::DriverCommand;
 use crate::readiness::Readiness;
 
 /// Tells that the process serves.
@@ -70,8 +70,9 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
 /// The time, told.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Told))]
 #[serde(deny_unknown_fields)]
-pub(super) struct Told {
+pub(super) struct ToldTime {
     #[cfg_attr(feature = "openapi", schema(value_type = api::schema::TimeToTell))]
     now: String,
 }
@@ -81,23 +82,23 @@ pub(super) struct Told {
 /// Only with `--time driven`, for demonstrations and tests.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/time", operation_id = "set_time", tag = "time",
-    request_body = Told,
-    responses((status = 200, body = Told)),
+    request_body = ToldTime,
+    responses((status = 200, body = ToldTime)),
     extensions(("x-problems" = json!(["asks"]))),
 ))]
 pub(super) async fn set_time(
     State(app): State<App>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Told>, Problem> {
-    let told: Told = body::json(&app, &headers, body).await?;
+) -> Result<Json<ToldTime>, Problem> {
+    let told: ToldTime = body::json(&app, &headers, body).await?;
     let time = moment(&told.now).map_err(|detail| Problem::invalid_field("/now", detail))?;
     if let Clock::Driven(ms) = app.0.shared.clock.clock() {
         ms.store(time.ms(), Ordering::Release);
     }
     // Time passes before every command, so also before the second of these is looked at.
     app.read(|_| ()).await?;
-    app.ask(|reply| Command::Settle { reply }).await?;
+    app.ask(|reply| DriverCommand::Settle { reply }).await?;
     let now = app.read(|view| view.now).await?;
-    Ok(Json(Told { now: api::shown(now) }))
+    Ok(Json(ToldTime { now: api::shown(now) }))
 }

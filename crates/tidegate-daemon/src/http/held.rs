@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 
-use super::line::Line;
+use super::connection_state::ConnectionState;
 use crate::shared::Shared;
 
 /// Bytes that all bodies together may hold.
@@ -29,7 +29,7 @@ const PIECE_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct Held {
     bodies: Arc<Semaphore>,
-    answers: Arc<Answers>,
+    answers: Arc<WaitingAnswers>,
     turns: Semaphore,
     /// Has a receiver for each request that is being answered.
     answering: watch::Sender<()>,
@@ -42,7 +42,7 @@ pub(super) struct BeingAnswered(#[expect(dead_code, reason = "it is counted")] w
 impl Held {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let bodies = Arc::new(Semaphore::new(BODIES_BYTES_MAX));
-        let answers = Arc::new(Answers { shared, waiting: Mutex::default() });
+        let answers = Arc::new(WaitingAnswers { shared, waiting: Mutex::default() });
         let turns = Semaphore::new(TURNS);
         Self { bodies, answers, turns, answering: watch::Sender::new(()) }
     }
@@ -69,10 +69,15 @@ impl Held {
 
     /// An answer as a connection is handed it. Where it does not fit beside those that wait, the one of which
     /// nothing was taken for longest is given up with its connection: whoever reads is answered.
-    pub(super) fn answer(&self, body: Body, line: &Arc<Line>, of: BeingAnswered) -> InPieces {
+    pub(super) fn answer(
+        &self,
+        body: Body,
+        connection: &Arc<ConnectionState>,
+        of: BeingAnswered,
+    ) -> InPieces {
         let bytes = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
         let counted = bytes.filter(|bytes| *bytes > UNCOUNTED_BYTES_MAX);
-        let place = counted.map(|bytes| Place::new(&self.answers, bytes, line));
+        let place = counted.map(|bytes| WaitingPlace::new(&self.answers, bytes, connection));
         InPieces { body, rest: Bytes::new(), place, _of: of }
     }
 }
@@ -108,7 +113,7 @@ impl Room {
 
 /// The answers that wait for their clients.
 #[derive(Debug)]
-struct Answers {
+struct WaitingAnswers {
     shared: Arc<Shared>,
     waiting: Mutex<Waiting>,
 }
@@ -119,45 +124,45 @@ struct Waiting {
     /// Rises with whatever is taken of any answer.
     turn: u64,
     /// By the turn in which something was last taken.
-    answers: BTreeMap<u64, (usize, Arc<Line>)>,
+    answers: BTreeMap<u64, (usize, Arc<ConnectionState>)>,
 }
 
 impl Waiting {
-    fn enter(&mut self, bytes: usize, line: Arc<Line>) -> u64 {
+    fn enter(&mut self, bytes: usize, connection: Arc<ConnectionState>) -> u64 {
         self.turn += 1;
         self.bytes += bytes;
-        self.answers.insert(self.turn, (bytes, line));
+        self.answers.insert(self.turn, (bytes, connection));
         self.turn
     }
 
-    fn leave(&mut self, turn: u64) -> Option<(usize, Arc<Line>)> {
+    fn leave(&mut self, turn: u64) -> Option<(usize, Arc<ConnectionState>)> {
         let left = self.answers.remove(&turn)?;
         self.bytes -= left.0;
         Some(left)
     }
 
     /// The answer to give up; the newest never is.
-    fn surplus(&mut self) -> Option<Arc<Line>> {
+    fn surplus(&mut self) -> Option<Arc<ConnectionState>> {
         let over = self.bytes > ANSWERS_BYTES_MAX && self.answers.len() > 1;
         let longest = *self.answers.first_key_value().filter(|_| over)?.0;
-        self.leave(longest).map(|(_, line)| line)
+        self.leave(longest).map(|(_, connection)| connection)
     }
 }
 
 /// The place of an answer among those that wait.
 #[derive(Debug)]
-struct Place {
-    answers: Arc<Answers>,
+struct WaitingPlace {
+    answers: Arc<WaitingAnswers>,
     turn: u64,
 }
 
-impl Place {
-    fn new(answers: &Arc<Answers>, bytes: usize, line: &Arc<Line>) -> Self {
+impl WaitingPlace {
+    fn new(answers: &Arc<WaitingAnswers>, bytes: usize, connection: &Arc<ConnectionState>) -> Self {
         let mut waiting = answers.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = waiting.enter(bytes, line.clone());
-        while let Some(line) = waiting.surplus() {
+        let turn = waiting.enter(bytes, connection.clone());
+        while let Some(connection) = waiting.surplus() {
             answers.shared.metrics.answer_given_up();
-            line.cut();
+            connection.cut();
         }
         drop(waiting);
         Self { answers: answers.clone(), turn }
@@ -166,13 +171,13 @@ impl Place {
     /// Something of it was taken.
     fn taken(&mut self) {
         let mut waiting = self.answers.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((bytes, line)) = waiting.leave(self.turn) {
-            self.turn = waiting.enter(bytes, line);
+        if let Some((bytes, connection)) = waiting.leave(self.turn) {
+            self.turn = waiting.enter(bytes, connection);
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for WaitingPlace {
     fn drop(&mut self) {
         self.answers.waiting.lock().unwrap_or_else(PoisonError::into_inner).leave(self.turn);
     }
@@ -184,7 +189,7 @@ pub(crate) struct InPieces {
     body: Body,
     /// What came of the body and was not handed over.
     rest: Bytes,
-    place: Option<Place>,
+    place: Option<WaitingPlace>,
     _of: BeingAnswered,
 }
 

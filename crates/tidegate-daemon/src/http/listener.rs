@@ -16,9 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
-use super::front::{Front, OnLine};
+use super::connection_state::{ConnectionState, DRAIN_GRACE};
+use super::front::{Front, OnConnection};
 use super::head_timer::HeadTimer;
-use super::line::{DRAIN_GRACE, Line};
 use super::write_stall::Patient;
 use crate::config::TlsFiles;
 use crate::shared::Shared;
@@ -42,9 +42,9 @@ pub enum TlsError {
     /// A file cannot be read, or is no PEM.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
-        /// Which.
+        /// The file with the certificate or its key.
         path: PathBuf,
-        /// Why.
+        /// What the reader of PEM files says of it.
         source: rustls::pki_types::pem::Error,
     },
     /// Certificate and key do not go together.
@@ -109,7 +109,7 @@ impl Listening {
                 front: self.front.clone(),
                 watcher: graceful.watcher(),
                 shared: self.shared.clone(),
-                line: Arc::new(Line::new(permit)),
+                state: Arc::new(ConnectionState::new(permit)),
             };
             tokio::spawn(connection.serve(stream));
         }
@@ -144,7 +144,7 @@ struct Connection {
     front: Front,
     watcher: Watcher,
     shared: Arc<Shared>,
-    line: Arc<Line>,
+    state: Arc<ConnectionState>,
 }
 
 impl Connection {
@@ -159,7 +159,7 @@ impl Connection {
     }
 
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let line = self.line.clone();
+        let state = self.state.clone();
         let connection = http1::Builder::new()
             .timer(HeadTimer::new(HEAD_TIME_MAX))
             // A client that has said all it has to say still wants the answers.
@@ -170,11 +170,11 @@ impl Connection {
             // One copy of an answer costs less than to write it in pieces; the largest has some mebibytes.
             .writev(false)
             .serve_connection(
-                TokioIo::new(Patient::new(stream, self.line.clone())),
-                OnLine { front: self.front, line: self.line },
+                TokioIo::new(Patient::new(stream, self.state.clone())),
+                OnConnection { front: self.front, connection: self.state },
             );
         let ended = self.watcher.watch(connection).await;
-        if let (Err(error), false) = (ended, line.streams()) {
+        if let (Err(error), false) = (ended, state.streams()) {
             self.shared.metrics.connection_refused();
             tracing::debug!(%error, "a connection ended early");
         }

@@ -4,14 +4,16 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde_json::value::RawValue;
-use tidegate_spec::api::{Answer, AnswerStatus, Answers, OBSERVATIONS_MAX, Object, Observation};
+use tidegate_spec::api::{
+    AnswerStatus, OBSERVATIONS_MAX, Object, Observation, ObservationAnswer, ObservationAnswers,
+};
 
 use super::App;
-use super::body::{self, Kind};
+use super::body::{self, BodyKind};
 use super::code::Code;
 use super::json::Json;
 use super::problem::{self, Problem};
-use crate::driver::{Command, Item};
+use crate::driver::{DriverCommand, ReadObservation};
 
 /// Takes in what is reported about detection events.
 ///
@@ -23,19 +25,19 @@ use crate::driver::{Command, Item};
         (ref("#/components/schemas/Observations") = "application/json"),
         (String = "application/x-ndjson"),
     )),
-    responses((status = 200, body = Answers)),
+    responses((status = 200, body = ObservationAnswers)),
     extensions(("x-problems" = json!(["writes", "too_many_items"]))),
 ))]
 pub(super) async fn observe(
     State(app): State<App>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Answers>, Problem> {
-    let kind = Kind::of(&headers, &[Kind::Json, Kind::Ndjson])?;
+) -> Result<Json<ObservationAnswers>, Problem> {
+    let kind = BodyKind::of(&headers, &[BodyKind::Json, BodyKind::Ndjson])?;
     let text = body::text(&app, body).await?;
     let texts: Vec<&str> = match kind {
-        Kind::Ndjson => text.lines().map(str::trim).filter(|line| !line.is_empty()).collect(),
-        Kind::Json | Kind::Toml => {
+        BodyKind::Ndjson => text.lines().map(str::trim).filter(|line| !line.is_empty()).collect(),
+        BodyKind::Json | BodyKind::Toml => {
             let items: Vec<&RawValue> = serde_json::from_str(&text).map_err(|error| {
                 Problem::malformed(format!("the body is no JSON array of observations: {error}"))
             })?;
@@ -47,27 +49,27 @@ pub(super) async fn observe(
         let detail = format!("{} observations, allowed: 1 to {OBSERVATIONS_MAX}", texts.len());
         return Err(Problem::new(Code::TooManyItems, detail));
     }
-    let items: Vec<Item> =
+    let items: Vec<ReadObservation> =
         texts.into_iter().enumerate().map(|(index, text)| item(index, text)).collect();
-    Ok(Json(app.ask(|reply| Command::Observe { items, reply }).await?))
+    Ok(Json(app.ask(|reply| DriverCommand::Observe { items, reply }).await?))
 }
 
 /// Reads one observation; where it is not valid its answer is known.
-fn item(index: usize, text: &str) -> Item {
+fn item(index: usize, text: &str) -> ReadObservation {
     let read: Observation = match serde_json::from_str(text) {
         Ok(Object(read)) => read,
-        Err(error) => return Item::Refused(unreadable(index, text, &error)),
+        Err(error) => return ReadObservation::Refused(unreadable(index, text, &error)),
     };
     match read.check() {
-        Ok(reported) => Item::Reported(reported),
+        Ok(reported) => ReadObservation::Reported(reported),
         Err(fault) => {
             let pointer = format!("/{index}{}", problem::pointer(&fault.field));
-            Item::Refused(refused("invalid_field", Some(pointer), &fault.to_string()))
+            ReadObservation::Refused(refused("invalid_field", Some(pointer), &fault.to_string()))
         }
     }
 }
 
-fn unreadable(index: usize, text: &str, error: &serde_json::Error) -> Answer {
+fn unreadable(index: usize, text: &str, error: &serde_json::Error) -> ObservationAnswer {
     if !error.is_data() {
         return refused("malformed_body", Some(format!("/{index}")), &error.to_string());
     }
@@ -79,8 +81,8 @@ fn unreadable(index: usize, text: &str, error: &serde_json::Error) -> Answer {
     refused("invalid_field", Some(pointer), &error.to_string())
 }
 
-fn refused(code: &str, pointer: Option<String>, detail: &str) -> Answer {
+fn refused(code: &str, pointer: Option<String>, detail: &str) -> ObservationAnswer {
     let pointer = pointer.map(|pointer| problem::named(&pointer).into_owned());
     let (code, detail) = (Some(code.to_owned()), Some(problem::told(detail).into_owned()));
-    Answer { status: AnswerStatus::Rejected, code, pointer, detail }
+    ObservationAnswer { status: AnswerStatus::Rejected, code, pointer, detail }
 }

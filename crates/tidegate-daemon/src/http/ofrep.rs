@@ -17,12 +17,12 @@ use sha2::{Digest as _, Sha256};
 use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_spec::api::Object;
 use tidegate_spec::api::ofrep::{
-    Endpoint, ErrorCode, EventStream, Flag, FlagMetadata, Flags, Reason,
+    Endpoint, ErrorCode, EventStream, Flag, FlagMetadata, FlagReason, Flags,
 };
 
 use super::App;
 use super::asked;
-use super::body::{self, Kind};
+use super::body::{self, BodyKind};
 use super::code::Code;
 use super::json::Json;
 use super::problem::{self, Problem};
@@ -58,7 +58,7 @@ pub(super) async fn one(
 ) -> Response {
     let Ok(Path(key)) = path else {
         let details = "the key in the path is not UTF-8".to_owned();
-        return Fault::FeedEvent(ErrorCode::FlagNotFound, details).response(Some(""));
+        return NoFlag::Worded(ErrorCode::FlagNotFound, details).response(Some(""));
     };
     let evaluated = evaluate_one(&app, &key, &headers, body).await;
     evaluated.unwrap_or_else(|fault| fault.response(Some(&key)))
@@ -69,16 +69,16 @@ async fn evaluate_one(
     key: &str,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Response, Fault> {
+) -> Result<Response, NoFlag> {
     let text = text(app, headers, body).await?;
-    let asked = Asked::read(&text)?;
+    let asked = FlagQuestion::read(&text)?;
     let shared = &app.0.shared;
     let table = shared.published.load();
     let Some(evaluated) = table.evaluate(key, &asked.camera, shared.now()) else {
         // What is not read yet is not unknown.
         return Err(if table.is_whole() { unknown(key) } else { unread(app) });
     };
-    shared.metrics.assigned(evaluated.ground);
+    shared.metrics.assigned(evaluated.reason);
     Ok(Json(flag(&evaluated, asked.text)).into_response())
 }
 
@@ -121,9 +121,9 @@ pub(super) async fn all(
     evaluated.unwrap_or_else(|fault| fault.response(None))
 }
 
-async fn evaluate_all(app: &App, headers: &HeaderMap, body: Body) -> Result<Response, Fault> {
+async fn evaluate_all(app: &App, headers: &HeaderMap, body: Body) -> Result<Response, NoFlag> {
     let text = text(app, headers, body).await?;
-    let asked = Asked::read(&text)?;
+    let asked = FlagQuestion::read(&text)?;
     let shared = &app.0.shared;
     let table = shared.published.load();
     if !table.is_whole() {
@@ -133,10 +133,10 @@ async fn evaluate_all(app: &App, headers: &HeaderMap, body: Body) -> Result<Resp
         table.evaluate_all(&asked.camera, shared.now()).collect();
     evaluated.sort_unstable_by_key(|evaluated| evaluated.key);
     for evaluated in &evaluated {
-        shared.metrics.assigned(evaluated.ground);
+        shared.metrics.assigned(evaluated.reason);
     }
     // A thousand texts are no answer; whoever runs one asks for its flag.
-    let flags = evaluated.iter().map(|evaluated| flag(evaluated, Text::Unwanted)).collect();
+    let flags = evaluated.iter().map(|evaluated| flag(evaluated, PromptText::Unwanted)).collect();
     let endpoint = Endpoint { request_uri: app.0.refetch.as_str() };
     let event_streams = [EventStream { kind: "sse", endpoint }];
     let bytes = serde_json::to_vec(&Flags { flags, event_streams })
@@ -154,26 +154,26 @@ async fn evaluate_all(app: &App, headers: &HeaderMap, body: Body) -> Result<Resp
     Ok(response)
 }
 
-fn flag<'a>(evaluated: &Evaluated<'a>, text: Text) -> Flag<'a> {
+fn flag<'a>(evaluated: &Evaluated<'a>, text: PromptText) -> Flag<'a> {
     let in_shadow = evaluated.shadow.and_then(|shadow| shadow.kept);
     let digest = |version: Option<&'a ServedVersion>| version.map(|version| &*version.digest);
     let text = |version: Option<&'a ServedVersion>| match text {
-        Text::Wanted => version.map(|version| &*version.text),
-        Text::Unwanted => None,
+        PromptText::Wanted => version.map(|version| &*version.text),
+        PromptText::Unwanted => None,
     };
     Flag {
         key: evaluated.key,
         value: evaluated.prompt_version,
         variant: evaluated.variant.as_str(),
-        reason: match evaluated.ground {
-            AssignmentReason::Rollout(reason) => Reason::of(reason),
-            AssignmentReason::StoreUnavailable => Reason::Unknown,
+        reason: match evaluated.reason {
+            AssignmentReason::Rollout(reason) => FlagReason::of(reason),
+            AssignmentReason::StoreUnavailable => FlagReason::Unknown,
         },
         metadata: FlagMetadata {
             experiment: evaluated.key,
             run: evaluated.run,
             phase: evaluated.phase.as_str(),
-            reason: evaluated.ground.as_str(),
+            reason: evaluated.reason.as_str(),
             shadow: evaluated.shadow.is_some(),
             shadow_sample: evaluated.shadow_sample,
             shadow_prompt_version: evaluated.shadow.map(|shadow| shadow.prompt_version),
@@ -186,15 +186,15 @@ fn flag<'a>(evaluated: &Evaluated<'a>, text: Text) -> Flag<'a> {
     }
 }
 
-fn unknown(key: &str) -> Fault {
+fn unknown(key: &str) -> NoFlag {
     match key.parse::<ExperimentKey>() {
         Ok(key) => Refusal::UnknownExperiment(key).into(),
-        Err(error) => Fault::FeedEvent(ErrorCode::FlagNotFound, error.to_string()),
+        Err(error) => NoFlag::Worded(ErrorCode::FlagNotFound, error.to_string()),
     }
 }
 
 /// Why the table has no experiments yet.
-fn unread(app: &App) -> Fault {
+fn unread(app: &App) -> NoFlag {
     app.refusal_or(Refusal::Recovering).into()
 }
 
@@ -222,16 +222,16 @@ fn is_known(headers: &HeaderMap, etag: &str) -> bool {
 
 /// What a request asks.
 #[derive(Debug)]
-struct Asked<'a> {
+struct FlagQuestion<'a> {
     camera: CameraId,
-    text: Text,
+    text: PromptText,
     /// The evaluation context as it was written.
     context: &'a str,
 }
 
 /// Whether the text of the prompt version is to be in the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Text {
+enum PromptText {
     Wanted,
     Unwanted,
 }
@@ -254,9 +254,9 @@ struct Context<'a> {
     text: Option<&'a RawValue>,
 }
 
-impl<'a> Asked<'a> {
-    fn read(text: &'a str) -> Result<Self, Fault> {
-        let invalid = |details: String| Fault::FeedEvent(ErrorCode::InvalidContext, details);
+impl<'a> FlagQuestion<'a> {
+    fn read(text: &'a str) -> Result<Self, NoFlag> {
+        let invalid = |details: String| NoFlag::Worded(ErrorCode::InvalidContext, details);
         let request: Result<Object<Request<'a>>, _> = serde_json::from_str(text);
         let Object(request) = request.map_err(|error| {
             if error.is_data() {
@@ -276,33 +276,33 @@ impl<'a> Asked<'a> {
         let camera = read.targeting_key.filter(|camera| !camera.is_empty());
         let Some(camera) = camera else {
             let details = "`targetingKey` is missing from the context, allowed: a camera id";
-            return Err(Fault::FeedEvent(ErrorCode::TargetingKeyMissing, details.to_owned()));
+            return Err(NoFlag::Worded(ErrorCode::TargetingKeyMissing, details.to_owned()));
         };
         let camera = camera.parse().map_err(|error| invalid(format!("`targetingKey`: {error}")))?;
         let wanted = read.text.is_some_and(|text| text.get() == "true");
-        let text = if wanted { Text::Wanted } else { Text::Unwanted };
+        let text = if wanted { PromptText::Wanted } else { PromptText::Unwanted };
         Ok(Self { camera, text, context })
     }
 }
 
-async fn text(app: &App, headers: &HeaderMap, body: Body) -> Result<body::Text, Problem> {
-    Kind::of(headers, &[Kind::Json])?;
+async fn text(app: &App, headers: &HeaderMap, body: Body) -> Result<body::WholeBody, Problem> {
+    BodyKind::of(headers, &[BodyKind::Json])?;
     body::text(app, body).await
 }
 
 /// Why a flag is not evaluated.
 #[derive(Debug)]
-enum Fault {
+enum NoFlag {
     /// Something that the protocol has a word for.
-    FeedEvent(ErrorCode, String),
+    Worded(ErrorCode, String),
     Problem(Problem),
 }
 
-impl Fault {
+impl NoFlag {
     /// The answer; `key` is the flag that was asked for, if it was one.
     fn response(self, key: Option<&str>) -> Response {
         let (error_code, details) = match self {
-            Self::FeedEvent(code, details) => (code, details),
+            Self::Worded(code, details) => (code, details),
             Self::Problem(problem) => return problem.ofrep_response(key),
         };
         let status = if error_code == ErrorCode::FlagNotFound {
@@ -314,13 +314,13 @@ impl Fault {
     }
 }
 
-impl From<Problem> for Fault {
+impl From<Problem> for NoFlag {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
     }
 }
 
-impl From<Refusal> for Fault {
+impl From<Refusal> for NoFlag {
     fn from(refusal: Refusal) -> Self {
         Self::Problem(refusal.into())
     }
@@ -331,9 +331,9 @@ mod tests {
     use super::*;
 
     fn told(text: &str) -> (ErrorCode, String) {
-        match Asked::read(text).unwrap_err() {
-            Fault::FeedEvent(code, details) => (code, details),
-            Fault::Problem(problem) => (ErrorCode::ParseError, problem.code().name().to_owned()),
+        match FlagQuestion::read(text).unwrap_err() {
+            NoFlag::Worded(code, details) => (code, details),
+            NoFlag::Problem(problem) => (ErrorCode::ParseError, problem.code().name().to_owned()),
         }
     }
 
@@ -341,19 +341,24 @@ mod tests {
     fn a_context_may_hold_more_and_must_hold_a_camera() {
         let text =
             r#"{"context": {"targetingKey": "gate", "site": {"level": [1, null]}}, "more": 1}"#;
-        let asked = Asked::read(text).unwrap();
-        assert_eq!((asked.camera.as_str(), asked.text), ("gate", Text::Unwanted));
+        let asked = FlagQuestion::read(text).unwrap();
+        assert_eq!((asked.camera.as_str(), asked.text), ("gate", PromptText::Unwanted));
         assert_eq!(asked.context, r#"{"targetingKey": "gate", "site": {"level": [1, null]}}"#);
         assert_eq!(
-            Asked::read(r#"{"context":{"targetingKey":"\u0067ate"}}"#).unwrap().camera.as_str(),
+            FlagQuestion::read(r#"{"context":{"targetingKey":"\u0067ate"}}"#)
+                .unwrap()
+                .camera
+                .as_str(),
             "gate"
         );
-        for (value, wanted) in
-            [("true", Text::Wanted), ("false", Text::Unwanted), ("{}", Text::Unwanted)]
-        {
+        for (value, wanted) in [
+            ("true", PromptText::Wanted),
+            ("false", PromptText::Unwanted),
+            ("{}", PromptText::Unwanted),
+        ] {
             let text =
                 format!(r#"{{"context": {{"targetingKey": "gate", "prompt_text": {value}}}}}"#);
-            assert_eq!(Asked::read(&text).unwrap().text, wanted, "{value}");
+            assert_eq!(FlagQuestion::read(&text).unwrap().text, wanted, "{value}");
         }
         for (text, code) in [
             (r#"{"context": {}}"#, ErrorCode::TargetingKeyMissing),
@@ -391,7 +396,7 @@ mod tests {
 
     #[test]
     fn a_daemon_at_its_limit_says_in_whole_seconds_when_to_come_again() {
-        let response = Fault::from(Refusal::Busy).response(Some("gate"));
+        let response = NoFlag::from(Refusal::Busy).response(Some("gate"));
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(response.headers()[header::RETRY_AFTER], "1");
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tidegate_engine::prompt::OrderRejection;
-use tidegate_spec::api::ofrep::{ErrorCode, Failure};
+use tidegate_spec::api::ofrep::{ErrorCode, FlagFailure};
 use tidegate_spec::api::{self, FieldFault};
 use tidegate_spec::{Faults, ParseError};
 
@@ -165,7 +165,7 @@ pub(super) fn failure(
     details: &str,
 ) -> Response {
     let (key, details) = (key.map(named), told(details));
-    let body = Failure { key: key.as_deref(), error_code, error_details: &details };
+    let body = FlagFailure { key: key.as_deref(), error_code, error_details: &details };
     (status, Json(body)).into_response()
 }
 
@@ -237,6 +237,12 @@ impl From<Refusal> for Problem {
             Refusal::UnknownExperiment(_) => (Code::UnknownExperiment, None),
             Refusal::UnknownOverride(_) => (Code::UnknownOverride, None),
             Refusal::Running(_) => (Code::ExperimentRunning, None),
+            Refusal::OtherRevision { .. } => (Code::RevisionConflict, None),
+            Refusal::LeadsElsewhere { .. } | Refusal::ReleaseUnnamed { .. } => {
+                (Code::UnexpectedPhase, None)
+            }
+            Refusal::NotBacked { .. } => (Code::EvidenceNotAccepted, None),
+            Refusal::ControlChanges(_) => (Code::ControlChanges, None),
             Refusal::TooManyExperiments(_) => (Code::TooManyExperiments, None),
             Refusal::ActionNotAllowed { .. } => (Code::ActionNotAllowed, None),
             Refusal::UnknownPrompt(_) => (Code::UnknownPrompt, None),

@@ -10,26 +10,27 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::id::{LabelName, PromptKey, PromptName};
 use tidegate_engine::prompt::{
-    LabelOrder, LabelTarget, NotFound, Order, Precondition, Prompt, Version, VersionOrder,
+    LabelOrder, LabelTarget, NotFound, Order, Precondition, Prompt, VersionOrder,
 };
 use tidegate_spec::api::{
-    PromptDetail, PromptDiff, PromptRequest, Prompts, VersionDetail, VersionRequest, Versions,
+    PromptDetail, PromptDiff, PromptList, PromptRequest, VersionDetail, VersionRequest, Versions,
 };
 
 use super::App;
-use super::asked::{self, Page};
+use super::asked::{self, PageQuery};
 use super::body;
 use super::code::Code;
 use super::json::Json;
 use super::problem::Problem;
-use crate::driver::{Command, Ordered};
-use crate::faults::Faults;
+use crate::driver::{DriverCommand, Ordered};
+use crate::faults::RequestFaults;
 use crate::page;
 use crate::prompts::describe;
-use crate::prompts::{diff, text_digest};
+use crate::prompts::diff::{self, NamedText};
+use crate::prompts::text_digest;
 use crate::refusal::Refusal;
 
 type NamePath = Result<Path<String>, PathRejection>;
@@ -73,17 +74,17 @@ fn unknown_label(name: &PromptName, label: &LabelName) -> Problem {
 /// Lists the prompts, in the order of their names.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/prompts", operation_id = "list_prompts", tag = "prompts",
-    responses((status = 200, body = Prompts)),
+    responses((status = 200, body = PromptList)),
     extensions(("x-problems" = json!(["asks"]))),
 ))]
-pub(super) async fn list(State(app): State<App>) -> Result<Json<Prompts>, Problem> {
+pub(super) async fn list(State(app): State<App>) -> Result<Json<PromptList>, Problem> {
     let prompts = app
         .read(|view| {
             let prompts = view.rollouts.prompts().catalog().iter();
             prompts.filter_map(|(name, prompt)| describe::summary(name, prompt)).collect()
         })
         .await?;
-    Ok(Json(Prompts { prompts }))
+    Ok(Json(PromptList { prompts }))
 }
 
 /// Shows a prompt: its newest version, and where its labels point.
@@ -118,7 +119,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<VersionDetail>), Problem> {
     let request: PromptRequest = body::json(&app, &headers, body).await?;
     let PromptRequest { name, text, key, note, actor, label } = request;
-    let mut faults = Faults::default();
+    let mut faults = RequestFaults::default();
     let name = faults.take("/name", name.parse::<PromptName>());
     let request = VersionRequest { text, key, note, actor, parent: None, label };
     let orders = add_orders(request, Precondition::New, &mut faults);
@@ -146,7 +147,7 @@ pub(super) async fn add_version(
 ) -> Result<(StatusCode, Json<VersionDetail>), Problem> {
     let name = name_of(path)?;
     let request: VersionRequest = body::json(&app, &headers, body).await?;
-    let mut faults = Faults::default();
+    let mut faults = RequestFaults::default();
     match add_orders(request, Precondition::Known, &mut faults) {
         Some(orders) => add(&app, name, orders).await,
         None => Err(Problem::invalid_fields(faults.0)),
@@ -157,11 +158,11 @@ pub(super) async fn add_version(
 fn add_orders(
     request: VersionRequest,
     prompt_is: Precondition,
-    faults: &mut Faults,
+    faults: &mut RequestFaults,
 ) -> Option<Vec<Order>> {
     let VersionRequest { text, key, note, actor, parent, label } = request;
     let key = key.map(|key| faults.take("/key", key.parse::<PromptKey>()));
-    let note = note.map(|note| faults.take("/note", Note::new(&note)));
+    let note = note.map(|note| faults.take("/note", Reason::new(&note)));
     let actor = faults.take("/actor", Actor::new(&actor));
     let label = label.map(|label| faults.take("/label", label.parse::<LabelName>()));
     if !faults.0.is_empty() {
@@ -177,11 +178,11 @@ fn add_orders(
         parent,
         created_at: None,
         actor: actor.clone(),
-        note: note.clone(),
+        reason: note.clone(),
     })];
     if let Some(label) = label.flatten() {
         // A constant of a few words is a reason.
-        let reason = note.or_else(|| Note::new("with the version").ok())?;
+        let reason = note.or_else(|| Reason::new("with the version").ok())?;
         let to = LabelTarget::Text(digest);
         orders.push(Order::Point(LabelOrder { label, to, revision: None, actor, reason }));
     }
@@ -205,20 +206,20 @@ async fn add(
 }
 
 async fn order(app: &App, prompt: PromptName, orders: Vec<Order>) -> Result<Ordered, Problem> {
-    app.ask(|reply| Command::Order { prompt, orders, reply }).await
+    app.ask(|reply| DriverCommand::Order { prompt, orders, reply }).await
 }
 
 /// Lists the versions of a prompt, oldest first.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/prompts/{name}/versions", operation_id = "list_versions", tag = "prompts",
-    params(Page),
+    params(PageQuery),
     responses((status = 200, body = Versions)),
     extensions(("x-problems" = json!(["asks", "unknown_prompt"]))),
 ))]
 pub(super) async fn versions(
     State(app): State<App>,
     path: NamePath,
-    page: Result<Query<Page>, QueryRejection>,
+    page: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<Versions>, Problem> {
     let name = name_of(path)?;
     let (after, limit) = asked::query(page)?.bounds()?;
@@ -278,10 +279,8 @@ pub(super) async fn difference(
     let (from, to) = (find(&ends.from)?, find(&ends.to)?);
     let (old, new) = (from.clone(), to.clone());
     // Long texts that have nothing in common take a while, and others share this thread.
-    let found = tokio::task::spawn_blocking(move || {
-        let named = |version: &Version| version.head.key.to_string();
-        diff::of((&named(&old), &old.text), (&named(&new), &new.text))
-    });
+    let found =
+        tokio::task::spawn_blocking(move || diff::of(NamedText::of(&old), NamedText::of(&new)));
     let diff::Difference { added, removed, hunks, unified } =
         found.await.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let (from, to) = (describe::version(&prompt, &from), describe::version(&prompt, &to));

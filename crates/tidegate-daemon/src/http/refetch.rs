@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use super::events::{LAST_EVENT_ID, RETRY, permit, streamed};
 use super::problem::Problem;
 use super::{App, asked};
-use crate::published::Shown;
+use crate::published::TableVersion;
 
 const PATH: &str = "/ofrep/v1/events";
 const TICKET: &str = "ticket=";
@@ -64,7 +64,7 @@ fn ticket(query: &str) -> Option<&str> {
 /// What the address says, where a ticket opens the stream: the guard looks at it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct RefetchQuery {
     #[serde(rename = "ticket")]
     _ticket: Option<String>,
 }
@@ -78,13 +78,13 @@ pub(super) struct Asked {
 pub(super) async fn stream(
     State(app): State<App>,
     headers: HeaderMap,
-    asked: Result<Query<Asked>, QueryRejection>,
+    asked: Result<Query<RefetchQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     asked::query(asked)?;
     let shared = &app.0.shared;
     let permit = permit(shared)?;
     let known = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
-    let streaming = Streaming {
+    let streaming = RefetchStreaming {
         shown: shared.published.watch(),
         known: known.map(str::to_owned),
         opening: Opening::Due,
@@ -105,8 +105,8 @@ enum Opening {
 }
 
 /// One open stream.
-struct Streaming {
-    shown: watch::Receiver<Shown>,
+struct RefetchStreaming {
+    shown: watch::Receiver<TableVersion>,
     /// The event that the client has.
     known: Option<String>,
     opening: Opening,
@@ -118,14 +118,14 @@ struct Streaming {
 /// What an event says.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Data<'a> {
+struct RefetchData<'a> {
     #[serde(rename = "type")]
     kind: &'a str,
     etag: &'a str,
     last_modified: i64,
 }
 
-impl Streaming {
+impl RefetchStreaming {
     /// A client that has none yet may have missed one since it asked for all flags, so it is told at once.
     async fn next(&mut self) -> Option<Event> {
         let shared = self.app.0.shared.clone();
@@ -153,9 +153,9 @@ impl Streaming {
     }
 }
 
-fn event(id: &str, shown: Shown) -> Event {
+fn event(id: &str, shown: TableVersion) -> Event {
     let last_modified = shown.at.ms().div_euclid(1_000);
-    let data = Data { kind: "refetchEvaluation", etag: id, last_modified };
+    let data = RefetchData { kind: "refetchEvaluation", etag: id, last_modified };
     // Text and a whole number are always JSON.
     let data = serde_json::to_string(&data).unwrap_or_default();
     Event::default().id(id).event("message").retry(RETRY).data(data)

@@ -11,21 +11,21 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use super::line::Line;
+use super::connection_state::ConnectionState;
 
 /// How long nothing at all may be taken of an answer.
 const STALL_TIME_MAX: Duration = Duration::from_secs(10);
 
 pub(super) struct Patient<S> {
     stream: S,
-    line: Arc<Line>,
+    connection: Arc<ConnectionState>,
     /// Runs out while the other end takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patient<S> {
-    pub(super) const fn new(stream: S, line: Arc<Line>) -> Self {
-        Self { stream, line, stalled: None }
+    pub(super) const fn new(stream: S, connection: Arc<ConnectionState>) -> Self {
+        Self { stream, connection, stalled: None }
     }
 
     fn waited<T>(
@@ -37,7 +37,7 @@ impl<S> Patient<S> {
             self.stalled = None;
             return written;
         }
-        if self.line.is_cut(context) {
+        if self.connection.is_cut(context) {
             return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
         }
         let stalled = &mut self.stalled;
@@ -99,7 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        if flushed.is_ready() && self.line.streams() {
+        if flushed.is_ready() && self.connection.streams() {
             self.heard(context)?;
         }
         self.waited(context, flushed)

@@ -24,30 +24,32 @@ const VERSIONS_SHOWN_MAX: usize = 4;
 const LEVELS: [u8; 3] = [30, 60, 85];
 
 #[derive(Debug, Clone, Copy)]
-struct Buckets(&'static [f64]);
+struct BucketBounds(&'static [f64]);
 
-impl MetricConstructor<Histogram> for Buckets {
+impl MetricConstructor<Histogram> for BucketBounds {
     fn new_metric(&self) -> Histogram {
         Histogram::new(self.0.iter().copied())
     }
 }
 
-const LATENCY_SECONDS: Buckets = Buckets(&[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0]);
-const SCORES: Buckets = Buckets(&[10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0]);
-const SCORE_DIFFS: Buckets =
-    Buckets(&[0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 75.0, 100.0]);
-const LATENCY_DIFFS: Buckets = Buckets(&[-1.0, -0.5, -0.1, 0.0, 0.1, 0.5, 1.0, 2.0, 5.0]);
+const LATENCY_SECONDS: BucketBounds =
+    BucketBounds(&[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0]);
+const SCORES: BucketBounds =
+    BucketBounds(&[10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0]);
+const SCORE_DIFFS: BucketBounds =
+    BucketBounds(&[0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 75.0, 100.0]);
+const LATENCY_DIFFS: BucketBounds = BucketBounds(&[-1.0, -0.5, -0.1, 0.0, 0.1, 0.5, 1.0, 2.0, 5.0]);
 
 #[derive(Debug)]
 pub(super) struct Replaced {
     /// Prompt versions that have series of their own.
     versions: Mutex<Vec<String>>,
-    version_latency: Family<One, Histogram, Buckets>,
+    version_latency: Family<One, Histogram, BucketBounds>,
     traffic: Family<Two, Counter>,
     comparisons: Family<One, Counter>,
     latency_warnings: Family<One, Counter>,
     rollbacks: Family<Two, Counter>,
-    scores: Family<One, Histogram, Buckets>,
+    scores: Family<One, Histogram, BucketBounds>,
     score_diff: Histogram,
     score_mean: Family<One, Number>,
     level_shift: Family<One, Counter>,

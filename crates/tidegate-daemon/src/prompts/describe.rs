@@ -22,7 +22,7 @@ pub(crate) fn version(prompt: &Prompt, version: &Version) -> VersionSummary {
         parent: head.parent.map(|parent| parent.to_string()),
         created_at: api::shown(head.created_at),
         actor: head.actor.to_string(),
-        note: head.note.as_ref().map(ToString::to_string),
+        note: head.reason.as_ref().map(ToString::to_string),
         labels: pointing.map(|(name, _)| name.to_string()).collect(),
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use imara_diff::{Algorithm, Diff, Hunk, InternedInput, Token};
+use tidegate_engine::prompt::Version;
 
 /// Lines shown around each place that differs.
 const CONTEXT_LINES: u32 = 3;
@@ -20,13 +21,27 @@ pub(crate) struct Difference {
     pub(crate) unified: String,
 }
 
-/// The way from one text, of this name, to another, as `diff -u` writes it and `patch` reads it.
-pub(crate) fn of((from_name, from): (&str, &str), (to_name, to): (&str, &str)) -> Difference {
-    let lines = InternedInput::new(from, to);
+/// A text, and what a diff calls it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NamedText<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) text: &'a str,
+}
+
+impl<'a> NamedText<'a> {
+    /// The text of a version, under its key.
+    pub(crate) fn of(version: &'a Version) -> Self {
+        Self { name: version.head.key.as_str(), text: &version.text }
+    }
+}
+
+/// The way from one text to another, as `diff -u` writes it and `patch` reads it.
+pub(crate) fn of(from: NamedText<'_>, to: NamedText<'_>) -> Difference {
+    let lines = InternedInput::new(from.text, to.text);
     let changes = changes(&lines);
     let mut unified = String::new();
     if !changes.is_empty() {
-        unified = format!("--- {from_name}\n+++ {to_name}\n");
+        unified = format!("--- {}\n+++ {}\n", from.name, to.name);
     }
     let mut hunks = 0;
     // Those whose context would touch are shown as one.
@@ -71,7 +86,7 @@ fn show(lines: &InternedInput<&str>, changes: &[Hunk], out: &mut String) {
     let around = |first: &Range<u32>, last: &Range<u32>| first.start - lead..last.end + trail;
     let from = around(&first.before, &last.before);
     let to = around(&first.after, &last.after);
-    let header = format!("@@ -{} +{} @@\n", Stretch(&from), Stretch(&to));
+    let header = format!("@@ -{} +{} @@\n", HeaderRange(&from), HeaderRange(&to));
     out.push_str(&header);
     let mut put = |sign: char, side: &[Token], range: Range<u32>| {
         for line in &side[range.start as usize..range.end as usize] {
@@ -95,9 +110,9 @@ fn show(lines: &InternedInput<&str>, changes: &[Hunk], out: &mut String) {
 
 /// Lines as a header names them, which counts from 1. Of a single line it leaves out how many they are, and of none
 /// it names the line before.
-struct Stretch<'a>(&'a Range<u32>);
+struct HeaderRange<'a>(&'a Range<u32>);
 
-impl fmt::Display for Stretch<'_> {
+impl fmt::Display for HeaderRange<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Range { start, end } = *self.0;
         match end - start {
@@ -111,6 +126,10 @@ impl fmt::Display for Stretch<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const fn named<'a>(name: &'a str, text: &'a str) -> NamedText<'a> {
+        NamedText { name, text }
+    }
 
     #[test]
     fn a_difference_is_written_as_diff_writes_it() {
@@ -130,13 +149,13 @@ mod tests {
                 "@@ -1,2 +1,2 @@\n-one\n+1\n two\n\\ No newline at end of file\n",
             ),
         ] {
-            let found = of(("v1", from), ("v2", to));
+            let found = of(named("v1", from), named("v2", to));
             assert_eq!(found.unified, format!("--- v1\n+++ v2\n{expected}"));
             let signs =
                 |sign| expected.lines().filter(|line| line.starts_with(sign)).count() as u64;
             assert_eq!((found.added, found.removed, found.hunks), (signs('+'), signs('-'), 1));
         }
-        let none = of(("v1", "one"), ("v2", "one"));
+        let none = of(named("v1", "one"), named("v2", "one"));
         assert_eq!((none.added, none.removed, none.hunks, none.unified.as_str()), (0, 0, 0, ""));
     }
 
@@ -145,7 +164,7 @@ mod tests {
         let lines: Vec<String> = (0..100).map(|line| format!("line {line}\n")).collect();
         let from = lines.concat();
         let to = from.replace("line 3\n", "").replace("line 90\n", "line 90\nand more\n");
-        let found = of(("a", &from), ("b", &to));
+        let found = of(named("a", &from), named("b", &to));
         assert_eq!((found.added, found.removed, found.hunks), (1, 1, 2));
     }
 
@@ -195,7 +214,7 @@ mod tests {
                 to.remove(one);
                 let (from, to) = (lines.concat(), to.concat());
                 for (from, to) in [(&*from, &*to), (&*to, &*from), (&*from, to.trim_end())] {
-                    assert_eq!(patched(from, &of(("a", from), ("b", to)).unified), to);
+                    assert_eq!(patched(from, &of(named("a", from), named("b", to)).unified), to);
                 }
             }
         }
@@ -206,14 +225,14 @@ mod tests {
         let text = |of: fn(usize) -> String| (0..LINES_COMPARED_MAX).map(of).collect::<String>();
         let from = text(|line| format!("{line}\n"));
         let to = text(|line| format!("{}\n", line - line % 2));
-        let found = of(("a", &from), ("b", &to));
+        let found = of(named("a", &from), named("b", &to));
         assert_eq!(found.hunks, 1);
         // All but the first line, which is the same.
         assert_eq!((found.added, found.removed), (19_999, 19_999));
         assert_eq!(patched(&from, &found.unified), to);
         // One line that differs is found wherever it is.
         let to = from.replace("\n10000\n", "\nanother\n");
-        let found = of(("a", &from), ("b", &to));
+        let found = of(named("a", &from), named("b", &to));
         assert_eq!((found.added, found.removed, found.hunks), (1, 1, 1));
     }
 }

@@ -1,6 +1,6 @@
 //! Prompts as documents: written out, and read as orders.
 
-use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::id::{LabelName, PromptKey, PromptName};
 use tidegate_engine::limits;
 use tidegate_engine::prompt::{LabelOrder, LabelTarget, Order, Precondition, Prompt, VersionOrder};
@@ -10,7 +10,7 @@ use tidegate_spec::api::{
 
 use super::text_digest;
 use crate::clock::moment;
-use crate::faults::Faults;
+use crate::faults::RequestFaults;
 use crate::page;
 
 /// The version of the format.
@@ -23,7 +23,8 @@ const PAGE_TEXT_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) fn written(
     name: &PromptName,
     prompt: &Prompt,
-    (after, limit): (usize, usize),
+    after: usize,
+    limit: usize,
 ) -> PromptDocument {
     let mut text_bytes = 0;
     let versions: Vec<PromptDocumentVersion> = prompt
@@ -42,7 +43,7 @@ pub(crate) fn written(
             parent: version.head.parent.map(|parent| parent.to_string()),
             created_at: Some(api::shown(version.head.created_at)),
             actor: Some(version.head.actor.to_string()),
-            note: version.head.note.as_ref().map(ToString::to_string),
+            note: version.head.reason.as_ref().map(ToString::to_string),
         })
         .collect();
     let next = page::next(after, versions.len(), prompt.versions().len());
@@ -65,7 +66,7 @@ pub(crate) fn orders(
     import: &PromptImport,
 ) -> Result<Vec<(String, Order)>, Vec<FieldFault>> {
     let PromptImport { document, actor, reason } = import;
-    let mut faults = Faults::default();
+    let mut faults = RequestFaults::default();
     if document.tidegate_prompt != FORMAT {
         let detail = format!("is {}, allowed: {FORMAT}", document.tidegate_prompt);
         faults.add("/document/tidegate_prompt", detail);
@@ -94,7 +95,7 @@ pub(crate) fn orders(
         }
     }
     let actor = faults.take("/actor", Actor::new(actor));
-    let reason = faults.take("/reason", Note::new(reason));
+    let reason = faults.take("/reason", Reason::new(reason));
     let mut orders = Vec::new();
     for (index, version) in document.versions.iter().enumerate() {
         let pointer = format!("/document/versions/{index}");
@@ -118,7 +119,7 @@ fn version_order(
     version: &PromptDocumentVersion,
     pointer: &str,
     importer: Option<&Actor>,
-    faults: &mut Faults,
+    faults: &mut RequestFaults,
 ) -> Option<VersionOrder> {
     let before = faults.0.len();
     let at = |field: &str| format!("{pointer}/{field}");
@@ -128,7 +129,7 @@ fn version_order(
         Some(actor) => actor,
         None => importer.cloned(),
     };
-    let note = version.note.as_deref().map(|note| faults.take(&at("note"), Note::new(note)));
+    let note = version.note.as_deref().map(|note| faults.take(&at("note"), Reason::new(note)));
     let created_at = version.created_at.as_deref();
     let created_at = created_at.map(|time| faults.take(&at("created_at"), moment(time)));
     let digest = text_digest(&version.text);
@@ -147,6 +148,6 @@ fn version_order(
         parent: version.parent.clone(),
         created_at: created_at.flatten(),
         actor: actor?,
-        note: note.flatten(),
+        reason: note.flatten(),
     })
 }

@@ -10,7 +10,7 @@ fn version(number: u32, text: &str) -> VersionHead {
         parent: None,
         created_at: Timestamp::EPOCH,
         actor: Actor::new("ann").unwrap(),
-        note: None,
+        reason: None,
     }
 }
 
@@ -22,16 +22,17 @@ fn entries(texts: &[&str]) -> Vec<Entry> {
     Entry::changes(&added.collect::<Vec<_>>())
 }
 
-fn recall(prompts: &mut Prompts, entries: Vec<Entry>) -> Result<(), NotReplayed> {
+fn recall(prompts: &mut Prompts, entries: Vec<Entry>) -> Result<(), PromptsNotReplayed> {
     entries.into_iter().try_for_each(|entry| match entry {
-        Entry::Version { prompt, head, part, parts, text } => {
-            prompts.replay((part, parts), Pending::Version { prompt, head, text }).map(drop)
-        }
+        Entry::Version { prompt, head, part, parts, text } => prompts
+            .replay(PartNumber { part, parts }, PendingChange::Version { prompt, head, text })
+            .map(drop),
         Entry::Defined { .. }
         | Entry::Event { .. }
         | Entry::Decided { .. }
         | Entry::LabelMoved { .. }
-        | Entry::Noted { .. } => panic!("not of versions"),
+        | Entry::Noted { .. }
+        | Entry::DefinedBy { .. } => panic!("not of versions"),
     })
 }
 
@@ -63,14 +64,14 @@ fn a_text_of_another_digest_and_a_part_out_of_place_are_noticed() {
     text.push('x');
     let mut prompts = Prompts::default();
     let found = recall(&mut prompts, wrong);
-    assert!(matches!(found, Err(NotReplayed::Digest { number: 1, .. })), "{found:?}");
+    assert!(matches!(found, Err(PromptsNotReplayed::Digest { number: 1, .. })), "{found:?}");
     let mut gap = entries(&["one", "two", "three"]);
     gap.remove(1);
     let found = recall(&mut Prompts::default(), gap);
-    assert!(matches!(found, Err(NotReplayed::Part(_))), "{found:?}");
+    assert!(matches!(found, Err(PromptsNotReplayed::Part(_))), "{found:?}");
     let mut kept = Prompts::default();
     recall(&mut kept, entries(&["one"])).unwrap();
     let mut snapshot = kept.catalog().snapshot();
     snapshot[0].versions[0].text = "two".into();
-    assert!(matches!(Prompts::restore(snapshot), Err(NotReplayed::Digest { .. })));
+    assert!(matches!(Prompts::restore(snapshot), Err(PromptsNotReplayed::Digest { .. })));
 }

@@ -7,7 +7,7 @@ use tidegate_engine::id::{ExperimentKey, LabelName, PromptName};
 use tidegate_engine::prompt::Move;
 use tidegate_engine::time::Timestamp;
 use tidegate_journal::Entry;
-use tidegate_spec::api::{HistoryItem, PromptLabelMoved, What};
+use tidegate_spec::api::{Accepted, HistoryItem, PromptLabelMoved, What};
 
 use crate::feed::FeedEvent;
 use crate::prompts::{Followed, Prompts};
@@ -20,6 +20,8 @@ pub(crate) struct Changed {
     pub(crate) decisions: Vec<Decided>,
     /// The experiment that was defined.
     pub(crate) defined: Option<ExperimentKey>,
+    /// What whoever acts goes on with, though it does not pass.
+    pub(crate) accepted: Option<Accepted>,
     /// Each decision as its history has it.
     pub(crate) items: Vec<HistoryItem>,
     /// What became of `production` on the way, and because of which experiment.
@@ -73,7 +75,7 @@ impl Unit {
                     Some(FeedEvent::new(number, *at, Some((experiment, *run)), what.clone()))
                 }
                 (Entry::LabelMoved { prompt, label, step, .. }, None) => {
-                    told_move(prompts, number, prompt, (label, step))
+                    told_move(prompts, number, prompt, label, step)
                 }
                 (_, None) => None,
             }
@@ -94,9 +96,10 @@ pub(super) fn told_move(
     prompts: &Prompts,
     sequence: u64,
     prompt: &PromptName,
-    (label, step): (&LabelName, &Move),
+    label: &LabelName,
+    step: &Move,
 ) -> Option<FeedEvent> {
     let kept = prompts.catalog().get(prompt)?;
-    let moved = PromptLabelMoved::new(prompt, kept, (label, step));
+    let moved = PromptLabelMoved::new(prompt, kept, label, step);
     Some(FeedEvent::new(sequence, step.at, None, What::PromptLabelMoved(moved)))
 }

@@ -11,14 +11,15 @@ use tidegate_engine::phase::Phase;
 use tidegate_engine::rollout::Looked;
 use tidegate_engine::time::Timestamp;
 use tidegate_journal::{Entry, RolloutId};
-use tidegate_spec::api::{HistoryItem, What, WhatIsNoted};
+use tidegate_spec::api::{DEFINED, HistoryItem, What, WhatIsNoted};
 
 use super::changed::{Changed, Decided, Telling, Unit};
-use crate::prompts::{Followed, InPlay, Outcome, Prompts};
+use super::predecessor::Predecessor;
+use crate::prompts::{Followed, InPlay, ProductionMove, Prompts};
 
 /// The present run of an experiment, and the account of all its runs.
 #[derive(Debug)]
-pub(crate) struct Run {
+pub(crate) struct RunningExperiment {
     pub(crate) id: RolloutId,
     pub(crate) key: ExperimentKey,
     /// From 1.
@@ -28,13 +29,33 @@ pub(crate) struct Run {
     pub(crate) rollout: Rollout,
     /// The versions it is about, where it names a prompt that is kept here.
     pub(crate) in_play: Option<InPlay>,
+    /// The ended run that served when it was defined, if there was one.
+    pub(super) predecessor: Option<Predecessor>,
     /// What was told of it already.
     pub(super) noticed: Noticed,
     /// Every step of this and of former runs as JSON, oldest first.
     pub(crate) history: Vec<String>,
 }
 
-impl Run {
+impl RunningExperiment {
+    /// How often the experiment was defined or took a step.
+    pub(crate) fn revision(&self) -> u64 {
+        self.history.len() as u64
+    }
+
+    /// The last step of this run, if it took one.
+    pub(crate) fn last_step(&self) -> Option<HistoryItem> {
+        let items = self.history.iter().rev();
+        let mut items = items.map_while(|item| serde_json::from_str::<HistoryItem>(item).ok());
+        items.find(|item| item.cause != DEFINED).filter(|item| item.run == self.number)
+    }
+
+    /// The ended run that cameras are served until this one is started, if there is one.
+    pub(crate) fn serving_predecessor(&self) -> Option<&Predecessor> {
+        let started = self.rollout.lifecycle().started_at.is_some();
+        self.predecessor.as_ref().filter(|_| !started)
+    }
+
     /// Meets every deadline up to `at`, each at its own time, so that a daemon that was down decides as one
     /// that was not.
     pub(super) fn meet_deadlines(
@@ -62,16 +83,20 @@ impl Run {
         let decisions = self.rollout.apply(at, &event)?;
         let rollout = self.id;
         let mut unit = Unit { entries: vec![Entry::Event { rollout, at, event }], telling: vec![] };
-        self.notice((at, before), &decisions, &mut unit);
+        self.notice(at, before, &decisions, &mut unit);
         for decision in decisions {
             self.noticed.step(decision.transition);
             let mut item = HistoryItem::new(self.number, &decision);
+            if item.action.is_some() {
+                item.accepted =
+                    changed.accepted.take().map(|accepted| accepted.as_str().to_owned());
+            }
             let mut moved = Vec::new();
             if let Some(in_play) = &self.in_play {
-                let followed = prompts.follow((&self.key, self.number), in_play, &decision);
+                let followed = prompts.follow(&self.key, self.number, in_play, &decision);
                 let sentence = followed.as_ref().map(|followed| followed.sentence.clone());
                 item.prompt = Some(in_play.shown(sentence));
-                if let Some(Followed { outcome: Outcome::Moved(changes), .. }) = &followed {
+                if let Some(Followed { outcome: ProductionMove::Moved(changes), .. }) = &followed {
                     moved = Entry::changes(changes);
                 }
                 changed.followed.extend(followed.map(|followed| (self.key.clone(), followed)));
@@ -92,19 +117,14 @@ impl Run {
     }
 
     /// Adds an entry of which subscribers are told.
-    fn tell(&self, at: Timestamp, entry: Entry, what: What, unit: &mut Unit) {
+    pub(super) fn tell(&self, at: Timestamp, entry: Entry, what: What, unit: &mut Unit) {
         let (place, experiment) = (unit.entries.len(), self.key.clone());
         unit.telling.push(Telling { place, at, experiment, run: self.number, what });
         unit.entries.push(entry);
     }
 
     /// Adds what is worth telling of an event at a time, in the phase before it.
-    fn notice(
-        &mut self,
-        (at, before): (Timestamp, Phase),
-        decisions: &[Decision],
-        unit: &mut Unit,
-    ) {
+    fn notice(&mut self, at: Timestamp, before: Phase, decisions: &[Decision], unit: &mut Unit) {
         if !matches!(before, Phase::Shadow | Phase::Ab | Phase::Full) {
             return;
         }

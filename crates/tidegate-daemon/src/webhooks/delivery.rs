@@ -14,7 +14,7 @@ use super::cursor::CursorFile;
 use super::follower::Follower;
 use super::secret::Secret;
 use crate::config::TimeSource;
-use crate::feed::{FeedEvent, Head, Next, Reader};
+use crate::feed::{FeedEvent, Head, Reader, ReaderNext};
 use crate::shared::Shared;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,7 +38,7 @@ pub(super) struct Delivery {
 }
 
 /// The daemon shuts down.
-struct Ended;
+struct ShuttingDown;
 
 /// Why an event was not taken.
 struct NotTaken {
@@ -69,7 +69,7 @@ impl Delivery {
                 Err(not_taken) => match self.not_taken(event, &not_taken) {
                     Ok(again) => next = again,
                     // The event is brought again after the next start.
-                    Err(Ended) => return,
+                    Err(ShuttingDown) => return,
                 },
             }
         }
@@ -77,27 +77,27 @@ impl Delivery {
     }
 
     /// Finds the place to go on from; a hook that is new begins with what comes next.
-    fn begin(&mut self) -> Result<(), Ended> {
+    fn begin(&mut self) -> Result<(), ShuttingDown> {
         let name = &self.follower.name;
         let known = self.cursor.read().unwrap_or_else(|error| {
             // Twice is better than never.
             tracing::warn!(webhook = name, %error, "the place of a webhook was not readable");
             Some(0)
         });
-        let last = self.runtime.block_on(self.reader.begun()).ok_or(Ended)?;
+        let last = self.runtime.block_on(self.reader.begun()).ok_or(ShuttingDown)?;
         let after = known.unwrap_or(last);
         self.reader.go_to(after);
         self.keep_place(after);
         Ok(())
     }
 
-    fn await_event(&mut self) -> Result<Arc<FeedEvent>, Ended> {
+    fn await_event(&mut self) -> Result<Arc<FeedEvent>, ShuttingDown> {
         loop {
             let next = self.reader.next();
             let next = async { tokio::time::timeout(PLACE_KEPT_EVERY, next).await };
             match self.runtime.block_on(next) {
-                Ok(Next::Event(event)) => return Ok(event),
-                Ok(Next::Nothing | Next::Ended) => return Err(Ended),
+                Ok(ReaderNext::Event(event)) => return Ok(event),
+                Ok(ReaderNext::Nothing | ReaderNext::Ended) => return Err(ShuttingDown),
                 Err(_) => self.keep_place(self.reader.place()),
             }
         }
@@ -112,7 +112,8 @@ impl Delivery {
             | EventType::VerdictChanged
             | EventType::Alarm
             | EventType::LatencyWarning
-            | EventType::PromptLabelMoved => event.id.to_string(),
+            | EventType::PromptLabelMoved
+            | EventType::ExperimentDefined => event.id.to_string(),
         };
         let now = self.shared.now();
         let timestamp = (now.ms() / 1_000).to_string();
@@ -148,7 +149,7 @@ impl Delivery {
         &mut self,
         event: Arc<FeedEvent>,
         not: &NotTaken,
-    ) -> Result<Option<Arc<FeedEvent>>, Ended> {
+    ) -> Result<Option<Arc<FeedEvent>>, ShuttingDown> {
         let name = self.follower.name.clone();
         let (id, why) = (event.id, &not.why);
         self.shared.metrics.webhook(&name, "failed", 1);
@@ -163,7 +164,7 @@ impl Delivery {
         while let Some(old) = next.take_if(|event| now.since(event.at) >= backoff::AGE_MAX) {
             given_up += 1;
             self.keep_place(old.id);
-            if let Next::Event(event) = self.reader.look() {
+            if let ReaderNext::Event(event) = self.reader.look() {
                 next = Some(event);
             }
         }
@@ -177,12 +178,12 @@ impl Delivery {
     }
 
     /// Lets time pass, by the clock that the rollouts go by.
-    fn rest(&self, pause: Duration) -> Result<(), Ended> {
+    fn rest(&self, pause: Duration) -> Result<(), ShuttingDown> {
         let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         let until = self.shared.now().plus(time::Duration::from_ms(pause));
         loop {
             if self.shared.feed.head() == Head::Ended {
-                return Err(Ended);
+                return Err(ShuttingDown);
             }
             let now = self.shared.now();
             if now >= until {

@@ -2,19 +2,19 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::feed::Wanted;
+use crate::feed::EventFilter;
 
 /// How far a hook is, for whoever asks.
 #[derive(Debug)]
 pub(crate) struct Follower {
     pub(crate) name: String,
-    pub(crate) wanted: Wanted,
+    pub(crate) wanted: EventFilter,
     after: AtomicU64,
 }
 
 impl Follower {
     /// One whose place is not known yet.
-    pub(super) const fn new(name: String, wanted: Wanted) -> Self {
+    pub(super) const fn new(name: String, wanted: EventFilter) -> Self {
         Self { name, wanted, after: AtomicU64::new(u64::MAX) }
     }
 

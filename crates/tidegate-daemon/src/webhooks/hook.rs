@@ -1,11 +1,11 @@
 //! What the configuration says of webhooks.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use tidegate_engine::id::ExperimentKey;
 use tidegate_spec::api::EventType;
 use tidegate_spec::fields::Fields;
+use tidegate_spec::host;
 use ureq::http::Uri;
 
 /// Webhooks a daemon may have.
@@ -90,16 +90,10 @@ fn check_url(text: &str) -> Result<(), &'static str> {
     }
     match scheme {
         "https" => Ok(()),
-        "http" if is_loopback(authority.host()) => Ok(()),
+        "http" if host::is_loopback(authority.host()) => Ok(()),
         "http" => Err("would send events in the open"),
         _ => Err("is neither https nor http"),
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.eq_ignore_ascii_case("localhost")
-        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

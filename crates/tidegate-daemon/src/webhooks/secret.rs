@@ -23,15 +23,15 @@ pub enum SecretError {
     /// It cannot be read.
     #[error("cannot read the secret in {}: {source}", path.display())]
     Unreadable {
-        /// Which.
+        /// The file with the secret.
         path: PathBuf,
-        /// Why.
+        /// What the file system says.
         source: io::Error,
     },
     /// Others can read it.
     #[error("the secret in {} can be read by others (mode {mode:o}), allowed: 600", path.display())]
     Open {
-        /// Which.
+        /// The file with the secret.
         path: PathBuf,
         /// Its mode.
         mode: u32,
@@ -44,7 +44,7 @@ pub enum SecretError {
         BYTES.end()
     )]
     Invalid {
-        /// Which.
+        /// The file with the secret.
         path: PathBuf,
     },
 }

@@ -3,14 +3,21 @@
 use alloc::vec::Vec;
 
 use super::settings::{
-    Ab, AssignmentRules, Bounds, Experiment, Gate, Guardrails, OnExpiry, Promotion, PromotionMode,
-    Rule, Shadow, Watch,
+    Ab, AssignmentRules, Bounds, Experiment, Full, Gate, Guardrails, LabelTrust, OnExpiry,
+    Promotion, PromotionMode, Rule, Shadow, Watch,
 };
 use crate::assignment::SplitMethod;
 use crate::id::{ExperimentKey, PromptKey, Salt};
 use crate::limits;
 use crate::number::{Alpha, Percent, PercentDrop, Points, RiskScore, Share};
 use crate::time::Duration;
+
+/// A limit that was not there before: at its default a digest from before it stands.
+pub(super) const ALERT_RATE_RISE_PCT: f64 = 50.0;
+
+/// A week's watch, and the treatment for all. These were not there before either.
+pub(super) const FULL: Full =
+    Full { holdback: Share::NONE, watch: Duration::from_ms(7 * 24 * 3_600_000) };
 
 impl Experiment {
     /// An experiment with the default settings: 24 h shadow, 48 h A/B test at 50 %, limits of 5 points
@@ -48,6 +55,7 @@ impl Experiment {
                 max_slow_rate_increase: points(0.05),
                 max_missed_threat_rate_increase: points(0.05),
                 max_alert_rate_drop: drop(50.0),
+                max_alert_rate_rise: percent(ALERT_RATE_RISE_PCT),
                 min_samples: 100,
                 rule: Rule::Sequential,
                 alpha: Alpha::new(0.05).expect(valid),
@@ -58,6 +66,8 @@ impl Experiment {
                 mode: PromotionMode::Manual,
                 feedback_grace: hours(6.0),
             },
+            trust: LabelTrust::Checked,
+            full: FULL,
             assignment: AssignmentRules {
                 method: SplitMethod::Hash,
                 block: hours(1.0),

@@ -4,8 +4,10 @@ use core::fmt;
 
 use xxhash_rust::xxh3::Xxh3;
 
+use super::defaults::{ALERT_RATE_RISE_PCT, FULL};
 use super::settings::{
-    Ab, AssignmentRules, Bounds, Experiment, Guardrails, Promotion, RampStep, Shadow,
+    Ab, AssignmentRules, Bounds, Experiment, Full, Guardrails, LabelTrust, Promotion, RampStep,
+    Shadow,
 };
 
 /// A fingerprint of a whole definition; shown as 32 hex digits.
@@ -36,6 +38,8 @@ pub(super) fn digest(experiment: &Experiment) -> Digest {
         ab,
         guardrails,
         promotion,
+        trust,
+        full,
         assignment,
         bounds,
     } = experiment;
@@ -87,6 +91,16 @@ pub(super) fn digest(experiment: &Experiment) -> Digest {
     if let Some(prompt) = prompt {
         feed_text(&mut hash, prompt.as_str());
     }
+    let Full { holdback, watch } = full;
+    if *full != FULL {
+        feed_text(&mut hash, "full");
+        feed(&mut hash, holdback.value().to_bits());
+        feed(&mut hash, watch.ms());
+    }
+    if *trust != LabelTrust::Checked {
+        feed_text(&mut hash, "feedback.trust");
+        feed(&mut hash, *trust as u64);
+    }
     Digest(hash.digest128())
 }
 
@@ -98,6 +112,7 @@ fn feed_guardrails(hash: &mut Xxh3, guardrails: &Guardrails) {
         max_slow_rate_increase,
         max_missed_threat_rate_increase,
         max_alert_rate_drop,
+        max_alert_rate_rise,
         min_samples,
         rule,
         alpha,
@@ -117,6 +132,10 @@ fn feed_guardrails(hash: &mut Xxh3, guardrails: &Guardrails) {
     feed(hash, *min_samples);
     feed(hash, *rule as u64);
     feed(hash, *watch as u64);
+    if max_alert_rate_rise.value().to_bits() != ALERT_RATE_RISE_PCT.to_bits() {
+        feed_text(hash, "max_alert_rate_rise_pct");
+        feed(hash, max_alert_rate_rise.value().to_bits());
+    }
 }
 
 fn feed(hash: &mut Xxh3, number: u64) {

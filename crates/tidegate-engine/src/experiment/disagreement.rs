@@ -55,6 +55,16 @@ pub enum Disagreement {
         /// The duration of the test.
         allowed: f64,
     },
+    /// Cameras that had the treatment would lose it by its release.
+    #[error(
+        "full.holdback {holdback} leaves less than ab.treatment_percentage {share}, allowed: at most {}", 1.0 - share
+    )]
+    HoldbackTooLarge {
+        /// The share that is to keep the control.
+        holdback: f64,
+        /// The share that has the treatment in the test.
+        share: f64,
+    },
     /// A count out of range.
     #[error("{path} {value} is out of range, allowed: {min} to {max}")]
     Count {
@@ -79,7 +89,7 @@ pub enum Disagreement {
     /// More blocks of all cameras than there is room for.
     #[error(
         "assignment.block_minutes {minutes} makes {blocks} blocks with limits.cameras_max {cameras_max}, \
-         allowed: up to {blocks_max}, by longer blocks or fewer cameras"
+         allowed: up to {blocks_max}, by longer blocks or a limits.cameras_max of {cameras_fit}"
     )]
     TooManyBlocks {
         /// The length that was set.
@@ -90,6 +100,8 @@ pub enum Disagreement {
         cameras_max: usize,
         /// Most blocks of all cameras together.
         blocks_max: u64,
+        /// So many cameras would do.
+        cameras_fit: u64,
     },
     /// Blocks too short to learn anything from, or of no end.
     #[error("assignment.block_minutes {minutes} is out of range, allowed: 1 to 10080")]
@@ -118,6 +130,10 @@ pub(super) fn disagreements(experiment: &Experiment) -> Vec<Disagreement> {
         found.push(Disagreement::GateWithoutComparisons);
     }
     ramp_disagreements(&experiment.ab, &mut found);
+    let (holdback, share) = (experiment.full.holdback.value(), experiment.ab.share.value());
+    if holdback > 0.0 && holdback + share > 1.0 {
+        found.push(Disagreement::HoldbackTooLarge { holdback, share });
+    }
     let bounds = &experiment.bounds;
     let counts = [
         ("guardrails.min_samples", experiment.guardrails.min_samples, 0, limits::MIN_SAMPLES_MAX),
@@ -207,7 +223,14 @@ fn switchback_disagreements(experiment: &Experiment, found: &mut Vec<Disagreemen
     let blocks = each.saturating_mul(cameras_max as u64);
     if blocks > blocks_max {
         let minutes = experiment.assignment.block.hours() * 60.0;
-        found.push(Disagreement::TooManyBlocks { minutes, blocks, cameras_max, blocks_max });
+        let cameras_fit = blocks_max / each;
+        found.push(Disagreement::TooManyBlocks {
+            minutes,
+            blocks,
+            cameras_max,
+            blocks_max,
+            cameras_fit,
+        });
     }
 }
 

@@ -33,6 +33,10 @@ pub struct Experiment {
     pub guardrails: Guardrails,
     /// What worth is.
     pub promotion: Promotion,
+    /// Whether labels are taken for what they say.
+    pub trust: LabelTrust,
+    /// What becomes of the treatment's release.
+    pub full: Full,
     /// Who gets what.
     pub assignment: AssignmentRules,
     /// How much is kept.
@@ -109,6 +113,8 @@ pub struct Guardrails {
     pub max_missed_threat_rate_increase: Points,
     /// Most percent the alert rate may fall for a promotion.
     pub max_alert_rate_drop: PercentDrop,
+    /// Most percent the alert rate may rise.
+    pub max_alert_rate_rise: Percent,
     /// Under the sequential rule, each metric's own trials in each variant before it rolls back, and
     /// comparisons before the shadow's gate opens. Under the threshold rule, labels (in shadow:
     /// comparisons) before it speaks at all.
@@ -158,6 +164,24 @@ pub enum PromotionMode {
     Manual,
     /// The engine.
     Automatic,
+}
+
+/// Whether labels are taken for what they say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LabelTrust {
+    /// Only while both variants' alerts are labelled alike; else false alarms warn and ask the owner.
+    Checked,
+    /// Always: the owner answers for how they come.
+    Owner,
+}
+
+/// The full release.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Full {
+    /// The share of cameras that keep the control until the rollout is completed: those that would get the treatment last.
+    pub holdback: Share,
+    /// How long the release is watched. Zero: not at all.
+    pub watch: Duration,
 }
 
 /// How cameras find their variant.

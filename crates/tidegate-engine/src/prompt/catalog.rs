@@ -85,7 +85,7 @@ impl Catalog {
         name: &PromptName,
         orders: &[Order],
     ) -> Vec<Result<Option<PromptChange>, OrderRejection>> {
-        let mut draft = Draft {
+        let mut draft = TriedPrompt {
             name,
             at,
             is_there: self.prompts.contains_key(name),
@@ -199,7 +199,7 @@ impl Prompt {
 }
 
 /// A prompt on which orders are tried.
-struct Draft<'a> {
+struct TriedPrompt<'a> {
     name: &'a PromptName,
     at: Timestamp,
     is_there: bool,
@@ -208,7 +208,7 @@ struct Draft<'a> {
     text_bytes: usize,
 }
 
-impl Draft<'_> {
+impl TriedPrompt<'_> {
     /// Carries an order out, or refuses it and stays as it was. None: nothing is to be done.
     fn take(&mut self, order: &Order) -> Result<Option<PromptChange>, OrderRejection> {
         match order {
@@ -247,7 +247,7 @@ impl Draft<'_> {
             parent,
             created_at: order.created_at.unwrap_or(self.at),
             actor: order.actor.clone(),
-            note: order.note.clone(),
+            reason: order.reason.clone(),
         };
         let version = Version { head, text: order.text.clone() };
         self.prompts += usize::from(!self.is_there);

@@ -17,7 +17,7 @@ pub enum PromptChange {
     Moved {
         /// Of which prompt.
         prompt: PromptName,
-        /// Which label.
+        /// The label that moved.
         label: LabelName,
         /// The move.
         step: Move,

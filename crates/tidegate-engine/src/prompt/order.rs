@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use crate::event::{Actor, Note};
+use crate::event::{Actor, Reason};
 use crate::id::{LabelName, PromptKey, PromptName};
 use crate::limits;
 use crate::time::Timestamp;
@@ -38,7 +38,7 @@ pub struct VersionOrder {
     /// Who made it.
     pub actor: Actor,
     /// What is new in it.
-    pub note: Option<Note>,
+    pub reason: Option<Reason>,
 }
 
 /// Whether a prompt must be there for an order.
@@ -64,7 +64,7 @@ pub struct LabelOrder {
     /// Who asks for it; the history of the label keeps it.
     pub actor: Actor,
     /// Why; the history keeps it too.
-    pub reason: Note,
+    pub reason: Reason,
 }
 
 /// Where a label is to point.

@@ -49,7 +49,7 @@ impl Catalog {
     /// Takes everything up again.
     ///
     /// # Errors
-    /// [`RestoreError`] for a snapshot that no catalog can have written.
+    /// [`PromptRestoreError`] for a snapshot that no catalog can have written.
     pub fn restore(snapshots: Vec<PromptSnapshot>) -> Result<Self, PromptRestoreError> {
         let mut catalog = Self::default();
         for PromptSnapshot { name, versions, labels } in snapshots {

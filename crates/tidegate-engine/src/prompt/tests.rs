@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::*;
-use crate::event::{Actor, Note};
+use crate::event::{Actor, Reason};
 use crate::id::PromptName;
 use crate::limits;
 use crate::time::Timestamp;
@@ -35,7 +35,7 @@ fn add(text: &str, key: Option<&str>) -> Order {
         parent: None,
         created_at: None,
         actor: Actor::new("ann").unwrap(),
-        note: None,
+        reason: None,
     })
 }
 
@@ -45,7 +45,7 @@ fn point(label: &str, to: Option<&str>, revision: Option<u32>) -> Order {
         to: to.map_or(LabelTarget::Nowhere, |to| LabelTarget::Version(to.to_string())),
         revision,
         actor: Actor::new("ann").unwrap(),
-        reason: Note::new("a test").unwrap(),
+        reason: Reason::new("a test").unwrap(),
     })
 }
 

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::digest::{DIGEST_SCHEME, TextDigest};
-use crate::event::{Actor, Note};
+use crate::event::{Actor, Reason};
 use crate::id::{LabelName, PromptKey, PromptName};
 use crate::limits;
 use crate::time::Timestamp;
@@ -30,7 +30,7 @@ pub struct VersionHead {
     /// Who made it.
     pub actor: Actor,
     /// What is new in it, if its author says.
-    pub note: Option<Note>,
+    pub reason: Option<Reason>,
 }
 
 /// One text of a prompt, for ever as it is.
@@ -52,7 +52,7 @@ pub struct Move {
     /// Who moved it, a person or a rollout.
     pub actor: Actor,
     /// The reason that was given.
-    pub reason: Note,
+    pub reason: Reason,
     /// Where it pointed before, if anywhere: the number of a version.
     pub from: Option<u32>,
     /// Where it points since, none where it was removed.

@@ -40,7 +40,7 @@ pub struct Opinion {
     pub number: u64,
     /// Whose it is.
     pub reviewer: Actor,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
     /// The answer; `None` where there is nothing to be seen any more, or the reviewer skipped the card.
     pub answer: Option<Answer>,
@@ -64,7 +64,7 @@ pub struct Card {
     pub event: AnalysisId,
     /// Where it was.
     pub camera: CameraId,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
     /// Which prompt alone alerted; reviewers are not told.
     pub direction: Direction,

@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 
-use tidegate_stats::review::{Direction, Discordant, Drawn};
+use tidegate_stats::review::{Direction, Discordant, DrawnCard};
 
 use crate::event::Actor;
 use crate::id::AnalysisId;
@@ -30,14 +30,14 @@ pub struct Sizes {
 
 /// What a reviewer says of a card.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub struct CardReply {
     /// The card's event.
     pub event: AnalysisId,
     /// How many opinions the card had when it was shown, so that a reply that is sent twice counts once.
     pub turn: usize,
     /// Who says it.
     pub reviewer: Actor,
-    /// When.
+    /// When the reviewer said it.
     pub at: Timestamp,
     /// The answer; `None` to skip the card.
     pub answer: Option<Answer>,
@@ -223,8 +223,8 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueRejection::NoCard`], [`QueueRejection::OutOfTurn`] and [`QueueRejection::Settled`].
-    pub fn answer(&mut self, reply: Reply) -> Result<Standing, QueueRejection> {
-        let Reply { event, turn, reviewer, at, answer } = reply;
+    pub fn answer(&mut self, reply: CardReply) -> Result<Standing, QueueRejection> {
+        let CardReply { event, turn, reviewer, at, answer } = reply;
         let Some(opinions) =
             self.cards().find(|card| card.event == event).map(|card| card.opinions.len())
         else {
@@ -248,12 +248,12 @@ impl Queue {
     /// What the statistics may read: the cards up to the first that waits, as evidence counts cards in their order.
     ///
     /// Before the window closes, events may still come between them, so a verdict waits until then.
-    pub fn drawn(&self) -> Vec<Drawn> {
+    pub fn drawn(&self) -> Vec<DrawnCard> {
         let of = |card: &Card| match card.standing() {
             Standing::Waiting => None,
-            Standing::Unanswered => Some(Drawn { direction: card.direction, answer: None }),
+            Standing::Unanswered => Some(DrawnCard { direction: card.direction, answer: None }),
             Standing::Settled(answer) => {
-                Some(Drawn { direction: card.direction, answer: Some(answer.worth()) })
+                Some(DrawnCard { direction: card.direction, answer: Some(answer.worth()) })
             }
         };
         self.cards().map_while(of).collect()

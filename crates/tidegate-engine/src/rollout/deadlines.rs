@@ -28,6 +28,11 @@ impl Rollout {
                 let first = or_ends(self.step_deadline()).min(or_ends(self.fast_path_deadline()));
                 Some(outage.map_or(first, |outage| outage.min(first)))
             }
+            (Phase::Full, Condition::Paused) if self.tries_control() => {
+                let waited = self.fast_path_deadline();
+                let lifts = self.fast_path.lifts_at();
+                waited.or_else(|| lifts.map(|at| (at, DeadlineReason::OutageOver)))
+            }
             (Phase::Ab, Condition::Grace) => Some((after, DeadlineReason::GraceEnds)),
             _ => None,
         }

@@ -7,7 +7,7 @@ use crate::epoch::Epochs;
 use crate::event::Command;
 use crate::experiment::{Gate, OnExpiry, PromotionMode, Rule, Watch};
 use crate::exposure::Window;
-use crate::fast_path::{FastPath, OutageHold, PLANNED_DEFAULT, Plan};
+use crate::fast_path::{FastPath, OutageHold, PLANNED_DEFAULT, Plan, TOLERATED};
 use crate::guardrail::FAST_PATH_ALPHA_SHARE;
 use crate::look::{self, Check};
 use crate::phase::{Condition, Phase, State, Transition};
@@ -36,11 +36,15 @@ impl Rollout {
     }
 
     pub(super) fn fast_path_plan(&self) -> Plan {
+        if self.lifecycle.state.phase == Phase::Full {
+            return self.release_plan();
+        }
         let alpha = self.definition.experiment().guardrails.alpha.value() * FAST_PATH_ALPHA_SHARE;
         let treated = self.fleet.total().ab.treatment.analyses;
         Plan {
             // Traffic may grow beyond what the shadow showed.
             analyses: self.lifecycle.planned_analyses.max(treated),
+            tolerated: TOLERATED,
             alpha,
             treated_cameras: self.fleet.treated_cameras(),
         }
@@ -77,8 +81,7 @@ impl Rollout {
         let ab = &self.fleet.total().ab;
         let sides = ByVariant { control: &ab.control, treatment: &ab.treatment };
         let share = self.share();
-        let window = (Window::Ab, &self.epochs, self.lifecycle.now);
-        let proof = match look::check(&self.fleet, experiment, window, share) {
+        let proof = match look::check(&self.fleet, experiment, self.looked_at(Window::Ab), share) {
             Check::Threshold(check) => promotion::judge_averages(experiment, &check, sides),
             Check::Sequential(look) => promotion::judge_look(experiment, &look, sides),
         };
@@ -113,7 +116,6 @@ impl Rollout {
     /// The sequential rule: the fast path at every event, the guardrails when a look is due.
     pub(super) fn look(&mut self, decisions: &mut Vec<Decision>) {
         let State { phase, condition } = self.lifecycle.state;
-        // A full release is watched too: the last labels of its test come in after it.
         let watched = matches!(phase, Phase::Shadow | Phase::Ab | Phase::Full);
         if !watched {
             return;
@@ -133,16 +135,27 @@ impl Rollout {
                 decisions.push(self.decide(Transition::Hold, Cause::SharedOutage));
             }
         }
+        if self.is_watched() && phase == Phase::Full {
+            self.look_for_failure_in_release(decisions);
+            if !decisions.is_empty() {
+                return;
+            }
+        }
         if self.looked == Looked::No {
             return;
         }
         // Before the gate and the ramp: whoever is due for more exposure must not get it in the moment that harm shows.
         if self.is_watched() {
-            let (window, _) = self.compared();
-            let window = (window, &self.epochs, self.lifecycle.now);
-            let harm = sequential::harm(&self.fleet, self.definition.experiment(), window);
+            // In a release too: the last labels of its test come in after it.
+            let window = if phase == Phase::Shadow { Window::Shadow } else { Window::Ab };
+            let at = self.looked_at(window);
+            let harm = sequential::harm(&self.fleet, self.definition.experiment(), at);
             if let Some(judgement) = harm {
                 decisions.push(self.decide(Transition::RollBack, Cause::Harm(judgement)));
+                return;
+            }
+            self.look_at_release(decisions);
+            if phase == Phase::Full {
                 return;
             }
         }
@@ -171,7 +184,7 @@ impl Rollout {
 
     /// Whether the shadow's comparisons let the rollout on: enough of them, errors and latency pass, and
     /// nothing alarms.
-    fn gate_passes(&self) -> bool {
+    pub(super) fn gate_passes(&self) -> bool {
         let guardrails = &self.definition.experiment().guardrails;
         let enough = self.presence_in_shadow().suffices();
         match self.check() {
@@ -284,7 +297,13 @@ impl Rollout {
                 epochs.begin_step(now);
                 lifecycle.step_ends = Some(now.plus(ramp[lifecycle.step].dwell));
             }
-            Transition::Pause => lifecycle.paused_at = Some(now),
+            Transition::Pause => {
+                lifecycle.paused_at = Some(now);
+                // A release that is failing is not paused by a person alone: the control is asked.
+                if from.phase == Phase::Full && fast_path.has_crossed() {
+                    fast_path.hold = OutageHold::Yes;
+                }
+            }
             Transition::Resume
                 if matches!(from.condition, Condition::Grace | Condition::Expired) =>
             {
@@ -312,14 +331,13 @@ impl Rollout {
                 fast_path.hold = OutageHold::Yes;
             }
             Transition::Hold | Transition::Expire => {}
-            Transition::OpenFull
-            | Transition::Complete
-            | Transition::RollBack
-            | Transition::Stop => {
-                lifecycle.phase_ends = None;
-                lifecycle.step_ends = None;
-                lifecycle.paused_at = None;
+            Transition::OpenFull => {
+                lifecycle.end_phase();
+                let watch = experiment.full.watch;
+                lifecycle.phase_ends = (!watch.is_zero()).then(|| now.plus(watch));
+                *fast_path = FastPath::default();
             }
+            Transition::Complete | Transition::RollBack | Transition::Stop => lifecycle.end_phase(),
         }
     }
 

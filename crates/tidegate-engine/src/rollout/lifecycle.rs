@@ -69,3 +69,12 @@ impl DeadlineReason {
         }
     }
 }
+
+impl Lifecycle {
+    /// Nothing that was due in the phase is due any more.
+    pub(super) const fn end_phase(&mut self) {
+        self.phase_ends = None;
+        self.step_ends = None;
+        self.paused_at = None;
+    }
+}

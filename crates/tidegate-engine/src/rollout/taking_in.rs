@@ -14,7 +14,7 @@ use crate::observation::{Alerts, Analysis, Comparison, Feedback, Outcome};
 use crate::phase::{Condition, Phase, State};
 use crate::tally::{Cuts, Warned};
 use crate::time::Timestamp;
-use crate::variant::Variant;
+use crate::variant::{ByVariant, Variant};
 
 impl Rollout {
     /// Takes in an event and tells whether a look is due with it.
@@ -42,8 +42,9 @@ impl Rollout {
 
         let place = self.place(camera, analysis.variant);
         let cuts = self.cuts();
-        let watched = place.window == Window::Ab;
+        let watched = self.is_listened_to(place);
         let place = self.outside_in_outage(place, analysis.outcome);
+        self.begin_day(place);
         self.fleet.add_analysis(camera, place, analysis.outcome, cuts);
         if watched {
             self.watch_for_failure(camera, analysis.variant, analysis.outcome);
@@ -77,12 +78,15 @@ impl Rollout {
         };
         let window = place.window;
         let place = self.outside_in_outage(place, control);
+        self.begin_day(place);
         self.fleet.add_analysis(camera, place, control, cuts);
         match window {
             Window::Shadow => {
                 self.fleet.add_comparison(camera, &comparison.outcomes, cuts, warned);
             }
-            Window::Ab => self.watch_for_failure(camera, Variant::Control, control),
+            Window::Ab | Window::Full => {
+                self.watch_for_failure(camera, Variant::Control, control);
+            }
             Window::Outside => {}
         }
         let alerts = comparison.alerts(cuts.alert_threshold);
@@ -103,15 +107,17 @@ impl Rollout {
         let before = self.advance_time(at);
 
         // The shadow's sums are frozen once it is over: they are what the A/B test is measured from.
-        let frozen =
-            exposure.window == Window::Shadow && self.lifecycle.state.phase != Phase::Shadow;
+        // Of a release its present day alone is kept.
+        let frozen = match exposure.window {
+            Window::Shadow => self.lifecycle.state.phase != Phase::Shadow,
+            Window::Full => self.fleet.release().since.is_none_or(|since| exposure.at < since),
+            Window::Ab | Window::Outside => false,
+        };
         if !frozen {
             let stretch = self.stretch(exposure.at);
             self.fleet.relabel(&exposure, stretch, *label);
         }
-        if let Some(exposure) = self.exposures.find_mut(fingerprint) {
-            exposure.label = Some(*label);
-        }
+        self.exposures.label(fingerprint, *label);
         Ok(self.observed(before))
     }
 
@@ -125,6 +131,15 @@ impl Rollout {
             self.fleet.learn_slow();
         }
         looked
+    }
+
+    /// Whether the fast path hears of an analysis.
+    fn is_listened_to(&self, place: Place) -> bool {
+        match place.window {
+            Window::Ab | Window::Full => true,
+            Window::Outside => self.tries_control() && place.variant == Variant::Control,
+            Window::Shadow => false,
+        }
     }
 
     fn watch_for_failure(&mut self, camera: u32, variant: Variant, outcome: Outcome) {
@@ -197,7 +212,8 @@ impl Rollout {
             return Err(Rejection::TooManyCameras { cameras_max });
         }
         let (sums, blocks) = (Sums::default(), Vec::new());
-        let seen = CameraSums { camera: camera.clone(), sums, blocks };
+        let full = ByVariant::default();
+        let seen = CameraSums { camera: camera.clone(), sums, blocks, full };
         Ok(self.fleet.insert(seen, split))
     }
 
@@ -209,9 +225,15 @@ impl Rollout {
             | (_, _, _, Comparable::Overridden) => Window::Outside,
             (Phase::Shadow, _, Variant::Control, _) => Window::Shadow,
             (Phase::Ab, _, _, _) => Window::Ab,
+            (Phase::Full, _, _, _)
+                if self.watches_release() && self.belongs_in_release(camera, variant) =>
+            {
+                Window::Full
+            }
             _ => Window::Outside,
         };
-        Place { window, variant, stretch: self.stretch(self.lifecycle.now) }
+        let now = self.lifecycle.now;
+        Place { window, variant, stretch: self.stretch(now), hour: hour_of_day(now) }
     }
 
     /// The stretch of time that a moment lies in.
@@ -222,10 +244,16 @@ impl Rollout {
         }
     }
 
+    fn begin_day(&mut self, place: Place) {
+        if place.window == Window::Full {
+            self.fleet.begin_day(self.release_day(), self.lifecycle.now);
+        }
+    }
+
     /// A failure during an outage of both variants counts for neither.
     fn outside_in_outage(&self, place: Place, outcome: Outcome) -> Place {
         // Nothing is held, and so nothing forgiven, where no fast path acts.
-        let counts = place.window != Window::Ab
+        let counts = !matches!(place.window, Window::Ab | Window::Full)
             || !outcome.failed()
             || !self.fast_path.in_outage(self.lifecycle.now)
             || !self.is_sequential()
@@ -250,4 +278,10 @@ impl Rollout {
         self.exposures.age(at, self.definition.experiment().bounds.attribution_window);
         before
     }
+}
+
+/// The hour of the day, UTC.
+fn hour_of_day(at: Timestamp) -> usize {
+    const DAY: i64 = 24;
+    usize::try_from(at.ms().div_euclid(3_600_000).rem_euclid(DAY)).unwrap_or(0)
 }

@@ -3,20 +3,20 @@
 use alloc::vec::Vec;
 
 use tidegate_stats::arm::{Arm, Cameras, DESIGN_CORRELATION};
-use tidegate_stats::paired::{Paired, Pairs as CameraPairs};
+use tidegate_stats::paired::{CameraPairs, Paired};
 use tidegate_stats::range::OutOfRange;
 use tidegate_stats::student::{DegreesOfFreedom, Estimate};
-use tidegate_stats::switchback::{Block, Switchback};
+use tidegate_stats::switchback::{CameraBlock, Switchback};
 
-use super::{LookContext, Measure, RETENTION_MIN};
+use super::{LookContext, Measure};
 use crate::baseline::{ShadowSums, Usual};
 use crate::epoch::TestPart;
+use crate::exposure::Window;
 use crate::fleet::BlockSums;
 use crate::guardrail::{Guardrail, Power};
 use crate::observation::Label;
 use crate::tally::{Pairs, Tally};
 use crate::variant::{ByVariant, Variant};
-use crate::verdict::ChangeUnit;
 
 /// Which metrics are gathered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,16 +28,17 @@ enum Extent {
 }
 
 /// The cameras of one variant, metric by metric.
-struct Side {
+struct VariantCameras {
     labels: Cameras,
     missed: Cameras,
     analyses: Cameras,
     latencies: Cameras,
     paces: Cameras,
     scores: Cameras,
+    labelled: Cameras,
 }
 
-impl Side {
+impl VariantCameras {
     fn with_capacity(cameras: usize) -> Self {
         let room = || Cameras::with_capacity(cameras);
         Self {
@@ -47,6 +48,7 @@ impl Side {
             latencies: room(),
             paces: room(),
             scores: room(),
+            labelled: room(),
         }
     }
 
@@ -59,10 +61,11 @@ impl Side {
             let fp = tally.labelled(Label::FalsePositive);
             self.labels.add_rate(labels, fp, usual.fp_rate, rho)?;
         }
+        self.scores.add_rate(tally.scored, tally.alerts, usual.alert_rate, rho)?;
         if extent == Extent::All {
-            self.scores.add_rate(tally.scored, tally.alerts, usual.alert_rate, rho)?;
             let missed = tally.labelled(Label::MissedThreat);
             self.missed.add_rate(labels, missed, usual.missed_threat_rate, rho)?;
+            self.labelled.add_rate(tally.labelable(), tally.labelled_alerts(), 0.0, rho)?;
         }
         let (sum, square_sum) = (tally.latency_us_sum as f64, tally.latency_us_square_sum as f64);
         self.latencies.add_mean(tally.timed, sum, square_sum, usual.latency_us)
@@ -72,11 +75,14 @@ impl Side {
     const fn of(&self, guardrail: Guardrail) -> &Cameras {
         match guardrail {
             Guardrail::FpRate => &self.labels,
+            Guardrail::LabelShare => &self.labelled,
             Guardrail::MissedThreatRate => &self.missed,
             Guardrail::ErrorRate => &self.analyses,
             Guardrail::Latency => &self.latencies,
             Guardrail::SlowRate => &self.paces,
-            Guardrail::AlertDrop | Guardrail::ThreatRetention => &self.scores,
+            Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => {
+                &self.scores
+            }
         }
     }
 }
@@ -87,6 +93,10 @@ impl LookContext<'_> {
         &self,
         mut with: impl FnMut(&ByVariant<Tally>, &Usual) -> Option<()>,
     ) -> Option<()> {
+        if self.window == Window::Full {
+            let usual = self.fleet.ab().map(|(_, usual)| usual);
+            return self.fleet.full().iter().zip(usual).try_for_each(|(t, usual)| with(t, usual));
+        }
         if self.part == TestPart::Whole {
             return self.fleet.ab().try_for_each(|(tallies, usual)| with(tallies, usual));
         }
@@ -103,7 +113,7 @@ impl LookContext<'_> {
     pub(super) fn measure_between(&self, guardrails: &[Guardrail]) -> Vec<Measure> {
         let blocks = |guardrail: &Guardrail| matches!(guardrail.power(), Power::Block);
         let extent = if guardrails.iter().any(blocks) { Extent::All } else { Extent::Harms };
-        let room = || Side::with_capacity(self.fleet.len());
+        let room = || VariantCameras::with_capacity(self.fleet.len());
         let mut sides = ByVariant { control: room(), treatment: room() };
         // Sums are checked where they enter. Should one slip through, nothing is measured at all: a verdict on
         // the other cameras alone would be one on another fleet.
@@ -122,7 +132,7 @@ impl LookContext<'_> {
             let guardrail = *guardrail;
             let cameras = sides.map(|side| side.of(guardrail).count());
             let trials = sides.map(|side| side.of(guardrail).trials());
-            let (limit, unit) = self.limit(guardrail)?;
+            let unmeasured = self.unmeasured(guardrail)?;
             let estimate = match guardrail {
                 Guardrail::Latency => arms(&sides, guardrail, Cameras::mean)
                     .and_then(|arms| Arm::log_ratio(&arms.treatment, &arms.control).ok()),
@@ -133,27 +143,22 @@ impl LookContext<'_> {
                 | Guardrail::ErrorRate
                 | Guardrail::SlowRate
                 | Guardrail::MissedThreatRate
+                | Guardrail::AlertRise
+                | Guardrail::LabelShare
                 | Guardrail::ThreatRetention => arms(&sides, guardrail, Cameras::rate)
                     .and_then(|arms| Arm::difference(&arms.treatment, &arms.control).ok()),
             };
+            let estimate = estimate.map(|estimate| sided(guardrail, estimate));
             let weights = sides.map(|side| side.of(guardrail).weights());
-            Some(Measure {
-                guardrail,
-                estimate,
-                limit,
-                unit,
-                trials,
-                cameras,
-                blocks: None,
-                event_factor: 1.0 / weights.control + 1.0 / weights.treatment,
-            })
+            let event_factor = 1.0 / weights.control + 1.0 / weights.treatment;
+            Some(Measure { estimate, trials, cameras, event_factor, ..unmeasured })
         };
         guardrails.iter().filter_map(measured).collect()
     }
 
     /// Each camera against itself, block by block.
     pub(super) fn measure_within(&self, guardrail: Guardrail) -> Option<Measure> {
-        let (limit, unit) = self.limit(guardrail)?;
+        let unmeasured = self.unmeasured(guardrail)?;
         let mut switchback = Switchback::default();
         let mut cameras = ByVariant::default();
         for (blocks, usual) in self.fleet.ab_blocks() {
@@ -168,8 +173,8 @@ impl LookContext<'_> {
             let values = blocks.iter().filter_map(|sums| {
                 let (count, sum, _) = block_values(guardrail, &sums.tally, usual);
                 match sums.variant {
-                    Variant::Control => Block::control(count, sum).ok(),
-                    Variant::Treatment => Block::treatment(count, sum).ok(),
+                    Variant::Control => CameraBlock::control(count, sum).ok(),
+                    Variant::Treatment => CameraBlock::treatment(count, sum).ok(),
                 }
             });
             switchback.add_camera(values, squares).ok()?;
@@ -185,22 +190,25 @@ impl LookContext<'_> {
             | Guardrail::ErrorRate
             | Guardrail::SlowRate
             | Guardrail::MissedThreatRate
+            | Guardrail::AlertRise
+            | Guardrail::LabelShare
             | Guardrail::ThreatRetention => within.rate().ok(),
         });
+        let estimate = estimate.map(|estimate| sided(guardrail, estimate));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
         let [control, treatment] = within.map_or([0, 0], |w| w.trials.map(|trials| trials as u64));
         let trials = ByVariant { control, treatment };
         let blocks = Some(within.map_or(0, |within| within.blocks));
         let event_factor = within.map_or(0.0, |within| 1.0 / within.weights);
-        Some(Measure { guardrail, estimate, limit, unit, trials, cameras, blocks, event_factor })
+        Some(Measure { estimate, trials, cameras, blocks, event_factor, ..unmeasured })
     }
 
     /// Both variants on the same events.
     pub(super) fn measure_shadow(&self, guardrail: Guardrail) -> Option<Measure> {
         if guardrail == Guardrail::ThreatRetention {
-            return Some(self.measure_retention());
+            return self.measure_retention();
         }
-        let (limit, unit) = self.limit(guardrail)?;
+        let unmeasured = self.unmeasured(guardrail)?;
         let mut paired = Paired::default();
         for shadow in self.fleet.shadow() {
             paired.add(&camera_pairs(guardrail, &shadow.pairs)?).ok()?;
@@ -210,20 +218,11 @@ impl LookContext<'_> {
         let estimate = estimate.ok().flatten();
         let both = |count| ByVariant { control: count, treatment: count };
         let (trials, cameras) = (both(paired.count()), both(paired.cameras()));
-        Some(Measure {
-            guardrail,
-            estimate,
-            limit,
-            unit,
-            trials,
-            cameras,
-            blocks: None,
-            event_factor: 0.0,
-        })
+        Some(Measure { estimate, trials, cameras, ..unmeasured })
     }
 
     /// The part of confirmed threats on which the treatment kept silent.
-    fn measure_retention(&self) -> Measure {
+    fn measure_retention(&self) -> Option<Measure> {
         let pairs = &self.fleet.total().pairs;
         let lost = pairs.confirmed - pairs.retained;
         let estimate = (pairs.confirmed > 0).then(|| {
@@ -233,22 +232,24 @@ impl LookContext<'_> {
         let trials = ByVariant { control: pairs.confirmed, treatment: pairs.confirmed };
         let with = |sums: &&ShadowSums| sums.pairs.confirmed > 0;
         let cameras = self.fleet.shadow().filter(with).count() as u64;
-        Measure {
-            guardrail: Guardrail::ThreatRetention,
-            estimate,
-            limit: 1.0 - RETENTION_MIN,
-            unit: ChangeUnit::Points,
-            trials,
-            cameras: ByVariant { control: cameras, treatment: cameras },
-            blocks: None,
-            event_factor: 0.0,
-        }
+        let cameras = ByVariant { control: cameras, treatment: cameras };
+        let unmeasured = self.unmeasured(Guardrail::ThreatRetention)?;
+        Some(Measure { estimate, trials, cameras, ..unmeasured })
+    }
+}
+
+/// Labels may differ to either side.
+pub(super) fn sided(guardrail: Guardrail, estimate: Estimate) -> Estimate {
+    if guardrail == Guardrail::LabelShare {
+        Estimate { value: estimate.value.abs(), ..estimate }
+    } else {
+        estimate
     }
 }
 
 /// Both variants' means, where both have enough cameras.
 fn arms(
-    sides: &ByVariant<Side>,
+    sides: &ByVariant<VariantCameras>,
     guardrail: Guardrail,
     arm: fn(&Cameras) -> Option<Arm>,
 ) -> Option<ByVariant<Arm>> {
@@ -262,8 +263,9 @@ pub(super) fn trials(guardrail: Guardrail, tally: &Tally) -> u64 {
     match guardrail {
         Guardrail::FpRate | Guardrail::MissedThreatRate => tally.feedback(),
         Guardrail::ErrorRate => tally.analyses,
+        Guardrail::LabelShare => tally.labelable(),
         Guardrail::SlowRate => tally.paced,
-        Guardrail::AlertDrop | Guardrail::ThreatRetention => tally.scored,
+        Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => tally.scored,
         Guardrail::Latency => tally.timed,
     }
 }
@@ -275,8 +277,11 @@ pub(super) fn block_values(guardrail: Guardrail, tally: &Tally, usual: &Usual) -
         Guardrail::FpRate => rate(tally.labelled(Label::FalsePositive)),
         Guardrail::MissedThreatRate => rate(tally.labelled(Label::MissedThreat)),
         Guardrail::ErrorRate => rate(tally.errors),
+        Guardrail::LabelShare => rate(tally.labelled_alerts()),
         Guardrail::SlowRate => rate(tally.slow),
-        Guardrail::AlertDrop | Guardrail::ThreatRetention => rate(tally.alerts),
+        Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => {
+            rate(tally.alerts)
+        }
         Guardrail::Latency => {
             let scale = usual.latency_us;
             let (sum, square_sum) =
@@ -302,12 +307,18 @@ pub(super) fn camera_pairs(guardrail: Guardrail, pairs: &Pairs) -> Option<Camera
         Guardrail::AlertDrop => {
             Some(of(pairs.scored, pairs.control_alerted, pairs.treatment_alerted))
         }
+        Guardrail::AlertRise => {
+            Some(of(pairs.scored, pairs.treatment_alerted, pairs.control_alerted))
+        }
         Guardrail::Latency => Some(CameraPairs {
             count: pairs.timed,
             difference_sum: pairs.latency_us_diff_sum as f64,
             difference_square_sum: pairs.latency_us_diff_square_sum as f64,
             control_sum: pairs.control_latency_us_sum as f64,
         }),
-        Guardrail::FpRate | Guardrail::MissedThreatRate | Guardrail::ThreatRetention => None,
+        Guardrail::FpRate
+        | Guardrail::MissedThreatRate
+        | Guardrail::LabelShare
+        | Guardrail::ThreatRetention => None,
     }
 }

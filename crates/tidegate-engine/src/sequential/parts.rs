@@ -36,8 +36,13 @@ impl<'a> LookContext<'a> {
     /// The share of the stake on this part of the test.
     fn share(&self) -> f64 {
         match self.part {
-            // A shadow, and a test that began before windows were kept, has one bet.
-            TestPart::Whole if self.epochs.len() == 0 || self.window == Window::Shadow => 1.0,
+            // A shadow, a day of a release, and a test that began before windows were kept, has one bet.
+            TestPart::Whole
+                if self.epochs.len() == 0
+                    || matches!(self.window, Window::Shadow | Window::Full) =>
+            {
+                1.0
+            }
             TestPart::Whole => WHOLE,
             TestPart::LastThreeQuarters | TestPart::LastHalf | TestPart::LastQuarter => EACH_WINDOW,
         }
@@ -51,7 +56,7 @@ impl<'a> LookContext<'a> {
     /// What the windows that have begun show of the guardrails that may roll back and may have risen in them.
     pub(super) fn later(&self, now: Timestamp, guardrails: &[Guardrail]) -> Vec<Later<'a>> {
         let mut found = Vec::new();
-        if self.window == Window::Shadow {
+        if matches!(self.window, Window::Shadow | Window::Full) {
             return found;
         }
         for (part, first, after) in self.epochs.windows(now) {
@@ -103,11 +108,15 @@ impl<'a> LookContext<'a> {
             Guardrail::FpRate => sums.treatment.fp_rate() - sums.control.fp_rate(),
             Guardrail::ErrorRate => sums.treatment.error_rate() - sums.control.error_rate(),
             Guardrail::SlowRate => sums.treatment.slow_rate() - sums.control.slow_rate(),
+            Guardrail::AlertRise => sums.treatment.alert_rate() - sums.control.alert_rate(),
             Guardrail::Latency => {
                 let means = sums.map(|tally| tally.latency_ms_mean().unwrap_or(0.0));
                 libm::log(means.treatment / means.control)
             }
-            Guardrail::MissedThreatRate | Guardrail::AlertDrop | Guardrail::ThreatRetention => {
+            Guardrail::MissedThreatRate
+            | Guardrail::AlertDrop
+            | Guardrail::LabelShare
+            | Guardrail::ThreatRetention => {
                 return false;
             }
         };

@@ -31,6 +31,7 @@ impl LookContext<'_> {
         let total = self.fleet.total();
         let fewest = match self.window {
             Window::Shadow => camera_pairs(guardrail, &total.pairs).map_or(0, |pairs| pairs.count),
+            Window::Full => self.release_trials(guardrail),
             Window::Ab | Window::Outside => {
                 let trials = total.ab.map(|tally| trials(guardrail, tally));
                 trials.control.min(trials.treatment)
@@ -43,6 +44,8 @@ impl LookContext<'_> {
     fn excess(&self, guardrail: Guardrail) -> Option<f64> {
         match self.window {
             Window::Shadow => self.excess_in_pairs(guardrail),
+            // A release is looked at in full: nothing waits for these looks.
+            Window::Full => Some(f64::INFINITY),
             Window::Ab | Window::Outside if within_cameras(self.experiment) => {
                 self.excess_within(guardrail)
             }
@@ -133,6 +136,8 @@ fn change(guardrail: Guardrail, control: f64, treatment: f64) -> f64 {
         | Guardrail::ErrorRate
         | Guardrail::SlowRate
         | Guardrail::MissedThreatRate
+        | Guardrail::AlertRise
+        | Guardrail::LabelShare
         | Guardrail::ThreatRetention => treatment - control,
     }
 }
@@ -150,9 +155,10 @@ fn add(mean: &mut Mean, guardrail: Guardrail, tally: &Tally, usual: &Usual) {
             let missed = tally.labelled(Label::MissedThreat);
             add_rate(tally.feedback(), missed, usual.missed_threat_rate);
         }
+        Guardrail::LabelShare => add_rate(tally.labelable(), tally.labelled_alerts(), 0.0),
         Guardrail::ErrorRate => add_rate(tally.analyses, tally.errors, usual.error_rate),
         Guardrail::SlowRate => add_rate(tally.paced, tally.slow, usual.slow_rate),
-        Guardrail::AlertDrop | Guardrail::ThreatRetention => {
+        Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => {
             add_rate(tally.scored, tally.alerts, usual.alert_rate);
         }
         Guardrail::Latency => {

@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 
 use tidegate_stats::range::OutOfRange;
-use tidegate_stats::strata::{Side, Strata};
+use tidegate_stats::strata::{ShownVariant, Strata, StratumSide};
 
-use super::measure::block_values;
+use super::measure::{block_values, sided};
 use super::{LookContext, Measure};
 use crate::baseline::Usual;
 use crate::fleet::BlockSums;
@@ -15,7 +15,7 @@ use crate::variant::{ByVariant, Variant};
 impl LookContext<'_> {
     /// Cameras of one variant against cameras of the other, within each stretch of the test.
     pub(super) fn measure_strata(&self, guardrail: Guardrail) -> Option<Measure> {
-        let (limit, unit) = self.limit(guardrail)?;
+        let unmeasured = self.unmeasured(guardrail)?;
         let mut strata = Strata::new(self.epochs.len());
         let mut cameras = ByVariant::default();
         let blocks: Vec<_> =
@@ -35,6 +35,8 @@ impl LookContext<'_> {
         let compared = match guardrail {
             Guardrail::Latency => strata.log_ratio(),
             Guardrail::AlertDrop
+            | Guardrail::AlertRise
+            | Guardrail::LabelShare
             | Guardrail::FpRate
             | Guardrail::ErrorRate
             | Guardrail::SlowRate
@@ -49,20 +51,11 @@ impl LookContext<'_> {
                 // A fall is what is worse.
                 estimate.value = -estimate.value;
             }
-            estimate
+            sided(guardrail, estimate)
         });
         let [control, treatment] = strata.trials();
         let trials = ByVariant { control, treatment };
-        Some(Measure {
-            guardrail,
-            estimate,
-            limit,
-            unit,
-            trials,
-            cameras,
-            blocks: None,
-            event_factor,
-        })
+        Some(Measure { estimate, trials, cameras, event_factor, ..unmeasured })
     }
 }
 
@@ -72,24 +65,28 @@ fn add(
     sums: &BlockSums,
     usual: &Usual,
 ) -> Result<(), OutOfRange> {
-    let side = match sums.variant {
-        Variant::Control => Side::Control,
-        Variant::Treatment => Side::Treatment,
+    let variant = match sums.variant {
+        Variant::Control => ShownVariant::Control,
+        Variant::Treatment => ShownVariant::Treatment,
     };
     let stratum = usize::try_from(sums.block.0).unwrap_or(usize::MAX);
+    let at = StratumSide { stratum, variant };
     let (count, sum, square_sum) = block_values(guardrail, &sums.tally, usual);
     let offset = match guardrail {
         Guardrail::Latency => {
             // The values are in units of what is usual already.
-            return strata.add_mean((stratum, side), count, (sum, square_sum), 1.0);
+            return strata.add_mean(at, count, sum, square_sum, 1.0);
         }
+        Guardrail::LabelShare => 0.0,
         Guardrail::FpRate => usual.fp_rate,
         Guardrail::ErrorRate => usual.error_rate,
         Guardrail::SlowRate => usual.slow_rate,
         Guardrail::MissedThreatRate => usual.missed_threat_rate,
-        Guardrail::AlertDrop | Guardrail::ThreatRetention => usual.alert_rate,
+        Guardrail::AlertDrop | Guardrail::AlertRise | Guardrail::ThreatRetention => {
+            usual.alert_rate
+        }
     };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
     let events = sum as u64;
-    strata.add_rate((stratum, side), count, events, offset)
+    strata.add_rate(at, count, events, offset)
 }

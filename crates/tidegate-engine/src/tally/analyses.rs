@@ -153,6 +153,16 @@ impl Tally {
         self.labels.iter().sum()
     }
 
+    /// Labels that an alert can have, at most one for each that could have one.
+    pub fn labelled_alerts(&self) -> u64 {
+        (self.feedback() - self.labelled(Label::MissedThreat)).min(self.labelable())
+    }
+
+    /// Alerts, or answers where none has a score.
+    pub const fn labelable(&self) -> u64 {
+        if self.scored > 0 { self.alerts } else { self.analyses - self.errors }
+    }
+
     /// Failed analyses among all, 0 to 1; 0 where there are none.
     pub fn error_rate(&self) -> f64 {
         rate(self.errors, self.analyses)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::{
-    Definition, Experiment, Gate, OnExpiry, PromotionMode, RampStep, Rule, Watch,
+    Definition, Experiment, Gate, LabelTrust, OnExpiry, PromotionMode, RampStep, Rule, Watch,
 };
 use tidegate_engine::number::{Alpha, Percent, PercentDrop, Points, RiskScore, Share};
 use tidegate_engine::variant::Variant;
@@ -41,7 +41,7 @@ fn settings_that_do_not_agree_are_all_named() {
 
 #[test]
 fn every_setting_changes_the_digest() {
-    let changes: [Change; 32] = [
+    let changes: [Change; 36] = [
         |_| {},
         |e| e.key = "other".parse().unwrap(),
         |e| e.control = "v0".parse().unwrap(),
@@ -63,10 +63,14 @@ fn every_setting_changes_the_digest() {
         |e| e.guardrails.rule = Rule::Sequential,
         |e| e.guardrails.max_missed_threat_rate_increase = Points::new(0.06).unwrap(),
         |e| e.guardrails.max_alert_rate_drop = PercentDrop::new(60.0).unwrap(),
+        |e| e.guardrails.max_alert_rate_rise = Percent::new(60.0).unwrap(),
         |e| e.guardrails.min_samples = 4,
         |e| e.guardrails.alpha = Alpha::new(0.06).unwrap(),
         |e| e.guardrails.watch = Watch::Off,
         |e| e.promotion.min_fp_reduction = PercentDrop::new(11.0).unwrap(),
+        |e| e.full.holdback = Share::new(0.1).unwrap(),
+        |e| e.full.watch = hours(24.0),
+        |e| e.trust = LabelTrust::Owner,
         |e| e.promotion.mode = PromotionMode::Automatic,
         |e| e.promotion.feedback_grace = hours(5.0),
         |e| e.assignment.method = SplitMethod::Switchback,

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod definition;
+mod flood;
 mod golden;
+mod labels;
 mod presence;
+mod released;
 mod replaced;
 mod script;
 mod sequential;

@@ -12,7 +12,7 @@
 //! 3h     serve door                     asks what the camera is served
 //! ```
 
-use tidegate_engine::event::{Action, Actor, Command, Note};
+use tidegate_engine::event::{Action, Actor, Command, Reason};
 use tidegate_engine::experiment::{Definition, Experiment, Rule};
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
@@ -126,7 +126,7 @@ fn event(words: &[&str], numbered: impl Fn(&str) -> String) -> Event {
         [command] => Event::Action(Action {
             command: *Command::ALL.iter().find(|c| c.as_str() == *command).expect("a command"),
             actor: Actor::new("owner").unwrap(),
-            note: Note::new("because").unwrap(),
+            reason: Reason::new("because").unwrap(),
         }),
         other => panic!("no event {other:?}"),
     }

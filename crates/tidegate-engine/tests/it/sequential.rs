@@ -24,7 +24,7 @@ pub(crate) fn sequential() -> Experiment {
     settings
 }
 
-fn with_shadow(shadow: f64) -> Experiment {
+pub(crate) fn with_shadow(shadow: f64) -> Experiment {
     let mut settings = sequential();
     settings.shadow.duration = hours(shadow);
     settings
@@ -40,14 +40,14 @@ fn better(fp_rate: f64, camera_spread: f64) -> Truth {
     }
 }
 
-fn look(world: &World) -> Look {
+pub(crate) fn look(world: &World) -> Look {
     match world.rollout.check() {
         Check::Sequential(look) => look,
         Check::Threshold(_) => panic!("the rule is sequential"),
     }
 }
 
-fn verdict(world: &World, guardrail: Guardrail) -> Option<Verdict> {
+pub(crate) fn verdict(world: &World, guardrail: Guardrail) -> Option<Verdict> {
     look(world).of(guardrail).map(|judgement| judgement.verdict)
 }
 

@@ -1,6 +1,6 @@
 //! A small seeded fleet that lives through a rollout: true rates by camera, traffic, labels.
 
-use tidegate_engine::event::{Action, Actor, Command, Note};
+use tidegate_engine::event::{Action, Actor, Command, Reason};
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::id::{AnalysisId, CameraId};
 use tidegate_engine::number::{Latency, RiskScore};
@@ -17,9 +17,13 @@ pub(crate) struct Truth {
     pub(crate) camera_spread: f64,
     pub(crate) latency_ms: ByVariant<f64>,
     pub(crate) score: ByVariant<f64>,
+    /// How far a score may lie from these.
+    pub(crate) score_spread: f64,
     /// The label of an event that is no false alarm.
     pub(crate) otherwise: ByVariant<Label>,
     pub(crate) label_share: f64,
+    /// How much more readily the treatment's analyses are labelled.
+    pub(crate) treatment_labels: f64,
 }
 
 pub(crate) const fn both<T: Copy>(value: T) -> ByVariant<T> {
@@ -34,8 +38,10 @@ impl Truth {
         camera_spread: 0.2,
         latency_ms: both(500.0),
         score: both(80.0),
+        score_spread: 0.0,
         otherwise: both(Label::Correct),
         label_share: 0.25,
+        treatment_labels: 1.0,
     };
 }
 
@@ -77,8 +83,8 @@ impl World {
     }
 
     pub(crate) fn act(&mut self, at: Timestamp, command: Command) {
-        let (actor, note) = (Actor::new("owner").unwrap(), Note::new("because").unwrap());
-        self.apply(at, &Event::Action(Action { command, actor, note }));
+        let (actor, reason) = (Actor::new("owner").unwrap(), Reason::new("because").unwrap());
+        self.apply(at, &Event::Action(Action { command, actor, reason }));
     }
 
     /// Lets a backend assign as it likes.
@@ -154,7 +160,8 @@ impl World {
             Event::Analysis(Analysis { id: Some(analysis.clone()), camera: id, variant, outcome })
         };
         self.apply(at, &event);
-        let labelled = self.draw() < truth.label_share;
+        let readily = if variant == Variant::Treatment { truth.treatment_labels } else { 1.0 };
+        let labelled = self.draw() < truth.label_share * readily;
         let false_alarm = self.draw() < truth.fp_rate[variant] + place * truth.camera_spread;
         if labelled && !outcomes[variant].failed() && !self.is_over() {
             let label = if false_alarm { Label::FalsePositive } else { truth.otherwise[variant] };
@@ -171,7 +178,13 @@ impl World {
             return Outcome::Failed;
         }
         let latency = Latency::from_ms(truth.latency_ms[variant] * (0.6 + 0.8 * slow)).unwrap();
-        let score = RiskScore::new(truth.score[variant]).unwrap();
+        // Drawn only where it is asked for, so that the other stories stay as they were.
+        let spread = if truth.score_spread > 0.0 {
+            truth.score_spread * (2.0 * self.draw() - 1.0)
+        } else {
+            0.0
+        };
+        let score = RiskScore::new((truth.score[variant] + spread).round()).unwrap();
         Outcome::Answered { latency: Some(latency), score: Some(score) }
     }
 

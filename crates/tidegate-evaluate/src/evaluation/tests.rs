@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 use tidegate_spec::EvaluationMetric;
-use tidegate_spec::case::{Answer, Expected, Level, Said};
+use tidegate_spec::case::{CaseAnswer, Expected, Level, Said};
 
 use super::*;
-use crate::metric::Change;
+use crate::metric::MetricChange;
 
 fn key(name: &str) -> PromptKey {
     name.parse().unwrap()
@@ -19,7 +19,7 @@ fn settings(control: &str, treatment: &str) -> Settings {
     }
 }
 
-fn answer() -> impl Strategy<Value = Option<Answer>> {
+fn answer() -> impl Strategy<Value = Option<CaseAnswer>> {
     let said = prop_oneof![
         4 => (0.0..=100.0_f64, 0..2_u8).prop_map(|(score, level)| Said::Judged {
             score,
@@ -30,7 +30,7 @@ fn answer() -> impl Strategy<Value = Option<Answer>> {
         1 => Just(Said::Failed("lost".to_owned())),
     ];
     let latency = prop_oneof![1 => Just(None), 4 => (0.001..=600_000.0_f64).prop_map(Some)];
-    let answer = (said, latency).prop_map(|(said, latency_ms)| Answer { said, latency_ms });
+    let answer = (said, latency).prop_map(|(said, latency_ms)| CaseAnswer { said, latency_ms });
     prop_oneof![1 => Just(None), 9 => answer.prop_map(Some)]
 }
 
@@ -53,22 +53,24 @@ fn cases() -> impl Strategy<Value = Vec<Case>> {
             })
             .collect();
         for name in ["a", "b"] {
-            let lost = Answer { said: Said::Failed("lost".to_owned()), latency_ms: None };
+            let lost = CaseAnswer { said: Said::Failed("lost".to_owned()), latency_ms: None };
             cases[0].answers.entry(key(name)).or_insert(lost);
         }
         cases
     })
 }
 
-const fn mirrored(verdict: Verdict) -> Verdict {
+const fn mirrored(verdict: EvaluationVerdict) -> EvaluationVerdict {
     match verdict {
-        Verdict::Better => Verdict::Worse,
-        Verdict::Worse => Verdict::Better,
-        Verdict::Mixed | Verdict::NoDifferenceShown | Verdict::TooFewCases => verdict,
+        EvaluationVerdict::Better => EvaluationVerdict::Worse,
+        EvaluationVerdict::Worse => EvaluationVerdict::Better,
+        EvaluationVerdict::Mixed
+        | EvaluationVerdict::NoDifferenceShown
+        | EvaluationVerdict::TooFewCases => verdict,
     }
 }
 
-fn changes(evaluation: &Evaluation) -> Vec<&Change> {
+fn changes(evaluation: &Evaluation) -> Vec<&MetricChange> {
     evaluation.metrics.iter().filter_map(|metric| metric.change.as_ref()).collect()
 }
 
@@ -79,7 +81,7 @@ proptest! {
         for metric in &evaluation.metrics {
             prop_assert_eq!(metric.pairs.both + metric.pairs.left_out(), evaluation.cases);
             prop_assert_eq!(metric.change.is_some(), metric.pairs.both > 0);
-            prop_assert!(metric.verdict != Verdict::Mixed && !metric.reason.is_empty());
+            prop_assert!(metric.verdict != EvaluationVerdict::Mixed && !metric.reason.is_empty());
         }
         for change in changes(&evaluation) {
             prop_assert!(change.difference.is_finite());
@@ -114,7 +116,7 @@ proptest! {
         // Percentiles of other draws may fall on the other side of 0; where both speak, they mirror.
         let fits = one.metrics.iter().zip(&other.metrics).all(|(one, other)| {
             one.verdict == mirrored(other.verdict)
-                || [one.verdict, other.verdict].contains(&Verdict::NoDifferenceShown)
+                || [one.verdict, other.verdict].contains(&EvaluationVerdict::NoDifferenceShown)
         });
         prop_assert!(fits);
         prop_assert_eq!(one.differing.len(), other.differing.len());
@@ -141,7 +143,7 @@ fn what_cannot_be_compared_is_refused() {
     assert_eq!(new(&[], "a", "b"), EvaluateError::NoCase);
     let said = Said::Judged { score: 5.0, level: Level::Low };
     let many = (0..30)
-        .map(|i| (key(&format!("p{i:02}")), Answer { said: said.clone(), latency_ms: None }));
+        .map(|i| (key(&format!("p{i:02}")), CaseAnswer { said: said.clone(), latency_ms: None }));
     let case = Case {
         id: "x".to_owned(),
         scenario: "x".to_owned(),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use tidegate_chart::{Axes, Axis, BLUE, Chart, FONT, GREY, NotDrawn, Side, draw, line};
+use tidegate_chart::{Axes, Axis, BLUE, Chart, FONT, GREY, Margin, NotDrawn, draw, line};
 use tidegate_spec::EvaluationMetric;
 
 use crate::evaluation::Evaluation;
@@ -39,7 +39,7 @@ fn lines(
     let height = AROUND + LINE_HEIGHT * u32::try_from(names.len()).unwrap_or(0);
     draw(height, caption, |area| {
         let numbers = |number: &f64| words::score(*number);
-        let side = Side::Names { width: NAMES_WIDTH, lines: names.len(), numbers };
+        let side = Margin::Names { width: NAMES_WIDTH, lines: names.len(), numbers };
         let mut axes = tidegate_chart::axes(area, x, &side)?;
         let Range { start, end } = x.range;
         if start < 0.0 && end > 0.0 {

@@ -10,7 +10,8 @@ impl Entry {
     pub fn definition(
         rollout: RolloutId,
         at: Timestamp,
-        (key, run): (&ExperimentKey, u32),
+        key: &ExperimentKey,
+        run: u32,
         toml: &str,
     ) -> Vec<Self> {
         let texts = pieces(toml);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::id::PromptKey;
 use tidegate_engine::prompt::{Move, PromptChange, TextDigest, Version, VersionHead};
 use tidegate_engine::time::Timestamp;
@@ -38,7 +38,7 @@ pub(crate) struct KeptMove<'a> {
 
 impl<'a> From<&'a VersionHead> for KeptVersion<'a> {
     fn from(head: &'a VersionHead) -> Self {
-        let VersionHead { number, key, digest, parent, created_at, actor, note } = head;
+        let VersionHead { number, key, digest, parent, created_at, actor, reason } = head;
         Self {
             number: *number,
             key: key.as_str().into(),
@@ -46,7 +46,7 @@ impl<'a> From<&'a VersionHead> for KeptVersion<'a> {
             parent: parent.map(|parent| parent.to_string().into()),
             created_at_ms: created_at.ms(),
             actor: actor.as_str().into(),
-            note: note.as_ref().map(|note| note.as_str().into()),
+            note: reason.as_ref().map(|reason| reason.as_str().into()),
         }
     }
 }
@@ -63,7 +63,7 @@ impl KeptVersion<'_> {
             parent,
             created_at: Timestamp::from_ms(self.created_at_ms)?,
             actor: Actor::new(&self.actor)?,
-            note: self.note.map(|note| Note::new(&note)).transpose()?,
+            reason: self.note.map(|reason| Reason::new(&reason)).transpose()?,
         })
     }
 
@@ -102,7 +102,7 @@ impl KeptMove<'_> {
             revision: self.revision,
             at: Timestamp::from_ms(self.at_ms)?,
             actor: Actor::new(&self.actor)?,
-            reason: Note::new(&self.reason)?,
+            reason: Reason::new(&self.reason)?,
             from: self.from,
             to: self.to,
         })

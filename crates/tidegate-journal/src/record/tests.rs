@@ -1,7 +1,7 @@
 //! Every entry comes back as it was, from bytes and from JSON.
 
 use proptest::prelude::*;
-use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::{AnalysisId, PromptName};
 use tidegate_engine::notice::Notice;
@@ -19,7 +19,7 @@ use super::*;
 fn changes(text: &str) -> Vec<PromptChange> {
     let prompt: PromptName = "door".parse().unwrap();
     let (actor, at) = (Actor::new("ann").unwrap(), Timestamp::from_ms(7).unwrap());
-    let reason = Note::new("a \"first\" try").unwrap();
+    let reason = Reason::new("a \"first\" try").unwrap();
     let head = VersionHead {
         number: 1,
         key: "v1_original".parse().unwrap(),
@@ -27,7 +27,7 @@ fn changes(text: &str) -> Vec<PromptChange> {
         parent: Some(TextDigest([0; 32])),
         created_at: at,
         actor: actor.clone(),
-        note: Some(reason.clone()),
+        reason: Some(reason.clone()),
     };
     let version = Version { head, text: text.into() };
     let step = Move { revision: 1, at, actor, reason, from: None, to: Some(1) };
@@ -56,13 +56,13 @@ pub(crate) fn samples() -> Vec<Entry> {
         from: State::DRAFT,
         to: Transition::StartShadow.target(State::DRAFT).unwrap(),
     };
-    let mut entries = Entry::definition(rollout, at, (&"night".parse().unwrap(), 2), "key = 1");
+    let mut entries = Entry::definition(rollout, at, &"night".parse().unwrap(), 2, "key = 1");
     entries.extend([
         event(Event::Tick),
         event(Event::Action(Action {
             command: Command::Start,
             actor: Actor::new("owner").unwrap(),
-            note: Note::new("a \"first\" try").unwrap(),
+            reason: Reason::new("a \"first\" try").unwrap(),
         })),
         event(Event::Analysis(Analysis {
             id: Some(id.clone()),
@@ -99,6 +99,7 @@ pub(crate) fn samples() -> Vec<Entry> {
             notice: Notice::LatencyWarnings { count: 3, total: 300 },
             account: String::new(),
         },
+        Entry::DefinedBy { rollout, at, account: "{\"actor\":\"ann\"}".to_owned() },
     ]);
     entries.extend(Entry::changes(&changes("Say what\nyou \"see\": ü")));
     entries
@@ -142,6 +143,7 @@ fn a_tag_never_changes_its_meaning() {
             Entry::Version { .. } => 7,
             Entry::LabelMoved { .. } => 8,
             Entry::Noted { .. } => 9,
+            Entry::DefinedBy { .. } => 10,
         };
         assert_eq!(bytes[0], tag, "{entry:?}");
     }
@@ -170,7 +172,7 @@ fn changes_that_belong_together_are_numbered_through() {
 fn a_long_definition_is_kept_in_parts() {
     let toml = "ä".repeat(PART_BYTES_MAX);
     let at = Timestamp::EPOCH;
-    let parts = Entry::definition(RolloutId(1), at, (&"e".parse().unwrap(), 1), &toml);
+    let parts = Entry::definition(RolloutId(1), at, &"e".parse().unwrap(), 1, &toml);
     let mut whole = String::new();
     for (index, entry) in parts.iter().enumerate() {
         let Entry::Defined { part, parts: of, text, .. } = entry else { panic!("another") };
@@ -209,9 +211,9 @@ fn text() -> impl Strategy<Value = String> {
 
 fn event() -> impl Strategy<Value = Event> {
     let action = (proptest::sample::select(&Command::ALL), text(), text()).prop_map(
-        |(command, actor, note)| {
-            let (actor, note) = (Actor::new(&actor).unwrap(), Note::new(&note).unwrap());
-            Event::Action(Action { command, actor, note })
+        |(command, actor, reason)| {
+            let (actor, reason) = (Actor::new(&actor).unwrap(), Reason::new(&reason).unwrap());
+            Event::Action(Action { command, actor, reason })
         },
     );
     let analysis = (proptest::option::of(id()), id(), variant(), outcome()).prop_map(
@@ -265,6 +267,11 @@ fn entry() -> impl Strategy<Value = Entry> {
         });
     let noted = (rollout(), at(), notice(), ".*")
         .prop_map(|(rollout, at, notice, account)| Entry::Noted { rollout, at, notice, account });
+    let defined_by = (rollout(), at(), ".*").prop_map(|(rollout, at, account)| Entry::DefinedBy {
+        rollout,
+        at,
+        account,
+    });
     let prompt =
         (".{0,300}", any::<u32>(), any::<[u8; 32]>()).prop_map(|(text, number, digest)| {
             let mut entries = Entry::changes(&changes(&text));
@@ -273,7 +280,7 @@ fn entry() -> impl Strategy<Value = Entry> {
             }
             entries.swap_remove(number as usize % entries.len())
         });
-    prop_oneof![defined, happened, decided, noted, prompt]
+    prop_oneof![defined, happened, decided, noted, defined_by, prompt]
 }
 
 proptest! {

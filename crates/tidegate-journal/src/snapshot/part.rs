@@ -4,7 +4,7 @@ use bincode::Options as _;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::time::Timestamp;
 
-use super::{RolloutState, State};
+use super::{JournalState, RolloutState};
 use crate::record::{KeptVersion, PART_BYTES_MAX, Unreadable, bytes};
 
 mod account;
@@ -20,7 +20,9 @@ mod feed;
 mod head;
 mod latencies;
 mod noticed;
+mod predecessor;
 mod prompt;
+mod release;
 mod rollout;
 mod sums;
 
@@ -36,7 +38,9 @@ use feed::KeptFeed;
 use head::KeptHead;
 use latencies::KeptLatencies;
 use noticed::KeptNoticed;
+use predecessor::KeptPredecessor;
 use prompt::{KeptLabelMove, KeptPrompt, KeptText};
+use release::{KeptRelease, KeptReleased};
 use rollout::KeptRollout;
 
 pub(crate) use assembly::Assembly;
@@ -65,10 +69,13 @@ pub(crate) enum Part {
     Feed(KeptFeed),
     Epochs(KeptEpochs),
     FastPath(KeptAdded),
+    Predecessor(KeptPredecessor),
+    Release(Box<KeptRelease>),
+    Released(KeptReleased),
 }
 
 /// A part by what it tells of, which says what it may follow.
-enum Subject {
+enum Belonging {
     Head(KeptHead),
     /// A rollout begins.
     Rollout(Box<KeptRollout>),
@@ -91,6 +98,9 @@ enum OfRollout {
     Cameras(Vec<KeptCamera>),
     Blocks(Vec<KeptBlock>),
     Exposures(Vec<KeptExposure>),
+    Predecessor(KeptPredecessor),
+    Release(Box<KeptRelease>),
+    Released(KeptReleased),
 }
 
 /// A part that adds to the prompt before it.
@@ -131,31 +141,34 @@ impl Part {
         if let Self::Head(head) = self { head.at().ok() } else { None }
     }
 
-    fn subject(self) -> Subject {
+    fn subject(self) -> Belonging {
         match self {
-            Self::Head(head) => Subject::Head(head),
-            Self::Rollout(head) => Subject::Rollout(head),
-            Self::Definition(text) => Subject::OfRollout(OfRollout::Definition(text)),
-            Self::Account(text) => Subject::OfRollout(OfRollout::Account(text)),
-            Self::Noticed(noticed) => Subject::OfRollout(OfRollout::Noticed(noticed)),
-            Self::Epochs(epochs) => Subject::OfRollout(OfRollout::Epochs(epochs)),
-            Self::FastPath(added) => Subject::OfRollout(OfRollout::FastPath(added)),
-            Self::Latencies(buckets) => Subject::OfRollout(OfRollout::Latencies(buckets)),
-            Self::Cameras(cameras) => Subject::OfRollout(OfRollout::Cameras(cameras)),
-            Self::Blocks(blocks) => Subject::OfRollout(OfRollout::Blocks(blocks)),
-            Self::Exposures(exposures) => Subject::OfRollout(OfRollout::Exposures(exposures)),
-            Self::Prompt(name) => Subject::Prompt(name),
-            Self::Version(head) => Subject::OfPrompt(OfPrompt::Version(head)),
-            Self::Text(text) => Subject::OfPrompt(OfPrompt::Text(text)),
-            Self::LabelMoved(step) => Subject::OfPrompt(OfPrompt::LabelMoved(step)),
-            Self::Feed(events) => Subject::Feed(events),
-            Self::End(_) => Subject::End,
+            Self::Head(head) => Belonging::Head(head),
+            Self::Rollout(head) => Belonging::Rollout(head),
+            Self::Definition(text) => Belonging::OfRollout(OfRollout::Definition(text)),
+            Self::Account(text) => Belonging::OfRollout(OfRollout::Account(text)),
+            Self::Noticed(noticed) => Belonging::OfRollout(OfRollout::Noticed(noticed)),
+            Self::Epochs(epochs) => Belonging::OfRollout(OfRollout::Epochs(epochs)),
+            Self::FastPath(added) => Belonging::OfRollout(OfRollout::FastPath(added)),
+            Self::Latencies(buckets) => Belonging::OfRollout(OfRollout::Latencies(buckets)),
+            Self::Cameras(cameras) => Belonging::OfRollout(OfRollout::Cameras(cameras)),
+            Self::Blocks(blocks) => Belonging::OfRollout(OfRollout::Blocks(blocks)),
+            Self::Exposures(exposures) => Belonging::OfRollout(OfRollout::Exposures(exposures)),
+            Self::Predecessor(text) => Belonging::OfRollout(OfRollout::Predecessor(text)),
+            Self::Release(release) => Belonging::OfRollout(OfRollout::Release(release)),
+            Self::Released(cameras) => Belonging::OfRollout(OfRollout::Released(cameras)),
+            Self::Prompt(name) => Belonging::Prompt(name),
+            Self::Version(head) => Belonging::OfPrompt(OfPrompt::Version(head)),
+            Self::Text(text) => Belonging::OfPrompt(OfPrompt::Text(text)),
+            Self::LabelMoved(step) => Belonging::OfPrompt(OfPrompt::LabelMoved(step)),
+            Self::Feed(events) => Belonging::Feed(events),
+            Self::End(_) => Belonging::End,
         }
     }
 }
 
 /// A state as parts.
-pub(crate) fn parts(state: &State) -> impl Iterator<Item = Part> {
+pub(crate) fn parts(state: &JournalState) -> impl Iterator<Item = Part> {
     let mut number = 1;
     std::iter::once(head::part(state))
         .chain(state.rollouts.iter().flat_map(rollout_parts))
@@ -174,12 +187,14 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
     std::iter::once(rollout::part(state))
         .chain(definition::parts(state))
         .chain(account::parts(state))
+        .chain(predecessor::parts(state))
         .chain(noticed::part(state))
         .chain(epochs::part(state))
         .chain(fast_path::parts(state))
         .chain(latencies::parts(state))
         .chain(camera::parts(state))
         .chain(block::parts(state))
+        .chain(release::parts(state))
         .chain(exposure::parts(state))
 }
 

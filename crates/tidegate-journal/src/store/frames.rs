@@ -33,10 +33,10 @@ pub(super) fn place_of(key: &[u8]) -> io::Result<(u64, u16)> {
 pub(crate) struct Frames {
     records: sled::Iter,
     /// The record after those of the frame that was given last.
-    ahead: Option<Record>,
+    ahead: Option<StoredRecord>,
 }
 
-struct Record {
+struct StoredRecord {
     first: u64,
     index: u16,
     bytes: sled::IVec,
@@ -47,18 +47,20 @@ impl Frames {
         Self { records, ahead: None }
     }
 
-    fn record(&mut self) -> Result<Option<Record>, StoreError> {
+    fn record(&mut self) -> Result<Option<StoredRecord>, StoreError> {
         if let Some(record) = self.ahead.take() {
             return Ok(Some(record));
         }
         let Some((key, bytes)) = self.records.next().transpose()? else { return Ok(None) };
         let (first, index) = place_of(&key)?;
-        Ok(Some(Record { first, index, bytes }))
+        Ok(Some(StoredRecord { first, index, bytes }))
     }
 
     /// A frame of which a record is missing comes without what follows, and its checksum is wrong.
     fn frame(&mut self) -> Result<Option<(u64, sled::IVec)>, StoreError> {
-        let Some(Record { first, mut index, bytes }) = self.record()? else { return Ok(None) };
+        let Some(StoredRecord { first, mut index, bytes }) = self.record()? else {
+            return Ok(None);
+        };
         let mut whole: Option<Vec<u8>> = None;
         while let Some(next) = self.record()? {
             if next.first != first || Some(next.index) != index.checked_add(1) {

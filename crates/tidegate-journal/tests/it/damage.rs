@@ -5,7 +5,7 @@ use std::panic;
 use std::path::{Path, PathBuf};
 
 use tidegate_journal::{
-    Journal, OpenError, RETENTION_DEFAULT, RepairError, Repaired, Verdict, export, repair, verify,
+    Journal, OpenError, RETENTION_DEFAULT, RepairError, Repaired, Soundness, export, repair, verify,
 };
 
 use crate::world::{append, at, events, live, open, recall, state, tick};
@@ -53,7 +53,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// What a check finds; a panic of sled is what a child process would die of.
-fn checked(folder: &Path) -> Result<verify::Report, String> {
+fn checked(folder: &Path) -> Result<verify::Verification, String> {
     match panic::catch_unwind(|| verify::in_process(folder)) {
         Ok(report) => report.map_err(|error| error.to_string()),
         Err(_) => Err("panicked".to_owned()),
@@ -131,7 +131,7 @@ fn a_lost_tail_is_damage_and_a_lost_mark_too() {
     fs::copy(sound.join("mark"), earlier.join("mark")).unwrap();
     let report = verify::in_process(&earlier).unwrap();
     let why = format!("entries {} to {} are missing", last + 1, last + 1);
-    assert_eq!(report.verdict, Verdict::Damaged { why: why.clone() });
+    assert_eq!(report.verdict, Soundness::Damaged { why: why.clone() });
     let error = Journal::open(&earlier, verify::in_process).unwrap_err();
     assert!(matches!(error, OpenError::Damaged { .. }));
     let said = error.to_string();
@@ -183,8 +183,8 @@ fn repair_of_a_store_that_cannot_be_opened_takes_the_newest_snapshot() {
     assert!(checked(&path).map_or(true, |report| !report.is_sound()));
     let broken = |_: &Path| {
         let why = "the store cannot be opened".to_owned();
-        let verdict = Verdict::Damaged { why };
-        Ok(verify::Report { verdict, ..verify::Report::default() })
+        let verdict = Soundness::Damaged { why };
+        Ok(verify::Verification { verdict, ..verify::Verification::default() })
     };
     let repaired = repair(&path, None, broken, |_, _, _| Ok(())).unwrap();
     assert_eq!(repaired.last, snapshot);
@@ -243,8 +243,8 @@ fn repair_from_an_export_has_all_that_the_export_has() {
 
 fn repaired_by(path: &Path, export: &Path) -> Repaired {
     let broken = |_: &Path| {
-        let verdict = Verdict::Damaged { why: "the store cannot be opened".to_owned() };
-        Ok(verify::Report { verdict, ..verify::Report::default() })
+        let verdict = Soundness::Damaged { why: "the store cannot be opened".to_owned() };
+        Ok(verify::Verification { verdict, ..verify::Verification::default() })
     };
     repair(path, Some(export), broken, |_, _, _| Ok(())).unwrap()
 }

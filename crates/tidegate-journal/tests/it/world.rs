@@ -3,18 +3,20 @@
 use std::path::Path;
 
 use tidegate_engine::Rollout;
-use tidegate_engine::event::{Action, Actor, Command, Event, Note};
+use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::{AnalysisId, CameraId};
 use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
+use tidegate_engine::phase::{self, Condition, Phase};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_engine::verdict::Verdict;
 use tidegate_journal::{
-    Batch, Entry, FeedState, Journal, Opened, RolloutId, RolloutState, State, verify,
+    Batch, Entry, FeedState, Journal, JournalState, Opened, PredecessorState, RolloutId,
+    RolloutState, verify,
 };
 
 pub(crate) const ID: RolloutId = RolloutId(1);
@@ -45,7 +47,7 @@ pub(crate) fn events(count: u32) -> Vec<(Timestamp, Event)> {
     let start = Event::Action(Action {
         command: Command::Start,
         actor: Actor::new("owner").unwrap(),
-        note: Note::new("go").unwrap(),
+        reason: Reason::new("go").unwrap(),
     });
     let mut events = vec![(at(0), start)];
     for n in 1..=count {
@@ -76,7 +78,7 @@ pub(crate) fn events(count: u32) -> Vec<(Timestamp, Event)> {
 /// Applies events to a rollout and writes both down, a batch an event.
 pub(crate) fn live(journal: &Journal, events: &[(Timestamp, Event)]) -> Rollout {
     let mut rollout = Rollout::new(definition());
-    let defined = Entry::definition(ID, at(0), (&"night".parse().unwrap(), 1), TOML);
+    let defined = Entry::definition(ID, at(0), &"night".parse().unwrap(), 1, TOML);
     append(journal, &defined);
     for (at, event) in events {
         while let Some((deadline, _)) = rollout.next_deadline().filter(|(due, _)| due <= at) {
@@ -104,13 +106,19 @@ pub(crate) fn append(journal: &Journal, unit: &[Entry]) -> u64 {
 }
 
 /// The state of `rollout` after entry `sequence`.
-pub(crate) fn state(rollout: &Rollout, sequence: u64, at: Timestamp) -> State {
+pub(crate) fn state(rollout: &Rollout, sequence: u64, at: Timestamp) -> JournalState {
     let state = RolloutState {
         id: ID,
         key: "night".parse().unwrap(),
         run: 1,
         definition: TOML.to_owned(),
         accounts: vec!["one".to_owned(), "two".to_owned()],
+        // More than one part has room for.
+        predecessor: Some(PredecessorState {
+            run: 3,
+            state: phase::State { phase: Phase::Completed, condition: Condition::Clear },
+            definition: "# ü\n".repeat(20_000),
+        }),
         noticed: Noticed {
             verdicts: vec![(Guardrail::Latency, Verdict::Alarm)],
             warnings: 3,
@@ -120,7 +128,7 @@ pub(crate) fn state(rollout: &Rollout, sequence: u64, at: Timestamp) -> State {
     };
     // More than one part has room for.
     let events = (1..=20).map(|number| (number, format!("{number:>5000}")));
-    State {
+    JournalState {
         sequence,
         at,
         rollouts: vec![state],
@@ -140,7 +148,7 @@ fn prompts() -> Vec<tidegate_engine::prompt::PromptSnapshot> {
             parent: (number > 1).then_some(TextDigest([1; 32])),
             created_at: at(i64::from(number)),
             actor: Actor::new("ann").unwrap(),
-            note: (number > 1).then(|| Note::new("calmer at night").unwrap()),
+            reason: (number > 1).then(|| Reason::new("calmer at night").unwrap()),
         },
         text: text.into(),
     };
@@ -148,7 +156,7 @@ fn prompts() -> Vec<tidegate_engine::prompt::PromptSnapshot> {
         revision,
         at: at(i64::from(revision)),
         actor: Actor::new("ann").unwrap(),
-        reason: Note::new("a try").unwrap(),
+        reason: Reason::new("a try").unwrap(),
         from,
         to,
     };
@@ -181,7 +189,8 @@ pub(crate) fn recall(journal: &Journal, opened: &Opened) -> Rollout {
             Entry::Defined { .. }
             | Entry::Version { .. }
             | Entry::LabelMoved { .. }
-            | Entry::Noted { .. } => Ok(()),
+            | Entry::Noted { .. }
+            | Entry::DefinedBy { .. } => Ok(()),
             Entry::Event { at, event, .. } => {
                 rollout.apply_logged(at, &event).map_err(|error| error.to_string())
             }

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use plotters::prelude::*;
-use tidegate_chart::{Axes, Axis, BLUE, Chart, GREEN, GREY, NotDrawn, RED, Side, draw, line};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use tidegate_chart::{
+    Axes, Axis, BLUE, Chart, FONT, GREEN, GREY, Margin, NotDrawn, RED, draw, line,
+};
 
-use crate::outcome::{Ending, Outcome};
+use crate::outcome::{Ending, RunOutcome};
 use crate::path::Path;
 use crate::sweep::{Objective, Point, Sweep};
 use crate::world::World;
@@ -17,13 +20,13 @@ fn axes<'a, 'b>(
     x: &Axis<'_>,
     y: Axis<'_>,
 ) -> Result<Axes<'a, 'b>, NotDrawn> {
-    tidegate_chart::axes(area, x, &Side::Scale(y))
+    tidegate_chart::axes(area, x, &Margin::Scale(y))
 }
 
 /// The share of runs that were rolled back, hour by hour, and of those promoted at the end.
-pub(super) fn endings(world: &World, outcomes: &[Outcome]) -> Result<Chart, NotDrawn> {
+pub(super) fn endings(world: &World, outcomes: &[RunOutcome]) -> Result<Chart, NotDrawn> {
     let experiment = world.definition().experiment();
-    let rolled_back: Vec<&Outcome> = outcomes.iter().filter(|o| o.is_rolled_back()).collect();
+    let rolled_back: Vec<&RunOutcome> = outcomes.iter().filter(|o| o.is_rolled_back()).collect();
     let in_shadow = rolled_back.iter().any(|o| o.phase == tidegate_engine::phase::Phase::Shadow);
     let length = if in_shadow {
         experiment.shadow.duration.hours().max(experiment.ab.duration.hours())
@@ -155,7 +158,15 @@ fn curve(
     draw(HEIGHT, caption, |area| {
         let x = Axis { range: start..end, title: x_title };
         let mut chart = axes(area, &x, Axis { range: 0.0..top.max(1e-3), title })?;
-        for values in lines.into_values() {
+        for (others, values) in lines {
+            // The curve is named where it ends, by what the first setting does not say.
+            if let Some((x, y)) = values.last().filter(|_| !others.is_empty()) {
+                let style =
+                    TextStyle::from(FONT.into_font()).pos(Pos::new(HPos::Right, VPos::Bottom));
+                let name = others.join(" ");
+                let label = Text::new(name, (*x, *y), style);
+                chart.draw_series(std::iter::once(label)).map_err(NotDrawn::new)?;
+            }
             let dots = values.iter().map(|place| Circle::new(*place, 3, BLUE.filled()));
             chart.draw_series(dots).map_err(NotDrawn::new)?;
             line(&mut chart, values, BLUE.stroke_width(2))?;

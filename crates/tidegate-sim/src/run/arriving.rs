@@ -9,7 +9,7 @@ use tidegate_engine::{ByVariant, Variant};
 use super::{HOUR_MS, Observer, Run};
 use crate::alike::Alike;
 use crate::traffic::{Arrival, DAY_MS};
-use crate::world::{Answer, Prompt, Scene};
+use crate::world::{AnsweringPrompt, Scene, SimulatedAnswer};
 
 impl<O: Observer> Run<'_, O> {
     /// A detection event at a camera.
@@ -52,7 +52,7 @@ impl<O: Observer> Run<'_, O> {
         let label = self.world.label(
             &self.cameras[camera],
             &answer,
-            Prompt { variant, change: &self.change, alike },
+            AnsweringPrompt { variant, change: &self.change, alike },
             &mut self.random,
         );
         if answer.outcome.failed() {
@@ -84,9 +84,9 @@ impl<O: Observer> Run<'_, O> {
         variant: Variant,
         alike: Option<Alike>,
         scene: Scene,
-    ) -> Answer {
+    ) -> SimulatedAnswer {
         let Self { world, cameras, change, random, .. } = self;
-        world.answer(&cameras[camera], scene, Prompt { variant, change, alike }, random)
+        world.answer(&cameras[camera], scene, AnsweringPrompt { variant, change, alike }, random)
     }
 
     /// Whether an outage of some cameras lets an analysis fail now.

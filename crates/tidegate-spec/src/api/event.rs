@@ -8,6 +8,7 @@ use tidegate_engine::number::Percent;
 use tidegate_engine::prompt::{Move, Prompt};
 use tidegate_engine::verdict::Verdict;
 
+use super::definition::SettingChange;
 use super::event_type::EventType;
 use super::history::HistoryItem;
 
@@ -50,6 +51,8 @@ pub enum What {
     LatencyWarning(LatencyWarning),
     /// A label of a prompt points to another version.
     PromptLabelMoved(PromptLabelMoved),
+    /// An experiment is defined: a draft, or the next run of one that has ended. It changes nothing that is served.
+    ExperimentDefined(ExperimentDefined),
     /// Events between the last one the subscriber knows and the next are no longer kept, or never were.
     Reset(Reset),
 }
@@ -74,6 +77,24 @@ pub struct PhaseChanged {
     pub actor: Option<String>,
     /// Why, in a sentence.
     pub reason: String,
+}
+
+/// A definition, as the history has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExperimentDefined {
+    /// The phase before it, such as `completed`; `none` where the experiment is new.
+    pub from: String,
+    /// Who defined it.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Actor))]
+    pub actor: String,
+    /// The reason that was given.
+    pub reason: String,
+    /// The digest of the definition.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Digest))]
+    pub digest: String,
+    /// The settings that the definition before had otherwise, the first of them.
+    pub changes: Vec<SettingChange>,
 }
 
 /// A guardrail that says something else.
@@ -157,6 +178,7 @@ impl What {
             Self::Alarm(_) => EventType::Alarm,
             Self::LatencyWarning(_) => EventType::LatencyWarning,
             Self::PromptLabelMoved(_) => EventType::PromptLabelMoved,
+            Self::ExperimentDefined(_) => EventType::ExperimentDefined,
             Self::Reset(_) => EventType::Reset,
         }
     }
@@ -169,9 +191,17 @@ impl From<HistoryItem> for PhaseChanged {
     }
 }
 
+impl From<HistoryItem> for ExperimentDefined {
+    fn from(item: HistoryItem) -> Self {
+        let HistoryItem { from, actor, reason, evidence, changes, .. } = item;
+        let (actor, digest) = (actor.unwrap_or_default(), evidence.definition);
+        Self { from, actor, reason, digest, changes }
+    }
+}
+
 impl PromptLabelMoved {
     /// A move of a label of a prompt that has the versions it names.
-    pub fn new(name: &PromptName, prompt: &Prompt, (label, step): (&LabelName, &Move)) -> Self {
+    pub fn new(name: &PromptName, prompt: &Prompt, label: &LabelName, step: &Move) -> Self {
         let head = |number: Option<u32>| Some(&prompt.numbered(number?)?.head);
         let key = |number| head(number).map(|head| head.key.to_string());
         Self {
@@ -264,7 +294,7 @@ mod tests {
     }
 
     /// One of each type.
-    fn samples() -> [What; 6] {
+    fn samples() -> [What; 7] {
         let text = String::new;
         let verdict =
             VerdictChanged { guardrail: text(), from: text(), to: text(), sentence: text() };
@@ -296,6 +326,13 @@ mod tests {
                 digest: None,
                 actor: text(),
                 reason: text(),
+            }),
+            What::ExperimentDefined(ExperimentDefined {
+                from: text(),
+                actor: text(),
+                reason: text(),
+                digest: text(),
+                changes: Vec::new(),
             }),
             What::Reset(Reset { last_event_id: text(), resumes_after: text(), sentence: text() }),
         ]

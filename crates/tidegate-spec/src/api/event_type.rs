@@ -13,18 +13,21 @@ pub enum EventType {
     LatencyWarning,
     /// See [`What::PromptLabelMoved`](super::What::PromptLabelMoved).
     PromptLabelMoved,
+    /// See [`What::ExperimentDefined`](super::What::ExperimentDefined).
+    ExperimentDefined,
     /// See [`What::Reset`](super::What::Reset).
     Reset,
 }
 
 impl EventType {
     /// Every type with its name.
-    pub const NAMES: [(&'static str, Self); 6] = [
+    pub const NAMES: [(&'static str, Self); 7] = [
         Self::PhaseChanged.named(),
         Self::VerdictChanged.named(),
         Self::Alarm.named(),
         Self::LatencyWarning.named(),
         Self::PromptLabelMoved.named(),
+        Self::ExperimentDefined.named(),
         Self::Reset.named(),
     ];
 
@@ -40,6 +43,7 @@ impl EventType {
             Self::Alarm => "alarm",
             Self::LatencyWarning => "latency_warning",
             Self::PromptLabelMoved => "prompt_label_moved",
+            Self::ExperimentDefined => "experiment_defined",
             Self::Reset => "reset",
         }
     }

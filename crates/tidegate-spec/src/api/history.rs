@@ -2,15 +2,37 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::decision::{Cause, Decision};
+use tidegate_engine::event::{Actor, Reason};
+use tidegate_engine::experiment::Definition;
 use tidegate_engine::exposure::Window;
+use tidegate_engine::phase::State;
+use tidegate_engine::tally::Tally;
+use tidegate_engine::time::Timestamp;
 
+use super::definition::SettingChange;
 use super::judgement::{Judgement, SplitCheck};
 use super::moment::shown;
 use super::prompt::VersionsInPlay;
-use super::status::{ByVariantMetrics, VariantMetrics};
+use super::sums::{ByVariantMetrics, VariantMetrics};
 
 #[cfg(feature = "openapi")]
 use super::schema;
+
+/// The cause of an item that is no step: the experiment was defined.
+pub const DEFINED: &str = "defined";
+
+/// Who defined an experiment, and what it changed.
+#[derive(Debug, Clone)]
+pub struct Definer {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// Why.
+    pub reason: Reason,
+    /// The settings that the definition before had otherwise.
+    pub changes: Vec<SettingChange>,
+}
 
 /// `GET /v1/experiments/{key}/history`: oldest first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,7 +51,7 @@ pub struct History {
 pub struct HistoryItem {
     /// The run, from 1.
     pub run: u32,
-    /// 1, 2, 3 … within a run.
+    /// 1, 2, 3 … within a run; 0 where it was defined, which is no step.
     pub number: u32,
     /// The time of the step.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Time))]
@@ -38,7 +60,7 @@ pub struct HistoryItem {
     pub from: String,
     /// The phase and condition after it.
     pub to: String,
-    /// A stable name of the cause, such as `guardrail` or `operator`.
+    /// A stable name of the cause, such as `guardrail`, `operator` or `defined`.
     pub cause: String,
     /// The action, where a person acted.
     #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Action>))]
@@ -54,6 +76,12 @@ pub struct HistoryItem {
     /// is kept here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<VersionsInPlay>,
+    /// Where it was defined, the settings that the definition before had otherwise, the first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<SettingChange>,
+    /// The evidence that whoever acted went on with, though it did not pass: `inconclusive` or `failing`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
 }
 
 /// The numbers a step rests on.
@@ -79,8 +107,8 @@ impl HistoryItem {
     /// The step of `run` that a decision was.
     pub fn new(run: u32, decision: &Decision) -> Self {
         let (action, actor, reason) =
-            if let Cause::Operator { command, actor, note } = &decision.cause {
-                (Some(command.as_str().to_owned()), Some(actor.to_string()), note.to_string())
+            if let Cause::Operator { command, actor, reason } = &decision.cause {
+                (Some(command.as_str().to_owned()), Some(actor.to_string()), reason.to_string())
             } else {
                 (None, None, decision.cause.to_string())
             };
@@ -106,6 +134,35 @@ impl HistoryItem {
                 split: SplitCheck::of(&evidence.check),
             },
             prompt: None,
+            changes: Vec::new(),
+            accepted: None,
+        }
+    }
+
+    /// How `run` was defined, after the phase `from`.
+    pub fn defined(run: u32, from: String, definition: &Definition, by: Definer) -> Self {
+        let nothing = || VariantMetrics::from(&Tally::default());
+        let Definer { at, actor, reason, changes } = by;
+        Self {
+            run,
+            number: 0,
+            at: shown(at),
+            from,
+            to: State::DRAFT.to_string(),
+            cause: DEFINED.to_owned(),
+            action: None,
+            actor: Some(actor.to_string()),
+            reason: reason.to_string(),
+            evidence: Evidence {
+                definition: definition.digest().to_string(),
+                window: window_name(Window::Shadow).to_owned(),
+                variants: ByVariantMetrics { control: nothing(), treatment: nothing() },
+                guardrails: Vec::new(),
+                split: None,
+            },
+            prompt: None,
+            changes,
+            accepted: None,
         }
     }
 }
@@ -116,5 +173,6 @@ pub(super) const fn window_name(window: Window) -> &'static str {
         Window::Shadow => "shadow",
         Window::Ab => "ab",
         Window::Outside => "outside",
+        Window::Full => "full",
     }
 }

@@ -259,7 +259,8 @@ pub fn quoted(text: &str) -> String {
 /// What became of the observations of a request, in their order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Answers {
+#[cfg_attr(feature = "openapi", schema(as = Answers))]
+pub struct ObservationAnswers {
     /// Taken in, and on disk.
     pub accepted: u64,
     /// Taken in before; nothing is counted twice.
@@ -267,13 +268,14 @@ pub struct Answers {
     /// Not taken in.
     pub rejected: u64,
     /// One for each.
-    pub results: Vec<Answer>,
+    pub results: Vec<ObservationAnswer>,
 }
 
 /// What became of one observation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Answer {
+#[cfg_attr(feature = "openapi", schema(as = Answer))]
+pub struct ObservationAnswer {
     /// Whether it counts.
     pub status: AnswerStatus,
     /// Why it was rejected, for programs.
@@ -300,9 +302,9 @@ pub enum AnswerStatus {
     Rejected,
 }
 
-impl FromIterator<Answer> for Answers {
-    fn from_iter<T: IntoIterator<Item = Answer>>(answers: T) -> Self {
-        let results: Vec<Answer> = answers.into_iter().collect();
+impl FromIterator<ObservationAnswer> for ObservationAnswers {
+    fn from_iter<T: IntoIterator<Item = ObservationAnswer>>(answers: T) -> Self {
+        let results: Vec<ObservationAnswer> = answers.into_iter().collect();
         let count = |status| results.iter().filter(|answer| answer.status == status).count() as u64;
         Self {
             accepted: count(AnswerStatus::Accepted),

@@ -20,7 +20,7 @@ pub struct Flag<'a> {
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Variant))]
     pub variant: &'a str,
     /// Why, in the words of OpenFeature.
-    pub reason: Reason,
+    pub reason: FlagReason,
     /// What else a caller needs to know.
     pub metadata: FlagMetadata<'a>,
 }
@@ -99,8 +99,9 @@ pub struct Endpoint<'a> {
 /// Why a flag was not evaluated.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Failure))]
 #[serde(rename_all = "camelCase")]
-pub struct Failure<'a> {
+pub struct FlagFailure<'a> {
     /// The flag, where one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<&'a str>,
@@ -116,9 +117,8 @@ pub struct Failure<'a> {
 /// protocol's schema allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(as = FlagReason))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Reason {
+pub enum FlagReason {
     /// The same for every camera.
     Static,
     /// This camera was named.
@@ -131,13 +131,13 @@ pub enum Reason {
     Unknown,
 }
 
-impl Reason {
+impl FlagReason {
     /// The word for a reason of ours.
     pub const fn of(reason: ServeReason) -> Self {
         match reason {
             ServeReason::Shadow | ServeReason::Full | ServeReason::Completed => Self::Static,
             ServeReason::Override => Self::TargetingMatch,
-            ServeReason::Split => Self::Split,
+            ServeReason::Split | ServeReason::Holdback => Self::Split,
             ServeReason::NotStarted
             | ServeReason::Paused
             | ServeReason::Expired

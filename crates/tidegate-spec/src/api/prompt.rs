@@ -155,7 +155,8 @@ pub struct PromptSummary {
 /// `GET /v1/prompts`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Prompts {
+#[cfg_attr(feature = "openapi", schema(as = Prompts))]
+pub struct PromptList {
     /// In the order of their names.
     pub prompts: Vec<PromptSummary>,
 }

@@ -88,6 +88,16 @@ named!(Rule, "How harm is told from chance.", one_of(RULES.map(|(name, _)| name)
 named!(Window, "Which sums.", one_of(["shadow", "ab"]));
 named!(Action, "What a person asks of a rollout.", one_of(Command::ALL.map(Command::as_str)));
 named!(
+    Destination,
+    "Where `advance` is to lead.",
+    one_of(super::Destination::ALL.map(super::Destination::as_str))
+);
+named!(
+    Accepted,
+    "What an operator goes on with, though it does not pass.",
+    one_of(super::Accepted::ALL.map(super::Accepted::as_str))
+);
+named!(
     Reason,
     "Why: 1 to 1,000 bytes without control characters, not only white space.",
     text().pattern(Some(TEXT_PATTERN)).max_length(Some(limits::REASON_LEN_MAX))

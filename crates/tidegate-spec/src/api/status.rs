@@ -1,12 +1,13 @@
 //! What a person wants to know of a rollout at a glance.
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::observation::Label;
 use tidegate_engine::presence;
-use tidegate_engine::tally::{self, Tally};
 
+use super::definition::ServingRun;
+use super::history::HistoryItem;
 use super::judgement::{Judgement, SplitCheck};
 use super::prompt::VersionsInPlay;
+use super::sums::{ByVariantMetrics, Pairs};
 
 #[cfg(feature = "openapi")]
 use super::schema;
@@ -20,6 +21,9 @@ pub struct Status {
     pub experiment: String,
     /// The run, from 1.
     pub run: u32,
+    /// How often it was defined or took a step, in all runs; an action may name the one that it expects.
+    #[serde(default)]
+    pub revision: u64,
     /// The digest of the definition.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Digest))]
     pub digest: String,
@@ -49,14 +53,23 @@ pub struct Status {
     pub started_at: Option<String>,
     /// What is left of the phase.
     pub remaining_hours: f64,
-    /// The share of cameras with the treatment at this ramp step.
+    /// The share of cameras that get the treatment now.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
     pub treatment_share: f64,
     /// The ramp step.
     pub step: Step,
+    /// The last step of the rollout: how it came to where it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<LastStep>,
     /// Why a camera gets what it gets: `split`, `shadow`, `full`, `rolled_back`, `store_unavailable`, …
     pub serving: String,
-    /// Which sums `variants` are: `shadow` or `ab`.
+    /// The ended run that cameras are served until this draft is started, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving_run: Option<ServingRun>,
+    /// What divides the cameras: a run whose file names no salt has one of its own.
+    #[serde(default)]
+    pub salt: String,
+    /// Which sums `variants` are: `shadow` or `ab`; of a rollout that ended, those that it ended on.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Window))]
     pub window: String,
     /// Each variant's sums in the present comparison.
@@ -80,12 +93,39 @@ pub struct Status {
     pub cameras: u64,
     /// Observations taken in.
     pub observations: u64,
-    /// Analyses whose feedback may still come.
+    /// Analyses whose feedback may still come: nobody has labelled them.
     pub open_analyses: u64,
     /// Analyses forgotten early because too many were open.
     pub evicted_analyses: u64,
     /// What its owner should know.
     pub warnings: Vec<Warning>,
+}
+
+/// A step of a rollout, as its history has it, without the evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LastStep {
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Time))]
+    pub at: String,
+    /// The phase and condition before it.
+    pub from: String,
+    /// The phase and condition after it.
+    pub to: String,
+    /// A stable name of the cause: `proved` where a promotion was.
+    pub cause: String,
+    /// Who acted, where a person did.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Actor>))]
+    pub actor: Option<String>,
+    /// Why, in a sentence.
+    pub reason: String,
+}
+
+impl From<HistoryItem> for LastStep {
+    fn from(item: HistoryItem) -> Self {
+        let HistoryItem { at, from, to, cause, actor, reason, .. } = item;
+        Self { at, from, to, cause, actor, reason }
+    }
 }
 
 /// A ramp step.
@@ -141,158 +181,4 @@ pub struct Warning {
     pub code: String,
     /// What it is about, in a sentence.
     pub detail: String,
-}
-
-/// Both variants' sums.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ByVariantMetrics {
-    /// The control's.
-    pub control: VariantMetrics,
-    /// The treatment's.
-    pub treatment: VariantMetrics,
-}
-
-/// What one variant showed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct VariantMetrics {
-    /// All analyses, failed ones included.
-    pub analyses: u64,
-    /// Failed analyses.
-    pub errors: u64,
-    /// Failed analyses among all; 0 where there are none.
-    #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
-    pub error_rate: f64,
-    /// Answers whose latency is known.
-    pub timed: u64,
-    /// Their mean latency in milliseconds.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub latency_ms_mean: Option<f64>,
-    /// Slow answers among those judged; 0 where there are none.
-    #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
-    pub slow_rate: f64,
-    /// Answers that gave a score.
-    pub scored: u64,
-    /// Their mean score.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub score_mean: Option<f64>,
-    /// Lowest score.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub score_min: Option<u8>,
-    /// Highest score.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub score_max: Option<u8>,
-    /// Scores that reached the alert threshold.
-    pub alerts: u64,
-    /// Alerts among the scored; 0 where there are none.
-    #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
-    pub alert_rate: f64,
-    /// Labels by kind.
-    pub labels: Labels,
-    /// False positives among the labels; 0 where there are none.
-    #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
-    pub fp_rate: f64,
-    /// Missed threats among the labels; 0 where there are none.
-    #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
-    pub missed_threat_rate: f64,
-}
-
-/// Feedback labels by kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Labels {
-    /// All of them.
-    pub total: u64,
-    /// There was nothing.
-    pub false_positive: u64,
-    /// The answer was right.
-    pub correct: u64,
-    /// A threat was not seen.
-    pub missed_threat: u64,
-    /// Right, but too high or too low.
-    pub severity_wrong: u64,
-}
-
-impl From<&Tally> for VariantMetrics {
-    fn from(tally: &Tally) -> Self {
-        Self {
-            analyses: tally.analyses,
-            errors: tally.errors,
-            error_rate: tally.error_rate(),
-            timed: tally.timed,
-            latency_ms_mean: tally.latency_ms_mean(),
-            slow_rate: tally.slow_rate(),
-            scored: tally.scored,
-            score_mean: tally.score_mean(),
-            score_min: tally.score_min.map(tidegate_engine::number::RiskScore::value),
-            score_max: tally.score_max.map(tidegate_engine::number::RiskScore::value),
-            alerts: tally.alerts,
-            alert_rate: tally.alert_rate(),
-            labels: Labels {
-                total: tally.feedback(),
-                false_positive: tally.labelled(Label::FalsePositive),
-                correct: tally.labelled(Label::Correct),
-                missed_threat: tally.labelled(Label::MissedThreat),
-                severity_wrong: tally.labelled(Label::SeverityWrong),
-            },
-            fp_rate: tally.fp_rate(),
-            missed_threat_rate: tally.missed_threat_rate(),
-        }
-    }
-}
-
-/// What both prompts said of the same events in shadow.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Pairs {
-    /// Comparisons.
-    pub comparisons: u64,
-    /// In which only the control failed.
-    pub control_failed: u64,
-    /// In which only the treatment failed.
-    pub treatment_failed: u64,
-    /// In which both failed.
-    pub both_failed: u64,
-    /// With both scores.
-    pub scored: u64,
-    /// In which the treatment scored lower, the same, higher.
-    pub lower: u64,
-    /// See `lower`.
-    pub same: u64,
-    /// See `lower`.
-    pub higher: u64,
-    /// Mean absolute difference of the scores.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub score_diff_abs_mean: Option<f64>,
-    /// Mean difference of the latencies in milliseconds, treatment less control.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub latency_ms_diff_mean: Option<f64>,
-    /// In which the treatment was slower than the warning threshold allows.
-    pub latency_warnings: u64,
-    /// Threats that people confirmed and the control alerted on.
-    pub confirmed: u64,
-    /// Those that the treatment alerted on too.
-    pub retained: u64,
-}
-
-impl From<&tally::Pairs> for Pairs {
-    fn from(pairs: &tally::Pairs) -> Self {
-        let mean = |sum: f64, count: u64| (count > 0).then(|| sum / count as f64);
-        Self {
-            comparisons: pairs.comparisons(),
-            control_failed: pairs.control_failed,
-            treatment_failed: pairs.treatment_failed,
-            both_failed: pairs.both_failed,
-            scored: pairs.scored,
-            lower: pairs.lower,
-            same: pairs.same,
-            higher: pairs.higher,
-            score_diff_abs_mean: mean(pairs.score_diff_abs_sum as f64, pairs.scored),
-            latency_ms_diff_mean: mean(pairs.latency_us_diff_sum as f64 / 1_000.0, pairs.timed),
-            latency_warnings: pairs.latency_warnings,
-            confirmed: pairs.confirmed,
-            retained: pairs.retained,
-        }
-    }
 }

@@ -10,13 +10,13 @@ pub(super) struct Strict(pub(super) Table);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Object).map(Self)
+        deserializer.deserialize_map(StrictVisitor).map(Self)
     }
 }
 
-struct Object;
+struct StrictVisitor;
 
-impl<'de> Visitor<'de> for Object {
+impl<'de> Visitor<'de> for StrictVisitor {
     type Value = Table;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,7 +30,7 @@ impl<'de> Visitor<'de> for Object {
                 let shown: String = key.chars().take(40).collect();
                 return Err(A::Error::custom(format!("the field {shown:?} comes twice")));
             }
-            let Entry(value) = map.next_value()?;
+            let NotNull(value) = map.next_value()?;
             table.insert(key, value);
         }
         Ok(table)
@@ -38,9 +38,9 @@ impl<'de> Visitor<'de> for Object {
 }
 
 /// Any value but null.
-struct Entry(Value);
+struct NotNull(Value);
 
-impl<'de> Deserialize<'de> for Entry {
+impl<'de> Deserialize<'de> for NotNull {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Anything).map(Self)
     }
@@ -82,13 +82,13 @@ impl<'de> Visitor<'de> for Anything {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(Entry(value)) = list.next_element()? {
+        while let Some(NotNull(value)) = list.next_element()? {
             values.push(value);
         }
         Ok(Value::Array(values))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
-        Object.visit_map(map).map(Value::Table)
+        StrictVisitor.visit_map(map).map(Value::Table)
     }
 }

@@ -30,7 +30,7 @@ fn a_case_is_read_whole() {
     assert_eq!(answer("a").said, Said::Text("{\"risk_score\": 12}".to_owned()));
     assert_eq!(answer("a").latency_ms, Some(812.0));
     let judged = Said::Judged { score: 20.0, level: Level::Medium };
-    assert_eq!(answer("b"), Answer { said: judged, latency_ms: None });
+    assert_eq!(answer("b"), CaseAnswer { said: judged, latency_ms: None });
     assert_eq!(answer("c").said, Said::Failed("timed out".to_owned()));
 }
 

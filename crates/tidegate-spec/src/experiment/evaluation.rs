@@ -2,7 +2,7 @@
 
 /// What an offline comparison of both prompts looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Evaluation {
+pub struct EvaluationSettings {
     /// The folder or file of cases, each with an expected score range and level.
     pub dataset: String,
     /// What is compared.

@@ -5,20 +5,20 @@ use tidegate_engine::experiment::{Experiment, Watch};
 use tidegate_engine::number::Points;
 use toml::{Table, Value};
 
-use super::evaluation::Evaluation;
+use super::evaluation::EvaluationSettings;
 use super::literal::Literal;
-use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS};
+use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS, TRUSTS};
 
 /// A table of the file; the first is the file itself and has no name.
 #[derive(Debug)]
 pub(super) struct Section {
     pub(super) name: &'static str,
-    pub(super) settings: Vec<Setting>,
+    pub(super) settings: Vec<ListedSetting>,
 }
 
 /// A setting of the file.
 #[derive(Debug)]
-pub(super) struct Setting {
+pub(super) struct ListedSetting {
     pub(super) key: &'static str,
     pub(super) value: Literal,
     /// What stands behind it as a comment; empty where the key says it all.
@@ -32,7 +32,7 @@ pub(super) fn toml(sections: &[Section]) -> String {
         if !name.is_empty() {
             lines.push(format!("\n[{name}]"));
         }
-        lines.extend(settings.iter().map(|Setting { key, value, meaning }| {
+        lines.extend(settings.iter().map(|ListedSetting { key, value, meaning }| {
             let setting = format!("{key} = {}", value.toml());
             if meaning.is_empty() { setting } else { format!("{setting:<40} # {meaning}") }
         }));
@@ -44,8 +44,9 @@ pub(super) fn toml(sections: &[Section]) -> String {
 pub(super) fn table(sections: Vec<Section>) -> Table {
     let mut root = Table::new();
     for Section { name, settings } in sections {
-        let settings =
-            settings.into_iter().map(|Setting { key, value, .. }| (key.to_owned(), value.into()));
+        let settings = settings
+            .into_iter()
+            .map(|ListedSetting { key, value, .. }| (key.to_owned(), value.into()));
         if name.is_empty() {
             root.extend(settings);
         } else {
@@ -55,13 +56,18 @@ pub(super) fn table(sections: Vec<Section>) -> Table {
     root
 }
 /// Every setting, in the order in which people think of them.
-pub(super) fn sections(experiment: &Experiment, evaluation: Option<&Evaluation>) -> Vec<Section> {
+pub(super) fn sections(
+    experiment: &Experiment,
+    evaluation: Option<&EvaluationSettings>,
+) -> Vec<Section> {
     let mut sections = vec![
         head(experiment),
         shadow(experiment),
         ab(experiment),
         guardrails(experiment),
         promotion(experiment),
+        Section { name: "feedback", settings: vec![choice("trust", &TRUSTS, &experiment.trust)] },
+        full(experiment),
         assignment(experiment),
         limits(experiment),
     ];
@@ -69,12 +75,16 @@ pub(super) fn sections(experiment: &Experiment, evaluation: Option<&Evaluation>)
     sections
 }
 
-fn setting(key: &'static str, value: Literal, meaning: impl Into<String>) -> Setting {
-    Setting { key, value, meaning: meaning.into() }
+fn setting(key: &'static str, value: Literal, meaning: impl Into<String>) -> ListedSetting {
+    ListedSetting { key, value, meaning: meaning.into() }
 }
 
 /// A setting with a few allowed values, which its meaning lists.
-fn choice<T: PartialEq>(key: &'static str, choices: &[(&'static str, T)], chosen: &T) -> Setting {
+fn choice<T: PartialEq>(
+    key: &'static str,
+    choices: &[(&'static str, T)],
+    chosen: &T,
+) -> ListedSetting {
     let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
     setting(key, Literal::text(&name_of(choices, chosen)), names.join(" | "))
 }
@@ -179,6 +189,11 @@ fn guardrails(experiment: &Experiment) -> Section {
             "relative; silence is not goodness",
         ),
         setting(
+            "max_alert_rate_rise_pct",
+            Literal::Float(guardrails.max_alert_rate_rise.value()),
+            "relative, at least one point; a flood needs no label to be seen",
+        ),
+        setting(
             "min_samples",
             whole(guardrails.min_samples),
             "each metric's own trials in each variant before it rolls back",
@@ -214,6 +229,23 @@ fn promotion(experiment: &Experiment) -> Section {
         ),
     ];
     Section { name: "promotion", settings }
+}
+
+fn full(experiment: &Experiment) -> Section {
+    let full = &experiment.full;
+    let settings = vec![
+        setting(
+            "holdback",
+            Literal::Float(full.holdback.value()),
+            "share of the cameras that keep the control to compare with",
+        ),
+        setting(
+            "watch_hours",
+            Literal::Float(full.watch.hours()),
+            "how long the release is watched; 0: not at all",
+        ),
+    ];
+    Section { name: "full", settings }
 }
 
 fn assignment(experiment: &Experiment) -> Section {
@@ -258,7 +290,7 @@ fn limits(experiment: &Experiment) -> Section {
     Section { name: "limits", settings }
 }
 
-fn compared_offline(evaluation: &Evaluation) -> Section {
+fn compared_offline(evaluation: &EvaluationSettings) -> Section {
     let metrics = evaluation.metrics.iter().map(|metric| Literal::text(&name_of(&METRICS, metric)));
     let settings = vec![
         setting("dataset", Literal::text(&evaluation.dataset), ""),

@@ -1,7 +1,7 @@
 //! The names of choices in experiment files.
 
 use tidegate_engine::assignment::SplitMethod;
-use tidegate_engine::experiment::{Gate, OnExpiry, PromotionMode, Rule};
+use tidegate_engine::experiment::{Gate, LabelTrust, OnExpiry, PromotionMode, Rule};
 
 use super::evaluation::EvaluationMetric;
 
@@ -13,6 +13,8 @@ pub(crate) const RULES: [(&str, Rule); 2] =
     [("sequential", Rule::Sequential), ("threshold", Rule::Threshold)];
 pub(crate) const MODES: [(&str, PromotionMode); 2] =
     [("manual", PromotionMode::Manual), ("automatic", PromotionMode::Automatic)];
+pub(crate) const TRUSTS: [(&str, LabelTrust); 2] =
+    [("checked", LabelTrust::Checked), ("owner", LabelTrust::Owner)];
 pub(crate) const SPLITS: [(&str, SplitMethod); 3] = [
     ("hash", SplitMethod::Hash),
     ("balanced", SplitMethod::Balanced),

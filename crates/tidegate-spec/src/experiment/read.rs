@@ -1,7 +1,8 @@
 //! Reads an experiment setting by setting; what a file leaves out keeps its default.
 
+use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::{
-    Ab, AssignmentRules, Bounds, Experiment, Guardrails, Promotion, RampStep, Shadow, Watch,
+    Ab, AssignmentRules, Bounds, Experiment, Full, Guardrails, Promotion, RampStep, Shadow, Watch,
 };
 use tidegate_engine::id::{CameraId, PromptKey};
 use tidegate_engine::limits;
@@ -9,11 +10,11 @@ use tidegate_engine::number::{Alpha, Percent, PercentDrop, Points, RiskScore, Sh
 use tidegate_engine::time::Duration;
 use tidegate_engine::variant::Variant;
 
-use super::evaluation::Evaluation;
-use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS};
+use super::evaluation::EvaluationSettings;
+use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS, TRUSTS};
 use crate::fields::Fields;
 
-pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Evaluation>) {
+pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<EvaluationSettings>) {
     let key = fields.required_id("key");
     let control = fields.required_id("control");
     let treatment = fields.required_id("treatment");
@@ -37,10 +38,20 @@ pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Ev
     fields.table("ab", |fields| read_ab(fields, &mut experiment.ab));
     fields.table("guardrails", |fields| read_guardrails(fields, &mut experiment.guardrails));
     fields.table("promotion", |fields| read_promotion(fields, &mut experiment.promotion));
+    fields.table("feedback", |fields| {
+        set(&mut experiment.trust, fields.choice("trust", &TRUSTS));
+    });
+    fields.table("full", |fields| read_full(fields, &mut experiment.full));
     fields.table("assignment", |fields| read_assignment(fields, &mut experiment.assignment));
-    fields.table("limits", |fields| read_bounds(fields, &mut experiment.bounds));
+    let cameras_max = fields.table("limits", |fields| {
+        read_bounds(fields, &mut experiment.bounds);
+        fields.value("cameras_max").is_some()
+    });
+    if !cameras_max {
+        make_room_for_blocks(&mut experiment);
+    }
     let evaluation = fields.value("evaluation").is_some().then(|| {
-        fields.table("evaluation", |fields| Evaluation {
+        fields.table("evaluation", |fields| EvaluationSettings {
             dataset: fields.text("dataset").unwrap_or("data/synthetic").to_owned(),
             metrics: fields
                 .choices("metrics", &METRICS)
@@ -48,6 +59,18 @@ pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Ev
         })
     });
     (experiment, evaluation)
+}
+
+/// A switchback keeps a block of each camera: where the file names no bound on the cameras, the default is one that
+/// its test has room for.
+fn make_room_for_blocks(experiment: &mut Experiment) {
+    if experiment.assignment.method == SplitMethod::Switchback {
+        let blocks = experiment.ab.duration.ms() / experiment.assignment.block.ms().max(1);
+        // The test seldom begins with a block.
+        let fits = usize::try_from(limits::BLOCKS_MAX / blocks.saturating_add(2)).unwrap_or(1);
+        let bounds = &mut experiment.bounds;
+        bounds.cameras_max = bounds.cameras_max.min(fits.max(1));
+    }
 }
 
 /// Overwrites a default where the file has a valid value.
@@ -108,6 +131,7 @@ fn read_guardrails(fields: &mut Fields<'_>, guardrails: &mut Guardrails) {
     let missed = points(fields, "max_missed_threat_rate_increase");
     set(&mut guardrails.max_missed_threat_rate_increase, missed);
     set(&mut guardrails.max_alert_rate_drop, percent_drop(fields, "max_alert_rate_drop_pct"));
+    set(&mut guardrails.max_alert_rate_rise, percent(fields, "max_alert_rate_rise_pct"));
     let min_samples = fields.count("min_samples", 0..=limits::MIN_SAMPLES_MAX);
     set(&mut guardrails.min_samples, min_samples);
     set(&mut guardrails.rule, fields.choice("rule", &RULES));
@@ -119,6 +143,11 @@ fn read_promotion(fields: &mut Fields<'_>, promotion: &mut Promotion) {
     set(&mut promotion.min_fp_reduction, percent_drop(fields, "min_fp_reduction_pct"));
     set(&mut promotion.mode, fields.choice("mode", &MODES));
     set(&mut promotion.feedback_grace, hours(fields, "feedback_grace_hours"));
+}
+
+fn read_full(fields: &mut Fields<'_>, full: &mut Full) {
+    set(&mut full.holdback, share(fields, "holdback"));
+    set(&mut full.watch, hours(fields, "watch_hours"));
 }
 
 fn read_assignment(fields: &mut Fields<'_>, assignment: &mut AssignmentRules) {

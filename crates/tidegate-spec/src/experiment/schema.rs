@@ -9,8 +9,8 @@ use tidegate_engine::number::{Alpha, Percent, PercentDrop, Points, Share};
 use tidegate_engine::time::Duration;
 use tidegate_engine::variant::Variant;
 
-use super::listed::{self, Section, Setting};
-use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS};
+use super::listed::{self, ListedSetting, Section};
+use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS, TRUSTS};
 
 /// What an id may be, as a regular expression.
 pub(crate) const ID_PATTERN: &str = "^[A-Za-z0-9._:/-]{1,128}$";
@@ -33,6 +33,8 @@ pub(crate) fn schema() -> Value {
         ("ab", ab()),
         ("guardrails", guardrails()),
         ("promotion", promotion()),
+        ("feedback", table(&[("trust", choice(&TRUSTS))])),
+        ("full", full()),
         ("assignment", assignment()),
         ("limits", bounds()),
         ("evaluation", evaluation()),
@@ -51,7 +53,7 @@ pub(crate) fn schema() -> Value {
 /// Puts the meaning and the default of each setting where it is.
 fn describe(schema: &mut Value, sections: Vec<Section>) {
     for Section { name: table, settings } in sections {
-        for Setting { key, value, meaning } in settings {
+        for ListedSetting { key, value, meaning } in settings {
             let place = match table {
                 "" => &mut schema["properties"][key],
                 table => &mut schema["properties"][table]["properties"][key],
@@ -133,6 +135,7 @@ fn guardrails() -> Value {
         ("max_slow_rate_increase", number(&Points::RANGE)),
         ("max_missed_threat_rate_increase", number(&Points::RANGE)),
         ("max_alert_rate_drop_pct", number(&PercentDrop::RANGE)),
+        ("max_alert_rate_rise_pct", number(&Percent::RANGE)),
         ("min_samples", count(0..=limits::MIN_SAMPLES_MAX)),
         ("rule", choice(&RULES)),
         ("alpha", number(&Alpha::RANGE)),
@@ -146,6 +149,10 @@ fn promotion() -> Value {
         ("mode", choice(&MODES)),
         ("feedback_grace_hours", number(&Duration::RANGE_HOURS)),
     ])
+}
+
+fn full() -> Value {
+    table(&[("holdback", number(&Share::RANGE)), ("watch_hours", number(&Duration::RANGE_HOURS))])
 }
 
 fn assignment() -> Value {

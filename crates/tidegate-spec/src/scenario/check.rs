@@ -4,7 +4,7 @@ use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::Experiment;
 
 use super::unrest::Unrest;
-use super::world::{Control, Feedback, Fleet, Treatment};
+use super::world::{Control, FeedbackSettings, FleetSettings, Treatment};
 use crate::fields::Fields;
 
 /// Most analyses one run may be expected to have.
@@ -12,7 +12,7 @@ pub const ANALYSES_MAX: f64 = 1e8;
 /// Notes what an experiment and a fleet do not agree on.
 pub(super) fn size(
     fields: &mut Fields<'_>,
-    fleet: &Fleet,
+    fleet: &FleetSettings,
     unrest: &Unrest,
     experiment: &Experiment,
 ) {
@@ -45,7 +45,7 @@ pub(super) fn labels(
     fields: &mut Fields<'_>,
     control: &Control,
     treatment: &Treatment,
-    feedback: &Feedback,
+    feedback: &FeedbackSettings,
 ) {
     let fp = control.fp_rate + treatment.fp_rate.change;
     let missed = control.missed_threat_rate + treatment.missed_threat_rate.change;

@@ -10,7 +10,7 @@ pub struct Expectation {
     /// Its key in the file.
     pub name: &'static str,
     /// What is measured.
-    pub measure: Measure,
+    pub measure: RunMeasure,
     /// Whether the value is the least or the most that is allowed.
     pub bound: Bound,
     /// The bound itself, in the unit of what is measured.
@@ -28,7 +28,7 @@ pub enum Bound {
 
 /// Something measured over all runs of a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Measure {
+pub enum RunMeasure {
     /// The share of runs that were rolled back.
     RolledBackShare,
     /// The share of runs in which the treatment proved itself.
@@ -73,43 +73,43 @@ impl fmt::Display for Bound {
     }
 }
 
-const KNOWN: [(&str, Measure, Bound); 15] = [
-    ("rolled_back_share_min", Measure::RolledBackShare, Bound::Min),
-    ("rolled_back_share_max", Measure::RolledBackShare, Bound::Max),
-    ("false_rollback_share_max", Measure::RolledBackShare, Bound::Max),
-    ("promoted_share_min", Measure::PromotedShare, Bound::Min),
-    ("promoted_share_max", Measure::PromotedShare, Bound::Max),
-    ("inconclusive_share_min", Measure::InconclusiveShare, Bound::Min),
-    ("inconclusive_share_max", Measure::InconclusiveShare, Bound::Max),
-    ("exposed_share_min", Measure::ExposedShare, Bound::Min),
-    ("exposed_share_max", Measure::ExposedShare, Bound::Max),
-    ("hours_to_rollback_median_max", Measure::HoursToRollback(Quantile::Median), Bound::Max),
-    ("hours_to_rollback_p95_max", Measure::HoursToRollback(Quantile::P95), Bound::Max),
+const KNOWN: [(&str, RunMeasure, Bound); 15] = [
+    ("rolled_back_share_min", RunMeasure::RolledBackShare, Bound::Min),
+    ("rolled_back_share_max", RunMeasure::RolledBackShare, Bound::Max),
+    ("false_rollback_share_max", RunMeasure::RolledBackShare, Bound::Max),
+    ("promoted_share_min", RunMeasure::PromotedShare, Bound::Min),
+    ("promoted_share_max", RunMeasure::PromotedShare, Bound::Max),
+    ("inconclusive_share_min", RunMeasure::InconclusiveShare, Bound::Min),
+    ("inconclusive_share_max", RunMeasure::InconclusiveShare, Bound::Max),
+    ("exposed_share_min", RunMeasure::ExposedShare, Bound::Min),
+    ("exposed_share_max", RunMeasure::ExposedShare, Bound::Max),
+    ("hours_to_rollback_median_max", RunMeasure::HoursToRollback(Quantile::Median), Bound::Max),
+    ("hours_to_rollback_p95_max", RunMeasure::HoursToRollback(Quantile::P95), Bound::Max),
     (
         "treatment_analyses_before_rollback_median_max",
-        Measure::TreatmentAnalyses(Quantile::Median),
+        RunMeasure::TreatmentAnalyses(Quantile::Median),
         Bound::Max,
     ),
     (
         "treatment_analyses_before_rollback_p95_max",
-        Measure::TreatmentAnalyses(Quantile::P95),
+        RunMeasure::TreatmentAnalyses(Quantile::P95),
         Bound::Max,
     ),
-    ("harmed_analyses_median_max", Measure::HarmedAnalyses(Quantile::Median), Bound::Max),
-    ("harmed_analyses_p95_max", Measure::HarmedAnalyses(Quantile::P95), Bound::Max),
+    ("harmed_analyses_median_max", RunMeasure::HarmedAnalyses(Quantile::Median), Bound::Max),
+    ("harmed_analyses_p95_max", RunMeasure::HarmedAnalyses(Quantile::P95), Bound::Max),
 ];
 
 pub(super) fn read(fields: &mut Fields<'_>) -> Vec<Expectation> {
     let mut expectations = Vec::new();
     for (name, measure, bound) in KNOWN {
         let range = match measure {
-            Measure::RolledBackShare
-            | Measure::PromotedShare
-            | Measure::InconclusiveShare
-            | Measure::ExposedShare => 0.0..=1.0,
-            Measure::HoursToRollback(_)
-            | Measure::TreatmentAnalyses(_)
-            | Measure::HarmedAnalyses(_) => 0.0..=1e12,
+            RunMeasure::RolledBackShare
+            | RunMeasure::PromotedShare
+            | RunMeasure::InconclusiveShare
+            | RunMeasure::ExposedShare => 0.0..=1.0,
+            RunMeasure::HoursToRollback(_)
+            | RunMeasure::TreatmentAnalyses(_)
+            | RunMeasure::HarmedAnalyses(_) => 0.0..=1e12,
         };
         if let Some(value) = fields.real(name, &range) {
             expectations.push(Expectation { name, measure, bound, value });

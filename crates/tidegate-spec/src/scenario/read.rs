@@ -9,8 +9,8 @@ use toml::Value;
 
 use super::ranges::{HOURS, SHARE};
 use super::world::{
-    Bursts, ClockJump, Control, Effect, Feedback, Fleet, LogNormal, Outage, Scenario, Treatment,
-    WorldFaults,
+    Bursts, ClockJump, Control, Effect, FeedbackSettings, FleetSettings, LogNormal, Outage,
+    Scenario, Treatment, WorldFaults,
 };
 use super::{check, expectation, unrest};
 use crate::experiment::{ExperimentFile, read_experiment};
@@ -54,6 +54,7 @@ pub(super) fn scenario(fields: &mut Fields<'_>) -> Option<Scenario> {
     let feedback = fields.table("feedback", read_feedback);
     let faults = fields.table("faults", read_faults);
     let unrest = fields.table("unrest", unrest::read);
+    let release_hour = fields.table("owner", |fields| fields.real("release_hour", &HOURS));
     let expect = fields.table("expect", expectation::read);
     // Read before all else, and known here for who looks for it.
     fields.value("grid");
@@ -72,11 +73,12 @@ pub(super) fn scenario(fields: &mut Fields<'_>) -> Option<Scenario> {
         feedback,
         faults,
         unrest,
+        release_hour,
         expect,
     })
 }
 
-fn read_fleet(fields: &mut Fields<'_>) -> Fleet {
+fn read_fleet(fields: &mut Fields<'_>) -> FleetSettings {
     let cameras = fields.count("cameras", 1..=limits::CAMERAS_MAX as u64);
     let cameras = cameras.and_then(|cameras| u32::try_from(cameras).ok()).unwrap_or(50);
     let per_day = fields.real("analyses_per_camera_day", &(0.01..=100_000.0));
@@ -90,7 +92,7 @@ fn read_fleet(fields: &mut Fields<'_>) -> Fleet {
             factor: fields.real("factor", &(1.0..=1_000.0)).unwrap_or(10.0),
         })
     });
-    Fleet {
+    FleetSettings {
         cameras,
         analyses_per_camera_day: per_day.unwrap_or(200.0),
         traffic_log_sd: traffic_log_sd.unwrap_or(0.5),
@@ -199,8 +201,8 @@ fn effect(fields: &mut Fields<'_>, key: &'static str, range: &RangeInclusive<f64
     })
 }
 
-fn read_feedback(fields: &mut Fields<'_>) -> Feedback {
-    Feedback {
+fn read_feedback(fields: &mut Fields<'_>) -> FeedbackSettings {
+    FeedbackSettings {
         share: fields.real("share", &SHARE).unwrap_or(0.075),
         delay_minutes: log_normal(
             fields,

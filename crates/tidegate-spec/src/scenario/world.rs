@@ -20,24 +20,27 @@ pub struct Scenario {
     /// The experiment, exactly as the daemon would take it.
     pub experiment: ExperimentFile,
     /// The cameras and their traffic.
-    pub fleet: Fleet,
+    pub fleet: FleetSettings,
     /// What the control does.
     pub control: Control,
     /// What the treatment does otherwise.
     pub treatment: Treatment,
     /// What people say, and when.
-    pub feedback: Feedback,
+    pub feedback: FeedbackSettings,
     /// What goes wrong around the engine.
     pub faults: WorldFaults,
     /// What makes the world restless, whichever prompt runs.
     pub unrest: Unrest,
+    /// The hour of the rollout at which its owner releases the treatment, whatever was shown; the run then lasts as long as the
+    /// release is watched. None: a promotion ends it.
+    pub release_hour: Option<f64>,
     /// What must come true.
     pub expect: Vec<Expectation>,
 }
 
 /// The cameras and their traffic.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Fleet {
+pub struct FleetSettings {
     /// Cameras.
     pub cameras: u32,
     /// Analyses of an average camera on a day.
@@ -158,7 +161,7 @@ impl Treatment {
 
 /// What people say, and when.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Feedback {
+pub struct FeedbackSettings {
     /// Labels for each analysis, on average under the control.
     pub share: f64,
     /// Minutes from the analysis to its label.
@@ -208,7 +211,7 @@ pub struct ClockJump {
     pub minutes: f64,
 }
 
-impl Fleet {
+impl FleetSettings {
     /// The ids of its cameras.
     #[expect(clippy::missing_panics_doc, reason = "the names are valid")]
     pub fn camera_ids(&self) -> impl Iterator<Item = CameraId> + use<> {

@@ -1,7 +1,7 @@
 //! Where the one unknown may lie.
 
 use crate::range::within;
-use crate::review::card::{Card, Discordant, Refused};
+use crate::review::card::{AnsweredCard, Discordant, ReviewRefused};
 use crate::review::evidence::{Claim, WindowEvidence};
 
 /// The greatest level of bounds.
@@ -9,25 +9,29 @@ pub const LEVEL_MAX: f64 = 1e9;
 
 /// The least and the greatest δ of the window that neither side refuses.
 ///
-/// A δ is refused at a level K where the evidence that δ lies below or above it, in the window form of [`Evidence`](super::Evidence),
+/// A δ is refused at a level K where the evidence that δ lies below or above it, in the window form of [`ReviewEvidence`](super::ReviewEvidence),
 /// reaches K. Both ends together hold the true δ at all looks at once with a chance of at least 1 - 2/K: a confidence
 /// sequence (Waudby-Smith and Ramdas 2024, section 5). They are whole events; a δ that is none, as an answer that cannot
 /// tell counts a half, may lie half an event beyond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub struct ReviewBounds {
     /// The least change in missed threats.
     pub least: i64,
     /// The greatest.
     pub greatest: i64,
 }
 
-impl Bounds {
+impl ReviewBounds {
     /// The bounds at `level`, above 1 and up to [`LEVEL_MAX`], by bisection over -G to L; O(cards · log N).
     /// `None` where every δ is refused, which has a chance of at most 2/K.
     ///
     /// # Errors
-    /// [`Refused`] for another level, and for more cards of a direction than there are events.
-    pub fn at(events: Discordant, cards: &[Card], level: f64) -> Result<Option<Self>, Refused> {
+    /// [`ReviewRefused`] for another level, and for more cards of a direction than there are events.
+    pub fn at(
+        events: Discordant,
+        cards: &[AnsweredCard],
+        level: f64,
+    ) -> Result<Option<Self>, ReviewRefused> {
         let above_one = 1.0 + f64::EPSILON;
         let level = libm::log(within("level of bounds", level, &(above_one..=LEVEL_MAX))?);
         let (lowest, highest) = (-events.gained().cast_signed(), events.lost().cast_signed());
@@ -36,7 +40,7 @@ impl Bounds {
             for card in cards {
                 evidence.add(*card)?;
             }
-            Ok::<_, Refused>(evidence.e_value().ln() >= level)
+            Ok::<_, ReviewRefused>(evidence.e_value().ln() >= level)
         };
         let Some(greatest) = last_kept(highest, lowest, |d| refused(Claim::Below(d)))? else {
             return Ok(None);
@@ -56,8 +60,8 @@ impl Bounds {
 fn last_kept(
     outermost: i64,
     innermost: i64,
-    refused: impl Fn(i64) -> Result<bool, Refused>,
-) -> Result<Option<i64>, Refused> {
+    refused: impl Fn(i64) -> Result<bool, ReviewRefused>,
+) -> Result<Option<i64>, ReviewRefused> {
     if !refused(outermost)? {
         return Ok(Some(outermost));
     }
@@ -81,15 +85,15 @@ mod tests {
     use super::*;
     use crate::review::card::{Direction, Worth};
 
-    fn cards(answers: &[(Direction, Worth)]) -> alloc::vec::Vec<Card> {
-        answers.iter().map(|&(direction, worth)| Card { direction, worth }).collect()
+    fn cards(answers: &[(Direction, Worth)]) -> alloc::vec::Vec<AnsweredCard> {
+        answers.iter().map(|&(direction, worth)| AnsweredCard { direction, worth }).collect()
     }
 
     #[test]
     fn without_cards_everything_is_possible_and_with_all_of_them_one_thing() {
         let events = Discordant::new(3, 2).unwrap();
-        let all = Bounds { least: -2, greatest: 3 };
-        assert_eq!(Bounds::at(events, &[], 40.0), Ok(Some(all)));
+        let all = ReviewBounds { least: -2, greatest: 3 };
+        assert_eq!(ReviewBounds::at(events, &[], 40.0), Ok(Some(all)));
         let (lost, gained) = (Direction::Lost, Direction::Gained);
         let answered = cards(&[
             (lost, Worth::YES),
@@ -98,16 +102,19 @@ mod tests {
             (gained, Worth::YES),
             (lost, Worth::NO),
         ]);
-        let one = Bounds { least: 1, greatest: 1 };
-        assert_eq!(Bounds::at(events, &answered, 1e9), Ok(Some(one)));
-        assert_eq!(Bounds::at(Discordant::new(0, 0).unwrap(), &[], 2.0).unwrap().unwrap().least, 0);
+        let one = ReviewBounds { least: 1, greatest: 1 };
+        assert_eq!(ReviewBounds::at(events, &answered, 1e9), Ok(Some(one)));
+        assert_eq!(
+            ReviewBounds::at(Discordant::new(0, 0).unwrap(), &[], 2.0).unwrap().unwrap().least,
+            0
+        );
     }
 
     #[test]
     fn levels_that_are_none_are_refused() {
         let events = Discordant::new(3, 2).unwrap();
         for level in [f64::NAN, 1.0, 0.0, -5.0, f64::INFINITY, 2.0 * LEVEL_MAX] {
-            assert!(Bounds::at(events, &[], level).is_err(), "{level}");
+            assert!(ReviewBounds::at(events, &[], level).is_err(), "{level}");
         }
     }
 
@@ -115,6 +122,9 @@ mod tests {
     fn half_an_event_lies_between_the_bounds() {
         let events = Discordant::new(1, 0).unwrap();
         let answered = cards(&[(Direction::Lost, Worth::CANNOT_TELL)]);
-        assert_eq!(Bounds::at(events, &answered, 40.0), Ok(Some(Bounds { least: 0, greatest: 1 })));
+        assert_eq!(
+            ReviewBounds::at(events, &answered, 40.0),
+            Ok(Some(ReviewBounds { least: 0, greatest: 1 }))
+        );
     }
 }

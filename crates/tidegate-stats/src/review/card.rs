@@ -72,7 +72,7 @@ impl Worth {
 
 /// A card with its answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Card {
+pub struct AnsweredCard {
     /// Which prompt alone alerted on its event.
     pub direction: Direction,
     /// What the event was worth.
@@ -127,7 +127,7 @@ impl Discordant {
 
 /// Why numbers are no review.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Refused {
+pub enum ReviewRefused {
     /// A number outside its range.
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),

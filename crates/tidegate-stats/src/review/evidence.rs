@@ -3,7 +3,7 @@
 use libm::{exp, log};
 
 use crate::evidence::EValue;
-use crate::review::card::{Card, Direction, Discordant, Refused};
+use crate::review::card::{AnsweredCard, Direction, Discordant, ReviewRefused};
 
 /// The parts of its money that each bet stakes on a card.
 const STAKES: [f64; 3] = [0.3, 0.6, 0.9];
@@ -40,12 +40,12 @@ pub enum Claim {
 /// - *Stream form*: `μ = (d - (L - G)q)/N` and `top` of the whole window, as if each card came anew from the same
 ///   traffic. An approximation where a window is nearly exhausted; at d = L without gained events it bets nothing.
 #[derive(Debug, Clone)]
-pub struct Evidence {
+pub struct ReviewEvidence {
     window: WindowEvidence,
     stream: Bets,
 }
 
-impl Evidence {
+impl ReviewEvidence {
     /// No cards yet.
     pub const fn new(events: Discordant, claim: Claim) -> Self {
         Self { window: WindowEvidence::new(events, claim), stream: Bets::NONE }
@@ -54,9 +54,9 @@ impl Evidence {
     /// Takes in the next card.
     ///
     /// # Errors
-    /// [`Refused::TooManyCards`] where no event of its direction is left; nothing changes then.
-    pub fn add(&mut self, card: Card) -> Result<(), Refused> {
-        let Step { q, u } = self.window.add(card)?;
+    /// [`ReviewRefused::TooManyCards`] where no event of its direction is left; nothing changes then.
+    pub fn add(&mut self, card: AnsweredCard) -> Result<(), ReviewRefused> {
+        let CardStep { q, u } = self.window.add(card)?;
         self.stream.bet(self.window.all, self.window.d, q, u);
         Ok(())
     }
@@ -100,7 +100,7 @@ pub(super) struct WindowEvidence {
 
 /// What was expected of a card, and what its answer adds to that.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Step {
+pub(super) struct CardStep {
     q: f64,
     u: f64,
 }
@@ -125,14 +125,14 @@ impl WindowEvidence {
         }
     }
 
-    pub(super) fn add(&mut self, card: Card) -> Result<Step, Refused> {
+    pub(super) fn add(&mut self, card: AnsweredCard) -> Result<CardStep, ReviewRefused> {
         let direction = match self.claim {
             Claim::Below(_) => card.direction,
             Claim::Above(_) => card.direction.mirrored(),
         };
         if self.left.of(direction) < 1.0 {
             let events = self.events.of(card.direction);
-            return Err(Refused::TooManyCards { direction: card.direction, events });
+            return Err(ReviewRefused::TooManyCards { direction: card.direction, events });
         }
         let mean = (self.worth_sum + 0.5) / (self.cards + 2.5);
         let q = (self.worth_sum + PRIOR_CARDS * mean) / (self.cards + PRIOR_CARDS);
@@ -149,7 +149,7 @@ impl WindowEvidence {
             Direction::Lost => self.left.lost -= 1.0,
             Direction::Gained => self.left.gained -= 1.0,
         }
-        Ok(Step { q, u })
+        Ok(CardStep { q, u })
     }
 
     pub(super) fn e_value(&self) -> EValue {
@@ -232,14 +232,14 @@ mod tests {
         Discordant::new(lost, gained).unwrap()
     }
 
-    fn card(direction: Direction, worth: Worth) -> Card {
-        Card { direction, worth }
+    fn card(direction: Direction, worth: Worth) -> AnsweredCard {
+        AnsweredCard { direction, worth }
     }
 
     #[test]
     fn the_first_card_is_bet_on_as_by_hand() {
         // q = 0.2, so the mean of u is at least (2 - 4 * 0.2) / 4 = 0.3, and 0.8 is its top: u = -0.2 pays twice.
-        let mut evidence = Evidence::new(events(4, 0), Claim::Below(2));
+        let mut evidence = ReviewEvidence::new(events(4, 0), Claim::Below(2));
         evidence.add(card(Direction::Lost, Worth::NO)).unwrap();
         assert!((evidence.window().value() - (1.3 + 1.6 + 1.9) / 3.0).abs() < 1e-12);
         assert_eq!(evidence.window(), evidence.stream());
@@ -247,13 +247,13 @@ mod tests {
 
     #[test]
     fn answers_that_leave_no_room_are_infinite_evidence() {
-        let mut evidence = Evidence::new(events(2, 1), Claim::Below(2));
+        let mut evidence = ReviewEvidence::new(events(2, 1), Claim::Below(2));
         assert_eq!(evidence.window().value(), 1.0);
         evidence.add(card(Direction::Lost, Worth::CANNOT_TELL)).unwrap();
         assert_eq!(evidence.window(), EValue::INFINITE);
         assert!(evidence.stream().ln().is_finite());
         assert_eq!(evidence.lesser(), evidence.stream());
-        assert_eq!(Evidence::new(events(2, 1), Claim::Above(-2)).stream(), EValue::INFINITE);
+        assert_eq!(ReviewEvidence::new(events(2, 1), Claim::Above(-2)).stream(), EValue::INFINITE);
     }
 
     #[test]
@@ -261,11 +261,11 @@ mod tests {
         for (claim, direction) in
             [(Claim::Below(1), Direction::Gained), (Claim::Above(1), Direction::Gained)]
         {
-            let mut evidence = Evidence::new(events(5, 1), claim);
+            let mut evidence = ReviewEvidence::new(events(5, 1), claim);
             evidence.add(card(direction, Worth::YES)).unwrap();
             let before = evidence.lesser();
             let refused = evidence.add(card(direction, Worth::YES)).unwrap_err();
-            assert_eq!(refused, Refused::TooManyCards { direction, events: 1 });
+            assert_eq!(refused, ReviewRefused::TooManyCards { direction, events: 1 });
             assert_eq!(refused.to_string(), "one card more than the 1 gained events of the window");
             assert_eq!(evidence.lesser(), before);
         }
@@ -274,12 +274,12 @@ mod tests {
     #[test]
     fn thousands_of_cards_stay_numbers() {
         // Each card pays the stakes a little; the money leaves the range of a double on the way.
-        let mut evidence = Evidence::new(events(100_000, 0), Claim::Below(60_000));
+        let mut evidence = ReviewEvidence::new(events(100_000, 0), Claim::Below(60_000));
         for _ in 0..20_000 {
             evidence.add(card(Direction::Lost, Worth::NO)).unwrap();
         }
         assert!(evidence.window().ln() > 5_000.0 && evidence.window().ln().is_finite());
-        let mut evidence = Evidence::new(events(100_000, 0), Claim::Below(10));
+        let mut evidence = ReviewEvidence::new(events(100_000, 0), Claim::Below(10));
         for _ in 0..20_000 {
             evidence.add(card(Direction::Lost, Worth::YES)).unwrap();
         }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::review::card::{Card, Direction, Worth};
+use crate::review::card::{AnsweredCard, Direction, Worth};
 use crate::review::evidence::Claim;
 
 /// How many times as often an unanswered card may be a threat, or no threat, as an answered one.
@@ -12,7 +12,7 @@ pub const UNANSWERED_MAX: f64 = 0.3;
 
 /// A drawn card, answered or not.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Drawn {
+pub struct DrawnCard {
     /// Which prompt alone alerted on its event.
     pub direction: Direction,
     /// The answer; `None` where nobody gave one.
@@ -25,7 +25,7 @@ pub struct Drawn {
 /// and q/3 where the opposite does: for δ < d lost ones get the former and gained ones the latter, for δ > d the
 /// reverse. This is an assumption about why cards stay unanswered, as in Rosenbaum's bounds (2002, chapter 4), and no
 /// theorem: left out, they would promote by being the hard ones.
-pub(super) fn filled(drawn: &[Drawn], claim: Claim) -> Vec<Card> {
+pub(super) fn filled(drawn: &[DrawnCard], claim: Claim) -> Vec<AnsweredCard> {
     let mean = mean_worth(drawn).unwrap_or(0.5);
     let often = Worth::clamped(FILL_FACTOR * mean);
     let seldom = Worth::clamped(mean / FILL_FACTOR);
@@ -33,7 +33,7 @@ pub(super) fn filled(drawn: &[Drawn], claim: Claim) -> Vec<Card> {
         (Claim::Below(_), Direction::Lost) | (Claim::Above(_), Direction::Gained) => often,
         (Claim::Below(_), Direction::Gained) | (Claim::Above(_), Direction::Lost) => seldom,
     };
-    let card = |card: &Drawn| Card {
+    let card = |card: &DrawnCard| AnsweredCard {
         direction: card.direction,
         worth: card.answer.unwrap_or_else(|| fill(card.direction)),
     };
@@ -41,14 +41,14 @@ pub(super) fn filled(drawn: &[Drawn], claim: Claim) -> Vec<Card> {
 }
 
 /// The mean of the answers; `None` without any.
-pub(super) fn mean_worth(drawn: &[Drawn]) -> Option<f64> {
+pub(super) fn mean_worth(drawn: &[DrawnCard]) -> Option<f64> {
     let answers = drawn.iter().filter_map(|card| card.answer);
     let (count, sum) = answers.fold((0_u32, 0.0), |(count, sum), z| (count + 1, sum + z.value()));
     (count > 0).then(|| sum / f64::from(count))
 }
 
 /// Whether too few of the drawn cards are answered for a verdict.
-pub(super) fn too_few(drawn: &[Drawn]) -> bool {
+pub(super) fn too_few(drawn: &[DrawnCard]) -> bool {
     let unanswered = drawn.iter().filter(|card| card.answer.is_none()).count();
     // Whole numbers: 3 of 10 are not over 30 %, whatever 0.3 is as a double.
     unanswered as f64 > UNANSWERED_MAX * drawn.len() as f64 + 1e-9
@@ -58,8 +58,8 @@ pub(super) fn too_few(drawn: &[Drawn]) -> bool {
 mod tests {
     use super::*;
 
-    fn drawn(direction: Direction, answer: Option<Worth>) -> Drawn {
-        Drawn { direction, answer }
+    fn drawn(direction: Direction, answer: Option<Worth>) -> DrawnCard {
+        DrawnCard { direction, answer }
     }
 
     #[test]

@@ -15,9 +15,9 @@ pub struct LimitSettings {
 
 /// Limits that were found to be in range.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits(LimitSettings);
+pub struct ReviewLimits(LimitSettings);
 
-impl Limits {
+impl ReviewLimits {
     /// Takes numbers from 0 to 1.
     ///
     /// # Errors

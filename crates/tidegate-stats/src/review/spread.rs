@@ -3,12 +3,12 @@
 use libm::sqrt;
 
 use crate::range::{OutOfRange, within};
-use crate::review::card::{Discordant, EVENTS_MAX, Refused};
+use crate::review::card::{Discordant, EVENTS_MAX, ReviewRefused};
 use crate::student::DegreesOfFreedom;
 
 /// The whole fleet in two hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Block {
+pub struct FleetBlock {
     /// Gained less lost events, `ΔA_b`.
     pub change: i64,
     /// Alerts of the control, `A_b`.
@@ -22,18 +22,18 @@ pub struct Block {
 /// events. An approximation: blocks are taken for independent, and a window of one day cannot show that
 /// whole days differ.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Spread {
+pub struct BlockSpread {
     s: f64,
     degrees: DegreesOfFreedom,
     alerts: u64,
 }
 
-impl Spread {
+impl BlockSpread {
     /// From all blocks of a window, at least two, and its discordant events.
     ///
     /// # Errors
-    /// [`Refused::OutOfRange`] for fewer than two blocks, and for more than [`EVENTS_MAX`] alerts or changes.
-    pub fn of(blocks: &[Block], events: u64) -> Result<Self, Refused> {
+    /// [`ReviewRefused::OutOfRange`] for fewer than two blocks, and for more than [`EVENTS_MAX`] alerts or changes.
+    pub fn of(blocks: &[FleetBlock], events: u64) -> Result<Self, ReviewRefused> {
         let most = EVENTS_MAX as f64;
         within("two-hour blocks of the window", blocks.len() as f64, &(2.0..=most))?;
         within("discordant events", events as f64, &(0.0..=2.0 * most))?;
@@ -55,14 +55,17 @@ impl Spread {
     }
 
     /// The same, where the blocks have to be those of `events`.
-    pub(super) fn within_window(blocks: &[Block], events: Discordant) -> Result<Self, Refused> {
+    pub(super) fn within_window(
+        blocks: &[FleetBlock],
+        events: Discordant,
+    ) -> Result<Self, ReviewRefused> {
         let spread = Self::of(blocks, events.total())?;
         // Each change is within the range of `of`, so only absurdly many blocks could exceed an integer.
         let sum = blocks.iter().fold(0_i64, |sum, block| sum.saturating_add(block.change));
         if sum == events.change() {
             Ok(spread)
         } else {
-            Err(Refused::BlocksDisagree { blocks: sum, events: events.change() })
+            Err(ReviewRefused::BlocksDisagree { blocks: sum, events: events.change() })
         }
     }
 
@@ -94,13 +97,13 @@ impl Spread {
 mod tests {
     use super::*;
 
-    fn block(change: i64, alerts: u64) -> Block {
-        Block { change, alerts }
+    fn block(change: i64, alerts: u64) -> FleetBlock {
+        FleetBlock { change, alerts }
     }
 
     #[test]
     fn a_constant_ratio_leaves_the_spread_of_independent_events() {
-        let spread = Spread::of(&[block(-2, 10), block(-4, 20), block(-1, 5)], 49).unwrap();
+        let spread = BlockSpread::of(&[block(-2, 10), block(-4, 20), block(-1, 5)], 49).unwrap();
         assert!((spread.s() - 7.0).abs() < 1e-12);
         assert!((spread.degrees().value() - 2.0).abs() < 1e-12);
     }
@@ -108,30 +111,30 @@ mod tests {
     #[test]
     fn a_burst_in_one_block_widens_it() {
         // ΔA/A = 1/2: blocks lie 15 and -15 apart, and 2/1 * (225 + 225) = 900.
-        let spread = Spread::of(&[block(25, 20), block(-5, 20)], 40).unwrap();
+        let spread = BlockSpread::of(&[block(25, 20), block(-5, 20)], 40).unwrap();
         assert!((spread.s() - 30.0).abs() < 1e-12);
     }
 
     #[test]
     fn a_control_that_never_alerts_has_a_spread_too() {
-        let spread = Spread::of(&[block(3, 0), block(1, 0)], 4).unwrap();
+        let spread = BlockSpread::of(&[block(3, 0), block(1, 0)], 4).unwrap();
         assert!((spread.s() - libm::sqrt(20.0)).abs() < 1e-12);
     }
 
     #[test]
     fn what_is_no_window_is_refused() {
-        assert!(Spread::of(&[], 0).is_err());
-        assert!(Spread::of(&[block(0, 5)], 0).is_err());
-        assert!(Spread::of(&[block(i64::MIN, 5), block(0, 5)], 0).is_err());
-        assert!(Spread::of(&[block(0, u64::MAX), block(0, u64::MAX)], 0).is_err());
-        assert!(Spread::of(&[block(0, 1), block(0, 1)], u64::MAX).is_err());
+        assert!(BlockSpread::of(&[], 0).is_err());
+        assert!(BlockSpread::of(&[block(0, 5)], 0).is_err());
+        assert!(BlockSpread::of(&[block(i64::MIN, 5), block(0, 5)], 0).is_err());
+        assert!(BlockSpread::of(&[block(0, u64::MAX), block(0, u64::MAX)], 0).is_err());
+        assert!(BlockSpread::of(&[block(0, 1), block(0, 1)], u64::MAX).is_err());
     }
 
     #[test]
     fn blocks_of_another_window_are_refused() {
         let events = Discordant::new(3, 1).unwrap();
-        assert!(Spread::within_window(&[block(-1, 5), block(-1, 5)], events).is_ok());
-        let other = Spread::within_window(&[block(-1, 5), block(0, 5)], events);
-        assert_eq!(other, Err(Refused::BlocksDisagree { blocks: -1, events: -2 }));
+        assert!(BlockSpread::within_window(&[block(-1, 5), block(-1, 5)], events).is_ok());
+        let other = BlockSpread::within_window(&[block(-1, 5), block(0, 5)], events);
+        assert_eq!(other, Err(ReviewRefused::BlocksDisagree { blocks: -1, events: -2 }));
     }
 }

@@ -3,12 +3,12 @@
 use libm::{ceil, fabs, floor, log};
 
 use crate::evidence::EValue;
-use crate::review::card::{Direction, Discordant, Refused};
-use crate::review::evidence::{Claim, Evidence};
-use crate::review::fill::{Drawn, filled, mean_worth, too_few};
-use crate::review::limits::{LimitSettings, Limits};
+use crate::review::card::{Direction, Discordant, ReviewRefused};
+use crate::review::evidence::{Claim, ReviewEvidence};
+use crate::review::fill::{DrawnCard, filled, mean_worth, too_few};
+use crate::review::limits::{LimitSettings, ReviewLimits};
 use crate::review::question::ByQuestion;
-use crate::review::spread::{Block, Spread};
+use crate::review::spread::{BlockSpread, FleetBlock};
 
 /// Evidence that decides: the chance of being wrong is at most .005.
 const DECIDES: f64 = 200.0;
@@ -23,7 +23,7 @@ const PASSING: f64 = 0.955;
 
 /// What the answers say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum ReviewVerdict {
     /// False alarms rise, beyond their limit by the estimate.
     RejectFalseAlarms,
     /// Missed threats rise, beyond their limit by the estimate.
@@ -42,7 +42,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Findings {
     /// The verdict.
-    pub verdict: Verdict,
+    pub verdict: ReviewVerdict,
     /// The lesser of both forms of the evidence for each claim.
     pub evidence: ByQuestion<EValue>,
     /// δ̂, the estimate of δ over the window; `None` without answers.
@@ -58,7 +58,7 @@ impl Findings {
 
 /// A window that is reviewed: its counts, its spread and the claims that decide.
 ///
-/// With the [`Spread`] s of the window, Student's t of its ν, A alerts of the control, limits f and m and the benefit b:
+/// With the [`BlockSpread`] s of the window, Student's t of its ν, A alerts of the control, limits f and m and the benefit b:
 ///
 /// | verdict, first that holds | claims with the evidence they need |
 /// |---|---|
@@ -71,13 +71,13 @@ impl Findings {
 /// Futile is δ > ⌊-ΔA - b A + t.₉₅₅ s⌋ at 20. With over [`UNANSWERED_MAX`](super::UNANSWERED_MAX) of the drawn cards
 /// unanswered the verdict is open.
 ///
-/// For this very window a rejection is wrong with a chance of at most .005 at all looks together (see [`Evidence`]);
+/// For this very window a rejection is wrong with a chance of at most .005 at all looks together (see [`ReviewEvidence`]);
 /// that another such day would say the same rests on s, an approximation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Review {
     events: Discordant,
-    limits: Limits,
-    spread: Spread,
+    limits: ReviewLimits,
+    spread: BlockSpread,
     claims: ByQuestion<Claim>,
 }
 
@@ -85,10 +85,14 @@ impl Review {
     /// Takes a window that is closed.
     ///
     /// # Errors
-    /// [`Refused::BlocksDisagree`] where the blocks are not those of the events, [`Refused::OutOfRange`] as
-    /// [`Spread::of`].
-    pub fn new(events: Discordant, blocks: &[Block], limits: Limits) -> Result<Self, Refused> {
-        let spread = Spread::within_window(blocks, events)?;
+    /// [`ReviewRefused::BlocksDisagree`] where the blocks are not those of the events, [`ReviewRefused::OutOfRange`] as
+    /// [`BlockSpread::of`].
+    pub fn new(
+        events: Discordant,
+        blocks: &[FleetBlock],
+        limits: ReviewLimits,
+    ) -> Result<Self, ReviewRefused> {
+        let spread = BlockSpread::within_window(blocks, events)?;
         let LimitSettings { false_alarms, missed, benefit } = limits.settings();
         let alerts = spread.alerts() as f64;
         let rise = -(events.change() as f64);
@@ -104,33 +108,34 @@ impl Review {
         Ok(Self { events, limits, spread, claims })
     }
 
-    /// The claims that decide, so that a caller may gather their [`Evidence`] card by card.
+    /// The claims that decide, so that a caller may gather their [`ReviewEvidence`] card by card.
     pub const fn claims(&self) -> &ByQuestion<Claim> {
         &self.claims
     }
 
     /// The spread of the window.
-    pub const fn spread(&self) -> &Spread {
+    pub const fn spread(&self) -> &BlockSpread {
         &self.spread
     }
 
     /// What the drawn cards say, in the order they were drawn.
     ///
     /// # Errors
-    /// [`Refused::TooManyCards`] for more cards of a direction than there are events.
-    pub fn judge(&self, drawn: &[Drawn]) -> Result<Findings, Refused> {
+    /// [`ReviewRefused::TooManyCards`] for more cards of a direction than there are events.
+    pub fn judge(&self, drawn: &[DrawnCard]) -> Result<Findings, ReviewRefused> {
         let evidence = self.claims.try_map(|claim| {
-            let mut evidence = Evidence::new(self.events, claim);
+            let mut evidence = ReviewEvidence::new(self.events, claim);
             filled(drawn, claim).into_iter().try_for_each(|card| evidence.add(card))?;
-            Ok::<_, Refused>(evidence.lesser())
+            Ok::<_, ReviewRefused>(evidence.lesser())
         })?;
         let delta = self.estimate(drawn);
-        let verdict = if too_few(drawn) { Verdict::Open } else { self.verdict(&evidence, delta) };
+        let verdict =
+            if too_few(drawn) { ReviewVerdict::Open } else { self.verdict(&evidence, delta) };
         Ok(Findings { verdict, evidence, delta })
     }
 
     /// The first verdict that holds, given the evidence for each claim and the estimate of δ.
-    pub fn verdict(&self, evidence: &ByQuestion<EValue>, delta: Option<f64>) -> Verdict {
+    pub fn verdict(&self, evidence: &ByQuestion<EValue>, delta: Option<f64>) -> ReviewVerdict {
         let limits = self.limits.settings();
         let alerts = self.spread.alerts() as f64;
         let change = self.events.change() as f64;
@@ -139,25 +144,25 @@ impl Review {
         };
         let missed_kept = reaches(evidence.missed_within_limit, SHOWS);
         if harm(evidence.more_false_alarms, change, limits.false_alarms) {
-            Verdict::RejectFalseAlarms
+            ReviewVerdict::RejectFalseAlarms
         } else if harm(evidence.more_missed, 0.0, limits.missed) {
-            Verdict::RejectMissed
+            ReviewVerdict::RejectMissed
         } else if missed_kept && reaches(evidence.benefit, DECIDES) {
-            Verdict::Promote
+            ReviewVerdict::Promote
         } else if missed_kept && reaches(evidence.false_alarms_within_limit, DECIDES) {
-            Verdict::Pass
+            ReviewVerdict::Pass
         } else if reaches(evidence.more_false_alarms, WARNS) || reaches(evidence.more_missed, WARNS)
         {
-            Verdict::Alarm
+            ReviewVerdict::Alarm
         } else {
-            Verdict::Open
+            ReviewVerdict::Open
         }
     }
 
     /// `δ̂ = (N/t) Σ(v - qh) + q(L - G)` over the t answered cards, with q = Σz/t and h = 1 for a lost card, -1 for
     /// a gained one: the mean of v, adjusted for how many of either direction happened to be drawn (the difference
     /// estimator, Cochran 1977, section 7.1). `None` without answers.
-    pub fn estimate(&self, drawn: &[Drawn]) -> Option<f64> {
+    pub fn estimate(&self, drawn: &[DrawnCard]) -> Option<f64> {
         let q = mean_worth(drawn)?;
         let answered =
             drawn.iter().filter_map(|card| card.answer.map(|z| (card.direction, z.value())));
@@ -198,29 +203,30 @@ mod tests {
     use super::*;
     use crate::review::card::Worth;
 
-    fn limits() -> Limits {
+    fn limits() -> ReviewLimits {
         let settings = LimitSettings { false_alarms: 0.05, missed: 0.05, benefit: 0.1 };
-        Limits::new(settings).unwrap()
+        ReviewLimits::new(settings).unwrap()
     }
 
     fn review(lost: u64, gained: u64, blocks: &[(i64, u64)]) -> Review {
-        let blocks: alloc::vec::Vec<Block> =
-            blocks.iter().map(|&(change, alerts)| Block { change, alerts }).collect();
+        let blocks: alloc::vec::Vec<FleetBlock> =
+            blocks.iter().map(|&(change, alerts)| FleetBlock { change, alerts }).collect();
         Review::new(Discordant::new(lost, gained).unwrap(), &blocks, limits()).unwrap()
     }
 
     #[test]
     fn prompts_that_always_agree_pass_without_an_answer() {
         let findings = review(0, 0, &[(0, 100), (0, 40)]).judge(&[]).unwrap();
-        assert_eq!(findings.verdict, Verdict::Pass);
+        assert_eq!(findings.verdict, ReviewVerdict::Pass);
         assert_eq!(findings.delta, None);
     }
 
     #[test]
     fn seven_percent_of_a_hundred_alerts_are_seven() {
         assert!(ceil(0.07 * 100.0) > 7.0, "as doubles they are a little more");
-        let limits = Limits::new(LimitSettings { missed: 0.07, ..limits().settings() }).unwrap();
-        let blocks = [Block { change: 0, alerts: 50 }; 2];
+        let limits =
+            ReviewLimits::new(LimitSettings { missed: 0.07, ..limits().settings() }).unwrap();
+        let blocks = [FleetBlock { change: 0, alerts: 50 }; 2];
         let review = Review::new(Discordant::new(0, 0).unwrap(), &blocks, limits).unwrap();
         assert_eq!(review.claims().missed_within_limit, Claim::Below(7));
         assert_eq!(review.claims().benefit, Claim::Below(-9));
@@ -229,21 +235,21 @@ mod tests {
     #[test]
     fn silence_is_no_verdict() {
         let review = review(72, 24, &[(-4, 30); 12]);
-        let unanswered = Drawn { direction: Direction::Lost, answer: None };
-        let lost = Drawn { answer: Some(Worth::NO), ..unanswered };
+        let unanswered = DrawnCard { direction: Direction::Lost, answer: None };
+        let lost = DrawnCard { answer: Some(Worth::NO), ..unanswered };
         let mut drawn = alloc::vec![lost; 42];
-        assert_eq!(review.judge(&drawn).unwrap().verdict, Verdict::Pass);
+        assert_eq!(review.judge(&drawn).unwrap().verdict, ReviewVerdict::Pass);
         drawn.extend([unanswered; 19]);
-        assert_eq!(review.judge(&drawn).unwrap().verdict, Verdict::Open);
+        assert_eq!(review.judge(&drawn).unwrap().verdict, ReviewVerdict::Open);
     }
 
     #[test]
     fn futility_is_the_mirror_of_the_benefit() {
         let review = review(60, 60, &[(0, 50); 12]);
-        let gained = Drawn { direction: Direction::Gained, answer: Some(Worth::NO) };
-        let lost = Drawn { direction: Direction::Lost, answer: Some(Worth::NO) };
+        let gained = DrawnCard { direction: Direction::Gained, answer: Some(Worth::NO) };
+        let lost = DrawnCard { direction: Direction::Lost, answer: Some(Worth::NO) };
         assert!(!review.judge(&[]).unwrap().is_futile());
-        let drawn: alloc::vec::Vec<Drawn> = [gained, lost].repeat(60);
+        let drawn: alloc::vec::Vec<DrawnCard> = [gained, lost].repeat(60);
         assert!(review.judge(&drawn).unwrap().is_futile());
     }
 
@@ -251,15 +257,15 @@ mod tests {
     fn numbers_that_are_none_are_refused() {
         for value in [f64::NAN, -0.1, 1.1, f64::INFINITY] {
             let good = limits().settings();
-            assert!(Limits::new(LimitSettings { false_alarms: value, ..good }).is_err());
-            assert!(Limits::new(LimitSettings { missed: value, ..good }).is_err());
-            assert!(Limits::new(LimitSettings { benefit: value, ..good }).is_err());
+            assert!(ReviewLimits::new(LimitSettings { false_alarms: value, ..good }).is_err());
+            assert!(ReviewLimits::new(LimitSettings { missed: value, ..good }).is_err());
+            assert!(ReviewLimits::new(LimitSettings { benefit: value, ..good }).is_err());
             assert!(Worth::new(value).is_err());
         }
         let events = Discordant::new(5, 1).unwrap();
-        let blocks = [Block { change: -3, alerts: 20 }, Block { change: 0, alerts: 20 }];
+        let blocks = [FleetBlock { change: -3, alerts: 20 }, FleetBlock { change: 0, alerts: 20 }];
         let refused = Review::new(events, &blocks, limits()).unwrap_err();
-        assert!(matches!(refused, Refused::BlocksDisagree { blocks: -3, events: -4 }));
+        assert!(matches!(refused, ReviewRefused::BlocksDisagree { blocks: -3, events: -4 }));
         assert!(Discordant::new(u64::MAX, 0).is_err() && Discordant::new(0, u64::MAX).is_err());
     }
 

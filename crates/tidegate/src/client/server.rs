@@ -1,9 +1,9 @@
 //! Where the daemon is.
 
 use std::fmt::{self, Write};
-use std::net::IpAddr;
 use std::str::FromStr;
 
+use tidegate_spec::host;
 use ureq::http::Uri;
 
 /// The address of a daemon on this machine, unless told otherwise.
@@ -77,7 +77,7 @@ impl FromStr for Server {
         }
         let way = match scheme {
             "https" => Way::Tls,
-            "http" if is_loopback(authority.host()) => Way::Loopback,
+            "http" if host::is_loopback(authority.host()) => Way::Loopback,
             "http" => Way::Open,
             _ => return Err(format!("is neither http nor https, {allowed}")),
         };
@@ -101,12 +101,6 @@ pub(crate) fn escaped(text: &str) -> String {
         }
     }
     escaped
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.eq_ignore_ascii_case("localhost")
-        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

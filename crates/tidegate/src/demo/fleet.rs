@@ -20,7 +20,7 @@ pub(super) const HARM_HOUR: f64 = 12.0;
 
 /// The fleet and its chance.
 #[derive(Debug)]
-pub(super) struct Fleet {
+pub(super) struct DemoFleet {
     pub(super) cameras: Vec<String>,
     /// How much more or less than others each camera sees nothing and calls it something.
     tendencies: Vec<f64>,
@@ -32,7 +32,7 @@ pub(super) struct Fleet {
 
 /// What is served to a camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct ServedAnswer {
     pub(super) variant: Variant,
     /// Whether the treatment runs too, for comparison only.
     pub(super) shadowed: Shadowed,
@@ -45,7 +45,7 @@ pub(super) enum Shadowed {
     No,
 }
 
-impl Fleet {
+impl DemoFleet {
     pub(super) fn new(cameras: u32, seed: u64, harm: Harm) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let cameras: Vec<String> = (1..=cameras).map(|n| format!("camera-{n:03}")).collect();
@@ -61,7 +61,7 @@ impl Fleet {
         &mut self,
         experiment: &str,
         camera: usize,
-        told: Told,
+        told: ServedAnswer,
         test_hours: Option<f64>,
     ) -> Vec<(Observation, Option<Observation>)> {
         let whole = DETECTIONS.floor();
@@ -79,7 +79,7 @@ impl Fleet {
         &mut self,
         experiment: &str,
         camera: usize,
-        told: Told,
+        told: ServedAnswer,
         test_hours: Option<f64>,
     ) -> (Observation, Option<Observation>) {
         self.detections += 1;

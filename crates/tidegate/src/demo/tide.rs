@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 use tidegate_spec::api::{
-    self, AnswerStatus, Answers, Assignments, Done, ExperimentDetail, History, HistoryItem,
-    OBSERVATIONS_MAX, Observation, Status,
+    self, AnswerStatus, Assignments, DEFINED, Done, ExperimentDetail, History, HistoryItem,
+    OBSERVATIONS_MAX, Observation, ObservationAnswers, Status,
 };
 use tidegate_spec::{ExperimentFile, Preset};
 
-use super::fleet::{Fleet, Shadowed, Told};
+use super::fleet::{DemoFleet, ServedAnswer, Shadowed};
 use super::process::Process;
 use super::story::DemoArgs;
 use crate::client::{self, Body};
@@ -34,7 +34,7 @@ const TEST_KILL_STEPS: i64 = 2 * HOUR_MS / STEP_MS;
 
 /// What was counted on the way.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Tally {
+pub(super) struct DemoCounts {
     pub(super) acknowledged: u64,
     pub(super) kills: u64,
     pub(super) lost: u64,
@@ -43,10 +43,10 @@ pub(super) struct Tally {
 }
 
 /// How it ended.
-pub(super) struct Ending {
+pub(super) struct DemoEnding {
     pub(super) status: Status,
     pub(super) history: Vec<HistoryItem>,
-    pub(super) tally: Tally,
+    pub(super) tally: DemoCounts,
 }
 
 pub(super) struct Tide {
@@ -54,10 +54,10 @@ pub(super) struct Tide {
     process: Process,
     file: ExperimentFile,
     key: String,
-    fleet: Fleet,
+    fleet: DemoFleet,
     /// Feedback on its way, a step each.
     feedback: VecDeque<Vec<Observation>>,
-    tally: Tally,
+    tally: DemoCounts,
     told: u64,
     /// The step the test began with.
     test_began: Option<i64>,
@@ -69,7 +69,7 @@ impl Tide {
         let process = Process::start(folder.path())?;
         let file = Preset::Production.file();
         let key = file.definition.experiment().key.as_str().to_owned();
-        let fleet = Fleet::new(args.cameras, args.seed, args.harm);
+        let fleet = DemoFleet::new(args.cameras, args.seed, args.harm);
         Ok(Self {
             folder,
             process,
@@ -77,13 +77,13 @@ impl Tide {
             key,
             fleet,
             feedback: VecDeque::from(vec![Vec::new(); FEEDBACK_STEPS]),
-            tally: Tally::default(),
+            tally: DemoCounts::default(),
             told: 0,
             test_began: None,
         })
     }
 
-    pub(super) fn run(mut self, out: &mut impl Write) -> Result<Ending, Failure> {
+    pub(super) fn run(mut self, out: &mut impl Write) -> Result<DemoEnding, Failure> {
         self.set_time(0)?;
         let text = self.file.to_toml();
         let _: ExperimentDetail = self
@@ -134,7 +134,7 @@ impl Tide {
     /// Sends reports and counts what is acknowledged for the first time.
     fn send(&mut self, reports: &[Observation]) -> Result<(), Failure> {
         for batch in reports.chunks(OBSERVATIONS_MAX) {
-            let answers: Answers = self
+            let answers: ObservationAnswers = self
                 .process
                 .client
                 .post(&["v1", "observations"], Body::Json(&client::json(&batch)?))?;
@@ -162,7 +162,8 @@ impl Tide {
         thread::scope(|scope| {
             scope.spawn(move || {
                 // Answered or cut off: they are sent again either way, and nothing is counted twice.
-                let _: Result<Answers, _> = client.post(&["v1", "observations"], Body::Json(&body));
+                let _: Result<ObservationAnswers, _> =
+                    client.post(&["v1", "observations"], Body::Json(&body));
             });
             process.kill()
         })?;
@@ -185,20 +186,24 @@ impl Tide {
         )
     }
 
-    fn end(mut self) -> Result<Ending, Failure> {
+    fn end(mut self) -> Result<DemoEnding, Failure> {
         let status = self.status()?;
         // Whatever was acknowledged is known to the engine once, and nothing else is.
         let known = status.observations;
         self.tally.lost = self.tally.acknowledged.saturating_sub(known);
         self.tally.double = known.saturating_sub(self.tally.acknowledged);
         let history = self.history()?;
-        Ok(Ending { status, history, tally: self.tally })
+        Ok(DemoEnding { status, history, tally: self.tally })
     }
 
     /// Prints the steps of the rollout that were not told yet.
     fn tell_steps(&mut self, out: &mut impl Write) -> Result<(), Failure> {
         let history = self.history()?;
         for item in history.iter().skip(usize::try_from(self.told).unwrap_or(usize::MAX)) {
+            self.told += 1;
+            if item.cause == DEFINED {
+                continue;
+            }
             let treated = self
                 .assignments()?
                 .values()
@@ -211,7 +216,6 @@ impl Tide {
                 self.fleet.cameras.len()
             );
             line(out, minutes_of(item), &what)?;
-            self.told += 1;
         }
         Ok(())
     }
@@ -241,7 +245,7 @@ impl Tide {
         Ok(history.items)
     }
 
-    fn assignments(&self) -> Result<BTreeMap<String, Told>, Failure> {
+    fn assignments(&self) -> Result<BTreeMap<String, ServedAnswer>, Failure> {
         let body = client::json(&json!({ "camera_ids": self.fleet.cameras }))?;
         let path = ["v1", "experiments", &self.key, "assignments"];
         let answer: Assignments<'_> = self.process.client.post(&path, Body::Json(&body))?;
@@ -249,7 +253,7 @@ impl Tide {
             let treated = assigned.variant == Variant::Treatment.as_str();
             let variant = if treated { Variant::Treatment } else { Variant::Control };
             let shadowed = if assigned.shadow_sample > 0.0 { Shadowed::Yes } else { Shadowed::No };
-            (assigned.camera_id.into_owned(), Told { variant, shadowed })
+            (assigned.camera_id.into_owned(), ServedAnswer { variant, shadowed })
         });
         Ok(told.collect())
     }

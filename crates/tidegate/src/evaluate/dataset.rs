@@ -23,7 +23,7 @@ const DEPTH_MAX: usize = 8;
 
 /// Reads every case, or says what is wrong with the first twenty that are not valid.
 pub(crate) fn read(path: &Path) -> Result<Vec<Case>, Failure> {
-    let mut reading = Reading::default();
+    let mut reading = DataSetReading::default();
     let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
     if path == Path::new("-") {
         read_lines(encoding::text(io::stdin().lock()), &mut reading, path)?;
@@ -37,7 +37,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Case>, Failure> {
 }
 
 #[derive(Default)]
-struct Reading {
+struct DataSetReading {
     cases: Vec<Case>,
     /// Where each id was first.
     places: BTreeMap<String, String>,
@@ -47,7 +47,7 @@ struct Reading {
     hidden: usize,
 }
 
-impl Reading {
+impl DataSetReading {
     /// Takes in one case; `place` says where it is written.
     fn take(&mut self, place: String, bytes: &[u8]) {
         self.bytes += bytes.len();
@@ -124,7 +124,7 @@ fn told(error: &ParseError, text: &str) -> String {
     let whole = json.to_string();
     let place = format!(" at line {} column {}", json.line(), json.column());
     let problem = whole.strip_suffix(&place).unwrap_or(&whole);
-    if json::Text::new(text).not_numbers() > 0 && problem == "expected value" {
+    if json::JsonText::new(text).not_numbers() > 0 && problem == "expected value" {
         return format!(
             "has NaN or an infinity, which JSON has no word for, in line {} column {}, allowed: a number, or the field left out",
             json.line(),
@@ -145,15 +145,15 @@ fn told(error: &ParseError, text: &str) -> String {
 }
 
 fn read_lines(
-    reader: Result<impl BufRead, encoding::Unreadable>,
-    reading: &mut Reading,
+    reader: Result<impl BufRead, encoding::NotText>,
+    reading: &mut DataSetReading,
     path: &Path,
 ) -> Result<(), Failure> {
     let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
     let mut reader = match reader {
         Ok(reader) => reader,
-        Err(encoding::Unreadable::Io(source)) => return Err(unreadable(source)),
-        Err(encoding::Unreadable::NoText(what)) => {
+        Err(encoding::NotText::Io(source)) => return Err(unreadable(source)),
+        Err(encoding::NotText::NoText(what)) => {
             let path = printable(&path.to_string_lossy());
             return Err(Failure::BadInput(format!("{path} {what}")));
         }
@@ -178,7 +178,7 @@ fn read_lines(
     Ok(())
 }
 
-fn read_folder(folder: &Path, reading: &mut Reading) -> Result<(), Failure> {
+fn read_folder(folder: &Path, reading: &mut DataSetReading) -> Result<(), Failure> {
     let mut files = Vec::new();
     find(folder, DEPTH_MAX, &mut files, &mut reading.hidden)?;
     files.sort();

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use tidegate_evaluate::report::{TITLES, cells, left_out};
-use tidegate_evaluate::{Answers, Differing, Evaluation, words};
+use tidegate_evaluate::{AnswerCounts, Differing, Evaluation, words};
 
 use crate::table::aligned;
 
@@ -15,8 +15,8 @@ pub(crate) fn print(evaluation: &Evaluation, out: &mut impl Write) -> io::Result
     let (cases, scenarios) =
         (words::counted(*cases, "case"), words::counted(*scenarios, "scenario"));
     writeln!(out, "{treatment} (treatment) against {control} (control): {cases} in {scenarios}")?;
-    let answers = |answers: Answers| {
-        let Answers { parsed, unparsed, failed, absent } = answers;
+    let answers = |answers: AnswerCounts| {
+        let AnswerCounts { parsed, unparsed, failed, absent } = answers;
         format!("{parsed} parsed, {unparsed} not parsed, {failed} failed, {absent} not asked")
     };
     writeln!(out, "  control:   {}", answers(evaluation.answers.control))?;

@@ -1,33 +1,18 @@
-//! `tidegate experiment create | list | show | override`: what the daemon holds.
+//! `tidegate experiment list | show | override`: what the daemon holds.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum};
 use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_spec::api::{ExperimentDetail, ExperimentSummary, Experiments, OverrideRequest};
-use tidegate_spec::{ExperimentFile, Syntax};
 
 use super::shown::{say_list, state};
+use crate::actor::actor;
 use crate::client::{Body, Client, ServerArgs, json};
-use crate::environment::Process;
+use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
-use crate::settings_file::read_text;
-
-/// Define an experiment in the daemon, replace its draft, or begin the next run of one that has ended
-#[derive(Debug, Args)]
-pub(crate) struct CreateArgs {
-    /// The experiment file, TOML or JSON; its key is the experiment's
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    #[command(flatten)]
-    server: ServerArgs,
-    /// How to answer
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
 
 /// List the daemon's experiments
 #[derive(Debug, Args)]
@@ -68,6 +53,12 @@ pub(crate) struct OverrideArgs {
     /// Let the hash decide again
     #[arg(long)]
     clear: bool,
+    /// Why; it is kept with the definition
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Who wants it; left out: the user's name
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
     /// How to answer
@@ -92,29 +83,14 @@ impl VariantChoice {
     }
 }
 
-pub(crate) fn create(args: &CreateArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let text = read_text(&args.file)?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let file = ExperimentFile::parse(text)
-        .map_err(|source| Failure::Invalid { path: args.file.clone(), source })?;
-    let body = match Syntax::of(text) {
-        Syntax::Json => Body::Json(text.as_bytes()),
-        Syntax::Toml => Body::Toml(text.as_bytes()),
-    };
-    let client = Client::new(&args.server, &Process)?;
-    let key = file.definition.experiment().key.as_str();
-    let detail: ExperimentDetail = client.put(&["v1", "experiments", key], body)?;
-    say_detail(&detail, args.format, out)
-}
-
 pub(crate) fn list(args: &ListArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let found: Experiments = client.get(&["v1", "experiments"])?;
     say_list(&found.experiments, args.format, out)
 }
 
 pub(crate) fn show(args: &ShowArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let detail: ExperimentDetail = client.get(&["v1", "experiments", args.key.as_str()])?;
     match args.format {
         Format::Json => {
@@ -135,14 +111,17 @@ pub(crate) fn show(args: &ShowArgs, out: &mut impl Write) -> Result<(), Failure>
 }
 
 pub(crate) fn override_camera(args: &OverrideArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let path = ["v1", "experiments", args.key.as_str(), "overrides", args.camera.as_str()];
+    let actor = actor(args.actor.as_deref())?;
+    let mut query = vec![("actor", &*actor)];
+    query.extend(args.reason.as_deref().map(|reason| ("reason", reason)));
     let detail: ExperimentDetail = match args.variant {
         Some(variant) => {
             let body = json(&OverrideRequest { variant: variant.as_str().to_owned() })?;
-            client.put(&path, Body::Json(&body))?
+            client.put_with(&path, &query, Body::Json(&body))?
         }
-        None => client.delete(&path)?,
+        None => client.delete_with(&path, &query)?,
     };
     say_detail(&detail, args.format, out)
 }
@@ -165,7 +144,7 @@ fn say_detail(
     Ok(())
 }
 
-fn headline(detail: &ExperimentDetail) -> String {
+pub(super) fn headline(detail: &ExperimentDetail) -> String {
     let ExperimentSummary { key, run, control, treatment, phase, condition, .. } = &detail.summary;
     let state = state(phase, condition);
     printable(&format!(
@@ -174,7 +153,7 @@ fn headline(detail: &ExperimentDetail) -> String {
     ))
 }
 
-fn warn(detail: &ExperimentDetail) -> io::Result<()> {
+pub(super) fn warn(detail: &ExperimentDetail) -> io::Result<()> {
     for warning in &detail.warnings {
         let (code, text) = (printable(&warning.code), printable(&warning.detail));
         writeln!(io::stderr(), "! {code}: {text}")?;

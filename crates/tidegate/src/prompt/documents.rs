@@ -4,13 +4,13 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use tidegate_engine::event::Note;
+use tidegate_engine::event::Reason;
 use tidegate_engine::id::PromptName;
 use tidegate_spec::api::{PromptDocument, PromptImport, PromptImported};
 
 use crate::actor::actor;
 use crate::client::{Body, Client, ServerArgs, json};
-use crate::environment::Process;
+use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
@@ -58,7 +58,7 @@ pub(crate) struct ImportArgs {
 }
 
 pub(crate) fn export(args: &ExportArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let path = ["v1", "prompts", args.name.as_str(), "export"];
     let mut whole: PromptDocument = client.get(&path)?;
     while let Some(next) = whole.next.take() {
@@ -81,13 +81,13 @@ pub(crate) fn export(args: &ExportArgs, out: &mut impl Write) -> Result<(), Fail
 }
 
 pub(crate) fn import(args: &ImportArgs, out: &mut impl Write) -> Result<(), Failure> {
-    Note::new(&args.reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
+    Reason::new(&args.reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
     let text = read_text(&args.file)?;
     let document: PromptDocument = serde_json::from_str(&text).map_err(|error| {
         Failure::BadInput(format!("{} is no export of a prompt: {error}", args.file.display()))
     })?;
     let actor = actor(args.actor.as_deref())?;
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let name = document.name.clone();
     let path = ["v1", "prompts", name.as_str(), "import"];
     let pieces = pieces(document)?;

@@ -3,14 +3,14 @@
 use std::io::Write;
 
 use clap::{ArgGroup, Args};
-use tidegate_engine::event::Note;
+use tidegate_engine::event::Reason;
 use tidegate_engine::id::{LabelName, PromptName};
 use tidegate_engine::prompt::PRODUCTION;
 use tidegate_spec::api::{LabelHistory, LabelInfo, LabelMove, LabelRequest};
 
 use crate::actor::actor;
 use crate::client::{Body, Client, ServerArgs, json};
-use crate::environment::Process;
+use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
@@ -67,9 +67,9 @@ pub(crate) struct LogArgs {
 }
 
 pub(crate) fn label(args: &LabelArgs, out: &mut impl Write) -> Result<(), Failure> {
-    Note::new(&args.reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
+    Reason::new(&args.reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
     let actor = actor(args.actor.as_deref())?;
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let path = ["v1", "prompts", args.name.as_str(), "labels", args.label.as_str()];
     let (reason, revision) = (args.reason.clone(), args.expect_revision);
     let info: LabelInfo = if let Some(version) = &args.version {
@@ -97,7 +97,7 @@ pub(crate) fn label(args: &LabelArgs, out: &mut impl Write) -> Result<(), Failur
 }
 
 pub(crate) fn log(args: &LogArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let (name, label) = (args.name.as_str(), args.label.as_str());
     let history: LabelHistory = client.get(&["v1", "prompts", name, "labels", label, "history"])?;
     for step in &history.moves {

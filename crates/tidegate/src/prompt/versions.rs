@@ -8,14 +8,14 @@ use clap::Args;
 use tidegate_engine::id::{LabelName, PromptKey, PromptName};
 use tidegate_engine::limits::PROMPT_TEXT_BYTES_MAX;
 use tidegate_spec::api::{
-    PromptDetail, PromptDiff, PromptRequest, PromptSummary, Prompts, VersionDetail, VersionRequest,
-    VersionSummary, Versions,
+    PromptDetail, PromptDiff, PromptList, PromptRequest, PromptSummary, VersionDetail,
+    VersionRequest, VersionSummary, Versions,
 };
 
 use super::labels::say_labels;
 use crate::actor::actor;
 use crate::client::{Body, Client, ServerArgs, json};
-use crate::environment::Process;
+use crate::environment::ProcessEnvironment;
 use crate::failure::{DaemonError, Failure};
 use crate::format::{Format, json_line};
 use crate::printable::printable;
@@ -54,7 +54,7 @@ pub(crate) struct AddArgs {
 
 /// List the daemon's prompts, or the versions of one
 #[derive(Debug, Args)]
-pub(crate) struct ListArgs {
+pub(crate) struct ListPromptsArgs {
     /// The prompt whose versions are listed
     #[arg(value_name = "NAME")]
     name: Option<PromptName>,
@@ -67,7 +67,7 @@ pub(crate) struct ListArgs {
 
 /// Print the text of a version, or where the labels of a prompt point
 #[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
+pub(crate) struct ShowPromptArgs {
     /// The prompt
     #[arg(value_name = "NAME")]
     name: PromptName,
@@ -83,7 +83,7 @@ pub(crate) struct ShowArgs {
 
 /// Print what differs between two versions
 #[derive(Debug, Args)]
-pub(crate) struct DiffArgs {
+pub(crate) struct DiffVersionsArgs {
     /// The prompt
     #[arg(value_name = "NAME")]
     name: PromptName,
@@ -103,7 +103,7 @@ pub(crate) struct DiffArgs {
 pub(crate) fn add(args: &AddArgs, out: &mut impl Write) -> Result<(), Failure> {
     let text = read_text(&args.file)?;
     let actor = actor(args.actor.as_deref())?;
-    let client = Client::new(&args.server, &Process)?;
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let request = VersionRequest {
         text,
         key: args.key.as_ref().map(ToString::to_string),
@@ -139,11 +139,11 @@ pub(crate) fn add(args: &AddArgs, out: &mut impl Write) -> Result<(), Failure> {
     }
 }
 
-pub(crate) fn list(args: &ListArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+pub(crate) fn list(args: &ListPromptsArgs, out: &mut impl Write) -> Result<(), Failure> {
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     match &args.name {
         None => {
-            let Prompts { prompts } = client.get(&["v1", "prompts"])?;
+            let PromptList { prompts } = client.get(&["v1", "prompts"])?;
             say_prompts(&prompts, args.format, out)
         }
         Some(name) => {
@@ -216,8 +216,8 @@ fn say_versions(
     Ok(())
 }
 
-pub(crate) fn show(args: &ShowArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+pub(crate) fn show(args: &ShowPromptArgs, out: &mut impl Write) -> Result<(), Failure> {
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let name = args.name.as_str();
     let Some(version) = &args.version else {
         let detail: PromptDetail = client.get(&["v1", "prompts", name])?;
@@ -248,8 +248,8 @@ pub(crate) fn show(args: &ShowArgs, out: &mut impl Write) -> Result<(), Failure>
     }
 }
 
-pub(crate) fn diff(args: &DiffArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server, &Process)?;
+pub(crate) fn diff(args: &DiffVersionsArgs, out: &mut impl Write) -> Result<(), Failure> {
+    let client = Client::new(&args.server, &ProcessEnvironment)?;
     let path = ["v1", "prompts", args.name.as_str(), "diff"];
     let query = [("from", args.from.as_str()), ("to", args.to.as_str())];
     let diff: PromptDiff = client.get_with(&path, &query)?;

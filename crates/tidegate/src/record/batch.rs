@@ -5,7 +5,7 @@ use std::io;
 use serde::de::IgnoredAny;
 use tidegate_spec::api::OBSERVATIONS_MAX;
 
-use super::rejection::Rejection;
+use super::rejection::RejectedLine;
 use super::source::Buffered;
 use crate::encoding::{foreign, without_mark};
 use crate::lines::{Line, Lines};
@@ -26,7 +26,7 @@ pub(super) enum Flow {
 
 /// A place in a file, between two lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct LinePosition {
     /// Lines before it.
     pub(super) lines: u64,
     /// Bytes before it.
@@ -42,13 +42,13 @@ pub(super) struct Numbered {
 
 /// What one request carries.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Batch {
+pub(super) struct RequestBatch {
     /// The lines to send; none where all were rejected.
     pub(super) lines: Vec<Numbered>,
     /// Lines among them that are no JSON and not sent.
-    pub(super) rejected: Vec<Rejection>,
+    pub(super) rejected: Vec<RejectedLine>,
     /// Everything before has been dealt with once the batch is delivered.
-    pub(super) end: Mark,
+    pub(super) end: LinePosition,
 }
 
 /// Reads lines and cuts them into batches.
@@ -56,14 +56,14 @@ pub(super) struct Batch {
 pub(super) struct Batches {
     lines: Lines,
     /// A line for which the batch before had no room, and the place behind it.
-    held: Option<(Numbered, Mark)>,
+    held: Option<(Numbered, LinePosition)>,
     /// The number of a last line that was left for another time.
     unfinished: Option<u64>,
 }
 
 impl Batches {
     /// Begins behind a place.
-    pub(super) fn after(start: Mark) -> Self {
+    pub(super) fn after(start: LinePosition) -> Self {
         Self { lines: Lines::after(start.lines, start.offset), held: None, unfinished: None }
     }
 
@@ -77,12 +77,13 @@ impl Batches {
         &mut self,
         reader: &mut impl Buffered,
         flow: Flow,
-    ) -> io::Result<Option<Batch>> {
+    ) -> io::Result<Option<RequestBatch>> {
         if self.unfinished.is_some() {
             // What may have followed meanwhile is the rest of a line, and no line of its own.
             return Ok(None);
         }
-        let mut batch = Batch { lines: Vec::new(), rejected: Vec::new(), end: Mark::default() };
+        let mut batch =
+            RequestBatch { lines: Vec::new(), rejected: Vec::new(), end: LinePosition::default() };
         let mut bytes = 0;
         let mut seen = 0_usize;
         if let Some((line, end)) = self.held.take() {
@@ -96,7 +97,7 @@ impl Batches {
             let Some(line) = self.lines.next_line(reader)? else { break };
             let checked = if is_first { check_first(&line) } else { check(&line) };
             let number = self.lines.number();
-            let end = Mark { lines: number, offset: self.lines.offset() };
+            let end = LinePosition { lines: number, offset: self.lines.offset() };
             if flow == Flow::Growing && self.lines.is_unended() && checked.is_err() {
                 self.unfinished = Some(number);
                 break;
@@ -113,7 +114,7 @@ impl Batches {
                     }
                     batch.lines.push(line);
                 }
-                Err(why) => batch.rejected.push(Rejection { line: number, why }),
+                Err(why) => batch.rejected.push(RejectedLine { line: number, why }),
             }
             batch.end = end;
         }
@@ -163,14 +164,14 @@ mod tests {
 
     use super::*;
 
-    fn batches(text: &str, flow: Flow) -> Vec<Batch> {
+    fn batches(text: &str, flow: Flow) -> Vec<RequestBatch> {
         let bytes: Box<dyn Read> = Box::new(io::Cursor::new(text.to_owned().into_bytes()));
         let mut reader = BufReader::with_capacity(16, bytes);
-        let mut batches = Batches::after(Mark::default());
+        let mut batches = Batches::after(LinePosition::default());
         std::iter::from_fn(|| batches.next_batch(&mut reader, flow).unwrap()).collect()
     }
 
-    fn numbers(batch: &Batch) -> Vec<u64> {
+    fn numbers(batch: &RequestBatch) -> Vec<u64> {
         batch.lines.iter().map(|line| line.number).collect()
     }
 
@@ -179,7 +180,7 @@ mod tests {
         let all = batches(&"{}\n".repeat(2_001), Flow::Whole);
         let sizes: Vec<usize> = all.iter().map(|batch| batch.lines.len()).collect();
         assert_eq!(sizes, [1_000, 1_000, 1]);
-        assert_eq!(all[1].end, Mark { lines: 2_000, offset: 6_000 });
+        assert_eq!(all[1].end, LinePosition { lines: 2_000, offset: 6_000 });
         assert_eq!(all[2].lines[0].number, 2_001);
     }
 
@@ -190,9 +191,9 @@ mod tests {
         let all = batches(&text, Flow::Whole);
         assert_eq!(all.iter().map(numbers).collect::<Vec<_>>(), [vec![1, 2], vec![5, 6]]);
         // The line without room is not behind the first batch's end, the rejected one before it is.
-        assert_eq!(all[0].end, Mark { lines: 4, offset: 2 * line.len() as u64 + 4 });
+        assert_eq!(all[0].end, LinePosition { lines: 4, offset: 2 * line.len() as u64 + 4 });
         assert_eq!(all[0].rejected[0].line, 4);
-        assert_eq!(all[1].end, Mark { lines: 6, offset: text.len() as u64 });
+        assert_eq!(all[1].end, LinePosition { lines: 6, offset: text.len() as u64 });
         for batch in &all {
             let bytes: usize = batch.lines.iter().map(|line| line.text.len() + 1).sum();
             assert!(bytes <= BATCH_BYTES_MAX, "{bytes}");
@@ -231,12 +232,12 @@ mod tests {
         let all = batches(text, Flow::Growing);
         assert_eq!(all.len(), 1);
         assert_eq!((numbers(&all[0]), all[0].rejected.len()), (vec![1], 0));
-        assert_eq!(all[0].end, Mark { lines: 1, offset: 3 });
+        assert_eq!(all[0].end, LinePosition { lines: 1, offset: 3 });
         // Its rest, written meanwhile, is no line of its own.
         let reader = |text: &str| -> BufReader<Box<dyn Read>> {
             BufReader::new(Box::new(io::Cursor::new(text.to_owned().into_bytes())))
         };
-        let mut batches_of = Batches::after(Mark::default());
+        let mut batches_of = Batches::after(LinePosition::default());
         assert!(batches_of.next_batch(&mut reader(text), Flow::Growing).unwrap().is_some());
         assert_eq!(batches_of.unfinished(), Some(2));
         assert_eq!(batches_of.next_batch(&mut reader("7}\n"), Flow::Growing).unwrap(), None);

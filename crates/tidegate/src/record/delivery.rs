@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use tidegate_spec::api::{Answer, AnswerStatus, Answers};
+use tidegate_spec::api::{AnswerStatus, ObservationAnswer, ObservationAnswers};
 
 use super::batch::Numbered;
 use super::patience::Patience;
-use super::rejection::Rejection;
+use super::rejection::RejectedLine;
 use crate::client::error::{DaemonError, Remedy};
 use crate::client::{Body, Client};
 use crate::clock::Stopwatch;
@@ -14,7 +14,7 @@ use crate::failure::Failure;
 
 /// Sends a batch.
 #[derive(Debug)]
-pub(super) struct Delivery<'a> {
+pub(super) struct BatchSender<'a> {
     client: &'a Client,
     patience: &'a mut Patience,
     requests: u64,
@@ -25,10 +25,10 @@ pub(super) struct Delivery<'a> {
 pub(super) struct Delivered {
     pub(super) accepted: u64,
     pub(super) duplicate: u64,
-    pub(super) rejected: Vec<Rejection>,
+    pub(super) rejected: Vec<RejectedLine>,
 }
 
-impl<'a> Delivery<'a> {
+impl<'a> BatchSender<'a> {
     pub(super) fn new(client: &'a Client, patience: &'a mut Patience) -> Self {
         Self { client, patience, requests: 0 }
     }
@@ -54,7 +54,7 @@ impl<'a> Delivery<'a> {
                     parts.extend([second, first]);
                 }
                 Sent::Refused(why) => {
-                    delivered.rejected.push(Rejection { line: part[0].number, why });
+                    delivered.rejected.push(RejectedLine { line: part[0].number, why });
                 }
             }
         }
@@ -98,7 +98,7 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    fn checked(&self, answers: Answers, lines: &[Numbered]) -> Result<Sent, Failure> {
+    fn checked(&self, answers: ObservationAnswers, lines: &[Numbered]) -> Result<Sent, Failure> {
         if answers.results.len() == lines.len() {
             return Ok(Sent::Answered(answers));
         }
@@ -110,19 +110,19 @@ impl<'a> Delivery<'a> {
 
 /// How one request ended.
 enum Sent {
-    Answered(Answers),
+    Answered(ObservationAnswers),
     /// For what is in it, and why.
     Refused(String),
 }
 
 impl Delivered {
-    fn add(&mut self, lines: &[Numbered], answers: Answers) {
+    fn add(&mut self, lines: &[Numbered], answers: ObservationAnswers) {
         for (line, answer) in lines.iter().zip(answers.results) {
             match answer.status {
                 AnswerStatus::Accepted => self.accepted += 1,
                 AnswerStatus::Duplicate => self.duplicate += 1,
                 AnswerStatus::Rejected => {
-                    self.rejected.push(Rejection { line: line.number, why: why(&answer) });
+                    self.rejected.push(RejectedLine { line: line.number, why: why(&answer) });
                 }
             }
         }
@@ -130,7 +130,7 @@ impl Delivered {
 }
 
 /// Why an observation was rejected. The place within the request is left out, as the line is named.
-fn why(answer: &Answer) -> String {
+fn why(answer: &ObservationAnswer) -> String {
     let mut why = answer.code.clone().unwrap_or_else(|| "rejected".to_owned());
     if let Some(pointer) = &answer.pointer {
         let within = pointer.trim_start_matches('/');
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_rejection_names_the_field_within_its_line() {
         let said = |pointer: Option<&str>| {
-            why(&Answer {
+            why(&ObservationAnswer {
                 status: AnswerStatus::Rejected,
                 code: Some("invalid_field".to_owned()),
                 pointer: pointer.map(str::to_owned),

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::batch::Mark;
+use super::batch::LinePosition;
 use crate::digest::sha256_hex;
 use crate::failure::Failure;
-use crate::replace_file::{Access, replace_file};
+use crate::replace_file::{Readers, replace_file};
 
 /// How many bytes before the place tell whether a file is still the same.
 const TAIL_BYTES: u64 = 1_024;
@@ -20,13 +20,13 @@ const FILE_BYTES_MAX: u64 = 4_096;
 #[derive(Debug)]
 pub(super) struct Progress {
     path: PathBuf,
-    kept: Kept,
+    kept: KeptProgress,
 }
 
 /// What the file holds.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct KeptProgress {
     /// Bytes dealt with.
     offset: u64,
     /// Lines dealt with.
@@ -40,7 +40,7 @@ impl Progress {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
         let kept = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Kept::default(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => KeptProgress::default(),
             Err(error) => return Err(unreadable(error)),
             Ok(file) => {
                 let mut text = String::new();
@@ -58,8 +58,8 @@ impl Progress {
         self.kept.offset
     }
 
-    pub(super) fn mark(&self) -> Mark {
-        Mark { lines: self.kept.lines, offset: self.kept.offset }
+    pub(super) fn mark(&self) -> LinePosition {
+        LinePosition { lines: self.kept.lines, offset: self.kept.offset }
     }
 
     /// Whether the file is still the one that was read: to skip what another file begins with would lose it.
@@ -82,16 +82,16 @@ impl Progress {
     }
 
     /// Keeps that everything before `end` has been dealt with.
-    pub(super) fn advance(&mut self, end: Mark, name: &Path) -> Result<(), Failure> {
+    pub(super) fn advance(&mut self, end: LinePosition, name: &Path) -> Result<(), Failure> {
         let read = File::open(name).and_then(|mut file| tail(&mut file, end.offset));
         let tail_sha256 =
             read.map_err(|source| Failure::Unreadable { path: name.to_owned(), source })?;
-        self.kept = Kept { offset: end.offset, lines: end.lines, tail_sha256 };
+        self.kept = KeptProgress { offset: end.offset, lines: end.lines, tail_sha256 };
         let text = toml::to_string(&self.kept).map_err(|error| Failure::Report {
             path: self.path.clone(),
             source: io::Error::other(error),
         })?;
-        replace_file(&self.path, text.as_bytes(), Access::Usual)
+        replace_file(&self.path, text.as_bytes(), Readers::Usual)
             .map_err(|source| Failure::Report { path: self.path.clone(), source })
     }
 }

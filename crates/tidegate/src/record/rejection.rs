@@ -2,7 +2,7 @@
 
 /// One line that was not taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Rejection {
+pub(super) struct RejectedLine {
     pub(super) line: u64,
     pub(super) why: String,
 }

@@ -17,7 +17,7 @@ const VALUE_CHARS_MAX: usize = 40;
 /// What became of every record. Each record is in exactly one of `used`, `filtered`, `other_variant`,
 /// `before_start`, `set_apart`, `duplicates` and `rejected`.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Counts {
+pub(crate) struct RowCounts {
     /// Rows read, the header not counted.
     pub(crate) read: u64,
     /// Analyses the engine took.
@@ -29,7 +29,7 @@ pub(crate) struct Counts {
     /// Before `--from`.
     pub(crate) before_start: u64,
     /// So far from the rest in time that a clock must have been wrong.
-    pub(crate) set_apart: ByVariant,
+    pub(crate) set_apart: RowsByVariant,
     /// An id that was there before.
     pub(crate) duplicates: u64,
     /// Labels the engine took.
@@ -46,11 +46,11 @@ pub(crate) struct Counts {
     /// Columns of the map that no row has.
     pub(crate) unseen_columns: Vec<String>,
     /// Rows of each variant, whatever became of them.
-    pub(crate) rows: ByVariant,
+    pub(crate) rows: RowsByVariant,
     /// Values that are not allowed, rows that cannot be read.
     pub(crate) rejected: u64,
     /// The same by what is wrong and by variant.
-    pub(crate) rejected_by: BTreeMap<Reason, ByVariant>,
+    pub(crate) rejected_by: BTreeMap<RejectedReason, RowsByVariant>,
     /// The first of them.
     pub(crate) rejected_lines: Vec<Rejected>,
     /// Values of the variant column that `variants` does not name.
@@ -69,13 +69,13 @@ pub(crate) struct Counts {
 
 /// A count of rows for each variant, and of rows whose variant nobody knows.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct ByVariant {
+pub(crate) struct RowsByVariant {
     pub(crate) control: u64,
     pub(crate) treatment: u64,
     pub(crate) unknown: u64,
 }
 
-impl ByVariant {
+impl RowsByVariant {
     pub(crate) const fn add(&mut self, variant: Option<Variant>, rows: u64) {
         *match variant {
             Some(Variant::Control) => &mut self.control,
@@ -103,7 +103,7 @@ impl ByVariant {
 /// What is wrong with a rejected row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Reason {
+pub(crate) enum RejectedReason {
     /// The row itself: its fields, its quotes, its JSON.
     Row,
     Time,
@@ -118,7 +118,7 @@ pub(crate) enum Reason {
     Limit,
 }
 
-impl Reason {
+impl RejectedReason {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Row => "row",
@@ -181,12 +181,12 @@ impl Values {
     }
 }
 
-impl Counts {
+impl RowCounts {
     /// Notes that a record was rejected which was counted among the rows of its variant before.
     pub(crate) fn reject(
         &mut self,
         line: u64,
-        reason: Reason,
+        reason: RejectedReason,
         variant: Option<Variant>,
         why: String,
     ) {
@@ -198,7 +198,7 @@ impl Counts {
         &mut self,
         rows: u64,
         line: u64,
-        reason: Reason,
+        reason: RejectedReason,
         variant: Option<Variant>,
         why: String,
     ) {
@@ -211,7 +211,7 @@ impl Counts {
 
     /// Why there is no verdict on these records, where more than `max` percent of them were rejected.
     pub(crate) fn refusal(&self, max: f64) -> Option<String> {
-        let mut lost = ByVariant::default();
+        let mut lost = RowsByVariant::default();
         for by_variant in self.rejected_by.values() {
             lost.control += by_variant.control;
             lost.treatment += by_variant.treatment;
@@ -306,13 +306,13 @@ mod tests {
     use super::*;
 
     /// Counts of so many rows of each variant, with so many rejected for their latency.
-    fn counts(rows: [u64; 2], rejected: [u64; 2]) -> Counts {
-        let mut counts = Counts { read: rows.iter().sum(), ..Counts::default() };
+    fn counts(rows: [u64; 2], rejected: [u64; 2]) -> RowCounts {
+        let mut counts = RowCounts { read: rows.iter().sum(), ..RowCounts::default() };
         for (at, variant) in [Variant::Control, Variant::Treatment].into_iter().enumerate() {
             counts.rows.add(Some(variant), rows[at]);
             if rejected[at] > 0 {
                 let why = "is no number".to_owned();
-                counts.reject_rows(rejected[at], 2, Reason::LatencyMs, Some(variant), why);
+                counts.reject_rows(rejected[at], 2, RejectedReason::LatencyMs, Some(variant), why);
             }
         }
         counts
@@ -329,7 +329,7 @@ mod tests {
         assert!(all.refusal(99.9).is_some());
         assert!(counts([1_000_000, 1], [0, 1]).refusal(1.0).is_some());
         assert!(counts([1_000, 1_000], [0, 1]).refusal(0.0).is_some());
-        assert_eq!(Counts::default().refusal(0.0), None);
+        assert_eq!(RowCounts::default().refusal(0.0), None);
     }
 
     #[test]

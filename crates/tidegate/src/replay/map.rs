@@ -13,7 +13,7 @@ use tidegate_spec::document::{self, ParseError};
 use tidegate_spec::fields::Fields;
 use toml::Value;
 
-use super::time::{Epoch, TimeReader, TimeUnit, parse_length, parse_zone};
+use super::time::{EpochUnit, TimeReader, TimeUnit, parse_length, parse_zone};
 
 /// What a value of a record may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +52,7 @@ impl Role {
 
 /// Where the value of a role comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum ColumnSource {
     Column(String),
     Fixed(String),
 }
@@ -88,7 +88,7 @@ pub(crate) struct Map {
     pub(crate) times: TimeReader,
     /// The time between two places in the order, where the recording has an order and no time.
     pub(crate) step: Duration,
-    pub(crate) sources: BTreeMap<Role, Source>,
+    pub(crate) sources: BTreeMap<Role, ColumnSource>,
     /// Turns whole numbers into this many cameras.
     pub(crate) camera_modulo: Option<u64>,
     pub(crate) latency_scale: f64,
@@ -119,7 +119,7 @@ impl Map {
         document::read(text, |fields| Some(read_map(fields)))
     }
 
-    pub(crate) fn source(&self, role: Role) -> Option<&Source> {
+    pub(crate) fn source(&self, role: Role) -> Option<&ColumnSource> {
         self.sources.get(&role)
     }
 }
@@ -128,10 +128,10 @@ fn read_map(fields: &mut Fields<'_>) -> Map {
     let layouts = [("csv", Layout::Csv), ("jsonl", Layout::JsonLines)];
     let units = [
         ("iso8601", TimeUnit::Iso8601),
-        ("s", TimeUnit::Epoch(Epoch::Seconds)),
-        ("ms", TimeUnit::Epoch(Epoch::Milliseconds)),
-        ("us", TimeUnit::Epoch(Epoch::Microseconds)),
-        ("ns", TimeUnit::Epoch(Epoch::Nanoseconds)),
+        ("s", TimeUnit::Epoch(EpochUnit::Seconds)),
+        ("ms", TimeUnit::Epoch(EpochUnit::Milliseconds)),
+        ("us", TimeUnit::Epoch(EpochUnit::Microseconds)),
+        ("ns", TimeUnit::Epoch(EpochUnit::Nanoseconds)),
     ];
     let layout = fields.choice("format", &layouts);
     let delimiters = [(",", b','), (";", b';'), ("\t", b'\t'), ("|", b'|')];
@@ -142,8 +142,8 @@ fn read_map(fields: &mut Fields<'_>) -> Map {
     let zone = read_zone(fields, unit).unwrap_or(TimeZone::UTC);
     let step = read_step(fields);
     let mut sources = BTreeMap::new();
-    fields.table("columns", |fields| read_sources(fields, Source::Column, &mut sources));
-    fields.table("fixed", |fields| read_sources(fields, Source::Fixed, &mut sources));
+    fields.table("columns", |fields| read_sources(fields, ColumnSource::Column, &mut sources));
+    fields.table("fixed", |fields| read_sources(fields, ColumnSource::Fixed, &mut sources));
     let camera_modulo = fields.count("camera_modulo", 1..=limits::CAMERAS_MAX as u64);
     let (latency_scale, score_scale) = fields
         .table("scale", |fields| (read_scale(fields, "latency_ms"), read_scale(fields, "score")));
@@ -247,8 +247,8 @@ fn read_step(fields: &mut Fields<'_>) -> Option<Duration> {
 
 fn read_sources(
     fields: &mut Fields<'_>,
-    source: fn(String) -> Source,
-    sources: &mut BTreeMap<Role, Source>,
+    source: fn(String) -> ColumnSource,
+    sources: &mut BTreeMap<Role, ColumnSource>,
 ) {
     for (name, role) in Role::ALL {
         let Some(value) = fields.value(name) else { continue };

@@ -16,7 +16,7 @@ use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 use tidegate_journal::{Entry, RolloutId};
 
-use super::record::Record;
+use super::record::RecordedAnalysis;
 use crate::failure::Failure;
 
 /// Events sorted in memory at once.
@@ -43,8 +43,8 @@ enum Naming {
 
 impl Recorded {
     /// The events of a record; a record without an id but with feedback is known by its line.
-    pub(crate) fn of(record: Record, line: u64) -> impl Iterator<Item = Self> {
-        let Record { at, id, camera, variant, outcome, feedback } = record;
+    pub(crate) fn of(record: RecordedAnalysis, line: u64) -> impl Iterator<Item = Self> {
+        let RecordedAnalysis { at, id, camera, variant, outcome, feedback } = record;
         let by_line = || {
             let id = format!("line:{line}").parse();
             feedback.map(|_| id.expect("a word and a number are an id"))
@@ -203,17 +203,17 @@ impl Sorter {
     ) -> Result<impl Iterator<Item = Result<Recorded, Failure>>, Failure> {
         self.sort_held();
         let held = self.held.into_iter().map(Ok);
-        let mut sources: Vec<Source> = vec![Box::new(held)];
+        let mut sources: Vec<SortedEvents> = vec![Box::new(held)];
         for segment in self.segments {
             sources.push(Box::new(segment));
         }
         let mut next = BinaryHeap::with_capacity(sources.len());
         for source in 0..sources.len() {
-            next.extend(Next::of(&mut sources, source)?);
+            next.extend(EarliestLeft::of(&mut sources, source)?);
         }
         Ok(iter::from_fn(move || {
-            let Next { event, source } = next.pop()?;
-            match Next::of(&mut sources, source) {
+            let EarliestLeft { event, source } = next.pop()?;
+            match EarliestLeft::of(&mut sources, source) {
                 Ok(after) => next.extend(after),
                 Err(failure) => {
                     // Without the rest of one segment there is no order among the others.
@@ -231,36 +231,36 @@ impl Sorter {
 }
 
 /// Sorted events: those in memory, or a segment.
-type Source = Box<dyn Iterator<Item = io::Result<Recorded>>>;
+type SortedEvents = Box<dyn Iterator<Item = io::Result<Recorded>>>;
 
 /// The first event that is left of a source; the earliest is the greatest, as a heap gives that first.
-struct Next {
+struct EarliestLeft {
     event: Recorded,
     source: usize,
 }
 
-impl Next {
-    fn of(sources: &mut [Source], source: usize) -> Result<Option<Self>, Failure> {
+impl EarliestLeft {
+    fn of(sources: &mut [SortedEvents], source: usize) -> Result<Option<Self>, Failure> {
         let event = sources[source].next().transpose().map_err(Failure::Temporary)?;
         Ok(event.map(|event| Self { event, source }))
     }
 }
 
-impl Ord for Next {
+impl Ord for EarliestLeft {
     fn cmp(&self, other: &Self) -> Ordering {
         other.event.place().cmp(&self.event.place())
     }
 }
 
-impl PartialOrd for Next {
+impl PartialOrd for EarliestLeft {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Eq for Next {}
+impl Eq for EarliestLeft {}
 
-impl PartialEq for Next {
+impl PartialEq for EarliestLeft {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
@@ -275,7 +275,7 @@ mod tests {
     /// An analysis and its feedback in one line, at one of 31 moments, far from their order.
     fn recorded(line: u64) -> [Recorded; 2] {
         let at = Timestamp::from_ms(i64::try_from(line * 7_919 % 31).unwrap()).unwrap();
-        let record = Record {
+        let record = RecordedAnalysis {
             at,
             id: Some(format!("event-{line}").parse().unwrap()),
             camera: "gate".parse().unwrap(),

@@ -10,7 +10,7 @@ pub(super) enum QuoteFault {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum QuoteState {
     /// Before the first character of a field.
     Start,
     Plain,
@@ -23,7 +23,7 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Quotes {
     delimiter: u8,
-    state: State,
+    state: QuoteState,
     line: u64,
     opened: u64,
     behind: Option<u64>,
@@ -31,33 +31,33 @@ pub(super) struct Quotes {
 
 impl Quotes {
     pub(super) const fn new(delimiter: u8) -> Self {
-        Self { delimiter, state: State::Start, line: 1, opened: 1, behind: None }
+        Self { delimiter, state: QuoteState::Start, line: 1, opened: 1, behind: None }
     }
 
     /// Takes in what the parser took in.
     pub(super) fn follow(&mut self, bytes: &[u8]) {
         let Some(last) = bytes.last() else { return };
-        let within = matches!(self.state, State::Quoted | State::Closed);
+        let within = matches!(self.state, QuoteState::Quoted | QuoteState::Closed);
         if !within && memchr::memchr(b'"', bytes).is_none() {
             // The usual case.
             self.line += memchr::memchr_iter(b'\n', bytes).count() as u64;
-            self.state = if self.ends_field(*last) { State::Start } else { State::Plain };
+            self.state = if self.ends_field(*last) { QuoteState::Start } else { QuoteState::Plain };
             return;
         }
         for byte in bytes {
             self.state = match (self.state, *byte) {
-                (State::Start, b'"') => {
+                (QuoteState::Start, b'"') => {
                     self.opened = self.line;
-                    State::Quoted
+                    QuoteState::Quoted
                 }
-                (State::Quoted, b'"') => State::Closed,
-                (State::Closed, b'"') | (State::Quoted, _) => State::Quoted,
-                (_, byte) if self.ends_field(byte) => State::Start,
-                (State::Closed, _) => {
+                (QuoteState::Quoted, b'"') => QuoteState::Closed,
+                (QuoteState::Closed, b'"') | (QuoteState::Quoted, _) => QuoteState::Quoted,
+                (_, byte) if self.ends_field(byte) => QuoteState::Start,
+                (QuoteState::Closed, _) => {
                     self.behind.get_or_insert(self.line);
-                    State::Plain
+                    QuoteState::Plain
                 }
-                (State::Start | State::Plain, _) => State::Plain,
+                (QuoteState::Start | QuoteState::Plain, _) => QuoteState::Plain,
             };
             self.line += u64::from(*byte == b'\n');
         }
@@ -72,7 +72,8 @@ impl Quotes {
     pub(super) fn row_ended(&mut self) -> Option<QuoteFault> {
         let behind = self.behind.take().map(QuoteFault::TextBehind);
         // A row ends within a quote only where the file does.
-        behind.or_else(|| (self.state == State::Quoted).then_some(QuoteFault::Open(self.opened)))
+        behind
+            .or_else(|| (self.state == QuoteState::Quoted).then_some(QuoteFault::Open(self.opened)))
     }
 
     const fn ends_field(&self, byte: u8) -> bool {

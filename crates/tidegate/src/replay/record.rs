@@ -6,12 +6,12 @@ use tidegate_engine::observation::{Label, Outcome};
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 
-use super::counts::{Counts, Reason};
-use super::map::{Decimal, Fractions, Map, Role, Source};
+use super::counts::{RejectedReason, RowCounts};
+use super::map::{ColumnSource, Decimal, Fractions, Map, Role};
 
 /// One record: an analysis, and its feedback where it has some.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Record {
+pub(crate) struct RecordedAnalysis {
     pub(crate) at: Timestamp,
     pub(crate) id: Option<AnalysisId>,
     pub(crate) camera: CameraId,
@@ -23,18 +23,18 @@ pub(crate) struct Record {
 
 /// What a row came to.
 #[derive(Debug)]
-pub(crate) enum Reading {
-    Record(Record),
+pub(crate) enum RowReading {
+    Record(RecordedAnalysis),
     /// A filter leaves it out, or its variant is none of the two.
     LeftOut,
     /// A value is not allowed.
-    Rejected(Rejection),
+    Rejected(RowRejection),
 }
 
 /// Why a row is not taken.
 #[derive(Debug)]
-pub(crate) struct Rejection {
-    pub(crate) reason: Reason,
+pub(crate) struct RowRejection {
+    pub(crate) reason: RejectedReason,
     /// The variant of the row, where it names one.
     pub(crate) variant: Option<Variant>,
     pub(crate) why: String,
@@ -46,11 +46,11 @@ pub(crate) struct RecordReader<'a> {
     columns: Vec<String>,
     filters: Vec<(usize, &'a [String])>,
     /// Where each role's value stands among the columns.
-    roles: Vec<(Role, Place<'a>)>,
+    roles: Vec<(Role, RoleSource<'a>)>,
 }
 
 #[derive(Clone, Copy)]
-enum Place<'a> {
+enum RoleSource<'a> {
     Column(usize),
     Fixed(&'a str),
 }
@@ -68,8 +68,8 @@ impl<'a> RecordReader<'a> {
             .sources
             .iter()
             .map(|(role, source)| match source {
-                Source::Column(column) => (*role, Place::Column(place(column))),
-                Source::Fixed(text) => (*role, Place::Fixed(text.as_str())),
+                ColumnSource::Column(column) => (*role, RoleSource::Column(place(column))),
+                ColumnSource::Fixed(text) => (*role, RoleSource::Fixed(text.as_str())),
             })
             .collect();
         let filters =
@@ -83,14 +83,14 @@ impl<'a> RecordReader<'a> {
     }
 
     /// Reads one row; what it shows beside its record goes to `counts`.
-    pub(crate) fn read(&self, values: &[Option<String>], counts: &mut Counts) -> Reading {
+    pub(crate) fn read(&self, values: &[Option<String>], counts: &mut RowCounts) -> RowReading {
         let left_out = self.filters.iter().any(|(at, allowed)| {
             let value = values[*at].as_deref().unwrap_or("").trim();
             !allowed.iter().any(|allowed| allowed == value)
         });
         if left_out {
             counts.filtered += 1;
-            return Reading::LeftOut;
+            return RowReading::LeftOut;
         }
         let mapped = self.map.source(Role::Variant).is_some();
         let named = self.text(values, Role::Variant).unwrap_or("");
@@ -98,17 +98,17 @@ impl<'a> RecordReader<'a> {
         if mapped && variant.is_none() {
             counts.other_variant += 1;
             counts.other_variants.note(named);
-            return Reading::LeftOut;
+            return RowReading::LeftOut;
         }
         counts.rows.add(variant, 1);
         let feedback = self.text(values, Role::Feedback);
         let is_labelled = feedback.is_some_and(|text| !self.is_no_value(text));
         counts.labels_read += u64::from(is_labelled);
         match self.record(values, variant, counts) {
-            Ok(record) => Reading::Record(record),
+            Ok(record) => RowReading::Record(record),
             Err((reason, why)) => {
                 counts.labels_rejected += u64::from(is_labelled);
-                Reading::Rejected(Rejection { reason, variant, why })
+                RowReading::Rejected(RowRejection { reason, variant, why })
             }
         }
     }
@@ -117,14 +117,14 @@ impl<'a> RecordReader<'a> {
         &self,
         values: &[Option<String>],
         variant: Option<Variant>,
-        counts: &mut Counts,
-    ) -> Result<Record, (Reason, String)> {
+        counts: &mut RowCounts,
+    ) -> Result<RecordedAnalysis, (RejectedReason, String)> {
         let at = self.time(values, counts)?;
-        let camera = self.camera(values).map_err(|why| (Reason::Camera, why))?;
+        let camera = self.camera(values).map_err(|why| (RejectedReason::Camera, why))?;
         let id = match self.text(values, Role::Id) {
             Some(text) => {
                 let id = text.parse::<AnalysisId>();
-                Some(id.map_err(|error| (Reason::Id, error.to_string()))?)
+                Some(id.map_err(|error| (RejectedReason::Id, error.to_string()))?)
             }
             None => None,
         };
@@ -135,11 +135,12 @@ impl<'a> RecordReader<'a> {
             // What a failed call reports as its time or score is not an answer's.
             Outcome::Failed
         } else {
-            let latency = self.latency(values, counts).map_err(|why| (Reason::LatencyMs, why))?;
-            let score = self.score(values, counts).map_err(|why| (Reason::Score, why))?;
+            let latency =
+                self.latency(values, counts).map_err(|why| (RejectedReason::LatencyMs, why))?;
+            let score = self.score(values, counts).map_err(|why| (RejectedReason::Score, why))?;
             Outcome::Answered { latency, score }
         };
-        let label = self.label(values, counts).map_err(|why| (Reason::Feedback, why))?;
+        let label = self.label(values, counts).map_err(|why| (RejectedReason::Feedback, why))?;
         let feedback = match label {
             Some(label) => Some((self.feedback_time(values, at, counts)?, label)),
             None => None,
@@ -147,7 +148,7 @@ impl<'a> RecordReader<'a> {
         if let Some(error) = error {
             counts.errors.note(error);
         }
-        Ok(Record { at, id, camera, variant, outcome, feedback })
+        Ok(RecordedAnalysis { at, id, camera, variant, outcome, feedback })
     }
 
     /// A role's text, unless it is one of the words for no value.
@@ -155,7 +156,7 @@ impl<'a> RecordReader<'a> {
         &self,
         values: &'v [Option<String>],
         role: Role,
-        counts: &mut Counts,
+        counts: &mut RowCounts,
     ) -> Option<&'v str>
     where
         'a: 'v,
@@ -179,8 +180,8 @@ impl<'a> RecordReader<'a> {
     {
         let (_, place) = self.roles.iter().find(|(other, _)| *other == role)?;
         let text = match place {
-            Place::Column(at) => values[*at].as_deref()?,
-            Place::Fixed(text) => text,
+            RoleSource::Column(at) => values[*at].as_deref()?,
+            RoleSource::Fixed(text) => text,
         };
         let text = text.trim();
         (!text.is_empty()).then_some(text)
@@ -196,17 +197,17 @@ impl<'a> RecordReader<'a> {
     fn time(
         &self,
         values: &[Option<String>],
-        counts: &mut Counts,
-    ) -> Result<Timestamp, (Reason, String)> {
+        counts: &mut RowCounts,
+    ) -> Result<Timestamp, (RejectedReason, String)> {
         if self.map.source(Role::Order).is_none() {
             let read = |text: &str| {
                 let time = self.map.times.read(text, &mut counts.times);
                 time.map_err(|why| refused(Role::Time, text, &why))
             };
             let time = self.required(values, Role::Time).and_then(read);
-            return time.map_err(|why| (Reason::Time, why));
+            return time.map_err(|why| (RejectedReason::Time, why));
         }
-        self.place(values).map_err(|why| (Reason::Order, why))
+        self.place(values).map_err(|why| (RejectedReason::Order, why))
     }
 
     fn place(&self, values: &[Option<String>]) -> Result<Timestamp, String> {
@@ -229,7 +230,7 @@ impl<'a> RecordReader<'a> {
     fn latency(
         &self,
         values: &[Option<String>],
-        counts: &mut Counts,
+        counts: &mut RowCounts,
     ) -> Result<Option<Latency>, String> {
         let Some(text) = self.value(values, Role::LatencyMs, counts) else { return Ok(None) };
         let ms = self.number(Role::LatencyMs, text)? * self.map.latency_scale;
@@ -240,7 +241,7 @@ impl<'a> RecordReader<'a> {
     fn score(
         &self,
         values: &[Option<String>],
-        counts: &mut Counts,
+        counts: &mut RowCounts,
     ) -> Result<Option<RiskScore>, String> {
         /// What scaling leaves of a whole number.
         const NOISE: f64 = 1e-4;
@@ -267,7 +268,7 @@ impl<'a> RecordReader<'a> {
     fn label(
         &self,
         values: &[Option<String>],
-        counts: &mut Counts,
+        counts: &mut RowCounts,
     ) -> Result<Option<Label>, String> {
         let Some(text) = self.value(values, Role::Feedback, counts) else { return Ok(None) };
         if let Some(label) = self.map.labels.get(text) {
@@ -283,10 +284,11 @@ impl<'a> RecordReader<'a> {
         &self,
         values: &[Option<String>],
         at: Timestamp,
-        counts: &mut Counts,
-    ) -> Result<Timestamp, (Reason, String)> {
+        counts: &mut RowCounts,
+    ) -> Result<Timestamp, (RejectedReason, String)> {
         let Some(text) = self.value(values, Role::FeedbackTime, counts) else { return Ok(at) };
-        let reject = |why: &str| (Reason::FeedbackTime, refused(Role::FeedbackTime, text, why));
+        let reject =
+            |why: &str| (RejectedReason::FeedbackTime, refused(Role::FeedbackTime, text, why));
         let time = self.map.times.read(text, &mut counts.times).map_err(|why| reject(&why))?;
         if time < at {
             return Err(reject("is before the analysis"));

@@ -9,10 +9,10 @@ use std::io::Write;
 
 use tidegate_engine::experiment::Definition;
 
-use self::lines::{NoVerdict, RunLine, Summary};
+use self::lines::{NoVerdict, ReplaySummary, RunLine};
 use super::args::ReplayArgs;
-use super::counts::Counts;
-use super::run::Run;
+use super::counts::RowCounts;
+use super::run::RecordedRun;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 
@@ -42,7 +42,7 @@ impl<'a, W: Write> Report<'a, W> {
     }
 
     /// Prints a window that is over.
-    pub(crate) fn run(&mut self, run: &Run) -> Result<(), Failure> {
+    pub(crate) fn run(&mut self, run: &RecordedRun) -> Result<(), Failure> {
         self.runs += 1;
         *self.outcomes.entry(run.ending().as_str()).or_default() += 1;
         match self.args.format {
@@ -55,7 +55,11 @@ impl<'a, W: Write> Report<'a, W> {
     }
 
     /// Prints what remains: the last window and the sum of all, or the one run.
-    pub(crate) fn end(&mut self, last: Option<&Run>, counts: &Counts) -> Result<(), Failure> {
+    pub(crate) fn end(
+        &mut self,
+        last: Option<&RecordedRun>,
+        counts: &RowCounts,
+    ) -> Result<(), Failure> {
         if self.args.window.is_some() {
             if let Some(run) = last {
                 self.run(run)?;
@@ -73,16 +77,16 @@ impl<'a, W: Write> Report<'a, W> {
     }
 
     /// Prints what was read, without a verdict.
-    pub(crate) fn refused(&mut self, why: &str, counts: &Counts) -> Result<(), Failure> {
+    pub(crate) fn refused(&mut self, why: &str, counts: &RowCounts) -> Result<(), Failure> {
         match self.args.format {
             Format::Json => json_line(&NoVerdict { counts, no_verdict: why }, self.out),
             Format::Text => self.records(counts),
         }
     }
 
-    fn summary(&mut self, counts: &Counts) -> Result<(), Failure> {
+    fn summary(&mut self, counts: &RowCounts) -> Result<(), Failure> {
         if self.args.format == Format::Json {
-            let summary = Summary { counts, windows: self.runs, outcomes: &self.outcomes };
+            let summary = ReplaySummary { counts, windows: self.runs, outcomes: &self.outcomes };
             return json_line(&summary, self.out);
         }
         if self.runs > 0 {

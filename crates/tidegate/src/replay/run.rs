@@ -2,7 +2,7 @@
 
 use tidegate_engine::assignment::{Serving, SplitMethod};
 use tidegate_engine::decision::Decision;
-use tidegate_engine::event::{Action, Actor, Command, Event, Note, Rejection};
+use tidegate_engine::event::{Action, Actor, Command, Event, Reason, Rejection};
 use tidegate_engine::experiment::{Definition, OnExpiry, Watch};
 use tidegate_engine::look::Check;
 use tidegate_engine::phase::{Condition, Phase, Transition};
@@ -10,7 +10,7 @@ use tidegate_engine::rollout::{Looked, Rollout};
 use tidegate_engine::time::{Duration, Timestamp};
 
 use super::args::ReplayArgs;
-use super::counts::{Counts, Reason};
+use super::counts::{RejectedReason, RowCounts};
 use super::order::Recorded;
 
 /// The replay of a whole recording.
@@ -23,19 +23,19 @@ pub(crate) struct Replay {
     /// Where the first window starts, once there is one.
     origin: Option<Timestamp>,
     explain: Explain,
-    current: Option<Run>,
+    current: Option<RecordedRun>,
 }
 
 /// The stretch of a recording that one rollout takes.
 #[derive(Debug, Clone, Copy)]
-struct Window {
+struct RecordedWindow {
     started_at: Timestamp,
     /// The start of the next.
     ends_at: Option<Timestamp>,
 }
 
 /// One rollout over recorded traffic.
-pub(crate) struct Run {
+pub(crate) struct RecordedRun {
     pub(crate) started_at: Timestamp,
     /// The end of its window, which belongs to the next.
     pub(crate) ends_at: Option<Timestamp>,
@@ -61,14 +61,14 @@ enum Explain {
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Ending {
+pub(crate) enum RecordedEnding {
     RolledBack,
     Promoted,
     Expired,
     Undecided,
 }
 
-impl Ending {
+impl RecordedEnding {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::RolledBack => "rolled_back",
@@ -88,7 +88,7 @@ impl Replay {
     }
 
     /// Takes the next event in time; gives back the run it left behind.
-    pub(crate) fn feed(&mut self, event: Recorded, counts: &mut Counts) -> Option<Run> {
+    pub(crate) fn feed(&mut self, event: Recorded, counts: &mut RowCounts) -> Option<RecordedRun> {
         let (at, analysis_at, line) = (event.at(), event.analysis_at(), event.line());
         let is_analysis = event.is_analysis();
         if self.from.is_some_and(|from| analysis_at < from) {
@@ -104,31 +104,31 @@ impl Replay {
         let mut ended = None;
         if self.current.as_ref().is_none_or(|run| run.started_at != window.started_at) {
             ended = self.current.take();
-            self.current = Some(Run::start(&self.definition, &self.recorder, window));
+            self.current = Some(RecordedRun::start(&self.definition, &self.recorder, window));
             self.current.iter_mut().for_each(|run| run.explain = self.explain);
         }
         if let Some(run) = &mut self.current {
             run.feed(at, event, line, counts);
         }
-        ended.map(Run::conclude)
+        ended.map(RecordedRun::conclude)
     }
 
     /// The run that was under way when the recording ended.
-    pub(crate) fn finish(self) -> Option<Run> {
+    pub(crate) fn finish(self) -> Option<RecordedRun> {
         self.current
     }
 
     /// The window a time lies in, from its start to the start of the next.
-    fn window_of(&mut self, at: Timestamp) -> Window {
+    fn window_of(&mut self, at: Timestamp) -> RecordedWindow {
         // One run begins with its first record, however early `--from` is: nothing happens before.
         let first = if self.window.is_some() { self.from.unwrap_or(at) } else { at };
         let origin = *self.origin.get_or_insert(first);
         match self.window {
-            None => Window { started_at: origin, ends_at: None },
+            None => RecordedWindow { started_at: origin, ends_at: None },
             Some(length) => {
                 let passed = at.since(origin).ms() / length.ms();
                 let started_at = origin.plus(Duration::from_ms(passed * length.ms()));
-                Window { started_at, ends_at: Some(started_at.plus(length)) }
+                RecordedWindow { started_at, ends_at: Some(started_at.plus(length)) }
             }
         }
     }
@@ -147,19 +147,19 @@ fn without_end(definition: &Definition) -> Definition {
     Definition::new(everything).expect("a test of valid length without a ramp is valid too")
 }
 
-fn action(command: Command, note: &str) -> Event {
+fn action(command: Command, reason: &str) -> Event {
     Event::Action(Action {
         command,
         actor: Actor::new("replay").expect("a short name is valid"),
-        note: Note::new(note).expect("a short note is valid"),
+        reason: Reason::new(reason).expect("a short reason is valid"),
     })
 }
 
-impl Run {
+impl RecordedRun {
     fn start(
         definition: &Definition,
         recorder: &Definition,
-        Window { started_at, ends_at }: Window,
+        RecordedWindow { started_at, ends_at }: RecordedWindow,
     ) -> Self {
         let start = |definition: &Definition| {
             let mut rollout = Rollout::new(definition.clone());
@@ -182,7 +182,7 @@ impl Run {
         }
     }
 
-    fn feed(&mut self, at: Timestamp, event: Recorded, line: u64, counts: &mut Counts) {
+    fn feed(&mut self, at: Timestamp, event: Recorded, line: u64, counts: &mut RowCounts) {
         self.meet_deadlines(at);
         let is_analysis = event.is_analysis();
         let is_drawn = event.is_drawn();
@@ -210,7 +210,7 @@ impl Run {
                 | Rejection::TickDue { .. }
                 | Rejection::NotStarted
                 | Rejection::NotAllowed { .. }),
-            ) => counts.reject(line, Reason::Limit, variant, why.to_string()),
+            ) => counts.reject(line, RejectedReason::Limit, variant, why.to_string()),
         }
         // What the recorder refused, the rollout refuses for the same reason; it was counted there.
         if let Ok(decisions) = self.rollout.apply(at, &served) {
@@ -270,13 +270,13 @@ impl Run {
         matches!(self.rollout.lifecycle().state.phase, Phase::Shadow | Phase::Ab | Phase::Full)
     }
 
-    pub(crate) fn ending(&self) -> Ending {
+    pub(crate) fn ending(&self) -> RecordedEnding {
         let state = self.rollout.lifecycle().state;
         match (state.phase, state.condition) {
-            (Phase::RolledBack, _) => Ending::RolledBack,
-            (Phase::Full, _) => Ending::Promoted,
-            (_, Condition::Expired) => Ending::Expired,
-            _ => Ending::Undecided,
+            (Phase::RolledBack, _) => RecordedEnding::RolledBack,
+            (Phase::Full, _) => RecordedEnding::Promoted,
+            (_, Condition::Expired) => RecordedEnding::Expired,
+            _ => RecordedEnding::Undecided,
         }
     }
 

@@ -15,19 +15,19 @@ pub(crate) enum TimeUnit {
     /// As a date with a time of day, or as an epoch whose unit its size tells.
     Iso8601,
     /// The Unix epoch in a unit that the map names.
-    Epoch(Epoch),
+    Epoch(EpochUnit),
 }
 
 /// Units of the time since the Unix epoch; fractions are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Epoch {
+pub(crate) enum EpochUnit {
     Seconds,
     Milliseconds,
     Microseconds,
     Nanoseconds,
 }
 
-impl Epoch {
+impl EpochUnit {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Seconds => "s",
@@ -76,7 +76,7 @@ impl Epoch {
     }
 }
 
-impl fmt::Display for Epoch {
+impl fmt::Display for EpochUnit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -143,7 +143,7 @@ fn read_number(text: &str, zone: &TimeZone, read: &mut TimesRead) -> Result<Time
     }
     let number: f64 = text.parse().map_err(|_| NO_TIME.to_owned())?;
     let digits = format!("{:.0}", number.trunc()).len();
-    let Some(unit) = Epoch::of_digits(digits).filter(|_| number > 0.0) else {
+    let Some(unit) = EpochUnit::of_digits(digits).filter(|_| number > 0.0) else {
         return Err(
             "is a number whose size tells no unit, allowed: time_unit = \"s\", \"ms\", \"us\" or \"ns\" in the map"
                 .to_owned(),
@@ -151,10 +151,10 @@ fn read_number(text: &str, zone: &TimeZone, read: &mut TimesRead) -> Result<Time
     };
     let at = unit.read(text)?;
     *match unit {
-        Epoch::Seconds => &mut read.epoch_s,
-        Epoch::Milliseconds => &mut read.epoch_ms,
-        Epoch::Microseconds => &mut read.epoch_us,
-        Epoch::Nanoseconds => &mut read.epoch_ns,
+        EpochUnit::Seconds => &mut read.epoch_s,
+        EpochUnit::Milliseconds => &mut read.epoch_ms,
+        EpochUnit::Microseconds => &mut read.epoch_us,
+        EpochUnit::Nanoseconds => &mut read.epoch_ns,
     } += 1;
     Ok(at)
 }
@@ -402,19 +402,21 @@ mod tests {
             let found = read(text, "UTC").0;
             assert!(found.contains(why), "{writer}: {text}: {found}");
         }
-        for (unit, text) in
-            [(Epoch::Seconds, "NaN"), (Epoch::Milliseconds, "1e300"), (Epoch::Milliseconds, "-1")]
-        {
+        for (unit, text) in [
+            (EpochUnit::Seconds, "NaN"),
+            (EpochUnit::Milliseconds, "1e300"),
+            (EpochUnit::Milliseconds, "-1"),
+        ] {
             assert!(unit.read(text).is_err(), "{text}");
         }
-        let found = Epoch::Seconds.read("1772413200000").unwrap_err();
+        let found = EpochUnit::Seconds.read("1772413200000").unwrap_err();
         assert!(found.contains("time_unit = \"ms\""), "{found}");
     }
 
     #[test]
     fn the_first_and_the_last_instants_are_read() {
         assert_eq!(read("1970-01-01T00:00:00Z", "UTC").0, "1970-01-01T00:00:00Z");
-        assert_eq!(Epoch::Seconds.read("0").map(Timestamp::ms), Ok(0));
+        assert_eq!(EpochUnit::Seconds.read("0").map(Timestamp::ms), Ok(0));
         let last = parse_moment("9999-12-30T22:00:00.999Z");
         assert_eq!(last.map(Timestamp::ms), Ok(253_402_207_200_999));
     }

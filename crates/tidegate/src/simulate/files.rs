@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use tidegate_sim::report::{self, Scene};
+use tidegate_sim::report::{self, ReportedScenario};
 use tidegate_sim::sweep::Sweep;
 
 use super::simulated::{Simulated, SummaryLine};
@@ -23,7 +23,7 @@ pub(crate) fn write(folder: &Path, all: &[Simulated]) -> Result<(), Failure> {
         serde_json::to_string(&line).map_err(|error| Failure::Output(error.into()))
     };
     let lines: Result<Vec<String>, Failure> = all.iter().map(scene).collect();
-    let scenes: Vec<Scene<'_>> = all.iter().map(Simulated::scene).collect();
+    let scenes: Vec<ReportedScenario<'_>> = all.iter().map(Simulated::scene).collect();
     let page = report::html(&scenes, None).map_err(|e| Failure::Output(io::Error::other(e)))?;
     write_all(folder, &page, &lines?, &csv(all))
 }

@@ -104,9 +104,9 @@ impl Pool {
 }
 
 /// A bar on standard error, where that is a terminal.
-pub(crate) struct Progress(ProgressBar);
+pub(crate) struct RunsProgress(ProgressBar);
 
-impl Progress {
+impl RunsProgress {
     pub(crate) fn new(runs: u64) -> Self {
         let bar =
             if io::stderr().is_terminal() { ProgressBar::new(runs) } else { ProgressBar::hidden() };

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use tidegate_sim::report::Scene;
-use tidegate_sim::{Outcome, Summary, World};
+use tidegate_sim::report::ReportedScenario;
+use tidegate_sim::{RunOutcome, Summary, World};
 
 /// A summary as JSON, with the time it took where that is wanted.
 #[derive(Serialize)]
@@ -18,7 +18,7 @@ pub(crate) struct SummaryLine<'a> {
 /// One scenario with what came of it.
 pub(crate) struct Simulated {
     pub(crate) world: World,
-    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) outcomes: Vec<RunOutcome>,
     pub(crate) summary: Summary,
     pub(crate) seconds: f64,
     /// The file it came from, to repeat a run.
@@ -26,7 +26,7 @@ pub(crate) struct Simulated {
 }
 
 impl Simulated {
-    pub(crate) fn scene(&self) -> Scene<'_> {
-        Scene { world: &self.world, outcomes: &self.outcomes, summary: &self.summary }
+    pub(crate) fn scene(&self) -> ReportedScenario<'_> {
+        ReportedScenario { world: &self.world, outcomes: &self.outcomes, summary: &self.summary }
     }
 }

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use tidegate_sim::report::{expected, hours, percent, sentence, stoppers};
 use tidegate_sim::summary::{Met, Summary};
-use tidegate_sim::{Ending, Outcome};
-use tidegate_spec::scenario::{Bound, Expectation, Measure};
+use tidegate_sim::{Ending, RunOutcome};
+use tidegate_spec::scenario::{Bound, Expectation, RunMeasure};
 
 use super::simulated::Simulated;
 use crate::table::aligned;
@@ -62,21 +62,23 @@ pub(crate) fn telling_run(simulated: &Simulated) -> u32 {
         return 0;
     };
     // Too small a share is shown by a run without, too large a one by a run with it.
-    let first = |is: &dyn Fn(&Outcome) -> bool| {
+    let first = |is: &dyn Fn(&RunOutcome) -> bool| {
         outcomes.iter().find(|outcome| is(outcome) == (bound == Bound::Max))
     };
     let most =
-        |of: &dyn Fn(&Outcome) -> f64| outcomes.iter().max_by(|a, b| of(a).total_cmp(&of(b)));
+        |of: &dyn Fn(&RunOutcome) -> f64| outcomes.iter().max_by(|a, b| of(a).total_cmp(&of(b)));
     let found = match measure {
-        Measure::RolledBackShare => first(&Outcome::is_rolled_back),
-        Measure::PromotedShare => first(&|outcome| outcome.ending == Ending::Promoted),
-        Measure::InconclusiveShare => {
+        RunMeasure::RolledBackShare => first(&RunOutcome::is_rolled_back),
+        RunMeasure::PromotedShare => first(&|outcome| outcome.ending == Ending::Promoted),
+        RunMeasure::InconclusiveShare => {
             first(&|outcome| matches!(outcome.ending, Ending::Inconclusive | Ending::GateShut))
         }
-        Measure::ExposedShare => first(&|outcome| outcome.treatment_analyses > 0),
-        Measure::HoursToRollback(_) => most(&|outcome| outcome.hours_to_rollback().unwrap_or(-1.0)),
-        Measure::TreatmentAnalyses(_) => most(&|outcome| outcome.treatment_analyses as f64),
-        Measure::HarmedAnalyses(_) => most(&|outcome| outcome.harmed_analyses as f64),
+        RunMeasure::ExposedShare => first(&|outcome| outcome.treatment_analyses > 0),
+        RunMeasure::HoursToRollback(_) => {
+            most(&|outcome| outcome.hours_to_rollback().unwrap_or(-1.0))
+        }
+        RunMeasure::TreatmentAnalyses(_) => most(&|outcome| outcome.treatment_analyses as f64),
+        RunMeasure::HarmedAnalyses(_) => most(&|outcome| outcome.harmed_analyses as f64),
     };
     found.map_or(0, |outcome| outcome.run)
 }

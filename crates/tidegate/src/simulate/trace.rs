@@ -9,7 +9,7 @@ use tidegate_engine::decision::Decision;
 use tidegate_engine::look::Check;
 
 use tidegate_sim::run::{Observer, run as run_one};
-use tidegate_sim::{Ending, Outcome, World};
+use tidegate_sim::{Ending, RunOutcome, World};
 use tidegate_spec::api::{self, Judgement};
 
 use super::args::SimulateArgs;
@@ -18,7 +18,7 @@ use crate::format::Format;
 
 /// What happened at one moment of a run.
 #[derive(Serialize)]
-struct Line<'a> {
+struct TraceLine<'a> {
     scenario: &'a str,
     run: u32,
     hour: f64,
@@ -87,7 +87,7 @@ impl<W: Write> Observer for Teller<'_, W> {
 
     fn decided(&mut self, hour: f64, decision: &Decision) {
         let check = &decision.evidence.check;
-        let line = Line {
+        let line = TraceLine {
             scenario: self.name,
             run: self.number,
             hour,
@@ -112,7 +112,7 @@ impl<W: Write> Observer for Looking<'_, '_, W> {
 
     fn looked(&mut self, hour: f64, rollout: &Rollout) {
         let check = rollout.check();
-        let line = Line {
+        let line = TraceLine {
             scenario: self.0.name,
             run: self.0.number,
             hour,
@@ -127,7 +127,7 @@ impl<W: Write> Observer for Looking<'_, '_, W> {
 }
 
 impl<W: Write> Teller<'_, W> {
-    fn tell(&mut self, line: &Line<'_>) {
+    fn tell(&mut self, line: &TraceLine<'_>) {
         if self.result.is_err() {
             return;
         }
@@ -154,7 +154,7 @@ fn finding(check: &Check) -> String {
     compared.map_or_else(|| api::finding(check), ToString::to_string)
 }
 
-fn end(name: &str, outcome: &Outcome, format: Format, out: &mut impl Write) -> io::Result<()> {
+fn end(name: &str, outcome: &RunOutcome, format: Format, out: &mut impl Write) -> io::Result<()> {
     let (ending, by) = match outcome.ending {
         Ending::RolledBack(stopper) => ("rolled_back", Some(stopper.as_str())),
         Ending::Promoted => ("promoted", None),

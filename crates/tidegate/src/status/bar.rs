@@ -5,6 +5,10 @@ use tidegate_spec::api::Judgement;
 /// Cells from no change to the limit.
 pub(crate) const CELLS: usize = 20;
 
+/// What the signs of a bar mean, for whoever sees one.
+pub(crate) const LEGEND: &str =
+    "█ worse by, ░ may be with 95 % confidence, │ the limit, ▶ beyond it, ▷ may be beyond it";
+
 /// The way from no change to the limit: `█` up to the change, `░` up to where it may be with 95 % confidence,
 /// then `│` at the limit; behind it `▶` where the change is beyond the limit, `▷` where it may be.
 pub(crate) fn bar(judgement: &Judgement) -> String {

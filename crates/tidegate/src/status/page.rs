@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use tidegate_spec::api::{Judgement, Labels, Status, VariantMetrics};
+use tidegate_spec::api::{Judgement, Labels, LastStep, Status, VariantMetrics};
 
-use super::bar::{CELLS, bar};
+use super::bar::{CELLS, LEGEND, bar};
 use super::paint::Paint;
 use crate::experiment::shown::state;
 use crate::printable::printable;
@@ -36,6 +36,12 @@ fn write_page(page: &mut String, status: &Status, paint: Paint) -> std::fmt::Res
         writeln!(page, "           {} (treatment)", name(&prompt.treatment))?;
     }
     writeln!(page, "  phase    {}", stand(status, paint))?;
+    if let Some(last) = &status.last {
+        writeln!(page, "  last     {}", last_step(last))?;
+    }
+    if !status.salt.is_empty() && status.salt != status.experiment {
+        writeln!(page, "  salt     {}", name(&status.salt))?;
+    }
     writeln!(
         page,
         "  traffic  {} cameras, {} observations, {} await feedback; cameras get: {}",
@@ -86,6 +92,9 @@ fn write_page(page: &mut String, status: &Status, paint: Paint) -> std::fmt::Res
 /// Phase and condition, the time left, and the ramp.
 fn stand(status: &Status, paint: Paint) -> String {
     let mut line = paint.strong(&state(&status.phase, &status.condition));
+    if status.condition == "expired" && status.last.as_ref().is_some_and(|l| l.cause == "proved") {
+        line.push_str(", proved");
+    }
     if status.remaining_hours > 0.0 {
         let _ = write!(line, ", {:.1} h left", status.remaining_hours);
     }
@@ -94,6 +103,13 @@ fn stand(status: &Status, paint: Paint) -> String {
         let _ = write!(line, " (step {} of {})", status.step.number, status.step.of);
     }
     line
+}
+
+/// When and why the rollout came to where it stands.
+fn last_step(last: &LastStep) -> String {
+    let LastStep { at, from, to, cause, actor, reason } = last;
+    let who = actor.as_ref().unwrap_or(cause);
+    printable(&format!("{at}  {from} → {to}  {who}: {reason}"))
 }
 
 /// Both variants side by side.
@@ -135,9 +151,10 @@ fn pairs(status: &Status) -> Option<String> {
         return None;
     }
     Some(format!(
-        "  {} comparisons: scores {} lower, {} the same, {} higher; failed {} by the control alone, {} by the \
+        "  in shadow {} comparisons with {} labels: scores {} lower, {} the same, {} higher; failed {} by the control alone, {} by the \
          treatment alone, {} both; {} of {} confirmed threats kept",
         pairs.comparisons,
+        pairs.labels,
         pairs.lower,
         pairs.same,
         pairs.higher,
@@ -172,6 +189,7 @@ fn guardrails(status: &Status, paint: Paint) -> String {
         let verdict = paint.verdict(&printable(&judgement.verdict));
         let _ = writeln!(drawn, " {line} {}  {verdict}", bar(judgement));
     }
+    let _ = writeln!(drawn, "  {LEGEND}");
     drawn
 }
 

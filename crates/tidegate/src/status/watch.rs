@@ -40,7 +40,7 @@ pub(crate) fn run(
                 away = Away::No;
                 let now = Seen::of(&status);
                 let changed = seen.as_ref() != Some(&now);
-                show(style, &status, &now, changed.then_some(Change), out)?;
+                show(style, &status, &now, changed.then_some(SomethingChanged), out)?;
                 out.flush()?;
                 seen = Some(now);
                 if has_ended(&status) {
@@ -68,7 +68,7 @@ enum Away {
 
 /// Word that something changed.
 #[derive(Debug, Clone, Copy)]
-struct Change;
+struct SomethingChanged;
 
 /// What counts as a change.
 #[derive(Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ fn show(
     style: Style,
     status: &Status,
     now: &Seen,
-    change: Option<Change>,
+    change: Option<SomethingChanged>,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     match (style, change) {
@@ -109,10 +109,10 @@ fn show(
             }
             write!(out, "  at {}\x1b[K\n\x1b[J", printable(&status.now))?;
         }
-        (Style::Documents, Some(Change)) => {
+        (Style::Documents, Some(SomethingChanged)) => {
             json_line(status, out)?;
         }
-        (Style::Lines, Some(Change)) => writeln!(out, "{}", line(status, now))?,
+        (Style::Lines, Some(SomethingChanged)) => writeln!(out, "{}", line(status, now))?,
         (Style::Documents | Style::Lines, None) => {}
     }
     Ok(())

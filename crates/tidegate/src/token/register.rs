@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::scope::Scope;
 use crate::failure::Failure;
-use crate::replace_file::{Access, replace_file};
+use crate::replace_file::{Readers, replace_file};
 
 /// Largest file read, in bytes: room for thousands of tokens.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -16,7 +16,7 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// One token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Entry {
+pub(super) struct RegisteredToken {
     pub(super) name: String,
     pub(super) scopes: Vec<Scope>,
     /// SHA-256 of the whole token as it was printed, in lower-case hexadecimal digits.
@@ -27,14 +27,14 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) struct Register {
     path: PathBuf,
-    kept: Kept,
+    kept: RegisterFile,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct RegisterFile {
     #[serde(default, rename = "token")]
-    entries: Vec<Entry>,
+    entries: Vec<RegisteredToken>,
 }
 
 impl Register {
@@ -43,7 +43,7 @@ impl Register {
         match File::open(path) {
             Ok(file) => Self::read_open(file, path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Ok(Self { path: path.to_owned(), kept: Kept::default() })
+                Ok(Self { path: path.to_owned(), kept: RegisterFile::default() })
             }
             Err(source) => Err(Failure::Unreadable { path: path.to_owned(), source }),
         }
@@ -56,11 +56,11 @@ impl Register {
         Self::read_open(file, path)
     }
 
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(super) fn entries(&self) -> &[RegisteredToken] {
         &self.kept.entries
     }
 
-    pub(super) fn add(&mut self, entry: Entry) -> Result<(), Failure> {
+    pub(super) fn add(&mut self, entry: RegisteredToken) -> Result<(), Failure> {
         if self.kept.entries.iter().any(|other| other.name == entry.name) {
             return Err(Failure::BadInput(format!(
                 "{} has a token of the name `{}` already: revoke it first, or take another name",
@@ -94,7 +94,7 @@ impl Register {
         let text = format!(
             "# Written by `tidegate token`. The tokens themselves are nowhere here.\n\n{entries}"
         );
-        replace_file(&self.path, text.as_bytes(), Access::Owner).map_err(failed)
+        replace_file(&self.path, text.as_bytes(), Readers::Owner).map_err(failed)
     }
 
     fn read_open(file: File, path: &Path) -> Result<Self, Failure> {

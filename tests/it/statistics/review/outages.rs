@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp};
 use tidegate_stats::evidence::EValue;
-use tidegate_stats::paired::{Paired, Pairs};
+use tidegate_stats::paired::{CameraPairs, Paired};
 use tidegate_stats::proportion::Proportion;
 use tidegate_stats::review::SignBet;
 
@@ -45,7 +45,7 @@ struct Stopped {
 
 fn run(cameras: usize, draw: &mut ChaCha8Rng) -> Stopped {
     let none =
-        Pairs { count: 0, difference_sum: 0.0, difference_square_sum: 0.0, control_sum: 0.0 };
+        CameraPairs { count: 0, difference_sum: 0.0, difference_square_sum: 0.0, control_sum: 0.0 };
     let mut pairs = vec![none; cameras];
     let (control_out, treatment_out) = (outages(draw), outages(draw));
     let mut bet = SignBet::default();

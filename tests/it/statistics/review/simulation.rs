@@ -4,8 +4,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tidegate_stats::proportion::Proportion;
 use tidegate_stats::review::{
-    Bounds, ByQuestion, Card, Claim, Direction, Drawn, Evidence, LimitSettings, Limits, Review,
-    Verdict, Worth,
+    AnsweredCard, ByQuestion, Claim, Direction, DrawnCard, LimitSettings, Review, ReviewBounds,
+    ReviewEvidence, ReviewLimits, ReviewVerdict, Worth,
 };
 
 use super::world::{Window, World};
@@ -25,9 +25,9 @@ const MORE: World = World { false_alarms: 14.0 / 9.0, ..HARMLESS };
 /// Many fewer false alarms, and as many more missed threats as are just not allowed.
 const AT_LIMIT: World = World { missed: 0.05, ..FEWER };
 
-fn limits() -> Limits {
+fn limits() -> ReviewLimits {
     let settings = LimitSettings { false_alarms: 0.05, missed: 0.05, benefit: 0.1 };
-    Limits::new(settings).unwrap()
+    ReviewLimits::new(settings).unwrap()
 }
 
 /// Which cards people answer.
@@ -41,7 +41,7 @@ enum Replies {
 }
 
 impl Replies {
-    fn to(self, card: Card, draw: &mut ChaCha8Rng) -> Option<Worth> {
+    fn to(self, card: AnsweredCard, draw: &mut ChaCha8Rng) -> Option<Worth> {
         let silent = match self {
             Self::Always => 0.0,
             Self::AtRandom => 0.25,
@@ -54,7 +54,7 @@ impl Replies {
 
 /// How a review ended, and after how many cards.
 struct Ending {
-    verdict: Verdict,
+    verdict: ReviewVerdict,
     cards: usize,
 }
 
@@ -63,11 +63,11 @@ fn reviewed(window: &Window, replies: Replies, run: u64) -> Ending {
     let mut draw = ChaCha8Rng::seed_from_u64(SEED + 1);
     draw.set_stream(run);
     let review = Review::new(window.events(), &window.blocks, limits()).unwrap();
-    let start = |claim: Claim| Ok::<_, ()>(Evidence::new(window.events(), claim));
-    let mut gathered: ByQuestion<Evidence> = review.claims().try_map(start).unwrap();
+    let start = |claim: Claim| Ok::<_, ()>(ReviewEvidence::new(window.events(), claim));
+    let mut gathered: ByQuestion<ReviewEvidence> = review.claims().try_map(start).unwrap();
     let mut drawn = Vec::new();
     for card in window.cards.iter().take(BUDGET) {
-        drawn.push(Drawn { direction: card.direction, answer: replies.to(*card, &mut draw) });
+        drawn.push(DrawnCard { direction: card.direction, answer: replies.to(*card, &mut draw) });
         let verdict = if replies == Replies::Always {
             gathered = gathered.try_map(|mut of| of.add(*card).map(|()| of)).unwrap();
             let evidence = gathered.clone().try_map(|of| Ok::<_, ()>(of.lesser())).unwrap();
@@ -77,20 +77,20 @@ fn reviewed(window: &Window, replies: Replies, run: u64) -> Ending {
         } else {
             continue;
         };
-        if is_rejected(verdict) || verdict == Verdict::Promote {
+        if is_rejected(verdict) || verdict == ReviewVerdict::Promote {
             assert_eq!(review.judge(&drawn).unwrap().verdict, verdict);
             return Ending { verdict, cards: drawn.len() };
         }
     }
-    Ending { verdict: Verdict::Open, cards: drawn.len() }
+    Ending { verdict: ReviewVerdict::Open, cards: drawn.len() }
 }
 
-fn is_rejected(verdict: Verdict) -> bool {
-    matches!(verdict, Verdict::RejectFalseAlarms | Verdict::RejectMissed)
+fn is_rejected(verdict: ReviewVerdict) -> bool {
+    matches!(verdict, ReviewVerdict::RejectFalseAlarms | ReviewVerdict::RejectMissed)
 }
 
-fn is_promoted(verdict: Verdict) -> bool {
-    verdict == Verdict::Promote
+fn is_promoted(verdict: ReviewVerdict) -> bool {
+    verdict == ReviewVerdict::Promote
 }
 
 /// A cell of the table: of how many runs `counts` holds, and what it may be.
@@ -98,7 +98,7 @@ struct Cell {
     name: &'static str,
     world: World,
     replies: Replies,
-    counts: fn(Verdict) -> bool,
+    counts: fn(ReviewVerdict) -> bool,
     allowed: [f64; 2],
 }
 
@@ -106,14 +106,19 @@ impl Cell {
     fn new(
         name: &'static str,
         world: World,
-        counts: fn(Verdict) -> bool,
+        counts: fn(ReviewVerdict) -> bool,
         allowed: [f64; 2],
     ) -> Self {
         Self { name, world, replies: Replies::Always, counts, allowed }
     }
 
     /// A share that is in the table.
-    fn near(name: &'static str, world: World, counts: fn(Verdict) -> bool, share: f64) -> Self {
+    fn near(
+        name: &'static str,
+        world: World,
+        counts: fn(ReviewVerdict) -> bool,
+        share: f64,
+    ) -> Self {
         Self::new(name, world, counts, [share - APART, share + APART])
     }
 
@@ -204,15 +209,15 @@ fn bounds_hold_the_truth_at_all_looks_together() {
         // Small windows are read to their end; few threats, as they leave bets most to win.
         let share = draw.random_range(0.0..0.4);
         let size = draw.random_range(1..40);
-        let card = |_| Card {
+        let card = |_| AnsweredCard {
             direction: Direction::ALL[usize::from(draw.random_bool(0.5))],
             worth: if draw.random_bool(share) { Worth::YES } else { Worth::NO },
         };
-        let cards: Vec<Card> = (0..size).map(card).collect();
+        let cards: Vec<AnsweredCard> = (0..size).map(card).collect();
         let delta: i64 = cards.iter().map(change).sum();
         let window = Window { cards, blocks: Vec::new() };
         let holds = |look| {
-            let bounds = Bounds::at(window.events(), &window.cards[..look], LEVEL).unwrap();
+            let bounds = ReviewBounds::at(window.events(), &window.cards[..look], LEVEL).unwrap();
             bounds.is_some_and(|bounds| (bounds.least..=bounds.greatest).contains(&delta))
         };
         missed += u64::from(!(1..=size).all(holds));
@@ -222,7 +227,7 @@ fn bounds_hold_the_truth_at_all_looks_together() {
     assert!(interval.low <= 2.0 / LEVEL, "{missed} of {RUNS}");
 }
 
-fn change(card: &Card) -> i64 {
+fn change(card: &AnsweredCard) -> i64 {
     match (card.direction, card.worth == Worth::YES) {
         (Direction::Lost, true) => 1,
         (Direction::Gained, true) => -1,

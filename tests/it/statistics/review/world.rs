@@ -10,7 +10,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Beta, Distribution, Gamma, Geometric, Poisson};
-use tidegate_stats::review::{Block, Card, Direction, Discordant, Worth};
+use tidegate_stats::review::{AnsweredCard, Direction, Discordant, FleetBlock, Worth};
 
 const ALERTS: f64 = 50.0;
 const FALSE_ALARMS: f64 = 30.0;
@@ -38,8 +38,8 @@ pub(super) struct World {
 
 /// A shadow that is over: its discordant events in the order of cards, and its blocks.
 pub(super) struct Window {
-    pub(super) cards: Vec<Card>,
-    pub(super) blocks: Vec<Block>,
+    pub(super) cards: Vec<AnsweredCard>,
+    pub(super) blocks: Vec<FleetBlock>,
 }
 
 impl Window {
@@ -75,7 +75,7 @@ impl World {
         for _ in 0..self.days {
             for hour in HOURS {
                 let shock = if draw.random_bool(SHOCK) { SHOCK_FACTOR } else { 1.0 };
-                let mut block = Block { change: 0, alerts: 0 };
+                let mut block = FleetBlock { change: 0, alerts: 0 };
                 for camera in &cameras {
                     self.pass(camera, hour / 12.0, shock, &mut block, &mut window.cards, draw);
                 }
@@ -95,8 +95,8 @@ impl World {
         camera: &Camera,
         part: f64,
         shock: f64,
-        block: &mut Block,
-        cards: &mut Vec<Card>,
+        block: &mut FleetBlock,
+        cards: &mut Vec<AnsweredCard>,
         draw: &mut ChaCha8Rng,
     ) {
         let part = part * camera.traffic;
@@ -116,7 +116,7 @@ impl World {
             for _ in 0..poisson(rate / (1.0 + BURST * BURST_MORE), draw) {
                 let geometric = Geometric::new(1.0 / (1.0 + BURST_MORE)).unwrap();
                 let more = if draw.random_bool(BURST) { geometric.sample(draw) } else { 0 };
-                cards.extend((0..=more).map(|_| Card { direction, worth }));
+                cards.extend((0..=more).map(|_| AnsweredCard { direction, worth }));
             }
         }
         let both = part * ALERTS - rates[0].2 - rates[2].2;

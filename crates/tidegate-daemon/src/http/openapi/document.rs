@@ -73,7 +73,7 @@ ignores what it does not know.";
         schema::EventTypes,
         api::Problem,
         api::Event,
-        api::ofrep::Failure
+        api::ofrep::FlagFailure
     )),
     tags(
         (name = "experiments", description = "Experiments: defined, looked at and acted upon."),

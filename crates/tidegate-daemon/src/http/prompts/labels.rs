@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
-use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::id::PromptName;
 use tidegate_engine::prompt::{LabelOrder, LabelTarget, Order};
 use tidegate_spec::api::{LabelHistory, LabelInfo, LabelRequest};
@@ -15,7 +15,7 @@ use tidegate_spec::api::{LabelHistory, LabelInfo, LabelRequest};
 use tidegate_spec::api::schema;
 
 use super::{PartPath, label_of, order, prompt, unknown_label};
-use crate::faults::Faults;
+use crate::faults::RequestFaults;
 use crate::http::App;
 use crate::http::asked::{self};
 use crate::http::body;
@@ -41,9 +41,9 @@ pub(in crate::http) async fn move_label(
     let (name, label) = label_of(path)?;
     let expected = if_match(&headers)?;
     let request: LabelRequest = body::json(&app, &headers, body).await?;
-    let mut faults = Faults::default();
+    let mut faults = RequestFaults::default();
     let actor = faults.take("/actor", Actor::new(&request.actor));
-    let reason = faults.take("/reason", Note::new(&request.reason));
+    let reason = faults.take("/reason", Reason::new(&request.reason));
     if let (Some(header), Some(own)) = (expected, request.revision)
         && header != own
     {
@@ -90,7 +90,7 @@ pub(in crate::http) async fn remove_label(
     let removal = asked::query(removal)?;
     let invalid = |error: &dyn std::fmt::Display| Problem::invalid_query(error.to_string());
     let actor = Actor::new(&removal.actor).map_err(|error| invalid(&error))?;
-    let reason = Note::new(&removal.reason).map_err(|error| invalid(&error))?;
+    let reason = Reason::new(&removal.reason).map_err(|error| invalid(&error))?;
     let revision = if_match(&headers)?.or(removal.revision);
     let to = LabelTarget::Nowhere;
     point(&app, name, LabelOrder { label, to, revision, actor, reason }).await

@@ -13,7 +13,7 @@ use tidegate_spec::api::{
 
 use super::{NamePath, name_of, order, prompt};
 use crate::http::App;
-use crate::http::asked::{self, Page};
+use crate::http::asked::{self, PageQuery};
 use crate::http::body;
 use crate::http::json::Json;
 use crate::http::problem::{self, Problem};
@@ -23,19 +23,19 @@ use crate::prompts::document;
 /// Writes the versions of a prompt out, and with the last of them the labels.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/prompts/{name}/export", operation_id = "export_prompt", tag = "prompts",
-    params(Page),
+    params(PageQuery),
     responses((status = 200, body = PromptDocument)),
     extensions(("x-problems" = json!(["asks", "unknown_prompt"]))),
 ))]
 pub(in crate::http) async fn export(
     State(app): State<App>,
     path: NamePath,
-    page: Result<Query<Page>, QueryRejection>,
+    page: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<PromptDocument>, Problem> {
     let name = name_of(path)?;
-    let bounds = asked::query(page)?.bounds()?;
+    let (after, limit) = asked::query(page)?.bounds()?;
     let prompt = prompt(&app, &name).await?;
-    Ok(Json(document::written(&name, &prompt, bounds)))
+    Ok(Json(document::written(&name, &prompt, after, limit)))
 }
 
 /// Whether an import is only looked at.

@@ -40,7 +40,7 @@ fn reply(queue: &mut Queue, name: &str, answer: Option<Answer>) -> String {
     let next = queue.next(&reviewer).expect("a card waits");
     let (event, turn) = (next.event.clone(), next.opinions().len());
     let shown = event.to_string();
-    queue.answer(Reply { event, turn, reviewer, at: Timestamp::EPOCH, answer }).unwrap();
+    queue.answer(CardReply { event, turn, reviewer, at: Timestamp::EPOCH, answer }).unwrap();
     shown
 }
 
@@ -151,7 +151,7 @@ fn a_card_that_is_skipped_holds_nobody_up() {
 #[test]
 fn replies_that_fit_no_card_change_nothing() {
     let mut queue = filled(30, 5);
-    let to_first = |queue: &Queue, turn| Reply {
+    let to_first = |queue: &Queue, turn| CardReply {
         event: queue.cards().next().unwrap().event.clone(),
         turn,
         reviewer: person("mara"),
@@ -167,7 +167,7 @@ fn replies_that_fit_no_card_change_nothing() {
     let more = to_first(&queue, 1);
     assert_eq!(queue.answer(more), Err(QueueRejection::Settled { event }));
     let undrawn = order_of_all().pop().unwrap();
-    let beyond = Reply { event: undrawn.clone(), ..to_first(&queue, 0) };
+    let beyond = CardReply { event: undrawn.clone(), ..to_first(&queue, 0) };
     assert_eq!(queue.answer(beyond), Err(QueueRejection::NoCard { event: undrawn }));
     assert_eq!(queue, before);
 }

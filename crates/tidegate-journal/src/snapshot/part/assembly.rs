@@ -5,9 +5,9 @@ use tidegate_engine::time::Timestamp;
 
 use super::latencies::Buckets;
 use super::prompt::UnfinishedPrompt;
-use super::{OfPrompt, OfRollout, Part, Subject};
+use super::{Belonging, OfPrompt, OfRollout, Part};
 use crate::record::Unreadable;
-use crate::snapshot::{FeedState, RolloutState, State};
+use crate::snapshot::{FeedState, JournalState, RolloutState};
 
 /// A state of which parts may be missing. Rollouts come before prompts, the feed after both.
 #[derive(Debug, Default)]
@@ -33,37 +33,37 @@ impl Assembly {
     /// Adds the next part; none where it cannot follow.
     pub(crate) fn add(&mut self, part: Part) -> Result<Option<()>, Unreadable> {
         let subject = part.subject();
-        let is_head = matches!(subject, Subject::Head(_));
+        let is_head = matches!(subject, Belonging::Head(_));
         if self.ended || is_head == self.head.is_some() {
             return Ok(None);
         }
         match subject {
-            Subject::Head(head) => self.head = Some((head.sequence, head.at()?)),
-            Subject::Rollout(rollout) => {
+            Belonging::Head(head) => self.head = Some((head.sequence, head.at()?)),
+            Belonging::Rollout(rollout) => {
                 if self.finish().is_none() || !self.prompts.is_empty() {
                     return Ok(None);
                 }
                 let rollout = Box::new(rollout.begin()?);
                 self.unfinished = Unfinished::Rollout(rollout, Buckets::default());
             }
-            Subject::OfRollout(part) => {
+            Belonging::OfRollout(part) => {
                 let Unfinished::Rollout(rollout, buckets) = &mut self.unfinished else {
                     return Ok(None);
                 };
                 return part.add_to(rollout, buckets);
             }
-            Subject::Prompt(prompt) => {
+            Belonging::Prompt(prompt) => {
                 if self.finish().is_none() {
                     return Ok(None);
                 }
                 self.unfinished = Unfinished::Prompt(prompt.begin()?);
             }
-            Subject::OfPrompt(part) => {
+            Belonging::OfPrompt(part) => {
                 let Unfinished::Prompt(prompt) = &mut self.unfinished else { return Ok(None) };
                 return part.add_to(prompt);
             }
-            Subject::Feed(feed) => feed.add_to(&mut self.feed),
-            Subject::End => {
+            Belonging::Feed(feed) => feed.add_to(&mut self.feed),
+            Belonging::End => {
                 self.ended = true;
                 return Ok(self.finish());
             }
@@ -85,10 +85,10 @@ impl Assembly {
     }
 
     /// The whole state, once its end was added.
-    pub(crate) fn state(self) -> Option<State> {
+    pub(crate) fn state(self) -> Option<JournalState> {
         let (sequence, at) = self.head.filter(|_| self.ended)?;
         let feed = self.feed.unwrap_or_else(|| FeedState::nothing(sequence));
-        Some(State { sequence, at, rollouts: self.rollouts, prompts: self.prompts, feed })
+        Some(JournalState { sequence, at, rollouts: self.rollouts, prompts: self.prompts, feed })
     }
 }
 
@@ -102,8 +102,11 @@ impl OfRollout {
             Self::Definition(text) => text.add_to(rollout),
             Self::Account(account) => account.add_to(rollout),
             Self::Noticed(noticed) => noticed.add_to(rollout)?,
+            Self::Predecessor(predecessor) => predecessor.add_to(rollout)?,
             Self::Epochs(epochs) => return epochs.add_to(rollout),
             Self::FastPath(added) => return added.add_to(rollout),
+            Self::Release(release) => return release.add_to(rollout),
+            Self::Released(cameras) => return cameras.add_to(rollout),
             Self::Latencies(latencies) => return Ok(latencies.add_to(buckets)),
             Self::Cameras(cameras) => {
                 cameras.into_iter().try_for_each(|camera| camera.add_to(rollout))?;

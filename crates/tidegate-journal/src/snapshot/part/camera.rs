@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::fleet::{CameraSums, Sums};
+use tidegate_engine::variant::ByVariant;
 
 use super::sums::{Kept, KeptPairs, KeptTally};
 use super::{Part, RolloutState};
@@ -41,7 +42,12 @@ impl KeptCamera {
     pub(super) fn add_to(self, state: &mut RolloutState) -> Result<(), Unreadable> {
         let sums =
             Sums { shadow: self.shadow.sums()?, pairs: self.pairs.sums()?, ab: self.ab.restore()? };
-        let camera = CameraSums { camera: self.id.parse()?, sums, blocks: Vec::new() };
+        let camera = CameraSums {
+            camera: self.id.parse()?,
+            sums,
+            blocks: Vec::new(),
+            full: ByVariant::default(),
+        };
         state.rollout.cameras.push(camera);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Part, State};
+use super::{JournalState, Part};
 use crate::snapshot::FeedState;
 
 /// Bytes of events in a part, but for the last of them.
@@ -18,7 +18,7 @@ pub(crate) struct KeptFeed {
 
 /// None where there is no more to it than in a snapshot of a version that told nothing, so that such a one
 /// is written as it was read.
-pub(super) fn parts(state: &State) -> Vec<Part> {
+pub(super) fn parts(state: &JournalState) -> Vec<Part> {
     let FeedState { after, events } = &state.feed;
     let after = *after;
     if events.is_empty() && after == state.sequence {

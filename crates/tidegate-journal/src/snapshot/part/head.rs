@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tidegate_engine::time::Timestamp;
 
-use super::{Part, State};
+use super::{JournalState, Part};
 use crate::record::Unreadable;
 
 /// The first part: of which entry the snapshot is, and when it was taken.
@@ -15,7 +15,7 @@ pub(crate) struct KeptHead {
 }
 
 /// The head of a state.
-pub(super) fn part(state: &State) -> Part {
+pub(super) fn part(state: &JournalState) -> Part {
     Part::Head(KeptHead { sequence: state.sequence, at_ms: state.at.ms() })
 }
 

@@ -6,6 +6,7 @@ use tidegate_engine::experiment::Digest;
 use tidegate_engine::fleet::Latencies;
 use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::Latency;
+use tidegate_engine::release::Release;
 use tidegate_engine::rollout::Lifecycle;
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::time::Timestamp;
@@ -93,6 +94,7 @@ impl KeptRollout {
             slow_above: self.slow_above_us.map(latency_of_us).transpose()?,
             fast_path: self.fast_path.restore()?,
             epochs: Epochs::default(),
+            release: Release::default(),
             outside: self.outside.restore()?,
             evicted: self.evicted,
         };
@@ -102,6 +104,7 @@ impl KeptRollout {
             run: self.run,
             definition: String::new(),
             accounts: Vec::new(),
+            predecessor: None,
             noticed: Noticed::default(),
             rollout,
         })

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tidegate_engine::epoch::{Epoch, Epochs, Opens};
-use tidegate_engine::event::{Actor, Note};
+use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::experiment::Digest;
 use tidegate_engine::exposure::{Alerts, Exposure, Fingerprint, Window};
 use tidegate_engine::fast_path::{Added, Excursion, FastPath, OutageHold};
@@ -11,8 +11,9 @@ use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::Label;
-use tidegate_engine::phase::{Condition, Phase};
+use tidegate_engine::phase::{Condition, Phase, State};
 use tidegate_engine::prompt::{self, Move, TextDigest, Version, VersionHead};
+use tidegate_engine::release::Release;
 use tidegate_engine::rollout::Lifecycle;
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::tally::{Pairs, Tally};
@@ -25,10 +26,10 @@ use tidegate_stats::quantile::QuantileSketch;
 use super::*;
 use crate::codes::Coded as _;
 use crate::record::{PART_BYTES_MAX, RolloutId};
-use crate::snapshot::{FeedState, RolloutState, State};
+use crate::snapshot::{FeedState, JournalState, PredecessorState, RolloutState};
 
 /// What the parts of a state say, each read back from its bytes and from its JSON.
-fn read_back(state: &State) -> [Option<State>; 2] {
+fn read_back(state: &JournalState) -> [Option<JournalState>; 2] {
     let (mut from_bytes, mut from_json) = (Assembly::default(), Assembly::default());
     let mut payload = Vec::new();
     for part in parts(state) {
@@ -40,10 +41,16 @@ fn read_back(state: &State) -> [Option<State>; 2] {
     [from_bytes.state(), from_json.state()]
 }
 
-fn empty() -> State {
+fn empty() -> JournalState {
     let (sequence, at) = (7, Timestamp::from_ms(1_000).unwrap());
     let feed = FeedState::nothing(sequence);
-    State { sequence, at, rollouts: Vec::new(), prompts: Vec::new(), feed }
+    JournalState { sequence, at, rollouts: Vec::new(), prompts: Vec::new(), feed }
+}
+
+/// A run that was completed, by this experiment file.
+fn predecessor(definition: String) -> PredecessorState {
+    let state = State { phase: Phase::Completed, condition: Condition::Clear };
+    PredecessorState { run: 3, state, definition }
 }
 
 /// A rollout of which nothing is known yet.
@@ -67,6 +74,7 @@ fn draft() -> RolloutState {
         run: 1,
         definition: String::new(),
         accounts: Vec::new(),
+        predecessor: None,
         noticed: Noticed::default(),
         rollout: Snapshot {
             definition: Digest(9),
@@ -77,6 +85,7 @@ fn draft() -> RolloutState {
             slow_above: None,
             fast_path: FastPath::default(),
             epochs: Epochs::default(),
+            release: Release::default(),
             outside: ByVariant::default(),
             evicted: 0,
         },
@@ -84,10 +93,10 @@ fn draft() -> RolloutState {
 }
 
 /// Two rollouts, so that what follows from one is told apart from what follows from the next.
-fn with(change: impl FnOnce(&mut RolloutState)) -> State {
+fn with(change: impl FnOnce(&mut RolloutState)) -> JournalState {
     let mut first = draft();
     change(&mut first);
-    State { rollouts: vec![first, RolloutState { id: RolloutId(2), ..draft() }], ..empty() }
+    JournalState { rollouts: vec![first, RolloutState { id: RolloutId(2), ..draft() }], ..empty() }
 }
 
 fn id() -> impl Strategy<Value = String> {
@@ -265,7 +274,7 @@ fn cameras() -> impl Strategy<Value = Vec<CameraSums>> {
         (tally(), pairs(), tallies()).prop_map(|(shadow, pairs, ab)| Sums { shadow, pairs, ab });
     let camera = (id(), sums, blocks()).prop_map(|(camera, sums, blocks)| {
         let camera = camera.parse().unwrap();
-        CameraSums { camera, sums, blocks }
+        CameraSums { camera, sums, blocks, full: ByVariant::default() }
     });
     proptest::collection::vec(camera, 0..60)
 }
@@ -304,19 +313,19 @@ fn actor() -> impl Strategy<Value = Actor> {
     "[a-zäöü\"{} ]{0,60}[a-z]".prop_map(|text| Actor::new(&text).unwrap())
 }
 
-fn reason() -> impl Strategy<Value = Note> {
-    "[a-zäöü\"{} ]{0,60}[a-z]".prop_map(|text| Note::new(&text).unwrap())
+fn reason() -> impl Strategy<Value = Reason> {
+    "[a-zäöü\"{} ]{0,60}[a-z]".prop_map(|text| Reason::new(&text).unwrap())
 }
 
 fn version() -> impl Strategy<Value = Version> {
-    let note = proptest::option::of(reason());
+    let reason = proptest::option::of(reason());
     let parent = proptest::option::of(any::<[u8; 32]>());
     let digests = (any::<[u8; 32]>(), parent);
-    (any::<u32>(), id(), digests, at(), actor(), note, text()).prop_map(
-        |(number, key, (digest, parent), created_at, actor, note, text)| {
+    (any::<u32>(), id(), digests, at(), actor(), reason, text()).prop_map(
+        |(number, key, (digest, parent), created_at, actor, reason, text)| {
             let key = key.parse().unwrap();
             let (digest, parent) = (TextDigest(digest), parent.map(TextDigest));
-            let head = VersionHead { number, key, digest, parent, created_at, actor, note };
+            let head = VersionHead { number, key, digest, parent, created_at, actor, reason };
             Version { head, text: text.into() }
         },
     )
@@ -343,14 +352,14 @@ fn prompt(versions: Vec<Version>, moves: [Vec<Move>; 2]) -> prompt::PromptSnapsh
     prompt::PromptSnapshot { name: "door".parse().unwrap(), versions, labels }
 }
 
-fn with_prompts(prompts: Vec<prompt::PromptSnapshot>) -> State {
-    State { prompts, ..with(|_| ()) }
+fn with_prompts(prompts: Vec<prompt::PromptSnapshot>) -> JournalState {
+    JournalState { prompts, ..with(|_| ()) }
 }
 
 /// Parts of every kind: two rollouts of which one has everything, and a prompt.
 fn of_every_kind() -> Vec<Part> {
     let at = Timestamp::from_ms(1_000).unwrap();
-    let (actor, reason) = (Actor::new("ann").unwrap(), Note::new("a try").unwrap());
+    let (actor, reason) = (Actor::new("ann").unwrap(), Reason::new("a try").unwrap());
     let head = VersionHead {
         number: 1,
         key: "v1".parse().unwrap(),
@@ -358,7 +367,7 @@ fn of_every_kind() -> Vec<Part> {
         parent: None,
         created_at: at,
         actor: actor.clone(),
-        note: None,
+        reason: None,
     };
     let step = Move { revision: 1, at, actor, reason, from: None, to: Some(1) };
     let versions = vec![Version { head, text: "Say what you see.".into() }];
@@ -366,6 +375,7 @@ fn of_every_kind() -> Vec<Part> {
         rollout.definition = "key = 1".to_owned();
         rollout.accounts = vec!["{}".to_owned()];
         rollout.noticed.warnings = 3;
+        rollout.predecessor = Some(predecessor("key = 1".to_owned()));
         let rollout = &mut rollout.rollout;
         rollout.epochs = Epochs::new(vec![Epoch { after: at, opens: Opens::Step }]).unwrap();
         rollout.fast_path.added = vec![Added { camera: 0, sum: 1.5 }];
@@ -373,7 +383,10 @@ fn of_every_kind() -> Vec<Part> {
         let block =
             BlockSums { block: Block(0), variant: Variant::Control, tally: Tally::default() };
         let (camera, sums) = ("door".parse().unwrap(), Sums::default());
-        rollout.cameras = vec![CameraSums { camera, sums, blocks: vec![block] }];
+        let full = Tally { analyses: 3, errors: 1, ..Tally::default() };
+        let full = ByVariant { control: Tally::default(), treatment: full };
+        rollout.cameras = vec![CameraSums { camera, sums, blocks: vec![block], full }];
+        rollout.release.day = 2;
         rollout.exposures = vec![Exposure {
             fingerprint: Fingerprint(5),
             at,
@@ -392,7 +405,7 @@ fn of_every_kind() -> Vec<Part> {
 #[test]
 fn a_tag_never_changes_its_meaning() {
     // As docs/journal-format.md has them.
-    let mut seen = [false; 17];
+    let mut seen = [false; 20];
     for part in of_every_kind() {
         let mut payload = Vec::new();
         part.write(&mut payload).unwrap();
@@ -414,6 +427,9 @@ fn a_tag_never_changes_its_meaning() {
             Part::Feed(_) => 14,
             Part::Epochs(_) => 15,
             Part::FastPath(_) => 16,
+            Part::Predecessor(_) => 17,
+            Part::Release(_) => 18,
+            Part::Released(_) => 19,
         };
         assert_eq!(payload[2], tag, "{part:?}");
         seen[usize::from(tag)] = true;
@@ -467,7 +483,7 @@ proptest! {
 
     #[test]
     fn a_head_comes_back(sequence: u64, at in at()) {
-        let state = State { sequence, at, feed: FeedState::nothing(sequence), ..empty() };
+        let state = JournalState { sequence, at, feed: FeedState::nothing(sequence), ..empty() };
         prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
     }
 
@@ -498,6 +514,12 @@ proptest! {
     #[test]
     fn accounts_come_back(accounts in proptest::collection::vec(".{0,300}", 0..20)) {
         let state = with(|rollout| rollout.accounts = accounts);
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn the_run_that_serves_comes_back(unit in "[a-zäü\n]{1,40}", times in 1_usize..4_000) {
+        let state = with(|rollout| rollout.predecessor = Some(predecessor(unit.repeat(times))));
         prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
     }
 
@@ -557,7 +579,7 @@ proptest! {
         after: u64,
         events in proptest::collection::vec((any::<u64>(), ".{0,3000}"), 0..40),
     ) {
-        let state = State { feed: FeedState { after, events }, ..with(|_| ()) };
+        let state = JournalState { feed: FeedState { after, events }, ..with(|_| ()) };
         prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
     }
 }

@@ -13,17 +13,18 @@ use tidegate_spec::api::{self, Judgement, SplitCheck};
 
 use super::recorded::{averages, overridden, reason, recorded};
 use crate::replay::args::ReplayArgs;
-use crate::replay::counts::Counts;
-use crate::replay::run::Run;
+use crate::replay::counts::RowCounts;
+use crate::replay::run::RecordedRun;
 
 #[derive(Serialize)]
-struct Limits {
+struct LimitsLine {
     max_fp_rate_increase: f64,
     max_latency_increase_pct: f64,
     max_error_rate_increase: f64,
     max_slow_rate_increase: f64,
     max_missed_threat_rate_increase: f64,
     max_alert_rate_drop_pct: f64,
+    max_alert_rate_rise_pct: f64,
     min_fp_reduction_pct: f64,
     min_samples: u64,
 }
@@ -32,7 +33,7 @@ struct Limits {
 #[derive(Serialize)]
 pub(super) struct RunLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    counts: Option<&'a Counts>,
+    counts: Option<&'a RowCounts>,
     started_at: String,
     ends_at: Option<String>,
     outcome: &'static str,
@@ -73,14 +74,14 @@ struct LookLine {
 #[derive(Serialize)]
 struct CameraLine {
     camera_id: String,
-    control: Side,
-    treatment: Side,
+    control: VariantLine,
+    treatment: VariantLine,
 }
 
 #[derive(Serialize)]
 struct EvidenceLine {
-    control: Side,
-    treatment: Side,
+    control: VariantLine,
+    treatment: VariantLine,
     fp_rate_increase: f64,
     latency_increase_pct: Option<f64>,
     error_rate_increase: f64,
@@ -89,12 +90,12 @@ struct EvidenceLine {
     judgements: Vec<Judgement>,
     #[serde(skip_serializing_if = "Option::is_none")]
     split: Option<SplitCheck>,
-    limits: Limits,
+    limits: LimitsLine,
     definition: String,
 }
 
 #[derive(Serialize)]
-struct Side {
+struct VariantLine {
     analyses: u64,
     errors: u64,
     error_rate: f64,
@@ -115,8 +116,8 @@ struct Side {
 
 /// All windows.
 #[derive(Serialize)]
-pub(super) struct Summary<'a> {
-    pub(super) counts: &'a Counts,
+pub(super) struct ReplaySummary<'a> {
+    pub(super) counts: &'a RowCounts,
     pub(super) windows: u64,
     pub(super) outcomes: &'a BTreeMap<&'static str, u64>,
 }
@@ -124,11 +125,11 @@ pub(super) struct Summary<'a> {
 /// A recording of which too much was rejected.
 #[derive(Serialize)]
 pub(super) struct NoVerdict<'a> {
-    pub(super) counts: &'a Counts,
+    pub(super) counts: &'a RowCounts,
     pub(super) no_verdict: &'a str,
 }
 
-impl From<&Tally> for Side {
+impl From<&Tally> for VariantLine {
     fn from(tally: &Tally) -> Self {
         Self {
             analyses: tally.analyses,
@@ -151,7 +152,7 @@ impl From<&Tally> for Side {
     }
 }
 
-impl Limits {
+impl LimitsLine {
     fn of(experiment: &Experiment) -> Self {
         let guardrails = &experiment.guardrails;
         Self {
@@ -161,6 +162,7 @@ impl Limits {
             max_slow_rate_increase: guardrails.max_slow_rate_increase.value(),
             max_missed_threat_rate_increase: guardrails.max_missed_threat_rate_increase.value(),
             max_alert_rate_drop_pct: guardrails.max_alert_rate_drop.value(),
+            max_alert_rate_rise_pct: guardrails.max_alert_rate_rise.value(),
             min_fp_reduction_pct: experiment.promotion.min_fp_reduction.value(),
             min_samples: guardrails.min_samples,
         }
@@ -169,7 +171,7 @@ impl Limits {
 
 impl<'a> RunLine<'a> {
     /// The line of a run; `counts` go with the only one.
-    pub(super) fn new(run: &Run, counts: Option<&'a Counts>, args: &ReplayArgs) -> Self {
+    pub(super) fn new(run: &RecordedRun, counts: Option<&'a RowCounts>, args: &ReplayArgs) -> Self {
         let experiment = run.rollout.definition().experiment();
         let deciding = run.deciding();
         let evidence = deciding.map_or_else(|| run.rollout.evidence(), |d| d.evidence.clone());
@@ -186,8 +188,8 @@ impl<'a> RunLine<'a> {
         });
         let cameras = run.recorder.cameras().map(|seen| CameraLine {
             camera_id: seen.camera.to_string(),
-            control: Side::from(&seen.sums.ab.control),
-            treatment: Side::from(&seen.sums.ab.treatment),
+            control: VariantLine::from(&seen.sums.ab.control),
+            treatment: VariantLine::from(&seen.sums.ab.treatment),
         });
         Self {
             counts,
@@ -202,6 +204,7 @@ impl<'a> RunLine<'a> {
                 Cause::Harm(judgement) => Some(judgement.guardrail.as_str()),
                 Cause::TotalFailure(_) => Some(Guardrail::ErrorRate.as_str()),
                 Cause::Operator { .. }
+                | Cause::ControlTried(_)
                 | Cause::SharedOutage
                 | Cause::OutageOver
                 | Cause::FeedbackAwaited
@@ -226,15 +229,15 @@ impl EvidenceLine {
         let Evidence { definition, sides, check, .. } = evidence;
         let averages = averages(experiment, sides);
         Self {
-            control: Side::from(&sides.control),
-            treatment: Side::from(&sides.treatment),
+            control: VariantLine::from(&sides.control),
+            treatment: VariantLine::from(&sides.treatment),
             fp_rate_increase: averages.fp_rate_increase,
             latency_increase_pct: averages.latency_increase_pct,
             error_rate_increase: averages.error_rate_increase,
             finding: api::finding(check),
             judgements: Judgement::all(check),
             split: SplitCheck::of(check),
-            limits: Limits::of(experiment),
+            limits: LimitsLine::of(experiment),
             definition: definition.to_string(),
         }
     }

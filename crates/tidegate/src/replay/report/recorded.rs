@@ -9,16 +9,16 @@ use tidegate_engine::threshold;
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_spec::api;
 
-use crate::replay::run::Run;
+use crate::replay::run::RecordedRun;
 
 /// Analyses the recorder took and compares with nothing.
-pub(super) fn overridden(run: &Run) -> u64 {
+pub(super) fn overridden(run: &RecordedRun) -> u64 {
     let outside = run.recorder.status(run.started_at).outside;
     outside.control.analyses + outside.treatment.analyses
 }
 
 /// Why the run ended as it did, or why nothing was decided.
-pub(super) fn reason(run: &Run) -> String {
+pub(super) fn reason(run: &RecordedRun) -> String {
     match run.deciding() {
         Some(decision) => decision.cause.to_string(),
         None => api::finding(&run.rollout.check()),
@@ -36,7 +36,7 @@ pub(super) fn averages(
 }
 
 /// All that was recorded, with what the rule says of it as a whole.
-pub(super) fn recorded(run: &Run) -> Evidence {
+pub(super) fn recorded(run: &RecordedRun) -> Evidence {
     let experiment = run.rollout.definition().experiment();
     let sides = run.recorder.sums().ab;
     let check = match experiment.guardrails.rule {
@@ -46,7 +46,9 @@ pub(super) fn recorded(run: &Run) -> Evidence {
     Evidence { sides, check, ..run.rollout.evidence() }
 }
 
-pub(super) fn sides_of_cameras(run: &Run) -> impl Iterator<Item = (CameraId, Variant, Tally)> {
+pub(super) fn sides_of_cameras(
+    run: &RecordedRun,
+) -> impl Iterator<Item = (CameraId, Variant, Tally)> {
     run.recorder.cameras().flat_map(|seen| {
         Variant::ALL
             .into_iter()

@@ -16,12 +16,12 @@ use super::recorded::{averages, overridden, reason, recorded, sides_of_cameras};
 use crate::failure::Failure;
 use crate::judgements;
 use crate::printable::printable;
-use crate::replay::counts::Counts;
-use crate::replay::run::Run;
+use crate::replay::counts::RowCounts;
+use crate::replay::run::RecordedRun;
 use crate::table::aligned;
 
 impl<W: Write> Report<'_, W> {
-    pub(super) fn records(&mut self, counts: &Counts) -> Result<(), Failure> {
+    pub(super) fn records(&mut self, counts: &RowCounts) -> Result<(), Failure> {
         writeln!(self.out, "records: {}", counts.summary())?;
         if let (Some(first), Some(last)) = (&counts.first_at, &counts.last_at) {
             writeln!(self.out, "time:    {first} to {last}")?;
@@ -42,7 +42,7 @@ impl<W: Write> Report<'_, W> {
         Ok(())
     }
 
-    pub(super) fn window_row(&mut self, run: &Run) -> Result<(), Failure> {
+    pub(super) fn window_row(&mut self, run: &RecordedRun) -> Result<(), Failure> {
         if self.runs == 1 {
             writeln!(self.out, "{}\n", self.about)?;
             writeln!(
@@ -71,7 +71,7 @@ impl<W: Write> Report<'_, W> {
         Ok(())
     }
 
-    pub(super) fn story(&mut self, run: &Run, counts: &Counts) -> Result<(), Failure> {
+    pub(super) fn story(&mut self, run: &RecordedRun, counts: &RowCounts) -> Result<(), Failure> {
         writeln!(self.out, "{}", self.about)?;
         self.records(counts)?;
         writeln!(self.out)?;
@@ -115,7 +115,7 @@ impl<W: Write> Report<'_, W> {
     }
 
     /// Prints every look of a run, where they were kept.
-    fn looks(&mut self, run: &Run) -> Result<(), Failure> {
+    fn looks(&mut self, run: &RecordedRun) -> Result<(), Failure> {
         for (at, check) in &run.looks {
             let after = at.since(run.started_at).hours();
             writeln!(self.out, "{}  after {after:.2} h: look", api::shown(*at))?;
@@ -124,7 +124,7 @@ impl<W: Write> Report<'_, W> {
         Ok(())
     }
 
-    fn percentiles(&mut self, run: &Run) -> Result<(), Failure> {
+    fn percentiles(&mut self, run: &RecordedRun) -> Result<(), Failure> {
         let latencies = run.recorder.latencies().ab.map(|sketch| {
             [0.5, 0.95, 0.99].map(|q| sketch.quantile(q).map(|us| format!("{:.0}", us / 1e3)))
         });
@@ -140,7 +140,7 @@ impl<W: Write> Report<'_, W> {
         Ok(())
     }
 
-    fn cameras(&mut self, run: &Run) -> Result<(), Failure> {
+    fn cameras(&mut self, run: &RecordedRun) -> Result<(), Failure> {
         let titles = [
             "camera",
             "variant",
@@ -168,7 +168,7 @@ impl<W: Write> Report<'_, W> {
 }
 
 /// Both variants side by side.
-fn comparison(evidence: &Evidence, run: &Run) -> Table {
+fn comparison(evidence: &Evidence, run: &RecordedRun) -> Table {
     let experiment = run.rollout.definition().experiment();
     let guardrails = &experiment.guardrails;
     let threshold::ThresholdCheck {

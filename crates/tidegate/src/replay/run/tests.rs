@@ -8,7 +8,7 @@ use tidegate_spec::ExperimentFile;
 
 use super::*;
 use crate::format::Format;
-use crate::replay::record::Record;
+use crate::replay::record::RecordedAnalysis;
 
 /// A length in hours: short and long against a recording of some days, and the longest there is.
 fn hours() -> impl Strategy<Value = f64> {
@@ -76,10 +76,10 @@ prop_compose! {
         score in 0_u8..=100,
         label in prop_oneof![Just(None), (0_usize..4, 0_i64..500_000_000).prop_map(Some)],
         id in prop_oneof![Just(None), (0_u8..50).prop_map(Some)],
-    ) -> Record {
+    ) -> RecordedAnalysis {
         let at = Timestamp::EPOCH.plus(Duration::from_ms(at_ms.unsigned_abs()));
         let score = RiskScore::new(f64::from(score)).ok();
-        Record {
+        RecordedAnalysis {
             at,
             id: id.map(|id| format!("e{id}").parse().unwrap()),
             camera: format!("c{camera}").parse().unwrap(),
@@ -122,7 +122,7 @@ proptest! {
         let mut events: Vec<Recorded> =
             records.into_iter().zip(1..).flat_map(|(record, line)| Recorded::of(record, line)).collect();
         events.sort_by_key(|event| (event.at(), event.line(), !event.is_analysis()));
-        let mut counts = Counts::default();
+        let mut counts = RowCounts::default();
         let mut replay = Replay::new(definition, &arguments(window.map(Duration::from_ms)));
         for event in events {
             let _ended = replay.feed(event, &mut counts);
@@ -140,9 +140,9 @@ fn a_switchback_is_recorded_beyond_the_end_of_its_test() {
         assignment.split = \"switchback\"\nab.duration_hours = 2\n";
     let definition = ExperimentFile::parse(text).unwrap().definition;
     let mut replay = Replay::new(definition, &arguments(None));
-    let mut counts = Counts::default();
+    let mut counts = RowCounts::default();
     for hour in 0..50_u64 {
-        let record = Record {
+        let record = RecordedAnalysis {
             at: Timestamp::EPOCH.plus(Duration::from_ms(hour * 3_600_000)),
             id: None,
             camera: "c".parse().unwrap(),
@@ -157,5 +157,5 @@ fn a_switchback_is_recorded_beyond_the_end_of_its_test() {
     let run = replay.finish().unwrap();
     let ab = run.recorder.sums().ab;
     assert_eq!((counts.used, ab.control.analyses + ab.treatment.analyses), (50, 50));
-    assert_eq!(run.ending(), Ending::Expired);
+    assert_eq!(run.ending(), RecordedEnding::Expired);
 }

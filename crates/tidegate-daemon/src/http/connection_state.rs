@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(super) const DRAIN_GRACE: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct ConnectionState {
     /// Whether the answer is a stream of events.
     streams: AtomicBool,
     /// Whether it was given up for the sake of others.
@@ -23,7 +23,7 @@ pub(super) struct Line {
     permit: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
-impl Line {
+impl ConnectionState {
     pub(super) fn new(permit: OwnedSemaphorePermit) -> Self {
         Self {
             streams: AtomicBool::new(false),
