@@ -1,5 +1,7 @@
 //! The cameras of one rollout, their sums and the sums of all.
 
+mod reported;
+
 use alloc::vec::Vec;
 
 use hashbrown::HashTable;
@@ -11,7 +13,6 @@ use crate::exposure::{Exposure, Window};
 use crate::id::CameraId;
 use crate::number::Latency;
 use crate::observation::{Alerts, Label, Outcome};
-use crate::presence::Reported;
 use crate::release::Release;
 use crate::tally::{Alerted, Cuts, Pairs, Tally, Warned};
 use crate::time::Block;
@@ -391,28 +392,6 @@ impl Fleet {
     /// The whole fleet stretch by stretch of the test; of a switchback, nothing.
     pub(crate) fn epochs(&self) -> &[ByVariant<Tally>] {
         &self.epochs
-    }
-
-    /// What the treatment reported from a stretch of the test on.
-    pub(crate) fn treated_since(&self, first: usize) -> Reported {
-        let since = |blocks: &&Vec<BlockSums>| {
-            blocks
-                .iter()
-                .rev()
-                .take_while(|sums| sums.block.0 >= first as u64)
-                .any(|sums| sums.variant == Variant::Treatment && sums.tally.analyses > 0)
-        };
-        let stretches = self.epochs.get(first..).unwrap_or_default();
-        Reported {
-            analyses: stretches.iter().map(|sides| sides.treatment.analyses).sum(),
-            cameras: self.blocks.iter().filter(since).count() as u64,
-        }
-    }
-
-    /// The cameras that take part in the comparison.
-    pub(crate) fn comparable_cameras(&self) -> impl Iterator<Item = &CameraId> {
-        let comparable = self.entries.iter().filter(|entry| entry.comparable == Comparable::Yes);
-        comparable.map(|entry| &entry.camera)
     }
 
     /// Adds the stretches up anew, of which the test has `count`: the blocks of these cameras are the stretches'.
