@@ -34,6 +34,7 @@ mod restarts;
 mod sample_config;
 mod samples;
 mod service_unit;
+mod silence;
 mod simulate;
 mod statistics;
 mod status;

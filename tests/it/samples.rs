@@ -39,7 +39,7 @@ pub(crate) fn status(phase: &str, condition: &str, verdicts: [&str; 2]) -> Value
                   "latency_ms_diff_mean": null, "latency_warnings": 0, "confirmed": 0, "retained": 0},
         "guardrails": [judgement("fp_rate", verdicts[0], 2.0, 4.0),
                        judgement("error_rate", verdicts[1], -1.0, 1.5)],
-        "split": null, "finding": "False alarms rose by 2.0 points", "cameras": 17,
+        "split": null, "finding": "False alarms rose by 2.0 points", "presence": null, "cameras": 17,
         "observations": 2_010, "open_analyses": 1_500, "evicted_analyses": 0,
         "next": {"at": "2026-03-03T19:30:00Z", "deadline": "ab_ends",
                  "sentence": "the A/B test ends, then its last feedback is awaited"},

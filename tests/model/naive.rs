@@ -3,10 +3,15 @@
 //! Written from the description of the replaced system and of the phases, not from the engine's code:
 //! no running sums, no index, no transition table.
 
+use std::collections::BTreeSet;
+
 use tidegate_engine::Event;
+use tidegate_engine::assignment::ServeReason;
 use tidegate_engine::event::Command;
-use tidegate_engine::experiment::{Experiment, Gate, OnExpiry, PromotionMode, Watch};
+use tidegate_engine::experiment::{Definition, Experiment, Gate, OnExpiry, PromotionMode, Watch};
+use tidegate_engine::number::Share;
 use tidegate_engine::observation::{Label, Outcome};
+use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +73,8 @@ pub(crate) struct Naive {
     since: i64,
     length: i64,
     step_from: i64,
+    /// When the step began, of any step but the first.
+    stepped_at: Option<i64>,
     extended: bool,
     entries: Vec<Entry>,
 }
@@ -91,6 +98,7 @@ impl Naive {
             since: 0,
             length: 0,
             step_from: 0,
+            stepped_at: None,
             extended: false,
             entries: Vec::new(),
         }
@@ -162,7 +170,8 @@ impl Naive {
             && self.mark == Mark::None
             && self.elapsed(self.now) < self.length
             && self.elapsed(at) >= self.length;
-        shadow || self.step_due(at) || self.test_due(at)
+        let step = self.step_due(at) && !self.step_due(self.now);
+        shadow || step || self.test_due(at)
     }
 
     fn tick(&mut self, at: i64) {
@@ -174,18 +183,41 @@ impl Naive {
         if shadow_ends {
             self.look();
         }
-        loop {
-            // Of two deadlines the earlier; at the same time the ramp step.
-            let step_at = self.step_from + self.steps()[self.step].1;
-            if self.step_due(at) && (step_at <= self.length + 1 || !self.test_due(at)) {
-                self.step += 1;
-                self.step_from = self.elapsed(at);
-            } else if self.test_due(at) {
-                self.end_test(at);
-            } else {
-                break;
-            }
+        while self.test_due(at) {
+            self.end_test(at);
         }
+    }
+
+    fn go_up(&mut self, at: i64) {
+        self.step += 1;
+        self.step_from = self.elapsed(at);
+        self.stepped_at = Some(at);
+    }
+
+    /// Whether the treatment reported since the step began: a few analyses, from half of the cameras that have it, or
+    /// from three.
+    fn heard(&self) -> bool {
+        let of_step = |entry: &&Entry| {
+            entry.stage == Some(Stage::Ab)
+                && entry.variant == Variant::Treatment
+                && self.stepped_at.is_none_or(|step| entry.at > step)
+        };
+        let analyses = self.entries.iter().filter(of_step).count() as u64;
+        let heard: BTreeSet<_> =
+            self.entries.iter().filter(of_step).map(|entry| &entry.camera).collect();
+        let split = Definition::new(self.experiment.clone()).expect("valid").split().clone();
+        let share = Share::new(self.steps()[self.step].0).expect("a share");
+        let mut treated: BTreeSet<_> = self.entries.iter().map(|entry| &entry.camera).collect();
+        treated.retain(|camera| {
+            let assigned = split.assign(&camera.parse().expect("an id"), share, Timestamp::EPOCH);
+            (assigned.variant, assigned.reason) == (Variant::Treatment, ServeReason::Split)
+        });
+        let shadowed = self.entries.iter().any(|entry| entry.stage == Some(Stage::Shadow));
+        if treated.is_empty() && shadowed {
+            return true;
+        }
+        let cameras = treated.len().div_ceil(2).clamp(1, 3);
+        analyses >= self.experiment.guardrails.min_samples.clamp(1, 12) && heard.len() >= cameras
     }
 
     fn end_test(&mut self, at: i64) {
@@ -221,6 +253,7 @@ impl Naive {
                 self.length = ms(self.experiment.ab.duration.ms());
                 self.step = 0;
                 self.step_from = 0;
+                self.stepped_at = None;
             }
             Stage::Draft | Stage::Full | Stage::Completed | Stage::RolledBack | Stage::Stopped => {}
         }
@@ -259,8 +292,7 @@ impl Naive {
                 if self.mark == Mark::Expired || self.step + 1 == self.steps().len() {
                     self.enter(Stage::Full, at);
                 } else {
-                    self.step += 1;
-                    self.step_from = self.elapsed(at);
+                    self.go_up(at);
                 }
             }
             Command::Complete if self.stage == Stage::Full && self.mark == Mark::None => {
@@ -388,6 +420,15 @@ impl Naive {
         }))
     }
 
+    fn cameras(&self) -> usize {
+        self.entries.iter().map(|entry| &entry.camera).collect::<BTreeSet<_>>().len()
+    }
+
+    fn compared_cameras(&self) -> usize {
+        let compared = self.entries.iter().filter(|entry| entry.shadowed.is_some());
+        compared.map(|entry| &entry.camera).collect::<BTreeSet<_>>().len()
+    }
+
     /// The old rule, in the words of its description: the first that holds, every comparison strict.
     pub(crate) fn finding(&self) -> &'static str {
         let guardrails = &self.experiment.guardrails;
@@ -447,6 +488,7 @@ impl Naive {
             labelled(&treatment, Label::MissedThreat) - labelled(&control, Label::MissedThreat);
         let fp = [&control, &treatment].map(|side| labelled(side, Label::FalsePositive));
         self.finding() == "within"
+            && self.heard()
             && !control.labels.is_empty()
             && !treatment.labels.is_empty()
             && missed <= guardrails.max_missed_threat_rate_increase.value()
@@ -467,9 +509,13 @@ impl Naive {
             && self.experiment.shadow.gate == Gate::Automatic
             && self.compared(Variant::Control).analyses
                 >= self.experiment.guardrails.min_samples.max(1)
+            && self.compared_cameras() >= self.cameras().div_ceil(2).clamp(1, 3)
             && self.elapsed(self.now) >= self.length
         {
             self.enter(Stage::Ab, self.now);
+        }
+        if self.step_due(self.now) && self.heard() {
+            self.go_up(self.now);
         }
     }
 }

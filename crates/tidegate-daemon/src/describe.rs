@@ -125,6 +125,7 @@ pub(crate) fn status(
         guardrails: shown.guardrails,
         split: shown.split,
         finding: shown.finding,
+        presence: status.presence.map(Into::into),
         next,
         last: last.map(Into::into),
         cameras: count(status.cameras),
@@ -210,32 +211,13 @@ fn next_sentence(run: &RunningExperiment, status: &status::Status) -> String {
         (Phase::Shadow | Phase::Ab, Condition::Held) => {
             format!("It stays at this step until somebody resumes it. {watched}")
         }
-        (Phase::Shadow, _) => {
-            let gate = match experiment.shadow.gate {
-                Gate::Automatic if when.is_empty() => {
-                    "The shadow is over; the A/B test starts once the comparisons pass.".to_owned()
-                }
-                Gate::Automatic => {
-                    format!("At {when} the A/B test starts if the comparisons pass.")
-                }
-                Gate::Manual => "The A/B test starts when somebody advances it.".to_owned(),
-            };
-            format!("{gate} {watched}")
-        }
+        (Phase::Shadow, _) => format!("{} {watched}", after_shadow(run, status)),
         (Phase::Ab, Condition::Grace) => {
             format!(
                 "Until {when} the last feedback is awaited; then it is promoted if it proved itself."
             )
         }
-        (Phase::Ab, Condition::Clear) => {
-            let step = match status.next {
-                Some((_, DeadlineReason::StepEnds)) => {
-                    format!("At {when} the next ramp step follows unless a guardrail is alarmed.")
-                }
-                _ => format!("At {when} the test ends; {}", after_test(run)),
-            };
-            format!("{step} {watched}")
-        }
+        (Phase::Ab, Condition::Clear) => format!("{} {watched}", after_step(run, status)),
         (Phase::Full, _) => released(run, watched),
         (Phase::Completed, _) => "Nothing: the treatment stays.".to_owned(),
         (Phase::RolledBack, _) => {
@@ -250,6 +232,42 @@ fn next_sentence(run: &RunningExperiment, status: &status::Status) -> String {
             None => "Nothing: it was stopped; control stays.".to_owned(),
         },
     }
+}
+
+/// What the shadow's gate waits for.
+fn after_shadow(run: &RunningExperiment, status: &status::Status) -> String {
+    match (run.rollout.definition().experiment().shadow.gate, status.next) {
+        (Gate::Manual, _) => "The A/B test starts when somebody advances it.".to_owned(),
+        (Gate::Automatic, Some((at, _))) => {
+            format!("At {} the A/B test starts if the comparisons pass.", api::shown(at))
+        }
+        (Gate::Automatic, None) => {
+            let heard = status.presence.filter(|presence| !presence.suffices());
+            let heard = heard.map_or_else(String::new, |presence| {
+                format!(" and enough was heard of the treatment: so far {presence}")
+            });
+            format!("The shadow is over; the A/B test starts once the comparisons pass{heard}.")
+        }
+    }
+}
+
+/// What a ramp step, or the test after the last one, waits for.
+fn after_step(run: &RunningExperiment, status: &status::Status) -> String {
+    let when = status.next.map_or_else(String::new, |(at, _)| api::shown(at));
+    let reason = status.next.map(|(_, reason)| reason);
+    if reason == Some(DeadlineReason::StepEnds) {
+        return format!(
+            "At {when} the next ramp step follows if the treatment was heard of in this one and no guardrail is alarmed."
+        );
+    }
+    if !run.rollout.step_is_over() {
+        return format!("At {when} the test ends; {}", after_test(run));
+    }
+    let waits = status.presence.filter(|presence| !presence.suffices()).map_or_else(
+        || "no guardrail is alarmed".to_owned(),
+        |presence| format!("the treatment was heard of since this step: so far {presence}"),
+    );
+    format!("The next ramp step waits until {waits}. At {when} the test ends.")
 }
 
 /// What a release that goes on is held against, and until when.

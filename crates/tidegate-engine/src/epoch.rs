@@ -91,6 +91,11 @@ impl Epochs {
         }
     }
 
+    /// The stretch that began with the last step of the ramp.
+    pub(crate) fn last_step(&self) -> Option<usize> {
+        self.0.iter().rposition(|epoch| epoch.opens == Opens::Step)
+    }
+
     pub(crate) const fn len(&self) -> usize {
         self.0.len()
     }

@@ -1,5 +1,7 @@
 //! The cameras of one rollout, their sums and the sums of all.
 
+mod reported;
+
 use alloc::vec::Vec;
 
 use hashbrown::HashTable;

@@ -61,6 +61,7 @@ pub mod number;
 pub mod observation;
 pub mod phase;
 pub mod preflight;
+pub mod presence;
 pub mod promotion;
 pub mod prompt;
 pub mod release;

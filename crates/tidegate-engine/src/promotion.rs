@@ -10,6 +10,7 @@ use core::fmt;
 use crate::experiment::{Experiment, LabelTrust, Watch};
 use crate::guardrail::Guardrail;
 use crate::look::Look;
+use crate::presence::Presence;
 use crate::split_check::SplitCheck;
 use crate::tally::Tally;
 use crate::threshold::{self, Finding};
@@ -40,6 +41,8 @@ pub enum Proof {
         /// Labels each needs.
         required: u64,
     },
+    /// The treatment has hardly reported since the last ramp step.
+    Silent(Presence),
     /// Too few cameras have labels.
     TooFewCameras {
         /// Cameras of each variant.
@@ -186,6 +189,9 @@ impl fmt::Display for Proof {
                 "Too few labels for a promotion: control={}, treatment={}, required={required}",
                 labels.control, labels.treatment
             ),
+            Self::Silent(presence) => {
+                write!(f, "Too little of the treatment since the last ramp step: {presence}")
+            }
             Self::TooFewCameras { cameras, required } => write!(
                 f,
                 "Too few cameras with labels for a promotion: control={}, treatment={}, \

@@ -159,6 +159,11 @@ impl Rollout {
         }
     }
 
+    /// What the test serves at its present step, whether or not it does so now.
+    pub(crate) fn serving_in_test(&self) -> Serving {
+        Serving::split(self.definition.split().clone(), self.share())
+    }
+
     /// What `camera` is served at `at` if nothing happens before, and why.
     pub fn serve(&self, camera: &CameraId, at: Timestamp) -> Assignment {
         self.serving().assign(camera, at)

@@ -4,6 +4,7 @@ use crate::exposure::Window;
 use crate::look::Check;
 use crate::number::Share;
 use crate::phase::{Condition, Phase, State};
+use crate::presence::Presence;
 use crate::rollout::{DeadlineReason, Rollout};
 use crate::tally::{Pairs, Tally};
 use crate::time::{Duration, Timestamp};
@@ -36,6 +37,8 @@ pub struct Status {
     pub open_analyses: usize,
     /// Analyses forgotten early because too many were open.
     pub evicted_analyses: u64,
+    /// What the treatment reported since the phase or the ramp step began, while something may follow by itself.
+    pub presence: Option<Presence>,
     /// What time will do next.
     pub next: Option<(Timestamp, DeadlineReason)>,
 }
@@ -57,6 +60,7 @@ impl Rollout {
             cameras: self.fleet.len(),
             open_analyses: self.exposures.unlabelled(),
             evicted_analyses: self.evicted,
+            presence: self.presence(),
             next: self.next_deadline(),
         }
     }

@@ -42,8 +42,8 @@ impl Rollout {
         let step_ends = self.lifecycle.step_ends.filter(|_| {
             self.has_next_step() && self.lifecycle.state.condition == Condition::Clear
         })?;
-        // Under the sequential rule an alarm may hold the step up; every look asks again then.
-        let met = self.is_sequential() && step_ends <= self.lifecycle.now;
+        // The treatment's silence or an alarm may hold the step up; every look asks again then.
+        let met = step_ends <= self.lifecycle.now;
         (!met).then_some((step_ends, DeadlineReason::StepEnds))
     }
 

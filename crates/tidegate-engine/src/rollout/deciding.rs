@@ -64,9 +64,10 @@ impl Rollout {
             }
             let (transition, cause) = match reason {
                 // Only a time before these has such a deadline; the look that follows sees to them.
-                DeadlineReason::ShadowEnds | DeadlineReason::FastPathWaited => break,
+                DeadlineReason::ShadowEnds
+                | DeadlineReason::StepEnds
+                | DeadlineReason::FastPathWaited => break,
                 DeadlineReason::OutageOver => (Transition::Resume, Cause::OutageOver),
-                DeadlineReason::StepEnds => (Transition::NextStep, Cause::Dwelled),
                 DeadlineReason::AbEnds => self.conclude(LateLabels::MayCome),
                 DeadlineReason::GraceEnds => self.conclude(LateLabels::IsIn),
             };
@@ -84,7 +85,10 @@ impl Rollout {
             Check::Threshold(check) => promotion::judge_averages(experiment, &check, sides),
             Check::Sequential(look) => promotion::judge_look(experiment, &look, sides),
         };
-        let proved = matches!(proof, Proof::Proved { .. });
+        let presence = self.presence_in_test();
+        let passes = matches!(proof, Proof::Proved { .. });
+        let proved = passes && presence.suffices();
+        let proof = if passes && !proved { Proof::Silent(presence) } else { proof };
         let clear = matches!(self.lifecycle.state.condition, Condition::Clear | Condition::Grace);
         let may_extend =
             experiment.ab.on_expiry == OnExpiry::Extend && self.lifecycle.extensions == 0;
@@ -158,8 +162,13 @@ impl Rollout {
         if self.shadow_is_over() && self.gate_passes() {
             decisions.push(self.decide(Transition::OpenAb, Cause::GatePassed));
         }
-        // A loop, as a step may have no dwell of its own.
-        while self.step_is_over() && !self.is_alarmed() {
+        self.leave_step(decisions);
+    }
+
+    /// Goes to the next ramp step once this one has lasted, the treatment has reported in it, and nothing alarms. One
+    /// step at a time: the next has nothing to show yet.
+    fn leave_step(&mut self, decisions: &mut Vec<Decision>) {
+        if self.step_is_over() && self.presence_in_test().suffices() && !self.is_alarmed() {
             decisions.push(self.decide(Transition::NextStep, Cause::Dwelled));
         }
     }
@@ -177,8 +186,7 @@ impl Rollout {
     /// nothing alarms.
     pub(super) fn gate_passes(&self) -> bool {
         let guardrails = &self.definition.experiment().guardrails;
-        // Even a rule that is switched off opens the gate on nothing but comparisons.
-        let enough = self.fleet.total().pairs.comparisons() >= guardrails.min_samples.max(1);
+        let enough = self.presence_in_shadow().suffices();
         match self.check() {
             _ if !enough => false,
             _ if guardrails.watch == Watch::Off => true,
@@ -188,7 +196,7 @@ impl Rollout {
     }
 
     /// Whether a ramp step whose deadline was met still waits.
-    fn step_is_over(&self) -> bool {
+    pub fn step_is_over(&self) -> bool {
         let Lifecycle { state, step_ends, now, .. } = self.lifecycle;
         state == State { phase: Phase::Ab, condition: Condition::Clear }
             && self.has_next_step()
@@ -216,6 +224,7 @@ impl Rollout {
         if self.shadow_is_over() && self.gate_passes() {
             decisions.push(self.decide(Transition::OpenAb, Cause::GatePassed));
         }
+        self.leave_step(decisions);
     }
 
     pub(super) fn transition_of(&self, command: Command) -> Transition {

@@ -191,11 +191,12 @@ fn the_ramp_climbs_by_its_dwells_and_stops_while_held() {
     let (rollout, answers) = tell(
         experiment,
         "0 start
+         1h a e gate treatment 100 50 *3
          2h tick
+         3h a f gate treatment 100 50 *3
          3h hold
          6h tick
-         7h resume
-         7h tick",
+         7h resume",
     );
     assert_eq!(
         answers,
@@ -323,9 +324,9 @@ fn a_deadline_that_passed_during_a_hold_is_due_when_the_rollout_goes_on() {
     let mut experiment = experiment();
     let step = |share, dwell| RampStep { share: Share::new(share).unwrap(), dwell: hours(dwell) };
     experiment.ab.steps = vec![step(0.05, 2.0), step(0.5, 0.0)];
-    let (rollout, _) = tell(experiment, "0 start\n1h hold\n7h resume");
-    let (deadline, _) = rollout.next_deadline().unwrap();
-    assert_eq!(deadline, rollout.lifecycle().now);
+    let story = "0 start\n 30m a e gate treatment 100 50 *3\n1h hold\n7h resume";
+    let (_, answers) = tell(experiment, story);
+    assert_eq!(answers[3..], ["7h ab -> ab: The ramp step was held for its time"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod definition;
 mod flood;
 mod golden;
 mod labels;
+mod presence;
 mod released;
 mod replaced;
 mod script;

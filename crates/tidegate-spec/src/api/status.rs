@@ -1,6 +1,7 @@
 //! What a person wants to know of a rollout at a glance.
 
 use serde::{Deserialize, Serialize};
+use tidegate_engine::presence;
 
 use super::definition::ServingRun;
 use super::history::HistoryItem;
@@ -82,6 +83,10 @@ pub struct Status {
     pub split: Option<SplitCheck>,
     /// What the rule says, in one sentence.
     pub finding: String,
+    /// What the treatment reported since the phase or the ramp step began, and what is asked of it before anything
+    /// follows by itself.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub presence: Option<Presence>,
     /// What happens next if nobody acts.
     pub next: Next,
     /// Cameras seen.
@@ -131,6 +136,27 @@ pub struct Step {
     pub number: u32,
     /// How many there are.
     pub of: u32,
+}
+
+/// What the treatment reported since the phase or the ramp step began: silence lets nothing on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Presence {
+    /// Analyses of the treatment; in shadow, comparisons.
+    pub analyses: u64,
+    /// Analyses without which nothing follows.
+    pub analyses_needed: u64,
+    /// Cameras that they came from.
+    pub cameras: u64,
+    /// Cameras without which nothing follows.
+    pub cameras_needed: u64,
+}
+
+impl From<presence::Presence> for Presence {
+    fn from(presence: presence::Presence) -> Self {
+        let presence::Presence { analyses, analyses_needed, cameras, cameras_needed } = presence;
+        Self { analyses, analyses_needed, cameras, cameras_needed }
+    }
 }
 
 /// What happens next if nobody acts.
