@@ -1,5 +1,6 @@
 //! The cameras of one rollout, their sums and the sums of all.
 
+mod released;
 mod reported;
 
 use alloc::vec::Vec;

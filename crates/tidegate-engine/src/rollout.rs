@@ -3,6 +3,7 @@
 mod backing;
 mod deadlines;
 mod deciding;
+mod hearing;
 mod lifecycle;
 mod releasing;
 mod taking_in;
