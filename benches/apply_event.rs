@@ -14,7 +14,7 @@ use tidegate_engine::event::{Action, Actor, Command, Reason};
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::id::{AnalysisId, CameraId};
 use tidegate_engine::number::{Latency, RiskScore};
-use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
+use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Origin, Outcome};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::{ByVariant, Event, Rollout, Variant};
 use xxhash_rust::xxh3::xxh3_128;
@@ -79,12 +79,23 @@ fn analysis(number: u64) -> Event {
 fn analysis_of(number: u64, cameras: u64) -> Event {
     let variant = Variant::ALL[usize::from(number.is_multiple_of(2))];
     let (camera, outcome) = (camera(number, cameras), outcome(number));
-    Event::Analysis(Analysis { id: Some(id(number)), camera, variant, outcome })
+    Event::Analysis(Analysis {
+        id: Some(id(number)),
+        camera,
+        variant,
+        outcome,
+        origin: Origin::default(),
+    })
 }
 
 fn comparison(number: u64) -> Event {
     let outcomes = ByVariant { control: outcome(number), treatment: outcome(number + 1) };
-    Event::Comparison(Comparison { id: id(number), camera: camera(number, CAMERAS), outcomes })
+    Event::Comparison(Comparison {
+        id: id(number),
+        camera: camera(number, CAMERAS),
+        outcomes,
+        origin: Origin::default(),
+    })
 }
 
 /// Feedback on analyses far apart, as people give it; one in two is a false positive on both sides.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tidegate_engine::event::Event;
 use tidegate_engine::number::{Latency, RiskScore};
-use tidegate_engine::observation::{Analysis, Outcome};
+use tidegate_engine::observation::{Analysis, Origin, Outcome};
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 use tidegate_journal::{Batch, Entry, Journal, RolloutId, verify};
@@ -37,6 +37,7 @@ fn observation(number: u64) -> Batch {
             latency: Some(Latency::from_ms(912.0).expect("a latency")),
             score: Some(RiskScore::new(70.0).expect("a score")),
         },
+        origin: Origin::default(),
     });
     let at = Timestamp::from_ms(1_767_225_600_000).expect("a time");
     let mut batch = Batch::default();

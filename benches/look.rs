@@ -8,7 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tidegate_engine::event::{Action, Actor, Command, Reason};
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::number::{Latency, RiskScore};
-use tidegate_engine::observation::{Analysis, Feedback, Label, Outcome};
+use tidegate_engine::observation::{Analysis, Feedback, Label, Origin, Outcome};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::{Event, Rollout, Variant};
 
@@ -49,6 +49,7 @@ fn filled(cameras: u64) -> Rollout {
             camera: format!("site-{camera:05}/door1").parse().expect(valid),
             variant: Variant::ALL[usize::from(camera.is_multiple_of(2))],
             outcome,
+            origin: Origin::default(),
         };
         let labelled = analysis.id.clone().filter(|_| (number / cameras).is_multiple_of(4));
         apply(&mut rollout, Event::Analysis(analysis));

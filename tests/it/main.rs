@@ -5,6 +5,7 @@
 mod actions;
 mod api;
 mod assign;
+mod belonging;
 mod book;
 mod client;
 mod command;

@@ -43,6 +43,7 @@ pub(crate) fn status(phase: &str, condition: &str, verdicts: [&str; 2]) -> Value
         "observations": 2_010, "open_analyses": 1_500, "evicted_analyses": 0,
         "next": {"at": "2026-03-03T19:30:00Z", "deadline": "ab_ends",
                  "sentence": "the A/B test ends, then its last feedback is awaited"},
+        "outside": {"analyses": 7, "causes": {"overridden": 4, "late": 3}},
         "warnings": [{"code": "few_cameras", "detail": "8 cameras a variant see little"}],
     })
 }

@@ -46,6 +46,7 @@ door: run 2, v1 (control) against v2 (treatment), sequential rule
   finding  False alarms rose by 2.0 points
   next     2026-03-03T19:30:00Z: the A/B test ends, then its last feedback is awaited
   ! few_cameras: 8 cameras a variant see little
+  outside  7 analyses, compared with nothing: 3 late, 4 overridden
 ";
     assert_eq!(ran.out, expected, "{}", ran.out);
     assert_eq!(daemon.next().line, "GET /v1/experiments/door/status");

@@ -8,7 +8,7 @@ const START_MS: i64 = 1_772_323_200_000;
 fn analysis(experiment: &str, number: u32, variant: &str) -> Value {
     let mut analysis = json!({
         "type": "analysis", "experiment": experiment, "id": format!("{experiment}-{number}"),
-        "camera_id": format!("camera-{}", number % 10), "variant": variant,
+        "camera_id": format!("camera-{}", number % 10), "variant": variant, "run": 1,
     });
     if variant == "treatment" {
         analysis["error"] = true.into();

@@ -7,7 +7,7 @@ use tidegate_engine::experiment::{Definition, Experiment, Watch};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::look::{Check, Look};
 use tidegate_engine::number::Latency;
-use tidegate_engine::observation::{Analysis, Feedback, Label, Outcome};
+use tidegate_engine::observation::{Analysis, Feedback, Label, Origin, Outcome};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::{Event, Rollout, Variant};
 use tidegate_stats::arm::{Arm, Cameras, DESIGN_CORRELATION};
@@ -157,6 +157,7 @@ fn events(raws: &[Raw], latency_scale: f64) -> Vec<Event> {
             camera: format!("camera-{camera}").parse().expect("a name"),
             variant: Variant::ALL[usize::from(camera % 2)],
             outcome,
+            origin: Origin::default(),
         }));
         if let Some(label) = Label::ALL.get(usize::from(*label)) {
             events.push(Event::Feedback(Feedback { analysis: id, label: *label }));
@@ -195,6 +196,7 @@ fn events_of_nothing(camera: u8) -> Event {
         camera: format!("camera-{camera}").parse().expect("a name"),
         variant: Variant::ALL[usize::from(camera % 2)],
         outcome: Outcome::Answered { latency: None, score: None },
+        origin: Origin::default(),
     })
 }
 

@@ -8,7 +8,7 @@ use tidegate_engine::experiment::{
     Experiment, Gate, OnExpiry, PromotionMode, RampStep, Rule, Watch,
 };
 use tidegate_engine::number::{Latency, RiskScore, Share};
-use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
+use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Origin, Outcome};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::{ByVariant, Variant};
 
@@ -111,10 +111,16 @@ fn event((_, kind, camera, id, one, other): Raw) -> Event {
             camera,
             variant: Variant::ALL[usize::from(kind % 2)],
             outcome: outcome(one),
+            origin: Origin::default(),
         }),
         50..65 => {
             let outcomes = ByVariant { control: outcome(one), treatment: outcome(other) };
-            Event::Comparison(Comparison { id: name(id), camera, outcomes })
+            Event::Comparison(Comparison {
+                id: name(id),
+                camera,
+                outcomes,
+                origin: Origin::default(),
+            })
         }
         65..85 => {
             let label = Label::ALL[usize::from(one % 4)];

@@ -68,15 +68,6 @@ impl MonotonicClock {
     }
 }
 
-/// A time as clients write it.
-pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
-    let moment: Result<jiff::Timestamp, _> = text.parse();
-    moment
-        .map_err(|error| error.to_string())
-        .and_then(|at| Timestamp::from_ms(at.as_millisecond()).map_err(|error| error.to_string()))
-        .map_err(|why| format!("is no time: {why}, allowed: such as 2026-03-01T12:00:00Z"))
-}
-
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 fn system_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);

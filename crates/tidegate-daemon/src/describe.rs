@@ -7,6 +7,7 @@ use tidegate_engine::experiment::{Gate, LabelTrust, OnExpiry, PromotionMode, Wat
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::look::Check;
 use tidegate_engine::number::Share;
+use tidegate_engine::outside::OutsideCause;
 use tidegate_engine::phase::{Condition, Phase, State};
 use tidegate_engine::rollout::DeadlineReason;
 use tidegate_engine::status;
@@ -16,7 +17,7 @@ use tidegate_engine::variant::Variant;
 use tidegate_engine::verdict::Verdict;
 use tidegate_spec::api::{
     self, CheckReport, Defined, ExperimentDetail, ExperimentSummary, HistoryItem, Judgement, Next,
-    Pairs, SplitCheck, Status, Step, Warning,
+    Outside, Pairs, SplitCheck, Status, Step, Warning,
 };
 use tidegate_spec::experiment::{questions, rule_name};
 
@@ -132,7 +133,16 @@ pub(crate) fn status(
         observations: lifecycle.observations,
         open_analyses: count(status.open_analyses),
         evicted_analyses: status.evicted_analyses,
+        outside: outside(&status),
         warnings: warnings(run, Some(&status)),
+    }
+}
+
+fn outside(status: &status::Status) -> Outside {
+    let causes = status.outside_causes.iter().filter(|(_, count)| *count > 0);
+    Outside {
+        analyses: status.outside.control.analyses + status.outside.treatment.analyses,
+        causes: causes.map(|(cause, count)| (cause.as_str().to_owned(), count)).collect(),
     }
 }
 
@@ -349,6 +359,16 @@ fn warnings(run: &RunningExperiment, status: Option<&status::Status>) -> Vec<War
                     "{} analyses were forgotten before their feedback was due: raise \
                      limits.open_analyses_max.",
                     status.evicted_analyses
+                ),
+            );
+        }
+        let impossible = status.outside_causes.get(OutsideCause::ImpossibleVariant);
+        if impossible > 0 {
+            warn(
+                "variants_impossible",
+                format!(
+                    "{impossible} analyses name the treatment where their camera could not have it, and no run: they are \
+                     compared with nothing. Does whoever reports them send the run of the assignment?"
                 ),
             );
         }

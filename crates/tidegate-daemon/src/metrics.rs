@@ -51,6 +51,7 @@ const EXPERIMENTS_SHOWN_MAX_WITH_REPLACED: usize = 6;
 pub(crate) struct Metrics {
     registry: Registry,
     observations: Family<KnownLabel, Counter>,
+    rejected: Family<KnownLabel, Counter>,
     decisions: Family<KnownLabel, Counter>,
     rollbacks: Family<KnownLabel, Counter>,
     requests: Family<AnswerLabels, Counter>,
@@ -104,6 +105,11 @@ impl Metrics {
         let observations = register!(
             "observations",
             "Observations by what became of them",
+            Family::<KnownLabel, Counter>::default()
+        );
+        let rejected = register!(
+            "observations_rejected",
+            "Observations that were not taken in by the code of the answer",
             Family::<KnownLabel, Counter>::default()
         );
         let decisions = register!(
@@ -201,6 +207,7 @@ impl Metrics {
         Self {
             registry,
             observations,
+            rejected,
             decisions,
             rollbacks,
             requests,
@@ -252,6 +259,10 @@ impl Metrics {
                 let labels = [("status", status.into())];
                 self.observations.get_or_create(&labels).inc_by(count);
             }
+        }
+        for code in answers.results.iter().filter_map(|answer| answer.code.as_deref()) {
+            let labels = [("code", code.to_owned().into())];
+            self.rejected.get_or_create(&labels).inc();
         }
     }
 

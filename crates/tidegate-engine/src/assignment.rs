@@ -289,6 +289,17 @@ impl Split {
         self.assign_cut(camera, Cut::new(self, share), at)
     }
 
+    /// Whether a camera can report the treatment at `at`. Early in a block of a switchback reports of the block before still come.
+    pub(crate) fn may_report_treatment(
+        &self,
+        camera: &CameraId,
+        share: Share,
+        at: Timestamp,
+    ) -> bool {
+        let has_it = |at| self.assign(camera, share, at).variant == Variant::Treatment;
+        has_it(at) || self.block.is_some_and(|length| has_it(at.minus(length)))
+    }
+
     #[inline]
     fn assign_cut(&self, camera: &CameraId, cut: Cut, at: Timestamp) -> Assignment {
         let hash = self.hash.of(camera);

@@ -7,7 +7,7 @@ use crate::id::AnalysisId;
 use crate::limits;
 use crate::observation::{Analysis, Comparison, Feedback};
 use crate::phase::State;
-use crate::time::Timestamp;
+use crate::time::{Duration, Timestamp};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +194,22 @@ pub enum Rejection {
     UnknownAnalysis {
         /// The event.
         id: AnalysisId,
+    },
+    /// It says that it happened later than now.
+    #[error("observed at {} ms, later than now at {} ms, allowed: up to {} ms later", observed_at.ms(), at.ms(), limits::OBSERVED_AHEAD_MAX.ms())]
+    ObservedAhead {
+        /// When it says that it happened.
+        observed_at: Timestamp,
+        /// Now.
+        at: Timestamp,
+    },
+    /// It says that it happened longer ago than the attribution window.
+    #[error("observed at {} ms, longer ago than the attribution window, allowed: {} h", observed_at.ms(), window.hours())]
+    ObservedTooLongAgo {
+        /// When it says that it happened.
+        observed_at: Timestamp,
+        /// The attribution window.
+        window: Duration,
     },
     /// One more camera than the definition allows.
     #[error("more than {cameras_max} cameras, allowed: limits.cameras_max")]

@@ -1,6 +1,6 @@
 //! The bounded index of exposures: which variant an analysis really had, until its feedback is due.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_128;
@@ -15,7 +15,7 @@ use crate::variant::Variant;
 ///
 /// Ids are up to 128 bytes and millions are open at once. Two different ids share a fingerprint with
 /// a chance of 2^-128, so a million open ids meet one false duplicate in 10^26 rollouts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint(pub u128);
 
 impl Fingerprint {
@@ -78,6 +78,8 @@ pub(crate) struct Exposures {
     index: HashTable<u32>,
     /// How many have a label.
     labelled: usize,
+    /// When those happened that were reported much later. Beside the queue, whose entries would all grow.
+    backlog: BTreeMap<Fingerprint, Timestamp>,
 }
 
 impl Exposures {
@@ -91,6 +93,27 @@ impl Exposures {
             exposures.push(exposure);
         }
         Some(exposures)
+    }
+
+    /// When those happened that were reported much later.
+    pub(crate) const fn backlog(&self) -> &BTreeMap<Fingerprint, Timestamp> {
+        &self.backlog
+    }
+
+    /// When the analysis of an exposure happened, as far as is known.
+    pub(crate) fn happened_at(&self, exposure: &Exposure) -> Timestamp {
+        // Nearly always there is nothing to look up.
+        if self.backlog.is_empty() {
+            return exposure.at;
+        }
+        self.backlog.get(&exposure.fingerprint).copied().unwrap_or(exposure.at)
+    }
+
+    /// Notes when an exposure that is there happened; `None` for one that is not.
+    pub(crate) fn date(&mut self, fingerprint: Fingerprint, happened_at: Timestamp) -> Option<()> {
+        self.position(fingerprint)?;
+        self.backlog.insert(fingerprint, happened_at);
+        Some(())
     }
 
     pub(crate) const fn queue(&self) -> &VecDeque<Exposure> {
@@ -147,6 +170,9 @@ impl Exposures {
             let sequence = low_half(self.dropped);
             self.labelled -= usize::from(oldest.label.is_some());
             self.dropped += 1;
+            if !self.backlog.is_empty() {
+                self.backlog.remove(&oldest.fingerprint);
+            }
             if let Ok(entry) = self.index.find_entry(oldest.fingerprint.hash(), |s| *s == sequence)
             {
                 entry.remove();

@@ -14,9 +14,10 @@ use crate::exposure::{Exposure, Window};
 use crate::id::CameraId;
 use crate::number::Latency;
 use crate::observation::{Alerts, Label, Outcome};
+use crate::outside::OutsideCause;
 use crate::release::Release;
 use crate::tally::{Alerted, Cuts, Pairs, Tally, Warned};
-use crate::time::Block;
+use crate::time::{Block, Timestamp};
 use crate::variant::{ByVariant, Variant};
 
 /// What is kept of one camera, or of all cameras together.
@@ -140,6 +141,10 @@ pub(crate) struct Fleet {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) window: Window,
+    /// Why it is compared with nothing, if so.
+    pub(crate) outside: Option<OutsideCause>,
+    /// When it happened.
+    pub(crate) at: Timestamp,
     pub(crate) variant: Variant,
     pub(crate) stretch: Stretch,
     /// The hour of the day, UTC.
@@ -294,7 +299,7 @@ impl Fleet {
     }
 
     pub(crate) fn add_analysis(&mut self, at: u32, place: Place, outcome: Outcome, cuts: Cuts) {
-        let Place { window, variant, stretch: Stretch { block, epoch }, hour } = place;
+        let Place { window, variant, stretch: Stretch { block, epoch }, hour, .. } = place;
         let sketch = match window {
             Window::Shadow => {
                 self.total.shadow.add(outcome, cuts);

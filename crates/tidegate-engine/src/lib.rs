@@ -45,6 +45,7 @@ extern crate alloc;
 
 pub mod assignment;
 mod baseline;
+pub mod course;
 pub mod decision;
 pub mod epoch;
 pub mod event;
@@ -59,6 +60,7 @@ pub mod look;
 pub mod notice;
 pub mod number;
 pub mod observation;
+pub mod outside;
 pub mod phase;
 pub mod preflight;
 pub mod presence;

@@ -4,6 +4,8 @@
 
 use core::ops::RangeInclusive;
 
+use crate::time::Duration;
+
 /// Longest id of any kind, in bytes. The shortest is one byte.
 pub const ID_LEN_MAX: usize = 128;
 /// Longest latency an analysis may report, in milliseconds (ten minutes).
@@ -36,6 +38,10 @@ pub const OBSERVATIONS_MAX: u64 = 1 << 33;
 pub const OPEN_ANALYSES_DEFAULT: usize = 1_048_576;
 /// Hours for which feedback finds its analysis unless the definition says otherwise (7 days).
 pub const ATTRIBUTION_HOURS_DEFAULT: f64 = 168.0;
+/// How much later than now an observation may say that it happened: clocks differ.
+pub const OBSERVED_AHEAD_MAX: Duration = Duration::from_ms(60_000);
+/// Total failure is looked for in what happened within this time; it says nothing about now if it is older.
+pub const FRESH_MAX: Duration = Duration::from_ms(30 * 60_000);
 /// Longest name of an actor, in bytes.
 pub const ACTOR_LEN_MAX: usize = 128;
 /// Longest reason an actor may give, in bytes.

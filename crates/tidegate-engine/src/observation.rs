@@ -5,6 +5,7 @@
 
 use crate::id::{AnalysisId, CameraId};
 use crate::number::{Latency, Percent, RiskScore};
+use crate::time::Timestamp;
 use crate::variant::{ByVariant, Variant};
 
 /// How one prompt call ended.
@@ -44,6 +45,27 @@ impl Outcome {
     }
 }
 
+/// Whether a report says which run it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RunNamed {
+    /// It does, and it is the present one.
+    Yes,
+    /// It does not: it counts only where its camera can have had its variant.
+    No,
+    /// Taken in by a version that did not ask, or from a recording: it counts as it says.
+    #[default]
+    NotAsked,
+}
+
+/// What a report says of where it belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// Whether it names its run.
+    pub run: RunNamed,
+    /// When it happened, where it says so; else when it was reported.
+    pub observed_at: Option<Timestamp>,
+}
+
 /// One prompt call on one detection event, with the variant that really ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Analysis {
@@ -56,6 +78,8 @@ pub struct Analysis {
     pub variant: Variant,
     /// How it ended.
     pub outcome: Outcome,
+    /// Where it belongs.
+    pub origin: Origin,
 }
 
 /// Both prompts on the same event in shadow; the control's answer was served.
@@ -67,6 +91,8 @@ pub struct Comparison {
     pub camera: CameraId,
     /// How both calls ended.
     pub outcomes: ByVariant<Outcome>,
+    /// Where it belongs.
+    pub origin: Origin,
 }
 
 /// Who alerted on a comparison, for threats that a person confirms later.
@@ -161,6 +187,7 @@ mod tests {
                 control: answered(control_ms),
                 treatment: answered(treatment_ms),
             },
+            origin: Origin::default(),
         }
     }
 

@@ -5,6 +5,7 @@ mod deadlines;
 mod deciding;
 mod hearing;
 mod lifecycle;
+mod placing;
 mod releasing;
 mod taking_in;
 
@@ -13,6 +14,7 @@ use alloc::vec::Vec;
 pub use self::backing::Backing;
 pub use self::lifecycle::{DeadlineReason, Lifecycle, Looked};
 use crate::assignment::{Assignment, ServeReason, Serving};
+use crate::course::Course;
 use crate::decision::{Cause, Decision, Evidence, Step};
 use crate::epoch::Epochs;
 use crate::event::{Action, Event, Rejection};
@@ -23,6 +25,7 @@ use crate::fleet::{CameraSums, Fleet, Latencies, Sums};
 use crate::id::CameraId;
 use crate::look::{self, Check};
 use crate::number::Share;
+use crate::outside::OutsideCounts;
 use crate::phase::{Condition, Phase, State, Transition};
 use crate::sequential::LookedAt;
 use crate::tally::Tally;
@@ -38,6 +41,8 @@ pub struct Rollout {
     pub(crate) exposures: Exposures,
     pub(crate) fast_path: FastPath,
     pub(crate) epochs: Epochs,
+    pub(crate) course: Course,
+    pub(crate) outside: OutsideCounts,
     pub(crate) evicted: u64,
     /// About the last event only; no state.
     pub(crate) looked: Looked,
@@ -65,6 +70,8 @@ impl Rollout {
             exposures: Exposures::default(),
             fast_path: FastPath::default(),
             epochs: Epochs::default(),
+            course: Course::default(),
+            outside: OutsideCounts::default(),
             evicted: 0,
             looked: Looked::No,
         }

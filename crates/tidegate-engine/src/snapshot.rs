@@ -3,18 +3,21 @@
 use alloc::vec::Vec;
 
 use crate::assignment::SplitMethod;
+use crate::course::{Course, Stage};
 use crate::epoch::Epochs;
 use crate::experiment::{Definition, Digest};
-use crate::exposure::{Exposure, Exposures};
+use crate::exposure::{Exposure, Exposures, Fingerprint};
 use crate::fast_path::FastPath;
 use crate::fleet::{CameraSums, Fleet, Latencies};
 use crate::id::CameraId;
 use crate::limits;
 use crate::number::Latency;
+use crate::outside::OutsideCounts;
 use crate::phase::{Condition, Phase, State};
 use crate::release::Release;
 use crate::rollout::{Lifecycle, Looked, Rollout};
 use crate::tally::Tally;
+use crate::time::Timestamp;
 use crate::variant::ByVariant;
 
 /// All that a rollout remembers. Sums over the fleet are left out: they follow from the cameras.
@@ -28,6 +31,8 @@ pub struct Snapshot {
     pub cameras: Vec<CameraSums>,
     /// Every open exposure, oldest first.
     pub exposures: Vec<Exposure>,
+    /// When those exposures happened that were reported much later, in order of their fingerprints.
+    pub backlog: Vec<(Fingerprint, Timestamp)>,
     /// How latencies are spread over the fleet.
     pub latencies: Latencies,
     /// A longer latency is slow, once that is known.
@@ -36,10 +41,14 @@ pub struct Snapshot {
     pub fast_path: FastPath,
     /// The stretches of the A/B test; none of one that began under an earlier version.
     pub epochs: Epochs,
+    /// Where it stood before; an earlier version kept none.
+    pub course: Course,
     /// What is kept of the full release, and for it, beside the cameras.
     pub release: Release,
     /// What was recorded while nothing was compared.
     pub outside: ByVariant<Tally>,
+    /// Why that was; an earlier version kept no causes.
+    pub outside_causes: OutsideCounts,
     /// Analyses forgotten early because too many were open.
     pub evicted: u64,
 }
@@ -70,6 +79,9 @@ pub enum RestoreError {
     /// A fast path over cameras that are not there.
     #[error("snapshot with a fast path that cannot be")]
     FastPath,
+    /// Stages that do not lead to where the rollout stands.
+    #[error("snapshot with stages that cannot be")]
+    Course,
     /// Sums of stretches that the test does not have.
     #[error("snapshot with stretches of the test that cannot be")]
     Epochs,
@@ -89,12 +101,15 @@ impl Rollout {
             lifecycle: self.lifecycle,
             cameras: self.fleet.cameras().collect(),
             exposures: self.exposures.queue().iter().copied().collect(),
+            backlog: self.exposures.backlog().iter().map(|(id, at)| (*id, *at)).collect(),
             latencies: self.fleet.latencies().clone(),
             slow_above: self.fleet.slow_above(),
             fast_path: self.fast_path.clone(),
             epochs: self.epochs.clone(),
+            course: self.course.clone(),
             release: *self.fleet.release(),
             outside: *self.fleet.outside(),
+            outside_causes: self.outside,
             evicted: self.evicted,
         }
     }
@@ -110,32 +125,14 @@ impl Rollout {
         }
         let Snapshot { lifecycle, cameras, exposures, outside, evicted, .. } = snapshot;
         let Snapshot { latencies, slow_above, fast_path, epochs, release, .. } = snapshot;
+        let Snapshot { backlog, outside_causes, .. } = snapshot;
         if !can_be(&lifecycle, &definition) {
             return Err(RestoreError::Lifecycle);
         }
         if cameras.len() > definition.experiment().bounds.cameras_max {
             return Err(RestoreError::TooManyCameras(cameras.len()));
         }
-        let split = definition.split().clone();
-        let mut fleet = Fleet::default();
-        // All cameras together have no more analyses than there were observations, so no sum overflows.
-        let mut left = lifecycle.observations.min(limits::OBSERVATIONS_MAX);
-        for seen in cameras {
-            if fleet.find(&seen.camera, split.hash(&seen.camera)).is_some() {
-                return Err(RestoreError::CameraTwice(seen.camera));
-            }
-            let blocks_can_be = seen.blocks.iter().all(|sums| sums.tally.can_be(left))
-                && seen.blocks.is_sorted_by(|a, b| (a.block, a.variant) < (b.block, b.variant));
-            let full = [&seen.full.control, &seen.full.treatment];
-            let full_can_be = full.into_iter().all(|tally| tally.can_be(left));
-            let full = full.into_iter().map(|tally| tally.analyses);
-            let analyses = full.fold(seen.sums.analyses(), u64::saturating_add);
-            if !seen.sums.can_be(left) || !full_can_be || analyses > left || !blocks_can_be {
-                return Err(RestoreError::Sums(seen.camera));
-            }
-            left -= analyses;
-            fleet.insert(seen, &split);
-        }
+        let mut fleet = seen_before(cameras, &lifecycle, &definition)?;
         fleet.restore(&outside, latencies, slow_above);
         let hours = release.past.iter().chain(&release.present);
         if !hours.into_iter().all(|tally| tally.can_be(lifecycle.observations)) {
@@ -160,12 +157,73 @@ impl Rollout {
             && exposures.last().is_none_or(|last| last.at <= lifecycle.now)
             && exposures.iter().all(|exposure| (exposure.camera as usize) < fleet.len());
         let exposures = Some(exposures).filter(|_| in_order);
-        let exposures = exposures
+        let mut exposures = exposures
             .and_then(|exposures| Exposures::from_queue(exposures.into()))
             .ok_or(RestoreError::Exposures)?;
-        let looked = Looked::No;
-        Ok(Self { definition, lifecycle, fleet, exposures, fast_path, epochs, evicted, looked })
+        for (fingerprint, happened_at) in backlog {
+            exposures.date(fingerprint, happened_at).ok_or(RestoreError::Exposures)?;
+        }
+        let course = taken_up(snapshot.course, &lifecycle, &definition)?;
+        let (outside, looked) = (outside_causes, Looked::No);
+        Ok(Self {
+            definition,
+            lifecycle,
+            fleet,
+            exposures,
+            fast_path,
+            epochs,
+            course,
+            outside,
+            evicted,
+            looked,
+        })
     }
+}
+
+/// The fleet with all that its cameras showed.
+fn seen_before(
+    cameras: Vec<CameraSums>,
+    lifecycle: &Lifecycle,
+    definition: &Definition,
+) -> Result<Fleet, RestoreError> {
+    let split = definition.split().clone();
+    let mut fleet = Fleet::default();
+    // All cameras together have no more analyses than there were observations, so no sum overflows.
+    let mut left = lifecycle.observations.min(limits::OBSERVATIONS_MAX);
+    for seen in cameras {
+        if fleet.find(&seen.camera, split.hash(&seen.camera)).is_some() {
+            return Err(RestoreError::CameraTwice(seen.camera));
+        }
+        let blocks_can_be = seen.blocks.iter().all(|sums| sums.tally.can_be(left))
+            && seen.blocks.is_sorted_by(|a, b| (a.block, a.variant) < (b.block, b.variant));
+        let full = [&seen.full.control, &seen.full.treatment];
+        let full_can_be = full.into_iter().all(|tally| tally.can_be(left));
+        let full = full.into_iter().map(|tally| tally.analyses);
+        let analyses = full.fold(seen.sums.analyses(), u64::saturating_add);
+        if !seen.sums.can_be(left) || !full_can_be || analyses > left || !blocks_can_be {
+            return Err(RestoreError::Sums(seen.camera));
+        }
+        left -= analyses;
+        fleet.insert(seen, &split);
+    }
+    Ok(fleet)
+}
+
+/// The stages of a rollout. One that began under an earlier version knows its present stage from now on.
+fn taken_up(
+    course: Course,
+    lifecycle: &Lifecycle,
+    definition: &Definition,
+) -> Result<Course, RestoreError> {
+    let Lifecycle { state, now, step, started_at, .. } = *lifecycle;
+    let stages = course.as_slice();
+    if stages.is_empty() && started_at.is_some() {
+        return Course::new(alloc::vec![Stage { from: now, state, step }])
+            .ok_or(RestoreError::Course);
+    }
+    let can_be = stages.iter().all(|stage| stage.step < definition.ramp().len())
+        && stages.last().is_none_or(|last| last.from <= now && last.state == state);
+    if can_be { Ok(course) } else { Err(RestoreError::Course) }
 }
 
 /// Whether a rollout of `definition` can stand there.

@@ -3,6 +3,7 @@
 use crate::exposure::Window;
 use crate::look::Check;
 use crate::number::Share;
+use crate::outside::OutsideCounts;
 use crate::phase::{Condition, Phase, State};
 use crate::presence::Presence;
 use crate::rollout::{DeadlineReason, Rollout};
@@ -27,6 +28,8 @@ pub struct Status {
     pub sides: ByVariant<Tally>,
     /// What was recorded while nothing was compared.
     pub outside: ByVariant<Tally>,
+    /// Why that was.
+    pub outside_causes: OutsideCounts,
     /// The shadow's comparisons.
     pub pairs: Pairs,
     /// What the rule says now.
@@ -55,6 +58,7 @@ impl Rollout {
             window: evidence.window,
             sides: evidence.sides,
             outside: *self.fleet.outside(),
+            outside_causes: self.outside,
             pairs: self.fleet.total().pairs,
             check: evidence.check,
             cameras: self.fleet.len(),

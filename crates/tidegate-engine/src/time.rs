@@ -46,6 +46,13 @@ impl Timestamp {
         Self(self.0.saturating_add(ms).min(limits::TIMESTAMP_MS_MAX))
     }
 
+    /// This time and `duration` less; it stops at the beginning of 1970.
+    #[must_use]
+    pub(crate) fn minus(self, duration: Duration) -> Self {
+        let ms = i64::try_from(duration.0).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(ms).max(0))
+    }
+
     /// How long ago `earlier` was; zero if it was not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         Duration(u64::try_from(self.0 - earlier.0).unwrap_or(0))

@@ -3,7 +3,7 @@
 use tidegate_engine::event::Command;
 use tidegate_engine::exposure::{Alerts, Window};
 use tidegate_engine::guardrail::Guardrail;
-use tidegate_engine::observation::Label;
+use tidegate_engine::observation::{Label, RunNamed};
 use tidegate_engine::phase::{Condition, Phase, State, Transition};
 use tidegate_engine::variant::Variant;
 use tidegate_engine::verdict::Verdict;
@@ -50,6 +50,7 @@ const LABELS: [Label; 4] =
     [Label::FalsePositive, Label::Correct, Label::MissedThreat, Label::SeverityWrong];
 const WINDOWS: [Window; 4] = [Window::Shadow, Window::Ab, Window::Outside, Window::Full];
 const ALERTS: [Alerts; 3] = [Alerts::NotControl, Alerts::ControlOnly, Alerts::Both];
+const RUNS: [RunNamed; 3] = [RunNamed::Yes, RunNamed::No, RunNamed::NotAsked];
 const GUARDRAILS: [Guardrail; 9] = [
     Guardrail::FpRate,
     Guardrail::ErrorRate,
@@ -111,6 +112,7 @@ coded! {
     Label, "label", LABELS;
     Window, "window", WINDOWS;
     Alerts, "kind of alerts", ALERTS;
+    RunNamed, "naming of a run", RUNS;
     Guardrail, "guardrail", GUARDRAILS;
     Verdict, "verdict", VERDICTS;
 }
@@ -175,6 +177,11 @@ mod tests {
             Window::Ab => 1,
             Window::Outside => 2,
             Window::Full => 3,
+        });
+        round_trips_at(|run| match run {
+            RunNamed::Yes => 0,
+            RunNamed::No => 1,
+            RunNamed::NotAsked => 2,
         });
         round_trips_at(|alerts| match alerts {
             Alerts::NotControl => 0,

@@ -6,23 +6,27 @@ use bincode::Options as _;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::decision::Step;
 use tidegate_engine::event::{Action, Actor, Command, Event, InvalidText, Reason};
-use tidegate_engine::id::{AnalysisId, CameraId, ExperimentKey, InvalidId, LabelName, PromptName};
+use tidegate_engine::id::{ExperimentKey, InvalidId, LabelName, PromptName};
 use tidegate_engine::notice::Notice;
 use tidegate_engine::number::OutOfRange;
-use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label};
+use tidegate_engine::observation::{Feedback, Label, Origin};
 use tidegate_engine::phase::Transition;
 use tidegate_engine::prompt::{InvalidDigest, Move, VersionHead};
 use tidegate_engine::time::Timestamp;
-use tidegate_engine::variant::{ByVariant, Variant};
+use tidegate_engine::variant::ByVariant;
 
 use crate::codes::{Coded, UnknownCode, state_codes, state_of_codes};
 
 mod definition;
+mod event;
 mod notice;
+mod origin;
 mod outcome;
 mod prompt;
 
+use event::{analysis, comparison};
 use notice::KeptNotice;
+use origin::KeptOrigin;
 use outcome::KeptOutcome;
 
 pub(crate) use outcome::latency_of_us;
@@ -236,6 +240,24 @@ pub(crate) enum Record<'a> {
         #[serde(borrow)]
         account: Cow<'a, str>,
     },
+    AnalysisOfRun {
+        rollout: u32,
+        at_ms: i64,
+        id: Option<&'a str>,
+        camera: &'a str,
+        variant: u8,
+        outcome: KeptOutcome,
+        origin: KeptOrigin,
+    },
+    ComparisonOfRun {
+        rollout: u32,
+        at_ms: i64,
+        id: &'a str,
+        camera: &'a str,
+        control: KeptOutcome,
+        treatment: KeptOutcome,
+        origin: KeptOrigin,
+    },
 }
 
 /// The one way entries become bytes.
@@ -291,41 +313,6 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn of_event(rollout: u32, at_ms: i64, event: &'a Event) -> Self {
-        match event {
-            Event::Tick => Self::Tick { rollout, at_ms },
-            Event::Action(Action { command, actor, reason }) => Self::Action {
-                rollout,
-                at_ms,
-                command: command.code(),
-                actor: actor.as_str().into(),
-                reason: reason.as_str().into(),
-            },
-            Event::Analysis(analysis) => Self::Analysis {
-                rollout,
-                at_ms,
-                id: analysis.id.as_ref().map(AnalysisId::as_str),
-                camera: analysis.camera.as_str(),
-                variant: analysis.variant.code(),
-                outcome: analysis.outcome.into(),
-            },
-            Event::Comparison(comparison) => Self::Comparison {
-                rollout,
-                at_ms,
-                id: comparison.id.as_str(),
-                camera: comparison.camera.as_str(),
-                control: comparison.outcomes.control.into(),
-                treatment: comparison.outcomes.treatment.into(),
-            },
-            Event::Feedback(feedback) => Self::Feedback {
-                rollout,
-                at_ms,
-                id: feedback.analysis.as_str(),
-                label: feedback.label.code(),
-            },
-        }
-    }
-
     pub(crate) fn entry(self) -> Result<Entry, Unreadable> {
         let event = |rollout, at_ms, event| {
             Ok(Entry::Event { rollout: RolloutId(rollout), at: Timestamp::from_ms(at_ms)?, event })
@@ -347,16 +334,20 @@ impl<'a> Record<'a> {
                 event(rollout, at_ms, Event::Action(Action { command, actor, reason }))
             }
             Self::Analysis { rollout, at_ms, id, camera, variant, outcome } => {
-                let id = id.map(str::parse).transpose()?;
-                let camera: CameraId = camera.parse()?;
-                let (variant, outcome) = (Variant::of_code(variant)?, outcome.try_into()?);
-                event(rollout, at_ms, Event::Analysis(Analysis { id, camera, variant, outcome }))
+                let origin = Origin::default();
+                event(rollout, at_ms, analysis(id, camera, variant, outcome, origin)?)
+            }
+            Self::AnalysisOfRun { rollout, at_ms, id, camera, variant, outcome, origin } => {
+                let origin = origin.try_into()?;
+                event(rollout, at_ms, analysis(id, camera, variant, outcome, origin)?)
             }
             Self::Comparison { rollout, at_ms, id, camera, control, treatment } => {
-                let (id, camera) = (id.parse()?, camera.parse()?);
-                let (control, treatment) = (control.try_into()?, treatment.try_into()?);
-                let outcomes = ByVariant { control, treatment };
-                event(rollout, at_ms, Event::Comparison(Comparison { id, camera, outcomes }))
+                let kept = ByVariant { control, treatment };
+                event(rollout, at_ms, comparison(id, camera, kept, Origin::default())?)
+            }
+            Self::ComparisonOfRun { rollout, at_ms, id, camera, control, treatment, origin } => {
+                let kept = ByVariant { control, treatment };
+                event(rollout, at_ms, comparison(id, camera, kept, origin.try_into()?)?)
             }
             Self::Feedback { rollout, at_ms, id, label } => {
                 let (analysis, label) = (id.parse()?, Label::of_code(label)?);

@@ -32,7 +32,7 @@ pub use event::{
 pub use event_type::EventType;
 pub use history::{DEFINED, Definer, Evidence, History, HistoryItem};
 pub use judgement::{Counts, Judgement, SplitCheck, finding};
-pub use moment::shown;
+pub use moment::{parse_time, shown};
 pub use object::Object;
 pub use observation::{
     AnswerStatus, InvalidField, OBSERVATIONS_MAX, Observation, ObservationAnswer,
@@ -45,7 +45,7 @@ pub use prompt::{
     PromptList, PromptRequest, PromptSummary, VersionDetail, VersionRequest, VersionSummary,
     Versions, VersionsInPlay,
 };
-pub use status::{LastStep, Next, Status, Step, Warning};
+pub use status::{LastStep, Next, Outside, Status, Step, Warning};
 pub use sums::{ByVariantMetrics, Labels, Pairs, VariantMetrics};
 
 /// `POST /v1/experiments/{key}/actions`.

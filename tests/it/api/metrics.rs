@@ -231,6 +231,8 @@ fn let_all_happen(world: &World) {
             ],
         );
     }
+    let reply = world.daemon.post("/v1/observations", &json!([{}]));
+    assert_eq!(reply.body["rejected"], 1, "{}", reply.text);
     world.daemon.get("/v1/experiments/door/assignments/camera-1");
     // Gauges of the rollout are those of its A/B test; then it is rolled back.
     scrape(world);

@@ -31,7 +31,7 @@ impl Analyzer {
             .args(["-B", script.to_str().unwrap(), "--listen", "127.0.0.1:0"])
             .args(["--tidegate", tidegate, "--experiment", "door_v2", "--control", "v1_original"])
             // The daemon's time is driven, so no answer of it is kept, and a busy machine is given time to answer.
-            .args(["--assignment-keep-s", "0", "--assignment-limit-s", "20"])
+            .args(["--assignment-keep-s", "0", "--assignment-limit-s", "20", "--clock", "none"])
             .args(more)
             .env_remove("TIDEGATE_TOKEN")
             .stdin(Stdio::null())

@@ -51,7 +51,7 @@ pub(crate) fn try_begin(daemon: &Daemon) -> bool {
 fn analysis(reporter: &str, number: u32, variant: &str) -> Value {
     json!({
         "type": "analysis", "experiment": KEY, "id": format!("{reporter}-{number:06}"),
-        "camera_id": format!("camera-{}", number % 10), "variant": variant,
+        "camera_id": format!("camera-{}", number % 10), "variant": variant, "run": 1,
         "latency_ms": 100 + number % 50, "score": number % 100,
     })
 }
@@ -67,7 +67,7 @@ pub(crate) fn collapse(reporter: &str) -> Value {
     let failed = |n| {
         json!({
             "type": "analysis", "experiment": KEY, "id": format!("{reporter}-{n:06}"),
-            "camera_id": format!("camera-{}", n % 10), "variant": "treatment", "error": true,
+            "camera_id": format!("camera-{}", n % 10), "variant": "treatment", "error": true, "run": 1,
         })
     };
     (0..40)

@@ -4,7 +4,7 @@ use system_tests::repository;
 use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::limits::MIN_SAMPLES_MAX;
-use tidegate_engine::observation::{Analysis, Outcome};
+use tidegate_engine::observation::{Analysis, Origin, Outcome};
 use tidegate_engine::phase::{Condition, Phase};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::{Rollout, Variant};
@@ -123,7 +123,8 @@ fn fast_path_cameras() {
             };
             let variant = if treated[row] == 1 { Variant::Treatment } else { Variant::Control };
             let camera = format!("camera-{}", cameras[row]).parse().unwrap();
-            let analysis = Analysis { id: None, camera, variant, outcome };
+            let analysis =
+                Analysis { id: None, camera, variant, outcome, origin: Origin::default() };
             // A second apart: nothing is waited for.
             let at = Timestamp::EPOCH.plus(Duration::from_ms((row as u64 + 1) * 1_000));
             let decisions = rollout.apply(at, &Event::Analysis(analysis)).unwrap();

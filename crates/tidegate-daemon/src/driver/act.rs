@@ -61,6 +61,8 @@ impl Driver {
                 | Rejection::Duplicate { .. }
                 | Rejection::SameLabel { .. }
                 | Rejection::UnknownAnalysis { .. }
+                | Rejection::ObservedAhead { .. }
+                | Rejection::ObservedTooLongAgo { .. }
                 | Rejection::TooManyCameras { .. }
                 | Rejection::TooManyObservations { .. }
                 | Rejection::TooManyBlocks { .. }) => Refusal::Invalid(other.to_string()),

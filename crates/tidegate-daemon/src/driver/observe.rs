@@ -2,8 +2,10 @@
 
 use tidegate_engine::event::{Event, Rejection};
 use tidegate_engine::id::ExperimentKey;
+use tidegate_engine::observation::Analysis;
 use tidegate_engine::time::Timestamp;
-use tidegate_spec::api::{AnswerStatus, ObservationAnswer, ObservationAnswers, Reported};
+use tidegate_engine::variant::Variant;
+use tidegate_spec::api::{AnswerStatus, ObservationAnswer, ObservationAnswers, Reported, shown};
 
 use super::Driver;
 use super::pending::{Pending, refuse};
@@ -24,9 +26,14 @@ impl Driver {
         let is_unread = items.iter().all(|item| matches!(item, ReadObservation::Refused(_)));
         let answers: ObservationAnswers = items
             .into_iter()
-            .map(|item| match item {
+            .enumerate()
+            .map(|(index, item)| match item {
                 ReadObservation::Refused(answer) => answer,
-                ReadObservation::Reported(Reported { experiment, event }) => {
+                ReadObservation::Reported(reported) => {
+                    if let Some(answer) = self.of_another_run(index, &reported) {
+                        return answer;
+                    }
+                    let Reported { experiment, event, .. } = reported;
                     self.observe_one(&experiment, now, event, &mut changed)
                 }
             })
@@ -66,6 +73,43 @@ impl Driver {
     }
 }
 
+impl Driver {
+    /// The answer to what names another run, or another version, than the present one. It must not count for a version that
+    /// has nothing to do with it.
+    fn of_another_run(&self, index: usize, reported: &Reported) -> Option<ObservationAnswer> {
+        let Reported { experiment, event, run: named, prompt_version } = reported;
+        let run = self.rollouts.get(experiment)?;
+        let refused = |code, field, detail| {
+            let pointer = Some(format!("/{index}/{field}"));
+            Some(ObservationAnswer { pointer, ..rejected(code, detail) })
+        };
+        let number = run.number;
+        if let Some(named) = named.filter(|named| *named != number) {
+            let detail = match run.serving_predecessor() {
+                Some(serving) if serving.number == named => format!(
+                    "run {named} has ended and is served until run {number} is started: nothing is compared meanwhile"
+                ),
+                Some(_) | None => format!("it belongs to run {named}; the present run is {number}"),
+            };
+            return refused("another_run", "run", detail);
+        }
+        let settings = run.rollout.definition().experiment();
+        let served = match event {
+            Event::Analysis(Analysis { variant: Variant::Treatment, .. }) => &settings.treatment,
+            Event::Tick
+            | Event::Action(_)
+            | Event::Analysis(_)
+            | Event::Comparison(_)
+            | Event::Feedback(_) => &settings.control,
+        };
+        let version = prompt_version.as_ref().filter(|version| *version != served)?;
+        // Who is served the predecessor names its version; that nothing is compared yet is the answer.
+        run.rollout.lifecycle().started_at?;
+        let detail = format!("it is of version `{version}`; the variant's is `{served}`");
+        refused("another_version", "prompt_version", detail)
+    }
+}
+
 fn rejected(code: &str, detail: String) -> ObservationAnswer {
     ObservationAnswer {
         status: AnswerStatus::Rejected,
@@ -76,7 +120,7 @@ fn rejected(code: &str, detail: String) -> ObservationAnswer {
 }
 
 fn answer_of(rejection: &Rejection) -> ObservationAnswer {
-    let detail = rejection.to_string();
+    let mut detail = rejection.to_string();
     let code = match rejection {
         Rejection::Duplicate { .. } | Rejection::SameLabel { .. } => {
             let (status, code, pointer) = (AnswerStatus::Duplicate, None, None);
@@ -84,6 +128,23 @@ fn answer_of(rejection: &Rejection) -> ObservationAnswer {
         }
         Rejection::NotStarted => "not_started",
         Rejection::UnknownAnalysis { .. } => "unknown_analysis",
+        // In the words of whoever sent it: its time as a text, the setting by its name.
+        Rejection::ObservedAhead { observed_at, at } => {
+            detail = format!(
+                "observed_at {} is later than now, {}, allowed: up to a minute",
+                shown(*observed_at),
+                shown(*at)
+            );
+            "observed_ahead"
+        }
+        Rejection::ObservedTooLongAgo { observed_at, window } => {
+            detail = format!(
+                "observed_at {} is longer ago than {} hours, allowed: limits.attribution_window_hours",
+                shown(*observed_at),
+                window.hours()
+            );
+            "observed_too_long_ago"
+        }
         Rejection::TooManyCameras { .. } => "too_many_cameras",
         Rejection::TooManyObservations { .. } => "too_many_observations",
         Rejection::TooManyBlocks { .. } => "too_many_blocks",

@@ -6,13 +6,13 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
-use tidegate_spec::api::{self, Health};
+use tidegate_spec::api::{self, Health, parse_time};
 
 use super::App;
 use super::body;
 use super::json::Json;
 use super::problem::Problem;
-use crate::clock::{Clock, moment};
+use crate::clock::Clock;
 use crate::driver::DriverCommand;
 use crate::readiness::Readiness;
 
@@ -92,7 +92,7 @@ pub(super) async fn set_time(
     body: Body,
 ) -> Result<Json<ToldTime>, Problem> {
     let told: ToldTime = body::json(&app, &headers, body).await?;
-    let time = moment(&told.now).map_err(|detail| Problem::invalid_field("/now", detail))?;
+    let time = parse_time(&told.now).map_err(|detail| Problem::invalid_field("/now", detail))?;
     if let Clock::Driven(ms) = app.0.shared.clock.clock() {
         ms.store(time.ms(), Ordering::Release);
     }

@@ -6,10 +6,10 @@ use tidegate_engine::limits;
 use tidegate_engine::prompt::{LabelOrder, LabelTarget, Order, Precondition, Prompt, VersionOrder};
 use tidegate_spec::api::{
     self, FieldFault, PromptDocument, PromptDocumentLabel, PromptDocumentVersion, PromptImport,
+    parse_time,
 };
 
 use super::text_digest;
-use crate::clock::moment;
 use crate::faults::RequestFaults;
 use crate::page;
 
@@ -131,7 +131,7 @@ fn version_order(
     };
     let note = version.note.as_deref().map(|note| faults.take(&at("note"), Reason::new(note)));
     let created_at = version.created_at.as_deref();
-    let created_at = created_at.map(|time| faults.take(&at("created_at"), moment(time)));
+    let created_at = created_at.map(|time| faults.take(&at("created_at"), parse_time(time)));
     let digest = text_digest(&version.text);
     if let Some(claimed) = &version.digest
         && *claimed != digest.to_string()

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::course::Stage;
 use crate::decision::{Cause, Decision};
 use crate::epoch::Epochs;
 use crate::event::Command;
@@ -339,6 +340,8 @@ impl Rollout {
             }
             Transition::Complete | Transition::RollBack | Transition::Stop => lifecycle.end_phase(),
         }
+        let stage = Stage { from: now, state: to, step: lifecycle.step };
+        self.course.begin(stage, self.definition.experiment().bounds.attribution_window);
     }
 
     /// Fixes what the A/B test is measured from: what is usual for each camera, what is slow, and how

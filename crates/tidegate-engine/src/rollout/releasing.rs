@@ -11,6 +11,7 @@ use crate::phase::{Condition, Phase, State, Transition};
 use crate::release::DAY;
 use crate::sequential;
 use crate::tally::Tally;
+use crate::time::Timestamp;
 use crate::variant::{ByVariant, Variant};
 
 impl Rollout {
@@ -29,10 +30,10 @@ impl Rollout {
         self.lifecycle.state == tried && self.fast_path.hold == OutageHold::Yes
     }
 
-    /// The day of the release, from 0, without the time in which it was paused.
-    pub(super) fn release_day(&self) -> u64 {
+    /// The day of the release that a time lies in, from 0, without the time in which it was paused.
+    pub(super) fn release_day(&self, at: Timestamp) -> u64 {
         let watch = self.definition.experiment().full.watch;
-        let left = self.lifecycle.phase_ends.map_or(0, |ends| ends.since(self.lifecycle.now).ms());
+        let left = self.lifecycle.phase_ends.map_or(0, |ends| ends.since(at).ms());
         watch.ms().saturating_sub(left) / DAY.ms()
     }
 

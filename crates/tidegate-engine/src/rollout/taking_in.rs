@@ -7,11 +7,11 @@ use super::lifecycle::Looked;
 use crate::assignment::SplitMethod;
 use crate::event::{Event, Rejection};
 use crate::exposure::{Exposure, Fingerprint, Window};
-use crate::fleet::{CameraSums, Comparable, Place, Stretch, Sums};
+use crate::fleet::{CameraSums, Place, Sums};
 use crate::id::{AnalysisId, CameraId};
 use crate::limits;
-use crate::observation::{Alerts, Analysis, Comparison, Feedback, Outcome};
-use crate::phase::{Condition, Phase, State};
+use crate::observation::{Alerts, Analysis, Comparison, Feedback, Origin, Outcome};
+use crate::phase::Phase;
 use crate::tally::{Cuts, Warned};
 use crate::time::Timestamp;
 use crate::variant::{ByVariant, Variant};
@@ -34,16 +34,18 @@ impl Rollout {
 
     fn absorb_analysis(&mut self, at: Timestamp, analysis: &Analysis) -> Result<Looked, Rejection> {
         self.check_observable(at)?;
+        self.check_observed(at, analysis.origin)?;
         let fingerprint = analysis.id.as_ref().map(|id| self.check_new(at, id)).transpose()?;
         self.check_blocks()?;
         // The last that may be refused: from here on nothing fails, so that a rejected event leaves no trace.
         let camera = self.camera(&analysis.camera)?;
         let before = self.advance_time(at);
 
-        let place = self.place(camera, analysis.variant);
+        let place = self.place(camera, analysis.variant, analysis.origin);
         let cuts = self.cuts();
         let watched = self.is_listened_to(place);
         let place = self.outside_in_outage(place, analysis.outcome);
+        self.note_outside(place);
         self.begin_day(place);
         self.fleet.add_analysis(camera, place, analysis.outcome, cuts);
         if watched {
@@ -61,13 +63,14 @@ impl Rollout {
         comparison: &Comparison,
     ) -> Result<Looked, Rejection> {
         self.check_observable(at)?;
+        self.check_observed(at, comparison.origin)?;
         let fingerprint = self.check_new(at, &comparison.id)?;
         self.check_blocks()?;
         let camera = self.camera(&comparison.camera)?;
         let before = self.advance_time(at);
 
         // The control's answer was served, so the event counts as an analysis of the control.
-        let place = self.place(camera, Variant::Control);
+        let place = self.place(camera, Variant::Control, comparison.origin);
         let cuts = self.cuts();
         let control = comparison.outcomes.control;
         let experiment = self.definition.experiment();
@@ -76,18 +79,19 @@ impl Rollout {
         } else {
             Warned::No
         };
-        let window = place.window;
+        let (window, watched) = (place.window, self.is_fresh(place));
         let place = self.outside_in_outage(place, control);
+        self.note_outside(place);
         self.begin_day(place);
         self.fleet.add_analysis(camera, place, control, cuts);
         match window {
             Window::Shadow => {
                 self.fleet.add_comparison(camera, &comparison.outcomes, cuts, warned);
             }
-            Window::Ab | Window::Full => {
+            Window::Ab | Window::Full if watched => {
                 self.watch_for_failure(camera, Variant::Control, control);
             }
-            Window::Outside => {}
+            Window::Ab | Window::Full | Window::Outside => {}
         }
         let alerts = comparison.alerts(cuts.alert_threshold);
         self.expose(fingerprint, camera, place, alerts);
@@ -114,7 +118,7 @@ impl Rollout {
             Window::Ab | Window::Outside => false,
         };
         if !frozen {
-            let stretch = self.stretch(exposure.at);
+            let stretch = self.stretch(self.exposures.happened_at(&exposure));
             self.fleet.relabel(&exposure, stretch, *label);
         }
         self.exposures.label(fingerprint, *label);
@@ -135,6 +139,9 @@ impl Rollout {
 
     /// Whether the fast path hears of an analysis.
     fn is_listened_to(&self, place: Place) -> bool {
+        if !self.is_fresh(place) {
+            return false;
+        }
         match place.window {
             Window::Ab | Window::Full => true,
             Window::Outside => self.tries_control() && place.variant == Variant::Control,
@@ -180,6 +187,19 @@ impl Rollout {
         self.check_no_deadline(at)
     }
 
+    /// Whether what is said of when it happened can be.
+    fn check_observed(&self, at: Timestamp, origin: Origin) -> Result<(), Rejection> {
+        let Some(observed_at) = origin.observed_at else { return Ok(()) };
+        if observed_at.since(at) > limits::OBSERVED_AHEAD_MAX {
+            return Err(Rejection::ObservedAhead { observed_at, at });
+        }
+        let window = self.definition.experiment().bounds.attribution_window;
+        if at.since(observed_at) > window {
+            return Err(Rejection::ObservedTooLongAgo { observed_at, window });
+        }
+        Ok(())
+    }
+
     fn check_blocks(&self) -> Result<(), Rejection> {
         let blocks_max = limits::BLOCKS_KEPT_MAX;
         let is_switchback =
@@ -198,7 +218,8 @@ impl Rollout {
 
     fn open_exposure(&self, at: Timestamp, fingerprint: Fingerprint) -> Option<&Exposure> {
         let window = self.definition.experiment().bounds.attribution_window;
-        self.exposures.find(fingerprint).filter(|exposure| at.since(exposure.at) <= window)
+        let exposure = self.exposures.find(fingerprint)?;
+        (at.since(self.exposures.happened_at(exposure)) <= window).then_some(exposure)
     }
 
     /// The camera's place; a new camera is taken in if the definition allows one more.
@@ -217,51 +238,6 @@ impl Rollout {
         Ok(self.fleet.insert(seen, split))
     }
 
-    /// Where an analysis reported now is counted.
-    fn place(&self, camera: u32, variant: Variant) -> Place {
-        let State { phase, condition } = self.lifecycle.state;
-        let window = match (phase, condition, variant, self.fleet.comparable(camera)) {
-            (_, Condition::Paused | Condition::Grace | Condition::Expired, _, _)
-            | (_, _, _, Comparable::Overridden) => Window::Outside,
-            (Phase::Shadow, _, Variant::Control, _) => Window::Shadow,
-            (Phase::Ab, _, _, _) => Window::Ab,
-            (Phase::Full, _, _, _)
-                if self.watches_release() && self.belongs_in_release(camera, variant) =>
-            {
-                Window::Full
-            }
-            _ => Window::Outside,
-        };
-        let now = self.lifecycle.now;
-        Place { window, variant, stretch: self.stretch(now), hour: hour_of_day(now) }
-    }
-
-    /// The stretch of time that a moment lies in.
-    fn stretch(&self, at: Timestamp) -> Stretch {
-        match self.definition.split().block(at) {
-            Some(block) => Stretch { block: Some(block), epoch: None },
-            None => Stretch { block: self.epochs.block(at), epoch: self.epochs.at(at) },
-        }
-    }
-
-    fn begin_day(&mut self, place: Place) {
-        if place.window == Window::Full {
-            self.fleet.begin_day(self.release_day(), self.lifecycle.now);
-        }
-    }
-
-    /// A failure during an outage of both variants counts for neither.
-    fn outside_in_outage(&self, place: Place, outcome: Outcome) -> Place {
-        // Nothing is held, and so nothing forgiven, where no fast path acts.
-        let counts = !matches!(place.window, Window::Ab | Window::Full)
-            || !outcome.failed()
-            || !self.fast_path.in_outage(self.lifecycle.now)
-            || !self.is_sequential()
-            || !self.is_watched();
-        let window = if counts { place.window } else { Window::Outside };
-        Place { window, ..place }
-    }
-
     fn expose(&mut self, fingerprint: Fingerprint, camera: u32, place: Place, alerts: Alerts) {
         let at = self.lifecycle.now;
         let Place { window, variant, .. } = place;
@@ -270,6 +246,10 @@ impl Rollout {
         self.evicted += self.exposures.evict(open_max.saturating_sub(1));
         let label = None;
         self.exposures.push(Exposure { fingerprint, at, camera, variant, window, alerts, label });
+        let is_late = self.stretch(place.at) != self.stretch(at) || !is_recent(place.at, at);
+        if is_late && self.exposures.date(fingerprint, place.at).is_none() {
+            debug_assert!(false, "it was pushed just now");
+        }
     }
 
     /// Moves time on and tells where it stood.
@@ -280,8 +260,7 @@ impl Rollout {
     }
 }
 
-/// The hour of the day, UTC.
-fn hour_of_day(at: Timestamp) -> usize {
-    const DAY: i64 = 24;
-    usize::try_from(at.ms().div_euclid(3_600_000).rem_euclid(DAY)).unwrap_or(0)
+/// Whether a report comes so soon that its own time need not be kept.
+fn is_recent(happened_at: Timestamp, at: Timestamp) -> bool {
+    at.since(happened_at) <= limits::OBSERVED_AHEAD_MAX
 }

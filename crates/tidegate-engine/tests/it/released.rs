@@ -4,7 +4,7 @@ use tidegate_engine::assignment::ServeReason;
 use tidegate_engine::event::Command;
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::number::Share;
-use tidegate_engine::observation::{Analysis, Outcome};
+use tidegate_engine::observation::{Analysis, Origin, Outcome};
 use tidegate_engine::phase::{Condition, Phase};
 use tidegate_engine::time::Duration;
 use tidegate_engine::{ByVariant, Event, Rollout, Variant};
@@ -43,7 +43,13 @@ fn total_failure_serves_control_within_twelve_analyses_of_three_cameras_and_roll
     let mut world = released(with_shadow(24.0), 20);
     let mut report = |number: u64, variant, outcome| {
         let camera = format!("camera-{}", number % 3).parse().unwrap();
-        let event = Event::Analysis(Analysis { id: None, camera, variant, outcome });
+        let event = Event::Analysis(Analysis {
+            id: None,
+            camera,
+            variant,
+            outcome,
+            origin: Origin::default(),
+        });
         world.rollout.apply(at("49h"), &event).unwrap()
     };
     let failed = (1..=12).find(|n| !report(*n, Variant::Treatment, Outcome::Failed).is_empty());
@@ -64,7 +70,13 @@ fn a_release_that_fails_where_nobody_reports_the_control_is_rolled_back_after_ha
     for number in 0..12 {
         let camera = format!("camera-{}", number % 4).parse().unwrap();
         let (variant, outcome) = (Variant::Treatment, Outcome::Failed);
-        let event = Event::Analysis(Analysis { id: None, camera, variant, outcome });
+        let event = Event::Analysis(Analysis {
+            id: None,
+            camera,
+            variant,
+            outcome,
+            origin: Origin::default(),
+        });
         world.rollout.apply(at("49h"), &event).unwrap();
     }
     assert_eq!(state(&world), (Phase::Full, Condition::Paused));

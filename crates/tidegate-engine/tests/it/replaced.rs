@@ -9,7 +9,7 @@ use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::CameraId;
 use tidegate_engine::look::Check;
 use tidegate_engine::number::{Latency, Percent, Points, RiskScore, Share};
-use tidegate_engine::observation::{Analysis, Label, Outcome};
+use tidegate_engine::observation::{Analysis, Label, Origin, Outcome};
 use tidegate_engine::phase::{Condition, Phase};
 use tidegate_engine::snapshot::{RestoreError, Snapshot};
 use tidegate_engine::time::{Duration, Timestamp};
@@ -184,7 +184,7 @@ fn point_07_one_error_or_one_outlier_is_no_harm() {
         let mut world = World::new(sequential(), 12, seed);
         let analysis = |camera: &str, variant, outcome| {
             let (id, camera) = (None, camera.parse().unwrap());
-            Event::Analysis(Analysis { id, camera, variant, outcome })
+            Event::Analysis(Analysis { id, camera, variant, outcome, origin: Origin::default() })
         };
         // One failure against an empty control.
         let failed = analysis("camera-0", Variant::Treatment, Outcome::Failed);
@@ -380,6 +380,7 @@ fn point_12_what_is_kept_does_not_grow_with_the_analyses() {
             camera: "door".parse().unwrap(),
             variant: Variant::Control,
             outcome: tidegate_engine::observation::Outcome::Failed,
+            origin: Origin::default(),
         };
         rollout.apply(at("1h"), &Event::Analysis(analysis)).unwrap();
     }

@@ -15,7 +15,7 @@
 use tidegate_engine::event::{Action, Actor, Command, Reason};
 use tidegate_engine::experiment::{Definition, Experiment, Rule};
 use tidegate_engine::number::{Latency, RiskScore};
-use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
+use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Origin, Outcome};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_engine::{Event, Rollout};
@@ -109,6 +109,7 @@ fn event(words: &[&str], numbered: impl Fn(&str) -> String) -> Event {
             camera: camera.parse().unwrap(),
             variant: *Variant::ALL.iter().find(|v| v.as_str() == *variant).unwrap(),
             outcome: outcome_of(outcome),
+            origin: Origin::default(),
         }),
         ["c", name, camera, control, treatment] => {
             let side = |text: &str| outcome_of(&text.split('/').collect::<Vec<_>>());
@@ -117,6 +118,7 @@ fn event(words: &[&str], numbered: impl Fn(&str) -> String) -> Event {
                 id: id(name),
                 camera: camera.parse().unwrap(),
                 outcomes,
+                origin: Origin::default(),
             })
         }
         ["f", name, label] => Event::Feedback(Feedback {

@@ -7,7 +7,7 @@ use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::CameraId;
 use tidegate_engine::look::{Check, Look};
 use tidegate_engine::number::{Latency, PercentDrop, Points, Share};
-use tidegate_engine::observation::{Analysis, Label, Outcome};
+use tidegate_engine::observation::{Analysis, Label, Origin, Outcome};
 use tidegate_engine::phase::{Condition, Phase};
 use tidegate_engine::time::Duration;
 use tidegate_engine::verdict::Verdict;
@@ -208,6 +208,7 @@ fn a_camera_that_is_dead_on_its_own_is_not_harm() {
             camera: camera.clone(),
             variant: Variant::Treatment,
             outcome: Outcome::Failed,
+            origin: Origin::default(),
         };
         let now = world.rollout.lifecycle().now;
         let event = Event::Analysis(analysis);
@@ -224,6 +225,7 @@ fn without_control_analyses_the_fast_path_waits_half_an_hour_and_then_acts() {
             camera: format!("camera-{camera}").parse().unwrap(),
             variant: Variant::Treatment,
             outcome: Outcome::Failed,
+            origin: Origin::default(),
         })
     };
     for number in 0..40 {
@@ -426,7 +428,8 @@ fn an_uneven_split_blocks_a_promotion() {
 
 fn reported(world: &mut World, camera: u32, variant: Variant, outcome: Outcome, at: &str) -> usize {
     let camera = format!("camera-{camera}").parse().unwrap();
-    let event = Event::Analysis(Analysis { id: None, camera, variant, outcome });
+    let event =
+        Event::Analysis(Analysis { id: None, camera, variant, outcome, origin: Origin::default() });
     world.rollout.apply(crate::script::at(at), &event).unwrap().len()
 }
 
@@ -599,6 +602,7 @@ fn a_slow_tail_is_found_though_the_mean_is_within_its_limit() {
                 latency: Some(Latency::from_ms(ms).unwrap()),
                 score: None,
             },
+            origin: Origin::default(),
         };
         number += 1;
         let decisions = world.rollout.apply(at, &Event::Analysis(analysis)).unwrap();

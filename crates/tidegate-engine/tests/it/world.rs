@@ -4,7 +4,7 @@ use tidegate_engine::event::{Action, Actor, Command, Reason};
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::id::{AnalysisId, CameraId};
 use tidegate_engine::number::{Latency, RiskScore};
-use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
+use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Origin, Outcome};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::{ByVariant, Event, Rollout, Variant};
 
@@ -154,10 +154,21 @@ impl World {
             treatment: self.outcome(truth, Variant::Treatment),
         };
         let event = if shadow {
-            Event::Comparison(Comparison { id: analysis.clone(), camera: id, outcomes })
+            Event::Comparison(Comparison {
+                id: analysis.clone(),
+                camera: id,
+                outcomes,
+                origin: Origin::default(),
+            })
         } else {
             let outcome = outcomes[variant];
-            Event::Analysis(Analysis { id: Some(analysis.clone()), camera: id, variant, outcome })
+            Event::Analysis(Analysis {
+                id: Some(analysis.clone()),
+                camera: id,
+                variant,
+                outcome,
+                origin: Origin::default(),
+            })
         };
         self.apply(at, &event);
         let readily = if variant == Variant::Treatment { truth.treatment_labels } else { 1.0 };

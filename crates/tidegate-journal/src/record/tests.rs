@@ -6,7 +6,9 @@ use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::{AnalysisId, PromptName};
 use tidegate_engine::notice::Notice;
 use tidegate_engine::number::{Latency, RiskScore};
-use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
+use tidegate_engine::observation::{
+    Analysis, Comparison, Feedback, Label, Origin, Outcome, RunNamed,
+};
 use tidegate_engine::phase::{State, Transition};
 use tidegate_engine::prompt::{Move, PromptChange, TextDigest, Version, VersionHead};
 use tidegate_engine::variant::{ByVariant, Variant};
@@ -69,17 +71,20 @@ pub(crate) fn samples() -> Vec<Entry> {
             camera: "door".parse().unwrap(),
             variant: Variant::Treatment,
             outcome: answered,
+            origin: Origin::default(),
         })),
         event(Event::Analysis(Analysis {
             id: None,
             camera: "door".parse().unwrap(),
             variant: Variant::Control,
             outcome: Outcome::Answered { latency: None, score: None },
+            origin: Origin::default(),
         })),
         event(Event::Comparison(Comparison {
             id: id.clone(),
             camera: "yard".parse().unwrap(),
             outcomes,
+            origin: Origin::default(),
         })),
         event(Event::Feedback(Feedback { analysis: id, label: Label::MissedThreat })),
         Entry::Decided { rollout, step, account: "{\"reason\":\"a try\"}".to_owned() },
@@ -101,8 +106,28 @@ pub(crate) fn samples() -> Vec<Entry> {
         },
         Entry::DefinedBy { rollout, at, account: "{\"actor\":\"ann\"}".to_owned() },
     ]);
+    entries.extend(of_a_run(rollout, at));
     entries.extend(Entry::changes(&changes("Say what\nyou \"see\": ü")));
     entries
+}
+
+/// What says where it belongs.
+fn of_a_run(rollout: RolloutId, at: Timestamp) -> [Entry; 2] {
+    let analysis = Event::Analysis(Analysis {
+        id: None,
+        camera: "door".parse().unwrap(),
+        variant: Variant::Treatment,
+        outcome: Outcome::Failed,
+        origin: Origin { run: RunNamed::No, observed_at: None },
+    });
+    let outcomes = ByVariant { control: Outcome::Failed, treatment: Outcome::Failed };
+    let comparison = Event::Comparison(Comparison {
+        id: "event-2".parse().unwrap(),
+        camera: "yard".parse().unwrap(),
+        outcomes,
+        origin: Origin { run: RunNamed::Yes, observed_at: Some(at) },
+    });
+    [analysis, comparison].map(|event| Entry::Event { rollout, at, event })
 }
 
 #[test]
@@ -136,8 +161,12 @@ fn a_tag_never_changes_its_meaning() {
             Entry::Defined { .. } => 0,
             Entry::Event { event: Event::Tick, .. } => 1,
             Entry::Event { event: Event::Action(_), .. } => 2,
-            Entry::Event { event: Event::Analysis(_), .. } => 3,
-            Entry::Event { event: Event::Comparison(_), .. } => 4,
+            Entry::Event { event: Event::Analysis(Analysis { origin, .. }), .. } => {
+                if origin == Origin::default() { 3 } else { 11 }
+            }
+            Entry::Event { event: Event::Comparison(Comparison { origin, .. }), .. } => {
+                if origin == Origin::default() { 4 } else { 12 }
+            }
             Entry::Event { event: Event::Feedback(_), .. } => 5,
             Entry::Decided { .. } => 6,
             Entry::Version { .. } => 7,
@@ -209,6 +238,13 @@ fn text() -> impl Strategy<Value = String> {
     "[a-zäöü\"{} ]{0,60}[a-z]"
 }
 
+fn origin() -> impl Strategy<Value = Origin> {
+    let run = prop_oneof![Just(RunNamed::Yes), Just(RunNamed::No), Just(RunNamed::NotAsked)];
+    let observed_at = (0..4_000_000_000_000_i64).prop_map(|ms| Timestamp::from_ms(ms).unwrap());
+    (run, proptest::option::of(observed_at))
+        .prop_map(|(run, observed_at)| Origin { run, observed_at })
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let action = (proptest::sample::select(&Command::ALL), text(), text()).prop_map(
         |(command, actor, reason)| {
@@ -216,18 +252,19 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Action(Action { command, actor, reason })
         },
     );
-    let analysis = (proptest::option::of(id()), id(), variant(), outcome()).prop_map(
-        |(id, camera, variant, outcome)| {
-            let id = id.map(|id| id.parse().unwrap());
-            Event::Analysis(Analysis { id, camera: camera.parse().unwrap(), variant, outcome })
+    let analysis = (proptest::option::of(id()), id(), variant(), outcome(), origin()).prop_map(
+        |(id, camera, variant, outcome, origin)| {
+            let (id, camera) = (id.map(|id| id.parse().unwrap()), camera.parse().unwrap());
+            Event::Analysis(Analysis { id, camera, variant, outcome, origin })
         },
     );
-    let comparison =
-        (id(), id(), outcome(), outcome()).prop_map(|(id, camera, control, treatment)| {
+    let comparison = (id(), id(), outcome(), outcome(), origin()).prop_map(
+        |(id, camera, control, treatment, origin)| {
             let outcomes = ByVariant { control, treatment };
             let (id, camera) = (id.parse().unwrap(), camera.parse().unwrap());
-            Event::Comparison(Comparison { id, camera, outcomes })
-        });
+            Event::Comparison(Comparison { id, camera, outcomes, origin })
+        },
+    );
     let feedback = (id(), proptest::sample::select(&Label::ALL))
         .prop_map(|(id, label)| Event::Feedback(Feedback { analysis: id.parse().unwrap(), label }));
     prop_oneof![Just(Event::Tick), action, analysis, comparison, feedback]

@@ -11,6 +11,7 @@ mod account;
 mod assembly;
 mod block;
 mod camera;
+mod course;
 mod definition;
 mod end;
 mod epochs;
@@ -29,6 +30,7 @@ mod sums;
 use account::KeptAccount;
 use block::KeptBlock;
 use camera::KeptCamera;
+use course::{KeptBacklog, KeptCourse, KeptOutside};
 use definition::KeptDefinition;
 use end::KeptEnd;
 use epochs::KeptEpochs;
@@ -72,6 +74,9 @@ pub(crate) enum Part {
     Predecessor(KeptPredecessor),
     Release(Box<KeptRelease>),
     Released(KeptReleased),
+    Course(KeptCourse),
+    Backlog(KeptBacklog),
+    Outside(KeptOutside),
 }
 
 /// A part by what it tells of, which says what it may follow.
@@ -101,6 +106,9 @@ enum OfRollout {
     Predecessor(KeptPredecessor),
     Release(Box<KeptRelease>),
     Released(KeptReleased),
+    Course(KeptCourse),
+    Backlog(KeptBacklog),
+    Outside(KeptOutside),
 }
 
 /// A part that adds to the prompt before it.
@@ -157,6 +165,9 @@ impl Part {
             Self::Predecessor(text) => Belonging::OfRollout(OfRollout::Predecessor(text)),
             Self::Release(release) => Belonging::OfRollout(OfRollout::Release(release)),
             Self::Released(cameras) => Belonging::OfRollout(OfRollout::Released(cameras)),
+            Self::Course(stages) => Belonging::OfRollout(OfRollout::Course(stages)),
+            Self::Backlog(late) => Belonging::OfRollout(OfRollout::Backlog(late)),
+            Self::Outside(counts) => Belonging::OfRollout(OfRollout::Outside(counts)),
             Self::Prompt(name) => Belonging::Prompt(name),
             Self::Version(head) => Belonging::OfPrompt(OfPrompt::Version(head)),
             Self::Text(text) => Belonging::OfPrompt(OfPrompt::Text(text)),
@@ -196,6 +207,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(block::parts(state))
         .chain(release::parts(state))
         .chain(exposure::parts(state))
+        .chain(course::parts(state))
 }
 
 /// A text in pieces that fit a part; none of an empty one.

@@ -9,7 +9,7 @@ use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::{AnalysisId, CameraId};
 use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::{Latency, RiskScore};
-use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
+use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Origin, Outcome};
 use tidegate_engine::phase::{self, Condition, Phase};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::{ByVariant, Variant};
@@ -60,11 +60,22 @@ pub(crate) fn events(count: u32) -> Vec<(Timestamp, Event)> {
         };
         let event = if n < 60 {
             let outcomes = ByVariant { control: answered, treatment: answered };
-            Event::Comparison(Comparison { id: id.clone(), camera, outcomes })
+            Event::Comparison(Comparison {
+                id: id.clone(),
+                camera,
+                outcomes,
+                origin: Origin::default(),
+            })
         } else {
             let variant = if n % 2 == 0 { Variant::Control } else { Variant::Treatment };
             let id = Some(id.clone());
-            Event::Analysis(Analysis { id, camera, variant, outcome: answered })
+            Event::Analysis(Analysis {
+                id,
+                camera,
+                variant,
+                outcome: answered,
+                origin: Origin::default(),
+            })
         };
         events.push((time, event));
         if n % 3 == 0 {

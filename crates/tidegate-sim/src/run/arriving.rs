@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 use tidegate_engine::event::Event;
-use tidegate_engine::observation::{Analysis, Comparison, Feedback, Outcome};
+use tidegate_engine::observation::{Analysis, Comparison, Feedback, Origin, Outcome};
 use tidegate_engine::phase::Phase;
 use tidegate_engine::{ByVariant, Variant};
 
@@ -71,9 +71,15 @@ impl<O: Observer> Run<'_, O> {
         let event = match (shadow, id) {
             (Some(shadow), Some(id)) => {
                 let outcomes = ByVariant { control: answer.outcome, treatment: shadow.outcome };
-                Event::Comparison(Comparison { id, camera, outcomes })
+                Event::Comparison(Comparison { id, camera, outcomes, origin: Origin::default() })
             }
-            (_, id) => Event::Analysis(Analysis { id, camera, variant, outcome: answer.outcome }),
+            (_, id) => Event::Analysis(Analysis {
+                id,
+                camera,
+                variant,
+                outcome: answer.outcome,
+                origin: Origin::default(),
+            }),
         };
         self.report(&event);
     }
@@ -111,7 +117,8 @@ impl<O: Observer> Run<'_, O> {
             };
             let camera = self.cameras[camera].id.clone();
             self.counts.analyses += 1;
-            let analysis = Analysis { id: None, camera, variant, outcome };
+            let analysis =
+                Analysis { id: None, camera, variant, outcome, origin: Origin::default() };
             self.send_later(at, Event::Analysis(analysis));
         }
     }

@@ -2,10 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::event::Event;
-use tidegate_engine::id::{AnalysisId, CameraId, ExperimentKey, InvalidId};
+use tidegate_engine::id::{AnalysisId, CameraId, ExperimentKey, InvalidId, PromptKey};
 use tidegate_engine::number::{Latency, OutOfRange, RiskScore};
-use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Outcome};
+use tidegate_engine::observation::{
+    Analysis, Comparison, Feedback, Label, Origin, Outcome, RunNamed,
+};
 use tidegate_engine::variant::{ByVariant, Variant};
+
+use super::moment::parse_time;
 
 /// Observations in one request.
 pub const OBSERVATIONS_MAX: usize = 1_000;
@@ -15,6 +19,8 @@ pub const OBSERVATIONS_MAX: usize = 1_000;
 /// - `analysis`: `experiment`, `id`, `camera_id`, `variant`, and `latency_ms`, `score` or `error`;
 /// - `comparison`: `experiment`, `id`, `camera_id`, `control`, `treatment`;
 /// - `feedback`: `experiment`, `id`, `label`.
+///
+/// All may say which `run` they belong to; an analysis or comparison also `prompt_version` and `observed_at`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observation {
@@ -57,6 +63,15 @@ pub struct Observation {
     /// `false_positive`, `correct`, `missed_threat` or `severity_wrong`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// The run of the assignment that it follows from, from 1. Of another run than the present one it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<f64>,
+    /// The key of the version that was served. Of another version than the variant's it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_version: Option<String>,
+    /// When it happened, as RFC 3339 has it, where it is reported later; up to the attribution window ago.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_at: Option<String>,
 }
 
 /// What one prompt said.
@@ -81,6 +96,10 @@ pub struct Reported {
     pub experiment: ExperimentKey,
     /// What happened.
     pub event: Event,
+    /// The run it says that it belongs to.
+    pub run: Option<u32>,
+    /// The version it says that was served.
+    pub prompt_version: Option<PromptKey>,
 }
 
 /// A field that is missing, or has no allowed value.
@@ -111,6 +130,9 @@ impl Observation {
     pub fn check(&self) -> Result<Reported, InvalidField> {
         let experiment = id("experiment", &self.experiment)?;
         let analysis: AnalysisId = id("id", &self.id)?;
+        let run = self.run.map(run).transpose()?;
+        let prompt_version =
+            self.prompt_version.as_ref().map(|text| id("prompt_version", text)).transpose()?;
         let event = match self.kind.as_str() {
             "analysis" => {
                 self.refuse(&["control", "treatment", "label"])?;
@@ -121,6 +143,7 @@ impl Observation {
                     camera: self.camera()?,
                     variant: self.variant()?,
                     outcome: side.outcome("")?,
+                    origin: self.origin()?,
                 })
             }
             "comparison" => {
@@ -136,6 +159,7 @@ impl Observation {
                         control: side("control", self.control)?,
                         treatment: side("treatment", self.treatment)?,
                     },
+                    origin: self.origin()?,
                 })
             }
             "feedback" => {
@@ -147,6 +171,8 @@ impl Observation {
                     "error",
                     "control",
                     "treatment",
+                    "prompt_version",
+                    "observed_at",
                 ];
                 self.refuse(&others)?;
                 Event::Feedback(Feedback { analysis, label: self.label()? })
@@ -159,7 +185,17 @@ impl Observation {
                 return Err(InvalidField::new("type", problem));
             }
         };
-        Ok(Reported { experiment, event })
+        Ok(Reported { experiment, event, run, prompt_version })
+    }
+
+    /// What it says of where it belongs. A version tells a run as its number does.
+    fn origin(&self) -> Result<Origin, InvalidField> {
+        let is_named = self.run.is_some() || self.prompt_version.is_some();
+        let run = if is_named { RunNamed::Yes } else { RunNamed::No };
+        let observed_at = self.observed_at.as_deref().map(parse_time).transpose();
+        let observed_at =
+            observed_at.map_err(|problem| InvalidField::new("observed_at", problem))?;
+        Ok(Origin { run, observed_at })
     }
 
     fn camera(&self) -> Result<CameraId, InvalidField> {
@@ -201,6 +237,8 @@ impl Observation {
             ("control", self.control.is_some()),
             ("treatment", self.treatment.is_some()),
             ("label", self.label.is_some()),
+            ("prompt_version", self.prompt_version.is_some()),
+            ("observed_at", self.observed_at.is_some()),
         ];
         match given.iter().find(|(name, given)| *given && others.contains(name)) {
             Some((name, _)) => {
@@ -244,6 +282,17 @@ impl Side {
             (Some(false) | None, latency, score) => Ok(Outcome::Answered { latency, score }),
         }
     }
+}
+
+/// The number of a run. Some clients write every number with a fraction.
+fn run(number: f64) -> Result<u32, InvalidField> {
+    let in_range = number.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&number);
+    if !in_range {
+        let problem = format!("{number} is no run, allowed: whole numbers from 1 to {}", u32::MAX);
+        return Err(InvalidField::new("run", problem));
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+    Ok(number as u32)
 }
 
 fn id<T: std::str::FromStr<Err = InvalidId>>(field: &str, text: &str) -> Result<T, InvalidField> {
@@ -360,6 +409,13 @@ mod tests {
         );
         assert_eq!(analysis(r#","score":101"#), "score 101 is out of range, allowed: 0 to 100");
         assert!(analysis("").starts_with("latency_ms is missing"));
+        for run in ["0", "-1", "1.5", "4294967296"] {
+            let said = analysis(&format!(r#","score":1,"run":{run}"#));
+            assert!(said.contains("whole numbers from 1 to 4294967295"), "{said}");
+        }
+        assert!(
+            analysis(r#","score":1,"observed_at":"noon""#).starts_with("observed_at is no time")
+        );
         assert!(analysis(r#","label":"correct""#).starts_with("label is not allowed"));
         assert!(analysis(r#","extra":1"#).contains("unknown field `extra`"));
         let unknown = check(r#"{"type":"x","experiment":"e","id":"i"}"#).unwrap_err();

@@ -203,6 +203,30 @@ fn owned((name, schema): (&str, Value)) -> (String, Value) {
     (name.to_owned(), schema)
 }
 
+/// What an observation may say of where it belongs: `run`, and unless it is feedback, the version and the time.
+fn belonging() -> [(&'static str, Value); 3] {
+    let run = json!({
+        "type": ["integer", "null"], "minimum": 1, "maximum": u32::MAX,
+        "description": "The run of the assignment that it follows from; of another than the present one it is refused.",
+    });
+    let version = json!({
+        "anyOf": [id(), {"type": "null"}],
+        "description": "The key of the version that was served; of another than the variant's it is refused.",
+    });
+    let observed_at = json!({
+        "type": ["string", "null"], "format": "date-time",
+        "description": "When it happened, up to the attribution window ago; when it is reported unless it is given.",
+    });
+    [("run", run), ("prompt_version", version), ("observed_at", observed_at)]
+}
+
+/// Adds fields that may be there.
+fn allow(schema: &mut Value, fields: impl IntoIterator<Item = (&'static str, Value)>) {
+    if let Some(properties) = schema["properties"].as_object_mut() {
+        properties.extend(fields.into_iter().map(owned));
+    }
+}
+
 /// An observation of a type: its own fields, all of them needed, beside those of every observation.
 fn of_type(kind: &str, description: &str, fields: &[(&str, Value)]) -> Value {
     let shared = [("type", json!({"const": kind})), ("experiment", id()), ("id", id())];
@@ -222,19 +246,21 @@ fn observation() -> Value {
         "One prompt call on one detection event.",
         &[("camera_id", id()), ("variant", reference("Variant"))],
     );
-    if let Some(properties) = analysis["properties"].as_object_mut() {
-        properties.extend(outcome_fields().map(owned));
-    }
+    allow(&mut analysis, outcome_fields());
+    allow(&mut analysis, belonging());
     analysis["anyOf"] = outcome_rules();
     let sides = [
         ("camera_id", id()),
         ("control", reference("Outcome")),
         ("treatment", reference("Outcome")),
     ];
-    let comparison = of_type("comparison", "Both outcomes on the same event, in shadow.", &sides);
+    let mut comparison =
+        of_type("comparison", "Both outcomes on the same event, in shadow.", &sides);
     let labels = observation::Label::ALL.map(observation::Label::as_str);
     let label = json!({"enum": labels, "description": "What a person said of the event."});
-    let feedback = of_type("feedback", "What a person said of an event.", &[("label", label)]);
+    let mut feedback = of_type("feedback", "What a person said of an event.", &[("label", label)]);
+    allow(&mut comparison, belonging());
+    allow(&mut feedback, belonging().into_iter().take(1));
     json!({
         "description": "What is reported about a detection event. `id` names the event: its analysis or \
                         comparison and its feedback share it.",

@@ -1,5 +1,7 @@
 //! What a person wants to know of a rollout at a glance.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tidegate_engine::presence;
 
@@ -97,8 +99,22 @@ pub struct Status {
     pub open_analyses: u64,
     /// Analyses forgotten early because too many were open.
     pub evicted_analyses: u64,
+    /// Analyses that were compared with nothing.
+    #[serde(default)]
+    pub outside: Outside,
     /// What its owner should know.
     pub warnings: Vec<Warning>,
+}
+
+/// Analyses that were recorded and compared with nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Outside {
+    /// How many.
+    pub analyses: u64,
+    /// How many by cause: `paused`, `ended`, `unwatched`, `overridden`, `outage`, `impossible_variant`, `before_start` or `late`.
+    /// Earlier versions kept no causes.
+    pub causes: BTreeMap<String, u64>,
 }
 
 /// A step of a rollout, as its history has it, without the evidence.

@@ -11,7 +11,7 @@ use std::iter;
 
 use tidegate_engine::event::Event;
 use tidegate_engine::id::CameraId;
-use tidegate_engine::observation::{Analysis, Feedback};
+use tidegate_engine::observation::{Analysis, Feedback, Origin};
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 use tidegate_journal::{Entry, RolloutId};
@@ -56,7 +56,8 @@ impl Recorded {
         });
         let naming = if variant.is_some() { Naming::Named } else { Naming::Drawn };
         let variant = variant.unwrap_or(Variant::Control);
-        let event = Event::Analysis(Analysis { id, camera, variant, outcome });
+        let event =
+            Event::Analysis(Analysis { id, camera, variant, outcome, origin: Origin::default() });
         let analysis = Self { at, line, analysis_at: at, naming, event };
         [Some(analysis), label].into_iter().flatten()
     }

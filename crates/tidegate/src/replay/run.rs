@@ -209,6 +209,8 @@ impl RecordedRun {
                 | Rejection::TimeRanBackwards { .. }
                 | Rejection::TickDue { .. }
                 | Rejection::NotStarted
+                | Rejection::ObservedAhead { .. }
+                | Rejection::ObservedTooLongAgo { .. }
                 | Rejection::NotAllowed { .. }),
             ) => counts.reject(line, RejectedReason::Limit, variant, why.to_string()),
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use tidegate_spec::api::{Judgement, Labels, LastStep, Status, VariantMetrics};
+use tidegate_spec::api::{Judgement, Labels, LastStep, Outside, Status, VariantMetrics};
 
 use super::bar::{CELLS, LEGEND, bar};
 use super::paint::Paint;
@@ -81,12 +81,28 @@ fn write_page(page: &mut String, status: &Status, paint: Paint) -> std::fmt::Res
         let line = format!("! {}: {}", name(&warning.code), name(&warning.detail));
         writeln!(page, "  {}", paint.warning(&line))?;
     }
+    page.push_str(&outside(&status.outside));
     if status.evicted_analyses > 0 {
         let line =
             format!("! {} analyses were forgotten before their feedback", status.evicted_analyses);
         writeln!(page, "  {}", paint.warning(&line))?;
     }
     Ok(())
+}
+
+/// What was compared with nothing, and why, if there is anything.
+fn outside(outside: &Outside) -> String {
+    if outside.analyses == 0 {
+        return String::new();
+    }
+    let causes: Vec<String> = outside
+        .causes
+        .iter()
+        .map(|(cause, count)| format!("{count} {}", printable(cause)))
+        .collect();
+    let colon = if causes.is_empty() { "" } else { ": " };
+    let causes = causes.join(", ");
+    format!("  outside  {} analyses, compared with nothing{colon}{causes}\n", outside.analyses)
 }
 
 /// Phase and condition, the time left, and the ramp.

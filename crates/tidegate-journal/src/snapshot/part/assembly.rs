@@ -107,6 +107,9 @@ impl OfRollout {
             Self::FastPath(added) => return added.add_to(rollout),
             Self::Release(release) => return release.add_to(rollout),
             Self::Released(cameras) => return cameras.add_to(rollout),
+            Self::Course(stages) => return stages.add_to(rollout),
+            Self::Backlog(late) => late.add_to(rollout)?,
+            Self::Outside(counts) => return Ok(counts.add_to(rollout)),
             Self::Latencies(latencies) => return Ok(latencies.add_to(buckets)),
             Self::Cameras(cameras) => {
                 cameras.into_iter().try_for_each(|camera| camera.add_to(rollout))?;

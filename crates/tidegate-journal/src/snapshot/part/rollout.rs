@@ -1,11 +1,13 @@
 //! A rollout without what there may be many of.
 
 use serde::{Deserialize, Serialize};
+use tidegate_engine::course::Course;
 use tidegate_engine::epoch::Epochs;
 use tidegate_engine::experiment::Digest;
 use tidegate_engine::fleet::Latencies;
 use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::Latency;
+use tidegate_engine::outside::OutsideCounts;
 use tidegate_engine::release::Release;
 use tidegate_engine::rollout::Lifecycle;
 use tidegate_engine::snapshot::Snapshot;
@@ -90,12 +92,15 @@ impl KeptRollout {
             lifecycle,
             cameras: Vec::new(),
             exposures: Vec::new(),
+            backlog: Vec::new(),
             latencies: Latencies::default(),
             slow_above: self.slow_above_us.map(latency_of_us).transpose()?,
             fast_path: self.fast_path.restore()?,
             epochs: Epochs::default(),
+            course: Course::default(),
             release: Release::default(),
             outside: self.outside.restore()?,
+            outside_causes: OutsideCounts::default(),
             evicted: self.evicted,
         };
         Ok(RolloutState {

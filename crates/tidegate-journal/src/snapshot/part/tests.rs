@@ -1,6 +1,7 @@
 //! Every kind of part comes back as it was, from bytes and from JSON.
 
 use proptest::prelude::*;
+use tidegate_engine::course::{Course, Stage};
 use tidegate_engine::epoch::{Epoch, Epochs, Opens};
 use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::experiment::Digest;
@@ -11,6 +12,7 @@ use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::Label;
+use tidegate_engine::outside::{OutsideCause, OutsideCounts};
 use tidegate_engine::phase::{Condition, Phase, State};
 use tidegate_engine::prompt::{self, Move, TextDigest, Version, VersionHead};
 use tidegate_engine::release::Release;
@@ -81,12 +83,15 @@ fn draft() -> RolloutState {
             lifecycle,
             cameras: Vec::new(),
             exposures: Vec::new(),
+            backlog: Vec::new(),
             latencies: Latencies::default(),
             slow_above: None,
             fast_path: FastPath::default(),
             epochs: Epochs::default(),
+            course: Course::default(),
             release: Release::default(),
             outside: ByVariant::default(),
+            outside_causes: OutsideCounts::default(),
             evicted: 0,
         },
     }
@@ -191,11 +196,14 @@ fn pairs() -> impl Strategy<Value = Pairs> {
     })
 }
 
+fn state() -> impl Strategy<Value = State> {
+    (proptest::sample::select(Phase::LIST), proptest::sample::select(Condition::LIST))
+        .prop_map(|(phase, condition)| State { phase, condition })
+}
+
 fn lifecycle() -> impl Strategy<Value = Lifecycle> {
-    let state = (proptest::sample::select(Phase::LIST), proptest::sample::select(Condition::LIST))
-        .prop_map(|(phase, condition)| tidegate_engine::phase::State { phase, condition });
     let times = (at(), some_time(), some_time(), some_time(), some_time());
-    (state, times, any::<(u32, u32, u64, u64, u32)>()).prop_map(|(state, times, counts)| {
+    (state(), times, any::<(u32, u32, u64, u64, u32)>()).prop_map(|(state, times, counts)| {
         let (now, started_at, phase_ends, step_ends, paused_at) = times;
         let (step, extensions, observations, planned_analyses, decisions) = counts;
         Lifecycle {
@@ -387,6 +395,10 @@ fn of_every_kind() -> Vec<Part> {
         let full = ByVariant { control: Tally::default(), treatment: full };
         rollout.cameras = vec![CameraSums { camera, sums, blocks: vec![block], full }];
         rollout.release.day = 2;
+        rollout.course =
+            Course::new(vec![Stage { from: at, state: State::DRAFT, step: 0 }]).unwrap();
+        rollout.backlog = vec![(Fingerprint(5), at)];
+        rollout.outside_causes = OutsideCounts::new([1; OutsideCause::ALL.len()]);
         rollout.exposures = vec![Exposure {
             fingerprint: Fingerprint(5),
             at,
@@ -405,7 +417,7 @@ fn of_every_kind() -> Vec<Part> {
 #[test]
 fn a_tag_never_changes_its_meaning() {
     // As docs/journal-format.md has them.
-    let mut seen = [false; 20];
+    let mut seen = [false; 23];
     for part in of_every_kind() {
         let mut payload = Vec::new();
         part.write(&mut payload).unwrap();
@@ -430,6 +442,9 @@ fn a_tag_never_changes_its_meaning() {
             Part::Predecessor(_) => 17,
             Part::Release(_) => 18,
             Part::Released(_) => 19,
+            Part::Course(_) => 20,
+            Part::Backlog(_) => 21,
+            Part::Outside(_) => 22,
         };
         assert_eq!(payload[2], tag, "{part:?}");
         seen[usize::from(tag)] = true;
@@ -501,6 +516,25 @@ proptest! {
             (rollout.definition, rollout.evicted) = (Digest(definition), evicted);
             (rollout.lifecycle, rollout.outside) = (lifecycle, outside);
             rollout.slow_above = slow_above_ms.map(|ms| Latency::from_ms(ms.into()).unwrap());
+        });
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn a_course_a_backlog_and_causes_come_back(
+        stages in proptest::collection::vec((at(), state(), 0..20_usize), 0..3_000),
+        backlog in proptest::collection::vec((any::<u128>(), at()), 0..3_000),
+        causes: [u64; OutsideCause::ALL.len()],
+    ) {
+        let state = with(|rollout| {
+            let rollout = &mut rollout.rollout;
+            let mut stages = stages;
+            stages.sort_by_key(|(from, ..)| *from);
+            let stages = stages.into_iter().map(|(from, state, step)| Stage { from, state, step });
+            rollout.course = Course::new(stages.collect()).unwrap();
+            let backlog = backlog.into_iter().map(|(id, at)| (Fingerprint(id), at));
+            rollout.backlog = backlog.collect();
+            rollout.outside_causes = OutsideCounts::new(causes);
         });
         prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
     }

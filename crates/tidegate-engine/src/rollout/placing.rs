@@ -1,0 +1,130 @@
+//! Where an analysis is counted.
+
+use super::Rollout;
+use crate::course::Stage;
+use crate::exposure::Window;
+use crate::fleet::{Comparable, Place, Stretch};
+use crate::limits;
+use crate::observation::{Origin, Outcome, RunNamed};
+use crate::outside::OutsideCause;
+use crate::phase::{Condition, Phase, State};
+use crate::time::Timestamp;
+use crate::variant::Variant;
+
+impl Rollout {
+    /// Where an analysis is counted, by when it happened.
+    pub(super) fn place(&self, camera: u32, variant: Variant, origin: Origin) -> Place {
+        let now = self.lifecycle.now;
+        let at = origin.observed_at.map_or(now, |observed_at| observed_at.min(now));
+        let placed = self.window(camera, variant, origin.run, at);
+        let (window, outside) = match placed {
+            Ok(window) => (window, None),
+            Err(cause) => (Window::Outside, Some(cause)),
+        };
+        Place { window, outside, variant, at, stretch: self.stretch(at), hour: hour_of_day(at) }
+    }
+
+    /// The sums that an analysis goes into, or why it goes into none.
+    fn window(
+        &self,
+        camera: u32,
+        variant: Variant,
+        run: RunNamed,
+        at: Timestamp,
+    ) -> Result<Window, OutsideCause> {
+        let stage = self.stage(at).ok_or(OutsideCause::BeforeStart)?;
+        let State { phase, condition } = stage.state;
+        if matches!(condition, Condition::Paused | Condition::Grace | Condition::Expired) {
+            return Err(OutsideCause::Paused);
+        }
+        if self.fleet.comparable(camera) == Comparable::Overridden {
+            return Err(OutsideCause::Overridden);
+        }
+        match phase {
+            Phase::Completed | Phase::RolledBack | Phase::Stopped => {
+                return Err(OutsideCause::Ended);
+            }
+            Phase::Draft => return Err(OutsideCause::BeforeStart),
+            // Its sums are what comes later is measured from.
+            _ if phase != self.lifecycle.state.phase => return Err(OutsideCause::Late),
+            Phase::Shadow | Phase::Ab | Phase::Full => {}
+        }
+        match (phase, variant) {
+            (Phase::Shadow, Variant::Control) => Ok(Window::Shadow),
+            (Phase::Shadow, Variant::Treatment) => Err(OutsideCause::ImpossibleVariant),
+            (Phase::Ab, Variant::Treatment)
+                if run == RunNamed::No && !self.may_report_treatment(camera, stage, at) =>
+            {
+                Err(OutsideCause::ImpossibleVariant)
+            }
+            (Phase::Ab, _) => Ok(Window::Ab),
+            _ if !self.watches_release() || !self.belongs_in_release(camera, variant) => {
+                Err(OutsideCause::Unwatched)
+            }
+            _ if self.release_day(at) != self.release_day(self.lifecycle.now) => {
+                Err(OutsideCause::Late)
+            }
+            _ => Ok(Window::Full),
+        }
+    }
+
+    /// Where the rollout stood at a time up to now; `None` before its start.
+    fn stage(&self, at: Timestamp) -> Option<Stage> {
+        let lifecycle = &self.lifecycle;
+        if at == lifecycle.now {
+            let (state, step) = (lifecycle.state, lifecycle.step);
+            return Some(Stage { from: at, state, step });
+        }
+        self.course.at(at)
+    }
+
+    fn may_report_treatment(&self, camera: u32, stage: Stage, at: Timestamp) -> bool {
+        let share = self.definition.ramp()[stage.step].share;
+        self.definition.split().may_report_treatment(self.fleet.id(camera), share, at)
+    }
+
+    /// The stretch of time that a moment lies in.
+    pub(super) fn stretch(&self, at: Timestamp) -> Stretch {
+        match self.definition.split().block(at) {
+            Some(block) => Stretch { block: Some(block), epoch: None },
+            None => Stretch { block: self.epochs.block(at), epoch: self.epochs.at(at) },
+        }
+    }
+
+    pub(super) fn begin_day(&mut self, place: Place) {
+        if place.window == Window::Full {
+            self.fleet.begin_day(self.release_day(self.lifecycle.now), self.lifecycle.now);
+        }
+    }
+
+    pub(super) fn note_outside(&mut self, place: Place) {
+        if let Some(cause) = place.outside {
+            self.outside.add(cause);
+        }
+    }
+
+    /// Whether what happened says something about now.
+    pub(super) fn is_fresh(&self, place: Place) -> bool {
+        self.lifecycle.now.since(place.at) <= limits::FRESH_MAX
+    }
+
+    /// A failure during an outage of both variants counts for neither.
+    pub(super) fn outside_in_outage(&self, place: Place, outcome: Outcome) -> Place {
+        // Nothing is held, and so nothing forgiven, where no fast path acts.
+        let counts = !matches!(place.window, Window::Ab | Window::Full)
+            || !outcome.failed()
+            || !self.fast_path.in_outage(self.lifecycle.now)
+            || !self.is_sequential()
+            || !self.is_watched();
+        if counts {
+            return place;
+        }
+        Place { window: Window::Outside, outside: Some(OutsideCause::Outage), ..place }
+    }
+}
+
+/// The hour of the day, UTC.
+fn hour_of_day(at: Timestamp) -> usize {
+    const DAY: i64 = 24;
+    usize::try_from(at.ms().div_euclid(3_600_000).rem_euclid(DAY)).unwrap_or(0)
+}
