@@ -13,9 +13,10 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from access import Access
-from assignments import Assignments
+from assignments import Assignment, Assignments
 from calls import BoundedCalls, Full, Overdue, Shadow
 from reports import Reports
 from sample_model import Behaviour, SampleModel, chance
@@ -37,7 +38,8 @@ class Comparison:
     """What is still to be done of an event whose caller was answered."""
 
     detection: Detection
-    run: int
+    assignment: Assignment
+    observed_at: dict
     control: dict
 
 
@@ -144,7 +146,7 @@ class Analyzer:
             return False
         with self._lock:
             self._held[detection.id] = []
-        if self.shadow.offer(Comparison(detection, assignment.run, control)):
+        if self.shadow.offer(Comparison(detection, assignment, self._observed_at(), control)):
             return True
         with self._lock:
             self._held.pop(detection.id, None)
@@ -152,8 +154,10 @@ class Analyzer:
 
     def _compare(self, job):
         event = {"event_id": job.detection.id, "camera_id": job.detection.camera_id}
+        version = job.assignment.prompt_version
+        event.update(run=job.assignment.run, prompt_version=version, **job.observed_at)
         report = self._observation("analysis", **event, variant="control", **job.control)
-        treatment = self.assignments.treatment(job.run)
+        treatment = self.assignments.treatment(job.assignment.run)
         if treatment is None:
             # Whatever the treatment is now, it is not what this event was taken for.
             self.shadow.drop()
@@ -169,10 +173,15 @@ class Analyzer:
     def _report_analysis(self, assignment, detection, outcome):
         # Nothing to report where there is no rollout.
         if assignment.run > 0 and assignment.reason != "not_started":
-            event = {"event_id": detection.id, "camera_id": detection.camera_id}
-            self.reports.add(
-                self._observation("analysis", **event, variant=assignment.variant, **outcome)
-            )
+            event = {"event_id": detection.id, "camera_id": detection.camera_id, "variant": assignment.variant}
+            # A report that comes late must not count for a later run, nor for a later time.
+            event.update(run=assignment.run, prompt_version=assignment.prompt_version, **self._observed_at())
+            self.reports.add(self._observation("analysis", **event, **outcome))
+
+    def _observed_at(self):
+        if self._options.clock == "none":
+            return {}
+        return {"observed_at": datetime.now(timezone.utc).isoformat(timespec="milliseconds")}
 
     def _observation(self, kind, event_id, **more):
         return {"type": kind, "experiment": self._options.experiment, "id": event_id, **more}
@@ -243,6 +252,12 @@ def arguments():
     add("--assignment-limit-s", type=float, default=0.25, help="how long Tidegate may take to say which version")
     add("--assignment-keep-s", type=float, default=5.0, help="how long its answer counts")
     add("--report-every-s", type=float, default=1.0)
+    add(
+        "--clock",
+        choices=["machine", "none"],
+        default="machine",
+        help="what reports say of when they happened; none where Tidegate's time is driven",
+    )
     add("--shadow-share-max", type=float, default=1.0, help="the most analyses that also run the treatment")
     add("--shadow-workers", type=int, default=4, help="treatments that are waited for at a time")
     add("--shadow-waiting-max", type=int, default=64, help="comparisons that wait; beyond it they are dropped")

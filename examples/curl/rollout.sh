@@ -54,7 +54,7 @@ assignments() {
     cameras=$(seq -f '"camera-%g"' -s , 20)
     ask "/v1/experiments/$key/assignments" --header 'content-type: application/json' \
         --data "{\"camera_ids\": [$cameras]}" |
-        tr '{' '\n' | sed -n 's/"camera_id":"\([^"]*\)".*"variant":"\([^"]*\)".*/\1 \2/p'
+        tr '{' '\n' | sed -n 's/"camera_id":"\([^"]*\)".*"variant":"\([^"]*\)".*"run":\([0-9]*\).*/\1 \2 \3/p'
 }
 
 # 1. Define the experiment, and start it: in shadow every camera is served the control.
@@ -87,7 +87,7 @@ while [ "$(phase)" = ab ] && [ "$round" -lt 30 ]; do
         for (event = 1; event <= 5; event++) {
             id = sprintf("ab-%d-%s-%d", round, $1, event)
             printf "{\"type\": \"analysis\", \"experiment\": \"%s\", \"id\": \"%s\", \"camera_id\": \"%s\", ", key, id, $1
-            printf "\"variant\": \"%s\", \"latency_ms\": %d, \"score\": 80}\n", $2, 800 + (round * 31 + event * 57) % 200
+            printf "\"variant\": \"%s\", \"run\": %d, \"latency_ms\": %d, \"score\": 80}\n", $2, $3, 800 + (round * 31 + event * 57) % 200
             false_alarm = (round + event + NR) % 10 < ($2 == "treatment" ? 7 : 3)
             printf "{\"type\": \"feedback\", \"experiment\": \"%s\", \"id\": \"%s\", ", key, id
             printf "\"label\": \"%s\"}\n", false_alarm ? "false_positive" : "correct"
