@@ -107,6 +107,14 @@ impl App {
         self.0.shared.readiness.borrow().refusal().unwrap_or(otherwise)
     }
 
+    /// A list that may be told: an empty one only once the journal was read, as none is known before.
+    fn known<T>(&self, list: Vec<T>) -> Result<Vec<T>, Problem> {
+        match self.0.shared.readiness.borrow().refusal() {
+            Some(refusal) if list.is_empty() => Err(refusal.into()),
+            Some(_) | None => Ok(list),
+        }
+    }
+
     /// Why the driver dropped a command.
     fn no_answer(&self) -> Problem {
         self.refusal_or(Refusal::StoreUnavailable("the journal failed".to_owned())).into()

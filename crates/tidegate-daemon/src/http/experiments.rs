@@ -71,7 +71,7 @@ async fn look<T: Send + 'static>(
 ))]
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Experiments>, Problem> {
     let list = app.read(|view| view.rollouts.iter().map(describe::summary).collect());
-    Ok(Json(Experiments { experiments: list.await? }))
+    Ok(Json(Experiments { experiments: app.known(list.await?)? }))
 }
 
 /// Shows an experiment with its definition.
