@@ -21,6 +21,7 @@ mod guarded;
 mod hostile;
 mod kills;
 mod manual;
+mod mistakes;
 mod openapi;
 mod openfeature;
 mod operating;

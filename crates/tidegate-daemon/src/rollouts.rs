@@ -24,7 +24,7 @@ use changed::told_move;
 
 pub(crate) use changed::{Changed, Decided, Unit};
 pub(crate) use defining::{
-    ControlChange, DefinitionChange, DefinitionPlan, Draft, SaltChoice, Wanted,
+    ControlChange, DefinitionChange, DefinitionPlan, Draft, DraftOverrides, SaltChoice, Wanted,
 };
 pub(crate) use predecessor::Predecessor;
 pub(crate) use run::RunningExperiment;
@@ -41,6 +41,8 @@ pub(crate) enum NotDefined {
     TooMany { count: usize },
     #[error("{0}; accept it with `control_changes` if that is meant")]
     ControlChanges(String),
+    #[error("{0}")]
+    OverridesLost(String),
     #[error("{} names of versions are not known", .0.len())]
     Versions(Vec<FieldFault>),
 }

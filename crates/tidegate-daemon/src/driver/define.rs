@@ -12,7 +12,9 @@ use super::pending::{Pending, refuse};
 use super::protocol::{Override, Reply};
 use crate::describe::{self, Enacted};
 use crate::refusal::Refusal;
-use crate::rollouts::{Changed, ControlChange, DefinitionChange, SaltChoice, Wanted};
+use crate::rollouts::{
+    Changed, ControlChange, DefinitionChange, DraftOverrides, SaltChoice, Wanted,
+};
 
 impl Driver {
     pub(super) fn define(&mut self, wanted: &Wanted, reply: Reply<(DefinitionChange, Defined)>) {
@@ -48,7 +50,9 @@ impl Driver {
         let defined = self.overridden(key, to).and_then(|file| {
             // The text of a draft names its salt, so it stays, and so does its control.
             let (salt, control) = (SaltChoice::Own, ControlChange::Accepted);
-            self.defined(&Wanted { file: Box::new(file), salt, actor, reason, control })
+            let overrides = DraftOverrides::MayGo;
+            let file = Box::new(file);
+            self.defined(&Wanted { file, salt, actor, reason, control, overrides })
         });
         match defined {
             Err(refusal) => refuse(reply, refusal),

@@ -83,6 +83,8 @@ codes! {
         "the evidence for an `advance` does not pass, and nobody accepted that; `detail` says what it is";
     ControlChanges = "control_changes", CONFLICT:
         "the control is another version than the one that is served, or that `production` points to, and nobody accepted that";
+    OverridesLost = "overrides_lost", CONFLICT:
+        "the draft has overrides that the definition does not name; `detail` has them";
     PromptExists = "prompt_exists", CONFLICT:
         "there is a prompt of this name, with other texts";
     NameTaken = "name_taken", CONFLICT:

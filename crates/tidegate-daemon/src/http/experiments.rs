@@ -30,7 +30,7 @@ use crate::page;
 use crate::published::View;
 use crate::refusal::Refusal;
 use crate::rollouts::{
-    ControlChange, DefinitionChange, Draft, RunningExperiment, SaltChoice, Wanted,
+    ControlChange, DefinitionChange, Draft, DraftOverrides, RunningExperiment, SaltChoice, Wanted,
 };
 
 /// Bytes that the steps of one page have, unless the first alone has more.
@@ -177,7 +177,7 @@ impl By {
         (status = 200, body = Defined, description = "Replaced, or only looked at."),
         (status = 201, body = Defined, description = "Created."),
     ),
-    extensions(("x-problems" = json!(["writes", "experiment_running", "control_changes", "too_many_experiments"]))),
+    extensions(("x-problems" = json!(["writes", "experiment_running", "control_changes", "overrides_lost", "too_many_experiments"]))),
 ))]
 pub(super) async fn define(
     State(app): State<App>,
@@ -218,7 +218,8 @@ pub(super) async fn define(
     if dry_run {
         return Ok((StatusCode::OK, Json(dry_run_of(&app, file, salt).await?)));
     }
-    let wanted = Wanted { file: Box::new(file), salt, actor, reason, control };
+    let overrides = DraftOverrides::AreKept;
+    let wanted = Wanted { file: Box::new(file), salt, actor, reason, control, overrides };
     let (change, defined) = app.ask(|reply| DriverCommand::Define { wanted, reply }).await?;
     let status = match change {
         DefinitionChange::Created => StatusCode::CREATED,

@@ -243,6 +243,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::NotBacked { .. } => (Code::EvidenceNotAccepted, None),
             Refusal::ControlChanges(_) => (Code::ControlChanges, None),
+            Refusal::OverridesLost(_) => (Code::OverridesLost, None),
             Refusal::TooManyExperiments(_) => (Code::TooManyExperiments, None),
             Refusal::ActionNotAllowed { .. } => (Code::ActionNotAllowed, None),
             Refusal::UnknownPrompt(_) => (Code::UnknownPrompt, None),

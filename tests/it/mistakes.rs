@@ -1,0 +1,125 @@
+//! What a hand mistypes, asks twice or forgets, and what it is told.
+
+use std::path::Path;
+
+use serde_json::json;
+use system_tests::daemon::{Daemon, Start};
+
+use crate::command::{Ran, run};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tidegate-under-test");
+
+/// A daemon with the draft `door`.
+fn drafted(data: &Path) -> Daemon {
+    let daemon = Start::new(PROGRAM, data).ready();
+    assert_eq!(daemon.set_time(1_772_438_400_000).status, 200);
+    let toml =
+        "key = \"door\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n[shadow]\nduration_hours = 0\n";
+    assert_eq!(daemon.define("door", toml).status, 201);
+    daemon
+}
+
+fn experiment(daemon: &Daemon, arguments: &[&str]) -> Ran {
+    let mut all = vec!["experiment"];
+    all.extend(arguments);
+    all.extend(["--server", daemon.address()]);
+    run(&all)
+}
+
+fn acted(daemon: &Daemon, action: &str) -> Ran {
+    experiment(daemon, &[action, "door", "--reason", "try", "--actor", "ann"])
+}
+
+#[test]
+fn an_action_that_is_not_allowed_names_those_that_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = drafted(folder.path());
+    let refused = acted(&daemon, "pause");
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    assert!(
+        refused.err.contains("`pause` is not allowed in draft, allowed: start | stop"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(acted(&daemon, "start").code, 0);
+    let refused = acted(&daemon, "complete");
+    let allowed = "not allowed in ab, allowed: pause | hold | advance | roll_back | stop";
+    assert!(refused.err.contains(allowed), "{}", refused.err);
+    assert_eq!(acted(&daemon, "stop").code, 0);
+    let refused = acted(&daemon, "resume");
+    assert!(refused.err.contains("the run has ended"), "{}", refused.err);
+}
+
+#[test]
+fn what_stands_as_asked_is_done_already() {
+    for (first, words) in [
+        (&["pause"][..], "ab (paused)"),
+        (&["hold"], "ab (held)"),
+        (&["roll-back"], "rolled_back"),
+        (&["rollback"], "rolled_back"),
+        (&["stop"], "stopped"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let daemon = drafted(folder.path());
+        assert_eq!(acted(&daemon, "start").code, 0);
+        let before = acted(&daemon, first[0]);
+        assert_eq!(before.code, 0, "{}", before.err);
+        let revision =
+            |daemon: &Daemon| daemon.get("/v1/experiments/door/status").body["revision"].clone();
+        let at = revision(&daemon);
+        let again = acted(&daemon, first[0]);
+        assert_eq!(again.code, 0, "{}", again.err);
+        let said = format!("door was done already; it is {words}\n");
+        assert!(again.out.contains(&said), "{}", again.out);
+        // Who did it, and when, is said again, and nothing is done.
+        assert!(again.out.contains("by ann: try"), "{}", again.out);
+        assert_eq!(revision(&daemon), at);
+    }
+}
+
+#[test]
+fn an_override_of_a_draft_is_not_lost_by_its_next_definition() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = drafted(folder.path());
+    let set = experiment(&daemon, &["override", "door", "lab", "treatment", "--actor", "ann"]);
+    assert_eq!(set.code, 0, "{}", set.err);
+    let before = daemon.get("/v1/experiments/door").text;
+    let file = folder.path().join("door.toml");
+    let create = |more: &str| {
+        let text = format!("key = \"door\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n{more}");
+        std::fs::write(&file, text).unwrap();
+        let file = file.to_str().unwrap();
+        experiment(&daemon, &["create", file, "--reason", "a longer test", "--actor", "ann"])
+    };
+    let refused = create("[shadow]\nduration_hours = 0\n");
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    for words in ["overrides_lost", "camera `lab` the treatment", "assignment.overrides"] {
+        assert!(refused.err.contains(words), "{}", refused.err);
+    }
+    assert_eq!(daemon.get("/v1/experiments/door").text, before);
+    let looked = daemon.try_put(
+        "/v1/experiments/door?dry_run=true",
+        &json!({"key": "door", "control": "v1", "treatment": "v2"}),
+    );
+    let looked = looked.unwrap();
+    assert_eq!(looked.body["warnings"][0]["code"], "overrides_lost", "{}", looked.text);
+    // Named, with whichever variant, or cleared first, it goes on.
+    assert_eq!(create("assignment.overrides = { lab = \"control\" }\n").code, 0);
+    let cleared = experiment(&daemon, &["override", "door", "lab", "--clear", "--actor", "ann"]);
+    assert_eq!(cleared.code, 0, "{}", cleared.err);
+    assert_eq!(create("").code, 0);
+}
+
+#[test]
+fn a_daemon_listens_where_it_is_told_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = Start::new(PROGRAM, folder.path()).at("localhost:0").ready();
+    assert_eq!(daemon.get("/healthz").status, 200);
+    for wrong in ["door.example:4780", "4780", "127.0.0.1", "localhost", "localhost:70000"] {
+        let refused = run(&["serve", "--listen", wrong]);
+        assert_eq!(refused.code, 2, "{}", refused.err);
+        for words in [wrong, "no address with a port", "localhost:4780"] {
+            assert!(refused.err.contains(words), "{}", refused.err);
+        }
+    }
+}
