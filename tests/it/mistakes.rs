@@ -123,3 +123,40 @@ fn a_daemon_listens_where_it_is_told_by_name() {
         }
     }
 }
+
+#[test]
+fn a_mistyped_key_is_answered_with_the_nearest() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("door.toml");
+    let check = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        run(&["experiment", "check", file.to_str().unwrap()])
+    };
+    let head = "key = \"door\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n";
+    for (more, said) in [
+        (
+            "alertThreshold = 60\n",
+            "alertThreshold is not a known key; did you mean `alert_threshold`?",
+        ),
+        (
+            "[shadow]\nduration = 24\n",
+            "shadow.duration is not a known key; did you mean `duration_hours`?",
+        ),
+        ("[guardrail]\nalpha = 0.05\n", "guardrail is not a known key; did you mean `guardrails`?"),
+        ("colour = 1\n", "colour is not a known key, allowed: key"),
+    ] {
+        let ran = check(&format!("{head}{more}"));
+        assert_eq!(ran.code, 2);
+        assert!(ran.err.contains(said), "{}", ran.err);
+    }
+    let daemon = drafted(folder.path().join("data").as_path());
+    let answer = daemon.post(
+        "/v1/observations",
+        &json!([{"type": "feedback", "experiment": "door",
+        "id": "e1", "lable": "correct"}, {"type": "analysis", "experiment": "door", "id": "e2",
+        "camera_id": "c1", "variant": "control", "latency_ms": "820"}]),
+    );
+    let detail = |n: usize| answer.body["results"][n]["detail"].as_str().unwrap().to_owned();
+    assert!(detail(0).starts_with("`lable` is not a known field; did you mean `label`? Allowed:"));
+    assert_eq!(detail(1), "is \"820\", allowed: a number");
+}

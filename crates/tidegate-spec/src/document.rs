@@ -1,8 +1,12 @@
 //! A TOML or JSON text as one tree of values.
 
+pub(crate) mod strict;
+
 use toml::Table;
 
 use crate::fields::{Faults, Fields};
+use crate::wording;
+use strict::Strict;
 
 /// How a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +31,7 @@ pub enum ParseError {
     #[error("not valid TOML: {0}")]
     Toml(#[from] toml::de::Error),
     /// It is not JSON.
-    #[error("not valid JSON: {0}")]
+    #[error("not valid JSON: {}", wording::of_json(.0))]
     Json(#[from] serde_json::Error),
     /// The settings are not valid.
     #[error("{0}")]
@@ -54,7 +58,10 @@ pub fn table(text: &str) -> Result<Table, ParseError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     Ok(match Syntax::of(text) {
         Syntax::Toml => toml::from_str(text)?,
-        Syntax::Json => serde_json::from_str(text)?,
+        Syntax::Json => {
+            let Strict(table) = serde_json::from_str(text)?;
+            table
+        }
     })
 }
 

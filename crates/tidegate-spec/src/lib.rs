@@ -15,6 +15,7 @@ pub mod host;
 pub mod json;
 pub mod preset;
 pub mod scenario;
+pub mod wording;
 
 pub use case::Case;
 pub use document::{ParseError, Syntax};

@@ -9,6 +9,7 @@ use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 
 use tidegate_spec::api::Object;
+use tidegate_spec::wording;
 
 use super::App;
 use super::code::Code;
@@ -167,13 +168,16 @@ pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
         let pointer = problem::pointer(&error.path().to_string());
         let inner = error.into_inner();
         if inner.is_data() {
-            Problem::invalid_field(pointer, inner.to_string())
+            Problem::invalid_field(pointer, wording::of_json_field(&inner))
         } else {
-            Problem::malformed(format!("the body is not JSON: {inner}"))
+            Problem::malformed(format!("the body is not JSON: {}", wording::of_json(&inner)))
         }
     })?;
     match reader.end() {
         Ok(()) => Ok(value),
-        Err(error) => Err(Problem::malformed(format!("the body is not JSON: {error}"))),
+        Err(error) => {
+            let why = wording::of_json(&error);
+            Err(Problem::malformed(format!("the body is not JSON: {why}")))
+        }
     }
 }

@@ -8,6 +8,8 @@ use tidegate_spec::api::{
     AnswerStatus, OBSERVATIONS_MAX, Object, Observation, ObservationAnswer, ObservationAnswers,
 };
 
+use tidegate_spec::wording;
+
 use super::App;
 use super::body::{self, BodyKind};
 use super::code::Code;
@@ -39,7 +41,8 @@ pub(super) async fn observe(
         BodyKind::Ndjson => text.lines().map(str::trim).filter(|line| !line.is_empty()).collect(),
         BodyKind::Json | BodyKind::Toml => {
             let items: Vec<&RawValue> = serde_json::from_str(&text).map_err(|error| {
-                Problem::malformed(format!("the body is no JSON array of observations: {error}"))
+                let why = wording::of_json(&error);
+                Problem::malformed(format!("the body is no JSON array of observations: {why}"))
             })?;
             items.into_iter().map(RawValue::get).collect()
         }
@@ -71,14 +74,15 @@ fn item(index: usize, text: &str) -> ReadObservation {
 
 fn unreadable(index: usize, text: &str, error: &serde_json::Error) -> ObservationAnswer {
     if !error.is_data() {
-        return refused("malformed_body", Some(format!("/{index}")), &error.to_string());
+        let why = format!("not JSON: {}", wording::of_json(error));
+        return refused("malformed_body", Some(format!("/{index}")), &why);
     }
     // Read once more for the path, which the common case need not pay for.
     let mut reader = serde_json::Deserializer::from_str(text);
     let read: Result<Object<Observation>, _> = serde_path_to_error::deserialize(&mut reader);
     let path = read.err().map(|error| error.path().to_string()).unwrap_or_default();
     let pointer = format!("/{index}{}", problem::pointer(&path));
-    refused("invalid_field", Some(pointer), &error.to_string())
+    refused("invalid_field", Some(pointer), &wording::of_json_field(error))
 }
 
 fn refused(code: &str, pointer: Option<String>, detail: &str) -> ObservationAnswer {
