@@ -160,3 +160,44 @@ fn a_mistyped_key_is_answered_with_the_nearest() {
     assert!(detail(0).starts_with("`lable` is not a known field; did you mean `label`? Allowed:"));
     assert_eq!(detail(1), "is \"820\", allowed: a number");
 }
+
+#[test]
+fn a_token_that_is_revoked_counts_no_more_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens.toml");
+    let token = |arguments: &[&str]| {
+        let ran = run(&[&["token"], arguments, &["--tokens", tokens.to_str().unwrap()]].concat());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.out.trim().to_owned()
+    };
+    let ann = token(&["create", "--name", "ann", "--scopes", "admin"]);
+    let start = Start::new(PROGRAM, &folder.path().join("data"));
+    let mut daemon = start.with(&["--tokens", tokens.to_str().unwrap()]).listening();
+    let status = |daemon: &Daemon| daemon.get("/v1/prompts").status;
+    daemon.use_token(&ann);
+    daemon.await_log("ready");
+    assert_eq!(status(&daemon), 200);
+    let bob = token(&["create", "--name", "bob", "--scopes", "read"]);
+    let said = token(&["revoke", "ann"]);
+    assert_eq!(
+        said,
+        "ann is revoked; a daemon that reads this file knows it no more within 2 seconds"
+    );
+    let until = |daemon: &Daemon, wanted: u16| {
+        let began = std::time::Instant::now();
+        while status(daemon) != wanted {
+            assert!(began.elapsed() < system_tests::daemon::PATIENCE, "never {wanted}");
+        }
+    };
+    until(&daemon, 401);
+    daemon.use_token(&bob);
+    assert_eq!(status(&daemon), 200);
+    // What is no file of tokens locks nobody out, and is said.
+    let whole = std::fs::read(&tokens).unwrap();
+    std::fs::write(&tokens, "half of i").unwrap();
+    daemon.await_log("the tokens were not read anew; those of before count");
+    assert_eq!(status(&daemon), 200);
+    std::fs::write(&tokens, whole).unwrap();
+    token(&["revoke", "bob"]);
+    until(&daemon, 401);
+}

@@ -35,7 +35,7 @@ use crate::driver::{DriverCommand, Reply};
 use crate::published::View;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
-use crate::tokens::Tokens;
+use crate::tokens::WatchedTokens;
 
 pub(crate) use front::Front;
 pub(crate) use held::Held;
@@ -53,7 +53,7 @@ pub(crate) struct App(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) shared: Arc<Shared>,
     pub(crate) commands: SyncSender<DriverCommand>,
-    pub(crate) tokens: Option<Tokens>,
+    pub(crate) tokens: Option<WatchedTokens>,
     /// Names this daemon may be called by, in small letters.
     pub(crate) hosts: Vec<String>,
     pub(crate) time: TimeSource,
