@@ -43,3 +43,4 @@ mod tidy;
 mod token;
 mod two_experiments;
 mod webhooks;
+mod writers;

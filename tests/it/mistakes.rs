@@ -184,10 +184,9 @@ fn a_token_that_is_revoked_counts_no_more_without_a_restart() {
         "ann is revoked; a daemon that reads this file knows it no more within 2 seconds"
     );
     let until = |daemon: &Daemon, wanted: u16| {
-        let began = std::time::Instant::now();
-        while status(daemon) != wanted {
-            assert!(began.elapsed() < system_tests::daemon::PATIENCE, "never {wanted}");
-        }
+        // Each is answered in some tenths of a millisecond.
+        let mut answers = (0..200_000).map(|_| status(daemon));
+        assert!(answers.any(|answer| answer == wanted), "never {wanted}");
     };
     until(&daemon, 401);
     daemon.use_token(&bob);

@@ -100,7 +100,9 @@ fn malformed(text: &str, error: &serde_json::Error) -> String {
     let start = text.trim_start().chars().next();
     match start {
         None => return "is empty".to_owned(),
-        Some('[') if !error.is_syntax() || error.column() <= 1 => return "is a list".to_owned(),
+        Some('[') if !error.is_syntax() || error.column() <= 1 => {
+            return "is a list; one object is allowed, as from jq -c '.[]'".to_owned();
+        }
         Some('{') => {}
         Some(_) if serde_json::from_str::<&RawValue>(text).is_ok() => {
             return "is JSON, but no object".to_owned();
@@ -108,6 +110,9 @@ fn malformed(text: &str, error: &serde_json::Error) -> String {
         Some(_) => {}
     }
     let column = error.column();
+    if error.is_eof() && text.trim() == "{" {
+        return "is an object over several lines; one line is allowed, as from jq -c".to_owned();
+    }
     if error.is_eof() {
         return format!("ends at column {column}, within a value");
     }

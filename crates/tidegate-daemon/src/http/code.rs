@@ -96,7 +96,7 @@ codes! {
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE:
         "over 1 MiB";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE:
-        "another content type";
+        "another content type, or a body that is compressed or UTF-16";
     UnknownHost = "unknown_host", MISDIRECTED_REQUEST:
         "the `Host` is not one of this daemon's, or there are two";
     InvalidField = "invalid_field", UNPROCESSABLE_ENTITY:

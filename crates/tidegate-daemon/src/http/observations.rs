@@ -73,16 +73,16 @@ fn item(index: usize, text: &str) -> ReadObservation {
 }
 
 fn unreadable(index: usize, text: &str, error: &serde_json::Error) -> ObservationAnswer {
-    if !error.is_data() {
-        let why = format!("not JSON: {}", wording::of_json(error));
-        return refused("malformed_body", Some(format!("/{index}")), &why);
-    }
     // Read once more for the path, which the common case need not pay for.
     let mut reader = serde_json::Deserializer::from_str(text);
     let read: Result<Object<Observation>, _> = serde_path_to_error::deserialize(&mut reader);
     let path = read.err().map(|error| error.path().to_string()).unwrap_or_default();
     let pointer = format!("/{index}{}", problem::pointer(&path));
-    refused("invalid_field", Some(pointer), &wording::of_json_field(error))
+    if error.is_data() {
+        return refused("invalid_field", Some(pointer), &wording::of_json_field(error));
+    }
+    let why = format!("not JSON: {}", wording::of_json(error));
+    refused("malformed_body", Some(pointer), &why)
 }
 
 fn refused(code: &str, pointer: Option<String>, detail: &str) -> ObservationAnswer {
