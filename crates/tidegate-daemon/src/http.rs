@@ -8,6 +8,8 @@ mod connection_state;
 mod events;
 mod experiments;
 mod front;
+#[cfg(test)]
+mod fuzzing;
 mod guard;
 mod head_timer;
 mod health;

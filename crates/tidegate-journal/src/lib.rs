@@ -26,6 +26,8 @@ mod codes;
 mod disk;
 mod export;
 mod frame;
+#[cfg(test)]
+mod fuzzing;
 mod journal;
 mod layout;
 mod mark;

@@ -1,5 +1,6 @@
 //! A TOML or JSON text as one tree of values.
 
+mod nesting;
 pub(crate) mod strict;
 
 use toml::Table;
@@ -30,6 +31,9 @@ pub enum ParseError {
     /// It is not TOML.
     #[error("not valid TOML: {0}")]
     Toml(#[from] toml::de::Error),
+    /// Its values lie in each other too deep.
+    #[error("not valid TOML: lists or tables lie in each other deeper than {}", nesting::DEPTH_MAX)]
+    TooDeep,
     /// It is not JSON.
     #[error("not valid JSON: {}", wording::of_json(.0))]
     Json(#[from] serde_json::Error),
@@ -57,6 +61,7 @@ pub fn table(text: &str) -> Result<Table, ParseError> {
     // Some editors begin a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     Ok(match Syntax::of(text) {
+        Syntax::Toml if nesting::is_too_deep(text) => return Err(ParseError::TooDeep),
         Syntax::Toml => toml::from_str(text)?,
         Syntax::Json => {
             let Strict(table) = serde_json::from_str(text)?;

@@ -104,6 +104,10 @@ fn malformed(text: &str, error: &serde_json::Error) -> String {
             return "is a list; one object is allowed, as from jq -c '.[]'".to_owned();
         }
         Some('{') => {}
+        // A file of another kind has this in every line, and each is told apart at once.
+        Some(other) if !other.is_ascii_digit() && !"[\"-tfnNI".contains(other) => {
+            return "is no JSON".to_owned();
+        }
         Some(_) if serde_json::from_str::<&RawValue>(text).is_ok() => {
             return "is JSON, but no object".to_owned();
         }

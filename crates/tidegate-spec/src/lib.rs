@@ -11,6 +11,8 @@ pub mod case;
 pub mod document;
 pub mod experiment;
 pub mod fields;
+#[cfg(test)]
+mod fuzzing;
 pub mod host;
 pub mod json;
 pub mod preset;

@@ -289,6 +289,12 @@ impl<'a> FlagQuestion<'a> {
     }
 }
 
+/// Reads what a flag is asked with.
+#[cfg(test)]
+pub(super) fn read_context(text: &str) {
+    drop(FlagQuestion::read(text));
+}
+
 async fn text(app: &App, headers: &HeaderMap, body: Body) -> Result<body::WholeBody, Problem> {
     BodyKind::of(headers, &[BodyKind::Json])?;
     body::text(app, body).await

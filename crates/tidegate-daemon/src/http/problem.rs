@@ -259,7 +259,9 @@ impl From<ParseError> for Problem {
     fn from(error: ParseError) -> Self {
         match error {
             ParseError::Faults(faults) => Self::invalid_of(faults.count(), pointers(&faults)),
-            ParseError::Toml(_) | ParseError::Json(_) => Self::malformed(error.to_string()),
+            ParseError::Toml(_) | ParseError::Json(_) | ParseError::TooDeep => {
+                Self::malformed(error.to_string())
+            }
         }
     }
 }
