@@ -156,6 +156,15 @@ fn a_mistyped_key_is_answered_with_the_nearest() {
         "id": "e1", "lable": "correct"}, {"type": "analysis", "experiment": "door", "id": "e2",
         "camera_id": "c1", "variant": "control", "latency_ms": "820"}]),
     );
+    let unknown = run(&["status", "dor", "--server", daemon.address()]);
+    assert!(unknown.err.contains("`dor`; did you mean `door`?"), "{}", unknown.err);
+    let unknown = experiment(&daemon, &["pause", "doors", "--reason", "x", "--actor", "ann"]);
+    assert!(unknown.err.contains("did you mean `door`?"), "{}", unknown.err);
+    let body = json!({"action": "rollback", "reason": "x", "actor": "ann"});
+    let action = daemon.post("/v1/experiments/door/actions", &body).text;
+    assert!(action.contains("did you mean `roll_back`?"), "{action}");
+    let tls = run(&["status", "--server", &daemon.address().replace("http:", "https:")]);
+    assert!(tls.err.contains("does not speak TLS"), "{}", tls.err);
     let detail = |n: usize| answer.body["results"][n]["detail"].as_str().unwrap().to_owned();
     assert!(detail(0).starts_with("`lable` is not a known field; did you mean `label`? Allowed:"));
     assert_eq!(detail(1), "is \"820\", allowed: a number");
@@ -199,4 +208,37 @@ fn a_token_that_is_revoked_counts_no_more_without_a_restart() {
     std::fs::write(&tokens, whole).unwrap();
     token(&["revoke", "bob"]);
     until(&daemon, 401);
+}
+
+#[test]
+fn the_morning_s_question_is_one_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = drafted(folder.path());
+    assert_eq!(acted(&daemon, "start").code, 0);
+    assert_eq!(daemon.set_time(1_772_438_400_000 + 8 * 3_600_000).status, 200);
+    assert_eq!(
+        daemon.define("gate", "key = \"gate\"\ncontrol = \"a\"\ntreatment = \"b\"\n").status,
+        201
+    );
+    assert_eq!(daemon.set_time(1_772_438_400_000 + 9 * 3_600_000).status, 200);
+    assert_eq!(acted(&daemon, "roll-back").code, 0);
+    let since = |when: &str| {
+        let ran = run(&["status", "--since", when, "--server", daemon.address()]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.out
+    };
+    // Both experiments with where they stand, then what happened, oldest first, without what was before.
+    let told = since("2026-03-02T12:00:00Z");
+    let lines: Vec<&str> = told.lines().map(str::trim).collect();
+    assert!(lines[1].starts_with("door") && lines[2].starts_with("gate"), "{told}");
+    assert_eq!(lines[3], "since 2026-03-02T12:00:00Z:");
+    let of = |text: &str| lines.iter().position(|line| line.contains(text)).expect(text);
+    assert!(of("none → draft") < of("ab → rolled_back"), "{told}");
+    assert!(!told.contains("draft → ab"), "{told}");
+    assert!(since("2026-03-03").contains("no step was taken, and nothing was defined"));
+    // The time of the test is long ago.
+    assert!(since("1h").contains("no step was taken"));
+    let refused = run(&["status", "--since", "yesterday", "--server", daemon.address()]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("a length such as 12h"), "{}", refused.err);
 }

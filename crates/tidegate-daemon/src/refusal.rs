@@ -29,8 +29,8 @@ pub(crate) enum Refusal {
     DiskFull { free_mb: u64, reserve_mb: u64 },
     #[error("the daemon works at its limit")]
     Busy,
-    #[error("no experiment has the key `{0}`")]
-    UnknownExperiment(ExperimentKey),
+    #[error("no experiment has the key `{key}`{}", offered(nearest.as_ref()))]
+    UnknownExperiment { key: ExperimentKey, nearest: Option<ExperimentKey> },
     #[error("camera `{0}` has no override")]
     UnknownOverride(CameraId),
     #[error(
@@ -65,6 +65,10 @@ pub(crate) enum Refusal {
     InvalidFields(Vec<FieldFault>),
     #[error("{0}")]
     Invalid(String),
+}
+
+fn offered(nearest: Option<&ExperimentKey>) -> String {
+    nearest.map_or(String::new(), |key| format!("; did you mean `{key}`?"))
 }
 
 /// What is allowed in place of an action that is not.

@@ -15,8 +15,8 @@ use tidegate_engine::prompt;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::{Rollout, snapshot};
 use tidegate_journal::{Entry, FeedState, JournalState, RolloutId, RolloutState};
-use tidegate_spec::ExperimentFile;
 use tidegate_spec::api::{FieldFault, HistoryItem, What};
+use tidegate_spec::{ExperimentFile, wording};
 
 use crate::feed::{FeedEvent, RecentEvents};
 use crate::prompts::{self, InPlay, PartNumber, PendingChange, Prompts};
@@ -79,6 +79,15 @@ pub(crate) struct Rollouts {
 impl Rollouts {
     pub(crate) fn get(&self, key: &ExperimentKey) -> Option<&RunningExperiment> {
         self.runs.get(key)
+    }
+
+    /// The key that is most likely meant by one that no experiment has.
+    pub(crate) fn nearest(&self, key: &ExperimentKey) -> Option<ExperimentKey> {
+        if self.runs.contains_key(key) {
+            return None;
+        }
+        let known = self.runs.keys().map(ExperimentKey::as_str);
+        wording::nearest(key.as_str(), known).and_then(|near| near.parse().ok())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &RunningExperiment> {

@@ -291,7 +291,15 @@ impl Client {
             }
             // This is how a failed handshake comes through a socket.
             ureq::Error::Io(fault) if fault.kind() == io::ErrorKind::InvalidData => {
-                DaemonError::Untrusted { url, why: fault.to_string() }
+                let why = match fault.to_string() {
+                    // What rustls calls an answer that is no handshake.
+                    said if said.contains("InvalidContentType") => {
+                        "it does not speak TLS; if it is on this machine, its address begins with http://"
+                            .to_owned()
+                    }
+                    said => said,
+                };
+                DaemonError::Untrusted { url, why }
             }
             ureq::Error::Io(fault) => DaemonError::Unreachable { url, why: fault.to_string() },
             ureq::Error::ConnectionFailed => {

@@ -45,7 +45,8 @@ impl Driver {
     ) -> Result<Done, Refusal> {
         let now = self.now();
         let command = order.action.command;
-        let unknown = || Refusal::UnknownExperiment(key.clone());
+        let nearest = self.rollouts.nearest(key);
+        let unknown = || Refusal::UnknownExperiment { key: key.clone(), nearest: nearest.clone() };
         self.rollouts.meet_deadlines(key, now, changed);
         let agreed = agree(self.rollouts.get(key).ok_or_else(unknown)?, &order)?;
         if let Agreed::Go(accepted) = agreed {

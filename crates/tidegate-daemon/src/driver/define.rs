@@ -33,7 +33,8 @@ impl Driver {
         let (plan, changed) = self.rollouts.define(now, wanted)?;
         let key = &wanted.file.definition.experiment().key;
         let run = self.rollouts.get(key);
-        let run = run.ok_or_else(|| Refusal::UnknownExperiment(key.clone()))?;
+        let run =
+            run.ok_or_else(|| Refusal::UnknownExperiment { key: key.clone(), nearest: None })?;
         let (actor, reason) = (wanted.actor.as_str(), wanted.reason.as_str());
         tracing::info!(experiment = %key, run = run.number, actor, reason, "defined");
         Ok(((plan.change, describe::defined(run, plan, Enacted::Yes)), changed))
@@ -64,7 +65,8 @@ impl Driver {
 
     /// The definition of a draft with one override more or less.
     fn overridden(&self, key: &ExperimentKey, to: Override) -> Result<ExperimentFile, Refusal> {
-        let unknown = || Refusal::UnknownExperiment(key.clone());
+        let nearest = self.rollouts.nearest(key);
+        let unknown = || Refusal::UnknownExperiment { key: key.clone(), nearest };
         let run = self.rollouts.get(key).ok_or_else(unknown)?;
         if run.rollout.lifecycle().state.phase != Phase::Draft {
             return Err(Refusal::Running(key.clone()));

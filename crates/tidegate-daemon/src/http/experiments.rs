@@ -15,7 +15,7 @@ use tidegate_spec::api::{
     self, Accepted, ActionRequest, CheckReport, Defined, Destination, Done, ExperimentDetail,
     Experiments, OverrideRequest, Status,
 };
-use tidegate_spec::{ExperimentFile, document};
+use tidegate_spec::{ExperimentFile, document, wording};
 
 use super::App;
 use super::asked::{self, PageQuery};
@@ -55,12 +55,15 @@ async fn look<T: Send + 'static>(
     look: impl FnOnce(&RunningExperiment, View<'_>) -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let found = app
-        .read(move |view| match view.rollouts.get(&key) {
-            Some(run) => Ok(look(run, view)),
-            None => Err(key),
+        .read(move |view| {
+            if let Some(run) = view.rollouts.get(&key) {
+                return Ok(look(run, view));
+            }
+            let nearest = view.rollouts.nearest(&key);
+            Err(Refusal::UnknownExperiment { key, nearest })
         })
         .await?;
-    found.map_err(|key| app.refusal_or(Refusal::UnknownExperiment(key)).into())
+    found.map_err(|unknown| app.refusal_or(unknown).into())
 }
 
 /// Lists the experiments, in order of their keys.
@@ -294,7 +297,10 @@ fn named<T: Copy>(
     if found.is_none() {
         let names: Vec<&str> = list.iter().map(|(name, _)| *name).collect();
         let allowed = names.join(" | ");
-        let detail = format!("{} is not allowed, allowed: {allowed}", api::quoted(given));
+        let near = wording::offer(given, names.iter().copied());
+        let allowed =
+            if near.is_empty() { ", allowed" } else { " Allowed" }.to_owned() + ": " + &allowed;
+        let detail = format!("{} is not allowed{near}{allowed}", api::quoted(given));
         faults.add(pointer, detail);
     }
     found

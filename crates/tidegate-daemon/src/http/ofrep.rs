@@ -189,7 +189,7 @@ fn flag<'a>(evaluated: &Evaluated<'a>, text: PromptText) -> Flag<'a> {
 
 fn unknown(key: &str) -> NoFlag {
     match key.parse::<ExperimentKey>() {
-        Ok(key) => Refusal::UnknownExperiment(key).into(),
+        Ok(key) => Refusal::UnknownExperiment { key, nearest: None }.into(),
         Err(error) => NoFlag::Worded(ErrorCode::FlagNotFound, error.to_string()),
     }
 }

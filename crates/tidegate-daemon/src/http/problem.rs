@@ -234,7 +234,7 @@ impl From<Refusal> for Problem {
             Refusal::QueueFull => (Code::QueueFull, Some(1)),
             Refusal::DiskFull { .. } => (Code::DiskFull, Some(30)),
             Refusal::Busy => (Code::TooManyRequests, Some(1)),
-            Refusal::UnknownExperiment(_) => (Code::UnknownExperiment, None),
+            Refusal::UnknownExperiment { .. } => (Code::UnknownExperiment, None),
             Refusal::UnknownOverride(_) => (Code::UnknownOverride, None),
             Refusal::Running(_) => (Code::ExperimentRunning, None),
             Refusal::OtherRevision { .. } => (Code::RevisionConflict, None),
