@@ -133,7 +133,7 @@ fn a_refused_connection_names_the_address_and_the_command_that_starts_a_daemon()
 fn an_answer_that_is_none_is_told() {
     let page = Reply::Answer { status: 502, headers: Vec::new(), body: "<html>".to_owned() };
     let daemon = FakeDaemon::new([Reply::ok("{}"), Reply::ok("<html>"), page, Reply::HangUp]);
-    for expected in ["missing field", "expected value", "status 502", "cannot reach"] {
+    for expected in ["is missing", "no value stands there", "status 502", "cannot reach"] {
         let ran = list(&daemon, &[]);
         assert_eq!(ran.code, 4);
         assert!(ran.err.contains(expected), "{}", ran.err);

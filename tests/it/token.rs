@@ -105,5 +105,5 @@ fn what_is_no_file_of_tokens_is_left_alone() {
     }
     let ran = token(&["create", "--name", "b", "--scopes", "read"], &file);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
-    assert!(ran.err.contains("unknown field `secret`"), "{}", ran.err);
+    assert!(ran.err.contains("`secret` is not a known field"), "{}", ran.err);
 }

@@ -11,12 +11,21 @@ use tidegate_engine::{Event, Rollout};
 
 use crate::generate::{Story, any_story};
 
+/// Stories of each property; with `TIDEGATE_FUZZ_SECONDS` about as many as it says.
+fn cases() -> u32 {
+    const A_SECOND: u32 = 2_000;
+    let seconds = std::env::var("TIDEGATE_FUZZ_SECONDS").ok();
+    seconds
+        .and_then(|seconds| seconds.parse::<u32>().ok())
+        .map_or(400, |s| s.saturating_mul(A_SECOND))
+}
+
 fn rollout(story: &Story) -> Rollout {
     Rollout::new(Definition::new(story.experiment.clone()).expect("the settings agree"))
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn a_rejected_event_changes_nothing(story in any_story()) {
@@ -55,6 +64,36 @@ proptest! {
                 }
                 prop_assert_eq!(recalled.snapshot(), live.snapshot());
             }
+        }
+    }
+
+    /// Whatever comes when: what is refused changes nothing, and what is taken in is read back as it was, from a snapshot
+    /// as from the journal.
+    #[test]
+    fn fuzzing_events_at_any_time(
+        story in any_story(),
+        swaps in proptest::collection::vec((0_usize..150, 0_usize..150), 0..60),
+    ) {
+        let mut events = story.events.clone();
+        for (a, b) in swaps {
+            if a < events.len() && b < events.len() {
+                (events[a].0, events[b].0) = (events[b].0, events[a].0);
+            }
+        }
+        let (mut live, mut recalled) = (rollout(&story), rollout(&story));
+        for (at, event) in events {
+            let before = live.snapshot();
+            let Ok(decisions) = live.apply(at, &event) else {
+                prop_assert_eq!(live.snapshot(), before);
+                continue;
+            };
+            prop_assert_eq!(recalled.apply_logged(at, &event), Ok(()));
+            for decision in &decisions {
+                prop_assert_eq!(recalled.apply_logged_step(decision.step()), Ok(()));
+            }
+            prop_assert_eq!(recalled.snapshot(), live.snapshot());
+            let definition = live.definition().clone();
+            live = Rollout::restore(definition, live.snapshot()).expect("our own snapshot");
         }
     }
 

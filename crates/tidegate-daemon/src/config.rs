@@ -10,6 +10,21 @@ use crate::webhooks::hook::Webhook;
 
 pub use crate::settings::{Export, MetricNames, Verifier};
 
+/// Where to listen, of a text such as `127.0.0.1:4780` or `localhost:4780`.
+///
+/// # Errors
+/// What is wrong with it and what is allowed.
+pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let address = match text.split_once(':') {
+        Some((host, port)) if host.eq_ignore_ascii_case("localhost") => format!("127.0.0.1:{port}"),
+        _ => text.to_owned(),
+    };
+    address.parse().map_err(|_| {
+        "is no address with a port, allowed: such as 127.0.0.1:4780, localhost:4780, [::1]:4780 or 0.0.0.0:4780"
+            .to_owned()
+    })
+}
+
 /// Where the daemon listens unless told otherwise.
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4_780);
 /// Where the journal is unless told otherwise.
@@ -178,9 +193,9 @@ impl ConfigFile {
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         document::read(text, |fields| {
             let path = |text: Option<&str>| text.map(PathBuf::from);
-            let listen = fields.text("listen").map(str::parse);
-            if let Some(Err(_)) = listen {
-                fields.fault("listen", "is no address, allowed: such as 127.0.0.1:4780");
+            let listen = fields.text("listen").map(parse_listen);
+            if let Some(Err(why)) = &listen {
+                fields.fault("listen", why);
             }
             Some(Self {
                 data: path(fields.text("data")),

@@ -65,11 +65,16 @@ pub(crate) enum Enacted {
 
 /// What a definition did, or would do.
 pub(crate) fn defined(run: &RunningExperiment, plan: DefinitionPlan, enacted: Enacted) -> Defined {
-    let DefinitionPlan { changes, effects, control_changes, .. } = plan;
+    let DefinitionPlan { changes, effects, control_changes, overrides_lost, .. } = plan;
     let mut detail = detail(run);
     detail.warnings.extend(
         control_changes.map(|detail| Warning { code: "control_changes".to_owned(), detail }),
     );
+    // What an override itself takes away is no news to whoever asked for it.
+    let overrides_lost = overrides_lost.filter(|_| enacted == Enacted::No);
+    detail
+        .warnings
+        .extend(overrides_lost.map(|detail| Warning { code: "overrides_lost".to_owned(), detail }));
     Defined { detail, dry_run: enacted == Enacted::No, changes, effects }
 }
 

@@ -8,6 +8,8 @@ mod connection_state;
 mod events;
 mod experiments;
 mod front;
+#[cfg(test)]
+mod fuzzing;
 mod guard;
 mod head_timer;
 mod health;
@@ -35,7 +37,7 @@ use crate::driver::{DriverCommand, Reply};
 use crate::published::View;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
-use crate::tokens::Tokens;
+use crate::tokens::WatchedTokens;
 
 pub(crate) use front::Front;
 pub(crate) use held::Held;
@@ -53,7 +55,7 @@ pub(crate) struct App(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) shared: Arc<Shared>,
     pub(crate) commands: SyncSender<DriverCommand>,
-    pub(crate) tokens: Option<Tokens>,
+    pub(crate) tokens: Option<WatchedTokens>,
     /// Names this daemon may be called by, in small letters.
     pub(crate) hosts: Vec<String>,
     pub(crate) time: TimeSource,
@@ -105,6 +107,14 @@ impl App {
     /// Why the daemon cannot answer now, or else `otherwise`: what is not read yet is not unknown.
     fn refusal_or(&self, otherwise: Refusal) -> Refusal {
         self.0.shared.readiness.borrow().refusal().unwrap_or(otherwise)
+    }
+
+    /// A list that may be told: an empty one only once the journal was read, as none is known before.
+    fn known<T>(&self, list: Vec<T>) -> Result<Vec<T>, Problem> {
+        match self.0.shared.readiness.borrow().refusal() {
+            Some(refusal) if list.is_empty() => Err(refusal.into()),
+            Some(_) | None => Ok(list),
+        }
     }
 
     /// Why the driver dropped a command.

@@ -59,7 +59,7 @@ use published::Published;
 use readiness::Readiness;
 use settings::{DriverSettings, Recovery};
 use shared::Shared;
-use tokens::{TokenFileError, Tokens};
+use tokens::{TokenFileError, WatchedTokens};
 use webhooks::{Prepared, Webhooks};
 
 /// Commands that may wait for the driver.
@@ -148,7 +148,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     config.check()?;
-    let tokens = config.tokens.as_deref().map(Tokens::read).transpose()?;
+    let tokens = config.tokens.as_deref().map(WatchedTokens::begin).transpose()?;
     let tls = config.tls.as_ref().map(http::tls).transpose()?;
     let prepared = config.webhooks.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
     let local = listener.local_addr().map_err(RunError::System)?;

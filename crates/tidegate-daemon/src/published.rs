@@ -137,7 +137,7 @@ mod tests {
     use tidegate_spec::ExperimentFile;
 
     use super::*;
-    use crate::rollouts::{Changed, ControlChange, SaltChoice, Wanted};
+    use crate::rollouts::{Changed, ControlChange, DraftOverrides, SaltChoice, Wanted};
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_ms(1_772_323_200_000 + ms).unwrap()
@@ -165,6 +165,7 @@ mod tests {
                 actor: Actor::new("ann").unwrap(),
                 reason: Reason::new("a test").unwrap(),
                 control: ControlChange::Refused,
+                overrides: DraftOverrides::AreKept,
             };
             rollouts.define(at(0), &wanted).unwrap();
             act(&mut rollouts, key, Command::Start, 1);

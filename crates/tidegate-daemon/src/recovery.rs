@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::process::Command;
 
-use tidegate_journal::{Journal, OpenError, Opened, verify};
+use tidegate_journal::{Cache, Journal, OpenError, Opened, verify};
 
 use crate::clock::Stopwatch;
 use crate::feed::RecentEvents;
@@ -64,6 +64,9 @@ pub(crate) fn recover(recovery: &Recovery) -> Result<Recovered, NotRecovered> {
         OpenError::Disk { .. } => NotRecovered::Unavailable(error.to_string()),
     })?;
     let last = opened.last;
+    if opened.report.cache == Cache::Broken {
+        tracing::warn!("the cache of the store was damaged and is made anew");
+    }
     let (rollouts, kept) = read(&journal, opened).map_err(|why| {
         NotRecovered::Damaged(format!(
             "the journal in {} cannot be followed: {why}",

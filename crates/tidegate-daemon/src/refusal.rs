@@ -29,8 +29,8 @@ pub(crate) enum Refusal {
     DiskFull { free_mb: u64, reserve_mb: u64 },
     #[error("the daemon works at its limit")]
     Busy,
-    #[error("no experiment has the key `{0}`")]
-    UnknownExperiment(ExperimentKey),
+    #[error("no experiment has the key `{key}`{}", offered(nearest.as_ref()))]
+    UnknownExperiment { key: ExperimentKey, nearest: Option<ExperimentKey> },
     #[error("camera `{0}` has no override")]
     UnknownOverride(CameraId),
     #[error(
@@ -39,10 +39,12 @@ pub(crate) enum Refusal {
     Running(ExperimentKey),
     #[error("{0}")]
     ControlChanges(String),
+    #[error("{0}")]
+    OverridesLost(String),
     #[error("{0} experiments are kept, allowed: {EXPERIMENTS_MAX}")]
     TooManyExperiments(usize),
-    #[error("`{}` is not allowed in {state}", command.as_str())]
-    ActionNotAllowed { command: Command, state: State },
+    #[error("`{}` is not allowed in {state}{}", command.as_str(), instead(allowed))]
+    ActionNotAllowed { command: Command, state: State, allowed: Vec<Command> },
     #[error(
         "the rollout is at revision {revision}, not at {expected}: look at its status, then say which is meant"
     )]
@@ -65,12 +67,26 @@ pub(crate) enum Refusal {
     Invalid(String),
 }
 
+fn offered(nearest: Option<&ExperimentKey>) -> String {
+    nearest.map_or(String::new(), |key| format!("; did you mean `{key}`?"))
+}
+
+/// What is allowed in place of an action that is not.
+fn instead(allowed: &[Command]) -> String {
+    let names: Vec<&str> = allowed.iter().map(|command| command.as_str()).collect();
+    match &names[..] {
+        [] => ": the run has ended, and another begins with a definition".to_owned(),
+        names => format!(", allowed: {}", names.join(" | ")),
+    }
+}
+
 impl From<NotDefined> for Refusal {
     fn from(why: NotDefined) -> Self {
         match why {
             NotDefined::Running { key } => Self::Running(key),
             NotDefined::TooMany { count } => Self::TooManyExperiments(count),
             NotDefined::ControlChanges(_) => Self::ControlChanges(why.to_string()),
+            NotDefined::OverridesLost(sentence) => Self::OverridesLost(sentence),
             NotDefined::Versions(faults) => Self::InvalidFields(faults),
         }
     }

@@ -15,8 +15,8 @@ use tidegate_engine::prompt;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::{Rollout, snapshot};
 use tidegate_journal::{Entry, FeedState, JournalState, RolloutId, RolloutState};
-use tidegate_spec::ExperimentFile;
 use tidegate_spec::api::{FieldFault, HistoryItem, What};
+use tidegate_spec::{ExperimentFile, wording};
 
 use crate::feed::{FeedEvent, RecentEvents};
 use crate::prompts::{self, InPlay, PartNumber, PendingChange, Prompts};
@@ -24,7 +24,7 @@ use changed::told_move;
 
 pub(crate) use changed::{Changed, Decided, Unit};
 pub(crate) use defining::{
-    ControlChange, DefinitionChange, DefinitionPlan, Draft, SaltChoice, Wanted,
+    ControlChange, DefinitionChange, DefinitionPlan, Draft, DraftOverrides, SaltChoice, Wanted,
 };
 pub(crate) use predecessor::Predecessor;
 pub(crate) use run::RunningExperiment;
@@ -41,6 +41,8 @@ pub(crate) enum NotDefined {
     TooMany { count: usize },
     #[error("{0}; accept it with `control_changes` if that is meant")]
     ControlChanges(String),
+    #[error("{0}")]
+    OverridesLost(String),
     #[error("{} names of versions are not known", .0.len())]
     Versions(Vec<FieldFault>),
 }
@@ -77,6 +79,15 @@ pub(crate) struct Rollouts {
 impl Rollouts {
     pub(crate) fn get(&self, key: &ExperimentKey) -> Option<&RunningExperiment> {
         self.runs.get(key)
+    }
+
+    /// The key that is most likely meant by one that no experiment has.
+    pub(crate) fn nearest(&self, key: &ExperimentKey) -> Option<ExperimentKey> {
+        if self.runs.contains_key(key) {
+            return None;
+        }
+        let known = self.runs.keys().map(ExperimentKey::as_str);
+        wording::nearest(key.as_str(), known).and_then(|near| near.parse().ok())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &RunningExperiment> {

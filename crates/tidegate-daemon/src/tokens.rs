@@ -1,5 +1,7 @@
 //! Who may do what: tokens, kept as their SHA-256 in a file that only its owner can read.
 
+mod watched;
+
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,6 +10,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use tidegate_spec::{ParseError, document};
+
+pub(crate) use watched::WatchedTokens;
 
 /// Tokens a file may hold.
 const TOKENS_MAX: usize = 1_000;
@@ -91,6 +95,15 @@ impl Tokens {
     /// # Errors
     /// [`TokenFileError`] where it cannot be read, others can read it, or it is not valid.
     pub fn read(path: &Path) -> Result<Self, TokenFileError> {
+        Self::read_some(path, 1)
+    }
+
+    /// The same of a file that was read before: by now it may hold none.
+    fn read_anew(path: &Path) -> Result<Self, TokenFileError> {
+        Self::read_some(path, 0)
+    }
+
+    fn read_some(path: &Path, tokens_min: usize) -> Result<Self, TokenFileError> {
         let unreadable = |source| TokenFileError::Unreadable { path: path.to_owned(), source };
         let file = File::open(path).map_err(unreadable)?;
         let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
@@ -100,11 +113,11 @@ impl Tokens {
         }
         let mut text = String::new();
         file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
-        Self::parse(&text)
+        Self::parse(&text, tokens_min)
             .map_err(|source| TokenFileError::Invalid { path: path.to_owned(), source })
     }
 
-    fn parse(text: &str) -> Result<Self, ParseError> {
+    fn parse(text: &str, tokens_min: usize) -> Result<Self, ParseError> {
         document::read(text, |fields| {
             let tokens = fields.tables("token", |fields| {
                 // The name is for people.
@@ -118,7 +131,7 @@ impl Tokens {
             });
             let tokens: Vec<KnownToken> =
                 tokens.unwrap_or_default().into_iter().flatten().collect();
-            if tokens.is_empty() || tokens.len() > TOKENS_MAX {
+            if !(tokens_min..=TOKENS_MAX).contains(&tokens.len()) {
                 fields.fault(
                     "token",
                     format!("has {} entries, allowed: 1 to {TOKENS_MAX}", tokens.len()),
@@ -172,7 +185,7 @@ mod tests {
             scopes = ["admin"]
             sha256 = "688fbce2b2adb5b8cb62fc913df94ef8d47989fd7cc13f42314210b2ea38719b"
         "#;
-        let tokens = Tokens::parse(text).unwrap();
+        let tokens = Tokens::parse(text, 1).unwrap();
         assert_eq!(tokens.access("tg_reader", Scope::Read), Access::Allowed);
         assert_eq!(tokens.access("tg_reader", Scope::Record), Access::Lacking);
         assert_eq!(tokens.access("tg_owner", Scope::Record), Access::Allowed);
@@ -182,7 +195,7 @@ mod tests {
 
     #[test]
     fn every_fault_of_a_file_is_told() {
-        let told = |text: &str| Tokens::parse(text).unwrap_err().to_string();
+        let told = |text: &str| Tokens::parse(text, 1).unwrap_err().to_string();
         assert!(told("").contains("token has 0 entries, allowed: 1 to 1000"));
         let bad = "[[token]]\nname = \"a\"\nscopes = [\"all\"]\nsha256 = \"12\"\n";
         let told = told(bad);

@@ -234,6 +234,20 @@ pub(crate) fn fill(
     }
 }
 
+/// The last entry of an export, by its own count.
+pub(crate) fn last(mut from: impl BufRead) -> Result<u64, ImportError> {
+    let mut lines = ExportLines { number: 0, text: String::new() };
+    let head = lines.next(&mut from)?;
+    let header: Header = serde_json::from_str(head).map_err(|error| lines.fault(&error))?;
+    loop {
+        lines.next(&mut from)?;
+        let line = serde_json::from_str(&lines.text).map_err(|error| lines.fault(&error))?;
+        if let ExportLine::End(counts) = line {
+            return Ok(header.begins_after + counts.entries);
+        }
+    }
+}
+
 struct ExportLines {
     number: u64,
     text: String,

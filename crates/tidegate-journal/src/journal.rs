@@ -18,8 +18,8 @@ use crate::opening::{OpenError, lock, open_store, prepare, refuse_unfinished};
 use crate::record::Entry;
 use crate::retention;
 use crate::snapshot::{self, JournalState};
-use crate::store::{Store, StoreError};
-use crate::verify::{Soundness, Verification};
+use crate::store::{self, Store, StoreError};
+use crate::verify::{Cache, Soundness, Verification};
 use crate::writer::{Job, WriteError, Writer, WriterHealth};
 
 /// Requests that may wait to be written.
@@ -82,6 +82,9 @@ impl Journal {
             Ok(error) => disk(error),
             Err(error) => damaged(error.to_string()),
         };
+        if report.cache == Cache::Broken {
+            store::delete_cached(&folder.join(FRAMES)).map_err(disk)?;
+        }
         let opening = || open_store(folder, report.broken_tail);
         // Sled panics where it finds its own files changed beneath it.
         let opening = std::panic::catch_unwind(std::panic::AssertUnwindSafe(opening));

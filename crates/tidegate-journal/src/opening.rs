@@ -122,6 +122,8 @@ pub(crate) fn open_store(folder: &Path, broken_tail: Option<u64>) -> Result<Appe
     }
     disk::delete(&folder.join(STORE_BEFORE))?;
     disk::delete(&folder.join(STORE_LEFT))?;
+    // Left where a check of a copy was ended by force.
+    disk::delete(&frames.with_extension("copy"))?;
     let mut appender = Appender::new(Store::open(&frames)?, &frames)?;
     if let Some(tail) = broken_tail {
         for frame in appender.store().frames_from(tail) {

@@ -388,6 +388,19 @@ impl<'a> Record<'a> {
 }
 
 impl Entry {
+    /// When it happened.
+    pub(crate) fn at(&self) -> Timestamp {
+        match self {
+            Self::Defined { at, .. }
+            | Self::Event { at, .. }
+            | Self::Noted { at, .. }
+            | Self::DefinedBy { at, .. } => *at,
+            Self::Decided { step, .. } => step.at,
+            Self::Version { head, .. } => head.created_at,
+            Self::LabelMoved { step, .. } => step.at,
+        }
+    }
+
     /// Appends the entry's bytes.
     ///
     /// # Errors

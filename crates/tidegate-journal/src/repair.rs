@@ -1,5 +1,7 @@
 //! Going on after damage: from an export, or from what is whole.
 
+mod loss;
+
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::panic;
@@ -21,6 +23,8 @@ use crate::store::{self, SEGMENT_BYTES, SEGMENT_BYTES_BEFORE, Store};
 use crate::unfinished::{self, Making};
 use crate::verify;
 use crate::writer::WriteError;
+
+pub use loss::{Consent, EntryKind, Loss, LostEntries};
 
 /// What became of a damaged journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,6 +52,9 @@ pub enum RepairError {
     /// It is not damaged.
     #[error("the journal in {} is whole: there is nothing to repair", .0.display())]
     Sound(PathBuf),
+    /// It would lose entries, and nobody agreed to that.
+    #[error("nothing was changed: the repair would lose entries, and nobody agreed to that")]
+    NotAgreed,
     /// Another process has it, or it cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -66,15 +73,18 @@ pub enum RepairError {
 }
 
 /// Moves a damaged journal aside and makes a new one: of `export` if there is one, or of the longest
-/// unbroken stretch that is whole. Then `settle` is handed the new one, for what must follow where entries may
+/// unbroken stretch that is whole. Where that may lose entries, `agree` is told them before anything is replaced.
+/// At the end `settle` is handed the new one, for what must follow where entries may
 /// be missing. Nobody can open it before that is done; where something fails, the damaged one is put back.
 ///
 /// # Errors
-/// Where the journal is whole or in use, where files cannot be moved, read or written, and where `settle` fails.
+/// Where the journal is whole or in use, where the loss is not agreed to, where files cannot be moved, read or
+/// written, and where `settle` fails.
 pub fn repair(
     folder: &Path,
     export: Option<&Path>,
     verify: impl FnOnce(&Path) -> io::Result<verify::Verification>,
+    agree: impl FnOnce(&Loss) -> Consent,
     settle: impl FnOnce(&Journal, Opened, &Repaired) -> Result<(), String>,
 ) -> Result<Repaired, RepairError> {
     let export = export.map(File::open).transpose()?;
@@ -92,6 +102,17 @@ pub fn repair(
     if verify(folder)?.is_sound() {
         return Err(RepairError::Sound(folder.to_owned()));
     }
+    let salvage = Salvage::of(folder)?;
+    let last = match &export {
+        // What cannot be taken in is said before anything is asked.
+        Some(export) => export::last(BufReader::new(export))?,
+        None => salvage.last,
+    };
+    let loss = Loss::of(&salvage.frames, last, acknowledged);
+    // Whether an export is one of this journal, its numbers do not tell.
+    if (export.is_some() || !loss.is_none()) && agree(&loss) == Consent::Withheld {
+        return Err(RepairError::NotAgreed);
+    }
     let name = unused_name(folder);
     let aside = folder.join(&name);
     if let Err(error) = move_aside(folder, &name) {
@@ -101,8 +122,11 @@ pub fn repair(
     // Whether an export has what was acknowledged here, or another line of the journal, its numbers do not tell.
     let known = acknowledged.filter(|_| export.is_none());
     let made = match export {
-        Some(export) => made_of(export, folder, &lock),
-        None => salvage(&aside, folder, &lock),
+        Some(mut export) => {
+            io::Seek::rewind(&mut export)?;
+            made_of(export, folder, &lock)
+        }
+        None => salvage.into_journal(&aside, folder, &lock),
     };
     let settled = made.and_then(|(journal, opened)| {
         let last = opened.last;
@@ -188,46 +212,70 @@ struct Whole {
     bytes: Vec<u8>,
 }
 
-/// Makes a journal of what is whole.
-fn salvage(aside: &Path, folder: &Path, lock: &File) -> Result<(Journal, Opened), RepairError> {
-    let frames = whole_frames(aside)?;
-    let old = aside.join(SNAPSHOTS);
-    let mut bases = vec![0];
-    for sequence in snapshot::list(&old)? {
-        if snapshot::check(&snapshot::path(&old, sequence)).is_ok() {
-            bases.push(sequence);
-        }
-    }
-    // The furthest reach, and of equals the one with the most entries behind it.
-    let reached = bases.iter().map(|base| (reach(*base, &frames), *base));
-    let (last, base) = reached
-        .max_by(|(a, a_base), (b, b_base)| a.cmp(b).then(b_base.cmp(a_base)))
-        .unwrap_or((0, 0));
+/// What is whole of a damaged journal.
+struct Salvage {
+    frames: Vec<Whole>,
+    /// Snapshots that are whole, and the beginning.
+    bases: Vec<u64>,
+    /// The one to go on from, and the last entry that follows it without a gap.
+    base: u64,
+    last: u64,
+}
 
-    opening::prepare(folder)?;
-    for sequence in bases.into_iter().filter(|sequence| *sequence > 0 && *sequence <= last) {
-        if sequence >= base {
-            let name = snapshot::path(&folder.join(SNAPSHOTS), sequence);
-            fs::copy(snapshot::path(&old, sequence), &name)?;
-            fs::File::open(&name)?.sync_all()?;
-        }
-    }
-    sync_folder(&folder.join(SNAPSHOTS))?;
-    disk::delete(&folder.join(MARK))?;
-    let (journal, _) = Journal::open_after(folder, lock.try_clone()?, base, verify::in_process)?;
-    for frame in frames.iter().filter(|frame| frame.last > base && frame.last <= last) {
-        let read = Frame::read(FrameKind::Entries, &frame.bytes).and_then(|frame| frame.entries());
-        let mut batch = Batch::default();
-        for (sequence, entry) in read.map_err(io::Error::other)? {
-            if sequence > base {
-                let entry: &[Entry] = &[entry];
-                batch.push(entry).map_err(io::Error::other)?;
+impl Salvage {
+    fn of(folder: &Path) -> io::Result<Self> {
+        let frames = whole_frames(folder)?;
+        let snapshots = folder.join(SNAPSHOTS);
+        let mut bases = vec![0];
+        for sequence in snapshot::list(&snapshots)? {
+            if snapshot::check(&snapshot::path(&snapshots, sequence)).is_ok() {
+                bases.push(sequence);
             }
         }
-        journal.append_and_wait(batch)?;
+        // The furthest reach, and of equals the one with the most entries behind it.
+        let reached = bases.iter().map(|base| (reach(*base, &frames), *base));
+        let (last, base) = reached
+            .max_by(|(a, a_base), (b, b_base)| a.cmp(b).then(b_base.cmp(a_base)))
+            .unwrap_or((0, 0));
+        Ok(Self { frames, bases, base, last })
     }
-    journal.close();
-    Ok(Journal::open_after(folder, lock.try_clone()?, base, verify::in_process)?)
+
+    /// Makes a journal of it, with the snapshots of the damaged one, which was moved aside.
+    fn into_journal(
+        self,
+        aside: &Path,
+        folder: &Path,
+        lock: &File,
+    ) -> Result<(Journal, Opened), RepairError> {
+        let Self { frames, bases, base, last } = self;
+        let old = aside.join(SNAPSHOTS);
+        opening::prepare(folder)?;
+        for sequence in bases.into_iter().filter(|sequence| *sequence > 0 && *sequence <= last) {
+            if sequence >= base {
+                let name = snapshot::path(&folder.join(SNAPSHOTS), sequence);
+                fs::copy(snapshot::path(&old, sequence), &name)?;
+                fs::File::open(&name)?.sync_all()?;
+            }
+        }
+        sync_folder(&folder.join(SNAPSHOTS))?;
+        disk::delete(&folder.join(MARK))?;
+        let (journal, _) =
+            Journal::open_after(folder, lock.try_clone()?, base, verify::in_process)?;
+        for frame in frames.iter().filter(|frame| frame.last > base && frame.last <= last) {
+            let read =
+                Frame::read(FrameKind::Entries, &frame.bytes).and_then(|frame| frame.entries());
+            let mut batch = Batch::default();
+            for (sequence, entry) in read.map_err(io::Error::other)? {
+                if sequence > base {
+                    let entry: &[Entry] = &[entry];
+                    batch.push(entry).map_err(io::Error::other)?;
+                }
+            }
+            journal.append_and_wait(batch)?;
+        }
+        journal.close();
+        Ok(Journal::open_after(folder, lock.try_clone()?, base, verify::in_process)?)
+    }
 }
 
 /// The last entry that follows `base` without a gap.
@@ -246,15 +294,15 @@ fn reach(base: u64, frames: &[Whole]) -> u64 {
     last.last
 }
 
-/// Every frame that can be read. A copy is opened, so that what was moved aside stays as it was, and sled
+/// Every frame that can be read. A copy is opened, so that the store stays as it was, and sled
 /// may panic over it. Where more is read without what sled made to start sooner, that counts: it is in the log too.
-fn whole_frames(aside: &Path) -> io::Result<Vec<Whole>> {
-    let (store, segment) = match Stored::find(aside) {
+fn whole_frames(folder: &Path) -> io::Result<Vec<Whole>> {
+    let (store, segment) = match Stored::find(folder) {
         Stored::Nowhere => return Ok(Vec::new()),
         Stored::Here(store) => (store, SEGMENT_BYTES),
         Stored::Before(store) => (store, SEGMENT_BYTES_BEFORE),
     };
-    let copy = aside.join("copy");
+    let copy = store.with_extension("copy");
     let read = |cached: Cached| -> io::Result<Vec<Whole>> {
         disk::delete(&copy)?;
         disk::copy_folder(&store, &copy)?;

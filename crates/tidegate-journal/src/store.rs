@@ -240,12 +240,25 @@ pub(crate) fn delete_unfinished(folder: &Path) -> io::Result<()> {
 
 /// Deletes what sled keeps to start sooner, all of which it finds in its log as well.
 pub(crate) fn delete_cached(folder: &Path) -> io::Result<()> {
-    for path in entries(folder)? {
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("snap.")) {
-            fs::remove_file(&path)?;
-        }
+    for path in cached(folder)? {
+        fs::remove_file(&path)?;
     }
-    Ok(())
+    sync_folder(folder)
+}
+
+/// Whether there is any of it.
+pub(crate) fn has_cached(folder: &Path) -> io::Result<bool> {
+    Ok(!cached(folder)?.is_empty())
+}
+
+/// Besides what it makes of the log, the settings it was made with, which are given to it at every opening.
+fn cached(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = entries(folder)?;
+    paths.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("snap.") || name == "conf"
+    });
+    Ok(paths)
 }
 
 /// Makes the store's files and their names durable before anything relies on them.

@@ -2,17 +2,19 @@
 
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
+use std::panic;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk;
 use crate::frame::{Frame, FrameKind};
 use crate::layout::{MARK, SNAPSHOTS, Stored};
 use crate::mark::{self, Mark, MarkRead};
 use crate::opening::{self, OpenError};
 use crate::snapshot;
-use crate::store::{Copied, Store, StoreError};
+use crate::store::{self, Copied, Store, StoreError};
 
 const SIGKILL: i32 = 9;
 /// The exit code of a program that panicked.
@@ -41,6 +43,20 @@ pub struct Verification {
     pub snapshots: Vec<u64>,
     /// Snapshots that are not.
     pub broken_snapshots: Vec<u64>,
+    /// Whether the store is whole only without what it keeps to start sooner, which the next opening makes anew.
+    #[serde(default)]
+    pub cache: Cache,
+}
+
+/// What the store keeps to start sooner, all of which is in its log as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cache {
+    /// The store is read with it.
+    #[default]
+    Usable,
+    /// The store is whole without it alone.
+    Broken,
 }
 
 /// Whether a journal can be trusted.
@@ -80,6 +96,7 @@ impl Default for Verification {
             broken_tail: None,
             snapshots: Vec::new(),
             broken_snapshots: Vec::new(),
+            cache: Cache::Usable,
         }
     }
 }
@@ -91,6 +108,43 @@ impl Default for Verification {
 /// # Errors
 /// Where the folder cannot be read at all.
 pub fn in_process(folder: &Path) -> io::Result<Verification> {
+    let report = panic::catch_unwind(|| checked(folder, &Stored::find(folder)));
+    if let Ok(Ok(report)) = &report
+        && report.is_sound()
+    {
+        return Ok(report.clone());
+    }
+    match without_cache(folder) {
+        Ok(Some(report)) if report.is_sound() => {
+            Ok(Verification { cache: Cache::Broken, ..report })
+        }
+        // What the store itself says counts.
+        Ok(_) | Err(_) => report.unwrap_or_else(|panic| panic::resume_unwind(panic)),
+    }
+}
+
+/// Checks a copy of the store without what sled makes anew from its log; none where there is no such thing.
+fn without_cache(folder: &Path) -> io::Result<Option<Verification>> {
+    let Stored::Here(store) = Stored::find(folder) else { return Ok(None) };
+    if !store::has_cached(&store)? {
+        return Ok(None);
+    }
+    let copy = store.with_extension("copy");
+    let report = (|| {
+        disk::delete(&copy)?;
+        disk::copy_folder(&store, &copy)?;
+        store::delete_cached(&copy)?;
+        let stored = Stored::Here(copy.clone());
+        match panic::catch_unwind(|| checked(folder, &stored)) {
+            Ok(report) => report.map(Some),
+            Err(_) => Ok(None),
+        }
+    })();
+    disk::delete(&copy)?;
+    report
+}
+
+fn checked(folder: &Path, stored: &Stored) -> io::Result<Verification> {
     let mut report = Verification::default();
     for sequence in snapshot::list(&folder.join(SNAPSHOTS))? {
         let sound = snapshot::check(&snapshot::path(&folder.join(SNAPSHOTS), sequence)).is_ok();
@@ -98,7 +152,7 @@ pub fn in_process(folder: &Path) -> io::Result<Verification> {
         list.push(sequence);
     }
     let mark = mark::read(&folder.join(MARK))?;
-    let checked = match Stored::find(folder) {
+    let checked = match stored {
         Stored::Nowhere => {
             if mark == MarkRead::Absent || mark == MarkRead::Mark(Mark::default()) {
                 return Ok(report);
@@ -106,10 +160,10 @@ pub fn in_process(folder: &Path) -> io::Result<Verification> {
             return Ok(Verification::damaged("the store is missing"));
         }
         Stored::Here(store) => {
-            Store::open(&store).map(|store| check_frames(&store, mark, &mut report))
+            Store::open(store).map(|store| check_frames(&store, mark, &mut report))
         }
         Stored::Before(store) => {
-            Copied::of(&store).map(|copied| check_frames(copied.store(), mark, &mut report))
+            Copied::of(store).map(|copied| check_frames(copied.store(), mark, &mut report))
         }
     };
     match checked.map_err(StoreError::of_disk) {

@@ -1,7 +1,5 @@
 //! One case of a data set: a detection event, what a good answer to it is, and what prompts answered.
 
-mod object;
-
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -11,7 +9,7 @@ use tidegate_engine::limits::{LATENCY_MS_MAX, RISK_SCORE_MAX};
 
 use toml::Table;
 
-use self::object::Strict;
+use crate::document::strict::Strict;
 use crate::document::{self, ParseError};
 use crate::fields::Fields;
 

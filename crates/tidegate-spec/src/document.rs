@@ -1,8 +1,13 @@
 //! A TOML or JSON text as one tree of values.
 
+mod nesting;
+pub(crate) mod strict;
+
 use toml::Table;
 
 use crate::fields::{Faults, Fields};
+use crate::wording;
+use strict::Strict;
 
 /// How a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +31,11 @@ pub enum ParseError {
     /// It is not TOML.
     #[error("not valid TOML: {0}")]
     Toml(#[from] toml::de::Error),
+    /// Its values lie in each other too deep.
+    #[error("not valid TOML: lists or tables lie in each other deeper than {}", nesting::DEPTH_MAX)]
+    TooDeep,
     /// It is not JSON.
-    #[error("not valid JSON: {0}")]
+    #[error("not valid JSON: {}", wording::of_json(.0))]
     Json(#[from] serde_json::Error),
     /// The settings are not valid.
     #[error("{0}")]
@@ -53,8 +61,12 @@ pub fn table(text: &str) -> Result<Table, ParseError> {
     // Some editors begin a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     Ok(match Syntax::of(text) {
+        Syntax::Toml if nesting::is_too_deep(text) => return Err(ParseError::TooDeep),
         Syntax::Toml => toml::from_str(text)?,
-        Syntax::Json => serde_json::from_str(text)?,
+        Syntax::Json => {
+            let Strict(table) = serde_json::from_str(text)?;
+            table
+        }
     })
 }
 

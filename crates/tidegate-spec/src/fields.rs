@@ -8,6 +8,8 @@ use tidegate_engine::id::InvalidId;
 use tidegate_engine::number::{OutOfRange, within};
 use toml::{Table, Value};
 
+use crate::wording;
+
 /// What an id may be, for messages.
 const ID: &str = "a text of 1 to 128 of A-Z a-z 0-9 . _ : / -";
 
@@ -327,7 +329,12 @@ impl<'a> Fields<'a> {
             let here = &self.path;
             self.faults.note(|| Fault {
                 path: join(here, key),
-                problem: format!("is not a known key, allowed: {known}"),
+                problem: match wording::nearest(key, self.known.iter().copied()) {
+                    Some(near) => {
+                        format!("is not a known key; did you mean `{near}`? Allowed: {known}")
+                    }
+                    None => format!("is not a known key, allowed: {known}"),
+                },
             });
         }
     }

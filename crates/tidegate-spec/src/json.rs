@@ -12,6 +12,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 use serde_json::value::RawValue;
 
+use crate::wording;
+
 /// What JSON has no word for, and Python's `json` writes all the same.
 const NOT_NUMBERS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
@@ -98,28 +100,32 @@ fn malformed(text: &str, error: &serde_json::Error) -> String {
     let start = text.trim_start().chars().next();
     match start {
         None => return "is empty".to_owned(),
-        Some('[') if !error.is_syntax() || error.column() <= 1 => return "is a list".to_owned(),
+        Some('[') if !error.is_syntax() || error.column() <= 1 => {
+            return "is a list; one object is allowed, as from jq -c '.[]'".to_owned();
+        }
         Some('{') => {}
+        // A file of another kind has this in every line, and each is told apart at once.
+        Some(other) if !other.is_ascii_digit() && !"[\"-tfnNI".contains(other) => {
+            return "is no JSON".to_owned();
+        }
         Some(_) if serde_json::from_str::<&RawValue>(text).is_ok() => {
             return "is JSON, but no object".to_owned();
         }
         Some(_) => {}
     }
     let column = error.column();
+    if error.is_eof() && text.trim() == "{" {
+        return "is an object over several lines; one line is allowed, as from jq -c".to_owned();
+    }
     if error.is_eof() {
         return format!("ends at column {column}, within a value");
     }
-    let whole = error.to_string();
-    let place = format!(" at line {} column {column}", error.line());
-    let problem = whole.strip_suffix(&place).unwrap_or(&whole);
-    let problem = match problem {
-        "key must be a string" if text.trim_start().starts_with("{'") => {
-            "has names in single quotes, as Python prints them; JSON, as its json.dumps writes it, has double ones"
-        }
-        "trailing characters" => "goes on behind its end",
-        other => other,
-    };
-    format!("{problem} (column {column})")
+    if text.trim_start().starts_with("{'") {
+        return format!(
+            "has names in single quotes, as Python prints them; JSON, as its json.dumps writes it, has double ones (column {column})"
+        );
+    }
+    wording::of_json(error)
 }
 
 impl JsonObject<'_> {
@@ -243,9 +249,9 @@ mod tests {
             ("\"a\"", "is JSON, but no object"),
             ("{\"a\": 1", "ends at column 7, within a value"),
             ("{'a': 1}", "has names in single quotes"),
-            ("{\"a\": 1} {\"a\": 2}", "goes on behind its end (column 10)"),
-            ("{\"a\": xNaN}", "expected value (column 7)"),
-            ("{\"a\": 01}", "invalid number (column 8)"),
+            ("{\"a\": 1} {\"a\": 2}", "it goes on behind its end (column 10)"),
+            ("{\"a\": xNaN}", "no value stands there, or one that is not JSON (column 7)"),
+            ("{\"a\": 01}", "a number there is not written as JSON has them (column 8)"),
         ] {
             let found = held(text, "a");
             assert!(found.starts_with(why), "{text}: {found}");

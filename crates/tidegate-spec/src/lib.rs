@@ -11,10 +11,13 @@ pub mod case;
 pub mod document;
 pub mod experiment;
 pub mod fields;
+#[cfg(test)]
+mod fuzzing;
 pub mod host;
 pub mod json;
 pub mod preset;
 pub mod scenario;
+pub mod wording;
 
 pub use case::Case;
 pub use document::{ParseError, Syntax};

@@ -12,6 +12,7 @@ use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidegate_spec::api::Problem;
+use tidegate_spec::wording;
 use ureq::Agent;
 use ureq::http::{Method, Request, Response, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
@@ -240,7 +241,7 @@ impl Client {
             .map_err(|error| self.unanswered(&ureq::Error::from(error)))?;
         if status.is_success() {
             return serde_json::from_slice(&bytes)
-                .map_err(|error| self.not_understood(error.to_string()));
+                .map_err(|error| self.not_understood(wording::of_json(&error)));
         }
         if !status.is_client_error() && !status.is_server_error() {
             return Err(self.not_understood(format!("status {}", status.as_u16())));
@@ -290,7 +291,15 @@ impl Client {
             }
             // This is how a failed handshake comes through a socket.
             ureq::Error::Io(fault) if fault.kind() == io::ErrorKind::InvalidData => {
-                DaemonError::Untrusted { url, why: fault.to_string() }
+                let why = match fault.to_string() {
+                    // What rustls calls an answer that is no handshake.
+                    said if said.contains("InvalidContentType") => {
+                        "it does not speak TLS; if it is on this machine, its address begins with http://"
+                            .to_owned()
+                    }
+                    said => said,
+                };
+                DaemonError::Untrusted { url, why }
             }
             ureq::Error::Io(fault) => DaemonError::Unreachable { url, why: fault.to_string() },
             ureq::Error::ConnectionFailed => {

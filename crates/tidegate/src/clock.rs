@@ -21,3 +21,10 @@ impl Stopwatch {
         self.0.elapsed()
     }
 }
+
+/// Milliseconds since 1970, from which a person counts back.
+#[expect(clippy::disallowed_methods, reason = "what a person at a terminal calls 12 hours ago")]
+pub(crate) fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
+}

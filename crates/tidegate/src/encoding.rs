@@ -43,7 +43,7 @@ pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
 pub(crate) fn foreign(head: &[u8]) -> Option<&'static str> {
     const UTF_16: &str = "is UTF-16, as Excel's \"Unicode Text\" and PowerShell's `>` write it; \
                           allowed: UTF-8, as from iconv -f UTF-16 -t UTF-8";
-    const KNOWN: [(&[u8], &str); 14] = [
+    const KNOWN: [(&[u8], &str); 15] = [
         (b"\x1f\x8b", "is compressed by gzip; allowed: text in UTF-8, as from gunzip -c"),
         (b"\x28\xb5\x2f\xfd", "is compressed by zstd; allowed: text in UTF-8, as from zstd -dc"),
         (b"BZh", "is compressed by bzip2; allowed: text in UTF-8, as from bunzip2 -c"),
@@ -55,6 +55,7 @@ pub(crate) fn foreign(head: &[u8]) -> Option<&'static str> {
         (b"\xd0\xcf\x11\xe0", "is an Excel workbook; allowed: its sheet saved as CSV UTF-8"),
         (b"PAR1", "is Parquet; allowed: CSV or JSON lines"),
         (b"ARROW1", "is Arrow (Feather); allowed: CSV or JSON lines"),
+        (b"\x04\x22\x4d\x18", "is compressed by lz4; allowed: text in UTF-8, as from lz4 -dc"),
         (b"Obj\x01", "is Avro; allowed: CSV or JSON lines"),
         (
             b"SQLite format 3\0",

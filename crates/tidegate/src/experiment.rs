@@ -61,6 +61,7 @@ pub(crate) enum ExperimentCommand {
     /// End well: the treatment stays
     Complete(steps::ActionArgs),
     /// End because of harm: the treatment is never served again in this run
+    #[command(aliases = ["rollback", "roll_back"])]
     RollBack(steps::ActionArgs),
     /// End without a verdict
     Stop(steps::ActionArgs),

@@ -1,16 +1,14 @@
 //! `tidegate journal`: looking after a journal while no daemon has it open.
 
+mod repair;
+
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
-use tidegate_daemon::AfterRepair;
-use tidegate_journal::{
-    Journal, Repaired, Soundness, Verification, export, import, repair, verify,
-};
+use tidegate_journal::{Cache, Consent, Journal, Soundness, Verification, export, import, verify};
 
 use crate::failure::Failure;
 use crate::format::Format;
@@ -48,8 +46,11 @@ enum JournalCommand {
         #[arg(long, hide = true)]
         locked_by_parent: bool,
     },
-    /// Move a damaged journal aside and go on from an export, or from what is whole
+    /// Move a damaged journal aside and go on from an export, or from what is whole; say first what that would lose
     Repair {
+        /// Go on although entries are lost
+        #[arg(long)]
+        yes: bool,
         /// The export to go on from
         #[arg(long, value_name = "FILE")]
         from: Option<PathBuf>,
@@ -91,84 +92,11 @@ pub(crate) fn run(args: &JournalArgs, out: &mut impl Write) -> Result<(), Failur
             answer(Format::Json, "", &report, out)
         }
         JournalCommand::Verify { folder, locked_by_parent: false } => verified(folder, out),
-        JournalCommand::Repair { from, folder } => repaired(folder, from.as_deref(), out),
-    }
-}
-
-/// What a repair did, for people and programs.
-#[derive(Serialize)]
-struct RepairDone {
-    #[serde(flatten)]
-    repaired: Repaired,
-    /// Experiments that serve control until a person resumes them, and how they stood before.
-    paused: Vec<Paused>,
-    /// Experiments that go on serving the treatment of a completed run.
-    completed: Vec<String>,
-    /// Prompts whose label `production` was pointed back to the control of a paused rollout.
-    production_back: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Paused {
-    experiment: String,
-    before: String,
-}
-
-impl RepairDone {
-    fn new(repaired: Repaired, after: &AfterRepair) -> Self {
-        let paused = after.paused.iter().map(|(experiment, before)| Paused {
-            experiment: experiment.to_string(),
-            before: before.to_string(),
-        });
-        Self {
-            repaired,
-            paused: paused.collect(),
-            completed: after.completed.iter().map(ToString::to_string).collect(),
-            production_back: after.production_back.iter().map(ToString::to_string).collect(),
+        JournalCommand::Repair { from, yes, folder } => {
+            let consent = if *yes { Consent::Given } else { Consent::Withheld };
+            repair::repaired(folder, from.as_deref(), consent, out)
         }
     }
-
-    /// The same in sentences.
-    fn text(&self) -> String {
-        let Repaired { moved_to, last, lost, .. } = &self.repaired;
-        let lost = match lost {
-            Some(lost) => format!("{lost} acknowledged entries lost"),
-            None => "how many acknowledged entries are lost is not known".to_owned(),
-        };
-        let mut lines = vec![format!(
-            "the journal goes on after entry {last}, {lost}; the damaged files are in {}",
-            moved_to.display()
-        )];
-        let paused = self.paused.iter().map(|one| format!("{} ({})", one.experiment, one.before));
-        let paused: Vec<String> = paused.collect();
-        let of = |sentence: &str, names: &[String]| {
-            (!names.is_empty()).then(|| format!("{sentence}: {}", names.join(", ")))
-        };
-        lines.extend(of(
-            "a rollback may be among what is lost, so these serve control until you resume them",
-            &paused,
-        ));
-        lines.extend(of("`production` points to the control again of", &self.production_back));
-        lines.extend(of(
-            "these go on serving the treatment of a completed run; look whether a later run is missing",
-            &self.completed,
-        ));
-        lines.join("\n")
-    }
-}
-
-fn repaired(folder: &Folder, from: Option<&Path>, out: &mut impl Write) -> Result<(), Failure> {
-    must_exist(&folder.data)?;
-    let mut after = AfterRepair::default();
-    let check = by_child(&folder.data)?;
-    let repaired = repair(&folder.data, from, check, |journal, opened, repaired| {
-        if repaired.may_lack_entries() {
-            after = tidegate_daemon::pause_all(journal, opened)?;
-        }
-        Ok(())
-    })?;
-    let done = RepairDone::new(repaired, &after);
-    answer(folder.format, &done.text(), &done, out)
 }
 
 /// Checks the journal through a child, under the lock.
@@ -190,6 +118,10 @@ fn verified(folder: &Folder, out: &mut impl Write) -> Result<(), Failure> {
                     "sound, but for broken snapshots after entries {:?}",
                     report.broken_snapshots
                 )
+            }
+            Soundness::Sound if report.cache == Cache::Broken => {
+                "sound, but for what the store keeps to start sooner, which the next start makes anew"
+                    .to_owned()
             }
             Soundness::Sound => "sound".to_owned(),
             Soundness::Damaged { why } => format!("DAMAGED: {why}"),

@@ -3,6 +3,8 @@
 mod apart;
 mod args;
 mod counts;
+#[cfg(test)]
+mod fuzzing;
 mod header;
 mod map;
 mod order;

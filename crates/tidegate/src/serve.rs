@@ -24,7 +24,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "TIDEGATE_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
     /// Where to listen; port 0 takes any [default: 127.0.0.1:4780]
-    #[arg(long, env = "TIDEGATE_LISTEN", value_name = "ADDRESS")]
+    #[arg(long, env = "TIDEGATE_LISTEN", value_name = "ADDRESS", value_parser = config::parse_listen)]
     listen: Option<SocketAddr>,
     /// The certificate chain in PEM
     #[arg(long, env = "TIDEGATE_TLS_CERTIFICATE", value_name = "FILE")]

@@ -6,13 +6,14 @@ pub(crate) mod page;
 pub(crate) mod paint;
 #[cfg(test)]
 mod sample;
+mod since;
 mod watch;
 
 use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
 use tidegate_engine::id::ExperimentKey;
-use tidegate_engine::time::Duration;
+use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_spec::api::{ExperimentSummary, Experiments, Status};
 
 use crate::client::error::DaemonError;
@@ -40,6 +41,9 @@ pub(crate) struct StatusArgs {
     /// How often to look at the numbers; steps and verdicts are seen at once
     #[arg(long, value_name = "LENGTH", default_value = "2s", requires = "watch", value_parser = parse_every)]
     every: Duration,
+    /// What happened since, over all experiments or of this one: a length such as 12h, or a time
+    #[arg(long, value_name = "WHEN", conflicts_with = "watch", value_parser = since::parse_since)]
+    since: Option<Timestamp>,
     #[command(flatten)]
     server: ServerArgs,
     /// How to answer
@@ -58,6 +62,9 @@ enum StatusReader {
 
 pub(crate) fn run(args: &StatusArgs, out: &mut impl Write) -> Result<(), Failure> {
     let client = Client::new(&args.server, &ProcessEnvironment)?;
+    if let Some(since) = args.since {
+        return morning(&client, args, since, out);
+    }
     let key = if let Some(key) = &args.key {
         key.as_str().to_owned()
     } else {
@@ -94,6 +101,26 @@ pub(crate) fn run(args: &StatusArgs, out: &mut impl Write) -> Result<(), Failure
         Format::Text => write!(out, "{}", page::page(&status, paint))?,
     }
     Ok(())
+}
+
+/// Where all stand, and what happened since.
+fn morning(
+    client: &Client,
+    args: &StatusArgs,
+    since: Timestamp,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let mut found: Experiments = client.get(&["v1", "experiments"])?;
+    let mut keys: Vec<String> = match &args.key {
+        Some(key) => vec![key.as_str().to_owned()],
+        None => found.experiments.iter().map(|one| one.key.clone()).collect(),
+    };
+    keys.sort();
+    if args.format == Format::Text {
+        found.experiments.retain(|one| keys.contains(&one.key));
+        say_list(&found.experiments, args.format, out)?;
+    }
+    since::say(client, &keys, since, args.format, out)
 }
 
 /// Why a watch needs a key.

@@ -48,7 +48,7 @@ enum TokenCommand {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
-    /// Take a token out; the daemon knows it no more once it has read the file again
+    /// Take a token out; a running daemon knows it no more within 2 seconds
     Revoke {
         /// Whose it is
         #[arg(value_name = "NAME")]
@@ -104,7 +104,10 @@ pub(crate) fn run(args: &TokenArgs, out: &mut impl Write) -> Result<(), Failure>
             let mut register = Register::read_present(&file.tokens)?;
             register.remove(name)?;
             register.write()?;
-            writeln!(out, "{name} is revoked")?;
+            writeln!(
+                out,
+                "{name} is revoked; a daemon that reads this file knows it no more within 2 seconds"
+            )?;
         }
     }
     Ok(())

@@ -234,7 +234,7 @@ fn whatever_a_body_has_in_it_the_daemon_goes_on() {
             // One a line, each bad one is answered for itself.
             let refused = match answer.status {
                 200 => path == "/v1/observations" && answer.json()["accepted"] == 0,
-                status => status == 400 || status == 422,
+                status => [400, 415, 422].contains(&status),
             };
             assert!(refused, "{method} {path} {kind} {shown}: {} {}", answer.status, answer.json());
         }

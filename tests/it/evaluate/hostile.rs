@@ -32,7 +32,7 @@ fn every_fault_has_its_line_field_value_and_range() {
             "  expected.level is \"grave\", allowed: low | medium | high | critical",
             "  expected.colour is not a known key, allowed: score, level",
             "line 5: id is \"case-0\", as in line 1, allowed: an id of its own",
-            "line 6: not valid JSON: EOF while parsing an object at column 10",
+            "line 6: not valid JSON: it ends within a value (column 10)",
             "line 7: 2 faults",
             "  answers.a.latency_ms is 0, allowed: a number from 0.001 to 600000",
             "  answers.b.latency_ms is 0, allowed: a number from 0.001 to 600000",
@@ -134,7 +134,7 @@ fn a_folder_is_refused_file_by_file() {
         .unwrap();
     std::fs::write(folder.path().join("a.json"), case(1, "s", &right(), &right())).unwrap();
     let ran = evaluate(folder.path(), &KEYS);
-    let fault = "in/b.json: not valid JSON: the field \"id\" comes twice at line 3 column";
+    let fault = "in/b.json: not valid JSON: the field \"id\" comes twice (line 3, column";
     assert!(ran.code == 2 && ran.err.contains(fault), "{}", ran.err);
     // A link that leads back is not followed.
     #[cfg(unix)]

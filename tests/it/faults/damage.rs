@@ -39,6 +39,14 @@ fn starts_on(folder: &Path, what: &str) -> bool {
         assert_eq!(standing.body["status"], "damaged", "{what}: {}", standing.text);
         assert!(standing.text.contains("tidegate journal repair"), "{what}: {}", standing.text);
         assert!(serves_control_only(&daemon));
+        for (list, command) in [("experiments", "experiment"), ("prompts", "prompt")] {
+            let listed = daemon.get(&format!("/v1/{list}"));
+            assert_eq!((listed.status, &listed.body["code"]), (503, &"journal_damaged".into()));
+            let listed =
+                tidegate().args([command, "list", "--server", daemon.address()]).output().unwrap();
+            let said = String::from_utf8_lossy(&listed.stderr).into_owned();
+            assert!(listed.status.code() == Some(4) && said.contains("damaged"), "{said}");
+        }
         let refused = observe(&daemon, &analyses("b", 0..1));
         assert_eq!(refused.body["code"], Value::from("journal_damaged"), "{what}");
         assert_eq!(daemon.get("/healthz").status, 200);
@@ -57,6 +65,16 @@ fn repairs(folder: &Path, what: &str) {
     let verified = journal("verify", folder);
     assert_eq!(verified.status.code(), Some(1), "{what}: {verified:?}");
     let repaired = journal("repair", folder);
+    let repaired = match repaired.status.code() {
+        // What would be lost is told before anything is replaced.
+        Some(1) => {
+            let said = String::from_utf8_lossy(&repaired.stdout).into_owned();
+            assert!(said.contains("lost would be:"), "{what}: {repaired:?}");
+            assert!(!folder.join("damaged-1").exists(), "{what}: {repaired:?}");
+            tidegate().args(["journal", "repair", "--yes", "--data"]).arg(folder).output().unwrap()
+        }
+        _ => repaired,
+    };
     assert_eq!(repaired.status.code(), Some(0), "{what}: {repaired:?}");
     let said = String::from_utf8_lossy(&repaired.stdout).into_owned();
     assert!(said.contains("damaged-1"), "{what}: {said}");

@@ -11,7 +11,9 @@ use system_tests::fault_shim::Shim;
 use system_tests::power_cut::{Disk, Image, read_record};
 use system_tests::repository;
 use tidegate_engine::event::{Action, Command as Verb, Event};
-use tidegate_journal::{Entry, Journal, Making, OpenError, Soundness, import, repair, verify};
+use tidegate_journal::{
+    Consent, Entry, Journal, Making, OpenError, Soundness, import, repair, verify,
+};
 
 use crate::command::tidegate;
 use crate::faults::fleet::{self, KEY, analyses, fast_folder, observe, phase};
@@ -137,7 +139,7 @@ fn a_power_cut_leaves_a_repair_done_or_to_be_done_again() {
     let Some(shim) = Shim::new(workshop.path(), &root) else { return };
     damaged(&root.join("journal"));
     let mut command = tidegate();
-    command.args(["journal", "repair", "--data"]).arg(root.join("journal"));
+    command.args(["journal", "repair", "--yes", "--data"]).arg(root.join("journal"));
     let (mut again, mut done) = (0, 0);
     let faults = cut(&shim, &mut command, |folder, is_done| {
         let journal = folder.join("journal");
@@ -149,9 +151,13 @@ fn a_power_cut_leaves_a_repair_done_or_to_be_done_again() {
             Ok(other) => Some(format!("it goes on after {other:?}")),
             Err(OpenError::Unfinished { .. } | OpenError::Damaged { .. }) if !is_done => {
                 again += 1;
-                let repaired = repair(&journal, None, verify::in_process, |journal, opened, _| {
-                    tidegate_daemon::pause_all(journal, opened).map(|_| ())
-                });
+                let repaired = repair(
+                    &journal,
+                    None,
+                    verify::in_process,
+                    |_| Consent::Given,
+                    |journal, opened, _| tidegate_daemon::pause_all(journal, opened).map(|_| ()),
+                );
                 if let Err(error) = repaired {
                     return Some(format!("it cannot be repaired again: {error}"));
                 }
@@ -230,9 +236,17 @@ fn a_repair_that_may_lack_a_rollback_serves_control_until_a_person_resumes() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("journal");
     damaged(&data);
-    let output = tidegate().args(["journal", "repair", "--data"]).arg(&data).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{output:?}");
+    let repair = |yes: &[&str]| {
+        let output = tidegate().args(["journal", "repair", "--data"]).arg(&data).args(yes).output();
+        let output = output.unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = repair(&[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("2 × an entry that cannot be read, of after 20"), "{said}");
+    assert!(!data.join("damaged-1").exists(), "nothing is replaced");
+    let (code, said) = repair(&["--yes"]);
+    assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("2 acknowledged entries lost"), "{said}");
     assert!(said.contains("serve control until you resume them: door (ab)"), "{said}");
     let daemon = fleet::start(&data).ready();

@@ -2,7 +2,7 @@
 
 use tidegate_engine::event::{Command, Event, Rejection};
 use tidegate_engine::id::ExperimentKey;
-use tidegate_engine::phase::{Phase, Transition};
+use tidegate_engine::phase::{Condition, Phase, State, Transition};
 use tidegate_engine::rollout::Backing;
 use tidegate_spec::api::{Accepted, Destination, Done, HistoryItem, Judgement};
 
@@ -45,15 +45,18 @@ impl Driver {
     ) -> Result<Done, Refusal> {
         let now = self.now();
         let command = order.action.command;
-        let unknown = || Refusal::UnknownExperiment(key.clone());
+        let nearest = self.rollouts.nearest(key);
+        let unknown = || Refusal::UnknownExperiment { key: key.clone(), nearest: nearest.clone() };
         self.rollouts.meet_deadlines(key, now, changed);
         let agreed = agree(self.rollouts.get(key).ok_or_else(unknown)?, &order)?;
         if let Agreed::Go(accepted) = agreed {
             changed.accepted = accepted;
+            let run = self.rollouts.get(key).ok_or_else(unknown)?;
+            let allowed: Vec<Command> = run.rollout.allowed().collect();
             let applied = self.rollouts.apply(key, now, Event::Action(order.action), changed);
             applied.ok_or_else(unknown)?.map_err(|rejection| match rejection {
                 Rejection::NotAllowed { command, state } => {
-                    Refusal::ActionNotAllowed { command, state }
+                    Refusal::ActionNotAllowed { command, state, allowed }
                 }
                 other @ (Rejection::TimeRanBackwards { .. }
                 | Rejection::TickDue { .. }
@@ -99,10 +102,14 @@ fn agree(run: &RunningExperiment, order: &ActionOrder) -> Result<Agreed, Refusal
             None => Err(Refusal::OtherRevision { expected, revision }),
         };
     }
+    let state = run.rollout.lifecycle().state;
+    if stands_as_asked(command, state) {
+        let last = run.history.last().and_then(|last| serde_json::from_str(last).ok());
+        return Ok(Agreed::Already(last));
+    }
     if command != Command::Advance {
         return Ok(Agreed::Go(None));
     }
-    let state = run.rollout.lifecycle().state;
     let there = match order.to {
         Some(Destination::Ab) => state.phase == Phase::Ab,
         Some(Destination::Full) => matches!(state.phase, Phase::Full | Phase::Completed),
@@ -138,6 +145,19 @@ fn agree(run: &RunningExperiment, order: &ActionOrder) -> Result<Agreed, Refusal
         return Ok(Agreed::Go(Some(needed)));
     }
     Err(Refusal::NotBacked { to: leads_to, needed, evidence: evidence(run, transition) })
+}
+
+/// Whether there is nothing left to do: whoever asks twice, or after the rollout did it by itself, has what they want.
+const fn stands_as_asked(command: Command, state: State) -> bool {
+    match command {
+        Command::RollBack => matches!(state.phase, Phase::RolledBack),
+        Command::Stop => matches!(state.phase, Phase::Stopped),
+        Command::Complete => matches!(state.phase, Phase::Completed),
+        Command::Pause => matches!(state.condition, Condition::Paused),
+        Command::Hold => matches!(state.condition, Condition::Held),
+        // Where these lead depends on where they are asked.
+        Command::Start | Command::Resume | Command::Advance => false,
+    }
 }
 
 /// Where a step that an `advance` took led to.

@@ -12,7 +12,9 @@ use super::pending::{Pending, refuse};
 use super::protocol::{Override, Reply};
 use crate::describe::{self, Enacted};
 use crate::refusal::Refusal;
-use crate::rollouts::{Changed, ControlChange, DefinitionChange, SaltChoice, Wanted};
+use crate::rollouts::{
+    Changed, ControlChange, DefinitionChange, DraftOverrides, SaltChoice, Wanted,
+};
 
 impl Driver {
     pub(super) fn define(&mut self, wanted: &Wanted, reply: Reply<(DefinitionChange, Defined)>) {
@@ -31,7 +33,8 @@ impl Driver {
         let (plan, changed) = self.rollouts.define(now, wanted)?;
         let key = &wanted.file.definition.experiment().key;
         let run = self.rollouts.get(key);
-        let run = run.ok_or_else(|| Refusal::UnknownExperiment(key.clone()))?;
+        let run =
+            run.ok_or_else(|| Refusal::UnknownExperiment { key: key.clone(), nearest: None })?;
         let (actor, reason) = (wanted.actor.as_str(), wanted.reason.as_str());
         tracing::info!(experiment = %key, run = run.number, actor, reason, "defined");
         Ok(((plan.change, describe::defined(run, plan, Enacted::Yes)), changed))
@@ -48,7 +51,9 @@ impl Driver {
         let defined = self.overridden(key, to).and_then(|file| {
             // The text of a draft names its salt, so it stays, and so does its control.
             let (salt, control) = (SaltChoice::Own, ControlChange::Accepted);
-            self.defined(&Wanted { file: Box::new(file), salt, actor, reason, control })
+            let overrides = DraftOverrides::MayGo;
+            let file = Box::new(file);
+            self.defined(&Wanted { file, salt, actor, reason, control, overrides })
         });
         match defined {
             Err(refusal) => refuse(reply, refusal),
@@ -60,7 +65,8 @@ impl Driver {
 
     /// The definition of a draft with one override more or less.
     fn overridden(&self, key: &ExperimentKey, to: Override) -> Result<ExperimentFile, Refusal> {
-        let unknown = || Refusal::UnknownExperiment(key.clone());
+        let nearest = self.rollouts.nearest(key);
+        let unknown = || Refusal::UnknownExperiment { key: key.clone(), nearest };
         let run = self.rollouts.get(key).ok_or_else(unknown)?;
         if run.rollout.lifecycle().state.phase != Phase::Draft {
             return Err(Refusal::Running(key.clone()));

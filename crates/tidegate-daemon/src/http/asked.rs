@@ -9,7 +9,7 @@ use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
-use tidegate_spec::api;
+use tidegate_spec::{api, wording};
 
 use super::problem::Problem;
 
@@ -67,7 +67,9 @@ pub(super) fn id<T: FromStr<Err: Display>>(text: &str) -> Result<T, Problem> {
 
 /// The fields of a query.
 pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    query.map(|Query(fields)| fields).map_err(|error| Problem::invalid_query(error.body_text()))
+    query
+        .map(|Query(fields)| fields)
+        .map_err(|error| Problem::invalid_query(wording::of_query(&error.body_text())))
 }
 
 /// Which page of a list.

@@ -8,7 +8,8 @@ use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 
-use tidegate_spec::api::Object;
+use tidegate_spec::api::{self, Object};
+use tidegate_spec::wording;
 
 use super::App;
 use super::code::Code;
@@ -43,6 +44,7 @@ impl BodyKind {
 
     /// Which of `allowed` the headers name.
     pub(super) fn of(headers: &HeaderMap, allowed: &[Self]) -> Result<Self, Problem> {
+        refuse_encoded(headers)?;
         let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let essence = value.unwrap_or("").split(';').next().unwrap_or("").trim();
         let found = allowed.iter().find(|kind| essence.eq_ignore_ascii_case(kind.name()));
@@ -57,6 +59,33 @@ impl BodyKind {
     }
 }
 
+/// A body that was compressed on the way is not decoded: what it grows to would have to be bounded too, and a batch of
+/// observations is small.
+fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
+    for value in headers.get_all(header::CONTENT_ENCODING) {
+        let coding = value.to_str().unwrap_or("?").trim();
+        if !coding.eq_ignore_ascii_case("identity") {
+            let detail = format!(
+                "content encoding {} is not allowed, allowed: none; send the body as it is",
+                api::quoted(coding)
+            );
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        }
+    }
+    Ok(())
+}
+
+/// What bytes are that are no text in UTF-8.
+fn no_text(bytes: &[u8]) -> Problem {
+    let of_another_kind = match bytes {
+        [0x1f, 0x8b, ..] => "the body is compressed (gzip), allowed: as it is",
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => "the body is compressed (zstd), allowed: as it is",
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the body is UTF-16, allowed: UTF-8",
+        _ => return Problem::malformed("the body is not UTF-8"),
+    };
+    Problem::new(Code::UnsupportedMediaType, of_another_kind)
+}
+
 /// A whole body, with the room that it takes.
 #[derive(Debug)]
 pub(super) struct WholeBody {
@@ -68,7 +97,8 @@ impl Deref for WholeBody {
     type Target = str;
 
     fn deref(&self) -> &str {
-        &self.text
+        // .NET and PowerShell begin a text with a byte order mark.
+        self.text.strip_prefix('\u{feff}').unwrap_or(&self.text)
     }
 }
 
@@ -98,8 +128,7 @@ pub(super) async fn text(app: &App, mut body: Body) -> Result<WholeBody, Problem
     };
     let problem = match read {
         Ok(bytes) => {
-            let text = String::from_utf8(bytes);
-            let text = text.map_err(|_| Problem::malformed("the body is not UTF-8"))?;
+            let text = String::from_utf8(bytes).map_err(|error| no_text(error.as_bytes()))?;
             return Ok(WholeBody { text, _room: room });
         }
         Err(Unread::CutOff) => {
@@ -167,13 +196,16 @@ pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
         let pointer = problem::pointer(&error.path().to_string());
         let inner = error.into_inner();
         if inner.is_data() {
-            Problem::invalid_field(pointer, inner.to_string())
+            Problem::invalid_field(pointer, wording::of_json_field(&inner))
         } else {
-            Problem::malformed(format!("the body is not JSON: {inner}"))
+            Problem::malformed(format!("the body is not JSON: {}", wording::of_json(&inner)))
         }
     })?;
     match reader.end() {
         Ok(()) => Ok(value),
-        Err(error) => Err(Problem::malformed(format!("the body is not JSON: {error}"))),
+        Err(error) => {
+            let why = wording::of_json(&error);
+            Err(Problem::malformed(format!("the body is not JSON: {why}")))
+        }
     }
 }

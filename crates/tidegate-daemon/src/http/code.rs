@@ -83,6 +83,8 @@ codes! {
         "the evidence for an `advance` does not pass, and nobody accepted that; `detail` says what it is";
     ControlChanges = "control_changes", CONFLICT:
         "the control is another version than the one that is served, or that `production` points to, and nobody accepted that";
+    OverridesLost = "overrides_lost", CONFLICT:
+        "the draft has overrides that the definition does not name; `detail` has them";
     PromptExists = "prompt_exists", CONFLICT:
         "there is a prompt of this name, with other texts";
     NameTaken = "name_taken", CONFLICT:
@@ -94,7 +96,7 @@ codes! {
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE:
         "over 1 MiB";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE:
-        "another content type";
+        "another content type, or a body that is compressed or UTF-16";
     UnknownHost = "unknown_host", MISDIRECTED_REQUEST:
         "the `Host` is not one of this daemon's, or there are two";
     InvalidField = "invalid_field", UNPROCESSABLE_ENTITY:

@@ -15,7 +15,7 @@ use tidegate_spec::api::{
     self, Accepted, ActionRequest, CheckReport, Defined, Destination, Done, ExperimentDetail,
     Experiments, OverrideRequest, Status,
 };
-use tidegate_spec::{ExperimentFile, document};
+use tidegate_spec::{ExperimentFile, document, wording};
 
 use super::App;
 use super::asked::{self, PageQuery};
@@ -30,7 +30,7 @@ use crate::page;
 use crate::published::View;
 use crate::refusal::Refusal;
 use crate::rollouts::{
-    ControlChange, DefinitionChange, Draft, RunningExperiment, SaltChoice, Wanted,
+    ControlChange, DefinitionChange, Draft, DraftOverrides, RunningExperiment, SaltChoice, Wanted,
 };
 
 /// Bytes that the steps of one page have, unless the first alone has more.
@@ -55,12 +55,15 @@ async fn look<T: Send + 'static>(
     look: impl FnOnce(&RunningExperiment, View<'_>) -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let found = app
-        .read(move |view| match view.rollouts.get(&key) {
-            Some(run) => Ok(look(run, view)),
-            None => Err(key),
+        .read(move |view| {
+            if let Some(run) = view.rollouts.get(&key) {
+                return Ok(look(run, view));
+            }
+            let nearest = view.rollouts.nearest(&key);
+            Err(Refusal::UnknownExperiment { key, nearest })
         })
         .await?;
-    found.map_err(|key| app.refusal_or(Refusal::UnknownExperiment(key)).into())
+    found.map_err(|unknown| app.refusal_or(unknown).into())
 }
 
 /// Lists the experiments, in order of their keys.
@@ -71,7 +74,7 @@ async fn look<T: Send + 'static>(
 ))]
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Experiments>, Problem> {
     let list = app.read(|view| view.rollouts.iter().map(describe::summary).collect());
-    Ok(Json(Experiments { experiments: list.await? }))
+    Ok(Json(Experiments { experiments: app.known(list.await?)? }))
 }
 
 /// Shows an experiment with its definition.
@@ -177,7 +180,7 @@ impl By {
         (status = 200, body = Defined, description = "Replaced, or only looked at."),
         (status = 201, body = Defined, description = "Created."),
     ),
-    extensions(("x-problems" = json!(["writes", "experiment_running", "control_changes", "too_many_experiments"]))),
+    extensions(("x-problems" = json!(["writes", "experiment_running", "control_changes", "overrides_lost", "too_many_experiments"]))),
 ))]
 pub(super) async fn define(
     State(app): State<App>,
@@ -218,7 +221,8 @@ pub(super) async fn define(
     if dry_run {
         return Ok((StatusCode::OK, Json(dry_run_of(&app, file, salt).await?)));
     }
-    let wanted = Wanted { file: Box::new(file), salt, actor, reason, control };
+    let overrides = DraftOverrides::AreKept;
+    let wanted = Wanted { file: Box::new(file), salt, actor, reason, control, overrides };
     let (change, defined) = app.ask(|reply| DriverCommand::Define { wanted, reply }).await?;
     let status = match change {
         DefinitionChange::Created => StatusCode::CREATED,
@@ -293,7 +297,10 @@ fn named<T: Copy>(
     if found.is_none() {
         let names: Vec<&str> = list.iter().map(|(name, _)| *name).collect();
         let allowed = names.join(" | ");
-        let detail = format!("{} is not allowed, allowed: {allowed}", api::quoted(given));
+        let near = wording::offer(given, names.iter().copied());
+        let allowed =
+            if near.is_empty() { ", allowed" } else { " Allowed" }.to_owned() + ": " + &allowed;
+        let detail = format!("{} is not allowed{near}{allowed}", api::quoted(given));
         faults.add(pointer, detail);
     }
     found

@@ -8,6 +8,8 @@ use tidegate_spec::api::{
     AnswerStatus, OBSERVATIONS_MAX, Object, Observation, ObservationAnswer, ObservationAnswers,
 };
 
+use tidegate_spec::wording;
+
 use super::App;
 use super::body::{self, BodyKind};
 use super::code::Code;
@@ -35,23 +37,32 @@ pub(super) async fn observe(
 ) -> Result<Json<ObservationAnswers>, Problem> {
     let kind = BodyKind::of(&headers, &[BodyKind::Json, BodyKind::Ndjson])?;
     let text = body::text(&app, body).await?;
-    let texts: Vec<&str> = match kind {
-        BodyKind::Ndjson => text.lines().map(str::trim).filter(|line| !line.is_empty()).collect(),
-        BodyKind::Json | BodyKind::Toml => {
-            let items: Vec<&RawValue> = serde_json::from_str(&text).map_err(|error| {
-                Problem::malformed(format!("the body is no JSON array of observations: {error}"))
-            })?;
-            items.into_iter().map(RawValue::get).collect()
+    let items = match kind {
+        BodyKind::Ndjson => {
+            read_each(text.lines().map(str::trim).filter(|line| !line.is_empty()).collect())
         }
+        BodyKind::Json | BodyKind::Toml => read(&text),
     };
+    let items = items?;
+    Ok(Json(app.ask(|reply| DriverCommand::Observe { items, reply }).await?))
+}
+
+/// Reads an array of observations.
+pub(super) fn read(text: &str) -> Result<Vec<ReadObservation>, Problem> {
+    let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| {
+        let why = wording::of_json(&error);
+        Problem::malformed(format!("the body is no JSON array of observations: {why}"))
+    })?;
+    read_each(items.into_iter().map(RawValue::get).collect())
+}
+
+fn read_each(texts: Vec<&str>) -> Result<Vec<ReadObservation>, Problem> {
     // Counted before any is read: half a million of them fit into a body.
     if !(1..=OBSERVATIONS_MAX).contains(&texts.len()) {
         let detail = format!("{} observations, allowed: 1 to {OBSERVATIONS_MAX}", texts.len());
         return Err(Problem::new(Code::TooManyItems, detail));
     }
-    let items: Vec<ReadObservation> =
-        texts.into_iter().enumerate().map(|(index, text)| item(index, text)).collect();
-    Ok(Json(app.ask(|reply| DriverCommand::Observe { items, reply }).await?))
+    Ok(texts.into_iter().enumerate().map(|(index, text)| item(index, text)).collect())
 }
 
 /// Reads one observation; where it is not valid its answer is known.
@@ -70,15 +81,16 @@ fn item(index: usize, text: &str) -> ReadObservation {
 }
 
 fn unreadable(index: usize, text: &str, error: &serde_json::Error) -> ObservationAnswer {
-    if !error.is_data() {
-        return refused("malformed_body", Some(format!("/{index}")), &error.to_string());
-    }
     // Read once more for the path, which the common case need not pay for.
     let mut reader = serde_json::Deserializer::from_str(text);
     let read: Result<Object<Observation>, _> = serde_path_to_error::deserialize(&mut reader);
     let path = read.err().map(|error| error.path().to_string()).unwrap_or_default();
     let pointer = format!("/{index}{}", problem::pointer(&path));
-    refused("invalid_field", Some(pointer), &error.to_string())
+    if error.is_data() {
+        return refused("invalid_field", Some(pointer), &wording::of_json_field(error));
+    }
+    let why = format!("not JSON: {}", wording::of_json(error));
+    refused("malformed_body", Some(pointer), &why)
 }
 
 fn refused(code: &str, pointer: Option<String>, detail: &str) -> ObservationAnswer {

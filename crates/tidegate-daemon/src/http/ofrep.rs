@@ -19,6 +19,7 @@ use tidegate_spec::api::Object;
 use tidegate_spec::api::ofrep::{
     Endpoint, ErrorCode, EventStream, Flag, FlagMetadata, FlagReason, Flags,
 };
+use tidegate_spec::wording;
 
 use super::App;
 use super::asked;
@@ -188,7 +189,7 @@ fn flag<'a>(evaluated: &Evaluated<'a>, text: PromptText) -> Flag<'a> {
 
 fn unknown(key: &str) -> NoFlag {
     match key.parse::<ExperimentKey>() {
-        Ok(key) => Refusal::UnknownExperiment(key).into(),
+        Ok(key) => Refusal::UnknownExperiment { key, nearest: None }.into(),
         Err(error) => NoFlag::Worded(ErrorCode::FlagNotFound, error.to_string()),
     }
 }
@@ -260,17 +261,20 @@ impl<'a> FlagQuestion<'a> {
         let request: Result<Object<Request<'a>>, _> = serde_json::from_str(text);
         let Object(request) = request.map_err(|error| {
             if error.is_data() {
-                return invalid(format!("the body is no object with a `context`: {error}"));
+                let why = wording::of_json(&error);
+                return invalid(format!("the body is no object with a `context`: {why}"));
             }
-            Problem::malformed(format!("the body is not JSON: {error}")).into()
+            let why = wording::of_json(&error);
+            Problem::malformed(format!("the body is not JSON: {why}")).into()
         })?;
         let Some(context) = request.context.map(RawValue::get) else {
             return Err(invalid("`context` is missing, allowed: an object".to_owned()));
         };
         let read: Result<Object<Context<'_>>, _> = serde_json::from_str(context);
         let Object(read) = read.map_err(|error| {
+            let why = wording::of_json(&error);
             invalid(format!(
-                "`context` is not allowed, allowed: an object with the camera in `targetingKey`: {error}"
+                "`context` is not allowed, allowed: an object with the camera in `targetingKey`: {why}"
             ))
         })?;
         let camera = read.targeting_key.filter(|camera| !camera.is_empty());
@@ -283,6 +287,12 @@ impl<'a> FlagQuestion<'a> {
         let text = if wanted { PromptText::Wanted } else { PromptText::Unwanted };
         Ok(Self { camera, text, context })
     }
+}
+
+/// Reads what a flag is asked with.
+#[cfg(test)]
+pub(super) fn read_context(text: &str) {
+    drop(FlagQuestion::read(text));
 }
 
 async fn text(app: &App, headers: &HeaderMap, body: Body) -> Result<body::WholeBody, Problem> {

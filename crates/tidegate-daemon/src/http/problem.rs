@@ -234,7 +234,7 @@ impl From<Refusal> for Problem {
             Refusal::QueueFull => (Code::QueueFull, Some(1)),
             Refusal::DiskFull { .. } => (Code::DiskFull, Some(30)),
             Refusal::Busy => (Code::TooManyRequests, Some(1)),
-            Refusal::UnknownExperiment(_) => (Code::UnknownExperiment, None),
+            Refusal::UnknownExperiment { .. } => (Code::UnknownExperiment, None),
             Refusal::UnknownOverride(_) => (Code::UnknownOverride, None),
             Refusal::Running(_) => (Code::ExperimentRunning, None),
             Refusal::OtherRevision { .. } => (Code::RevisionConflict, None),
@@ -243,6 +243,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::NotBacked { .. } => (Code::EvidenceNotAccepted, None),
             Refusal::ControlChanges(_) => (Code::ControlChanges, None),
+            Refusal::OverridesLost(_) => (Code::OverridesLost, None),
             Refusal::TooManyExperiments(_) => (Code::TooManyExperiments, None),
             Refusal::ActionNotAllowed { .. } => (Code::ActionNotAllowed, None),
             Refusal::UnknownPrompt(_) => (Code::UnknownPrompt, None),
@@ -258,7 +259,9 @@ impl From<ParseError> for Problem {
     fn from(error: ParseError) -> Self {
         match error {
             ParseError::Faults(faults) => Self::invalid_of(faults.count(), pointers(&faults)),
-            ParseError::Toml(_) | ParseError::Json(_) => Self::malformed(error.to_string()),
+            ParseError::Toml(_) | ParseError::Json(_) | ParseError::TooDeep => {
+                Self::malformed(error.to_string())
+            }
         }
     }
 }

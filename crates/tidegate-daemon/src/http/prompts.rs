@@ -84,7 +84,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<PromptList>, Pro
             prompts.filter_map(|(name, prompt)| describe::summary(name, prompt)).collect()
         })
         .await?;
-    Ok(Json(PromptList { prompts }))
+    Ok(Json(PromptList { prompts: app.known(prompts)? }))
 }
 
 /// Shows a prompt: its newest version, and where its labels point.

@@ -19,6 +19,9 @@ use super::{EXPERIMENTS_MAX, NotDefined, Rollouts, RunningExperiment};
 /// Changed settings that a history keeps of a definition: with its last part they fit one frame.
 const CHANGES_KEPT: usize = 40;
 
+/// Overrides that an error names.
+const OVERRIDES_TOLD: usize = 10;
+
 /// A definition as somebody asks for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
@@ -27,6 +30,16 @@ pub(crate) struct Wanted {
     pub(crate) actor: Actor,
     pub(crate) reason: Reason,
     pub(crate) control: ControlChange,
+    pub(crate) overrides: DraftOverrides,
+}
+
+/// What a definition does to the overrides of a draft that it does not name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DraftOverrides {
+    /// It is refused: somebody chose them, and a file does not know of them.
+    AreKept,
+    /// It takes them away.
+    MayGo,
 }
 
 /// Whether an experiment's owner chose its salt.
@@ -73,6 +86,8 @@ pub(crate) struct DefinitionPlan {
     pub(crate) effects: Vec<String>,
     /// How the control differs from what is served, if it does.
     pub(crate) control_changes: Option<String>,
+    /// Which overrides of the draft it does not name, if any.
+    pub(crate) overrides_lost: Option<String>,
     /// The phase before it.
     from: String,
 }
@@ -130,8 +145,13 @@ impl Rollouts {
             |former| former.rollout.lifecycle().state.to_string(),
         );
         let control_changes = self.control_changes(&run, former);
+        let overrides_lost = match change {
+            DefinitionChange::Replaced => former.and_then(|draft| overrides_lost(draft, &run)),
+            DefinitionChange::Created => None,
+        };
         let effects = effects(&run, former);
-        let plan = DefinitionPlan { change, changes, effects, control_changes, from };
+        let plan =
+            DefinitionPlan { change, changes, effects, control_changes, overrides_lost, from };
         Ok(Draft { run, plan })
     }
 
@@ -142,6 +162,11 @@ impl Rollouts {
         wanted: &Wanted,
     ) -> Result<(DefinitionPlan, Changed), NotDefined> {
         let Draft { run, plan } = self.draft(&wanted.file, wanted.salt)?;
+        if wanted.overrides == DraftOverrides::AreKept
+            && let Some(sentence) = plan.overrides_lost
+        {
+            return Err(NotDefined::OverridesLost(sentence));
+        }
         if wanted.control == ControlChange::Refused
             && let Some(sentence) = plan.control_changes
         {
@@ -208,6 +233,28 @@ impl Rollouts {
             )
         })
     }
+}
+
+/// Which overrides of a draft another definition of it does not name.
+fn overrides_lost(draft: &RunningExperiment, run: &RunningExperiment) -> Option<String> {
+    let overrides = |run: &RunningExperiment| {
+        run.rollout.definition().experiment().assignment.overrides.clone()
+    };
+    let named = overrides(run);
+    let lost = overrides(draft)
+        .into_iter()
+        .filter(|(camera, _)| !named.iter().any(|(named, _)| named == camera));
+    let lost: Vec<String> = lost
+        .take(OVERRIDES_TOLD)
+        .map(|(camera, variant)| format!("camera `{camera}` the {}", variant.as_str()))
+        .collect();
+    (!lost.is_empty()).then(|| {
+        format!(
+            "the draft gives {}, and this definition does not say so: name it in \
+             `assignment.overrides`, or clear it first",
+            lost.join(", ")
+        )
+    })
 }
 
 /// A version of a prompt, known by its text where that is kept here.

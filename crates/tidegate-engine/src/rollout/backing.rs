@@ -26,6 +26,13 @@ impl Rollout {
         Some((transition, transition.target(self.lifecycle.state)?))
     }
 
+    /// What an operator may do from here.
+    pub fn allowed(&self) -> impl Iterator<Item = Command> {
+        let leads_on =
+            |command: &Command| self.transition_of(*command).target(self.lifecycle.state).is_some();
+        Command::ALL.into_iter().filter(leads_on)
+    }
+
     /// What the evidence says of a step: of the test, what opens the gate of a shadow; of a ramp step, its dwell;
     /// of a release, that every guardrail passes.
     pub fn backing(&self, transition: Transition) -> Backing {

@@ -5,7 +5,8 @@ use std::panic;
 use std::path::{Path, PathBuf};
 
 use tidegate_journal::{
-    Journal, OpenError, RETENTION_DEFAULT, RepairError, Repaired, Soundness, export, repair, verify,
+    Cache, Consent, EntryKind, Journal, Loss, OpenError, RETENTION_DEFAULT, RepairError, Repaired,
+    Soundness, export, repair, verify,
 };
 
 use crate::world::{append, at, events, live, open, recall, state, tick};
@@ -118,6 +119,41 @@ fn a_file_cut_short_is_noticed_or_without_effect() {
 }
 
 #[test]
+fn what_the_store_makes_anew_costs_no_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = folder.path().join("sound");
+    let last = make(&sound);
+    let made_anew = |file: &PathBuf| {
+        let name = file.file_name().unwrap().to_string_lossy();
+        name.starts_with("snap.") || name == "conf"
+    };
+    let all: Vec<PathBuf> = files(&sound).into_iter().filter(made_anew).collect();
+    assert!(all.len() >= 2, "{all:?}");
+    let (mut spots, mut broken) = (0, 0);
+    for file in &all {
+        let bytes = fs::read(file).unwrap();
+        let mut damaged = vec![Vec::new(), bytes[..bytes.len() / 2].to_vec(), vec![0; bytes.len()]];
+        damaged.extend((0..bytes.len()).map(|at| {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            flipped
+        }));
+        for damaged in damaged {
+            let copied = folder.path().join(format!("copy-{spots}"));
+            copy(&sound, &copied);
+            fs::write(copied.join(file.strip_prefix(&sound).unwrap()), &damaged).unwrap();
+            let report = verify::in_process(&copied).unwrap();
+            assert_eq!((&report.verdict, report.last), (&Soundness::Sound, last), "{file:?}");
+            broken += usize::from(report.cache == Cache::Broken);
+            assert_eq!(open(&copied).1.last, last);
+            fs::remove_dir_all(copied).unwrap();
+            spots += 1;
+        }
+    }
+    assert!(broken > 2, "{broken} of {spots}");
+}
+
+#[test]
 fn a_lost_tail_is_damage_and_a_lost_mark_too() {
     let folder = tempfile::tempdir().unwrap();
     let sound = folder.path().join("sound");
@@ -142,7 +178,19 @@ fn a_lost_tail_is_damage_and_a_lost_mark_too() {
 }
 
 fn repaired(folder: &Path, export: Option<&Path>) -> Result<Repaired, RepairError> {
-    repair(folder, export, verify::in_process, |_, _, _| Ok(()))
+    repair(folder, export, verify::in_process, |_| Consent::Given, |_, _, _| Ok(()))
+}
+
+/// What a repair says that it would lose, where nobody agrees to that.
+fn told_before(folder: &Path, export: Option<&Path>) -> Loss {
+    let mut told = None;
+    let refuse = |loss: &Loss| {
+        told = Some(loss.clone());
+        Consent::Withheld
+    };
+    let refused = repair(folder, export, verify::in_process, refuse, |_, _, _| Ok(()));
+    assert!(matches!(refused, Err(RepairError::NotAgreed)), "{refused:?}");
+    told.unwrap()
 }
 
 #[test]
@@ -159,6 +207,10 @@ fn repair_goes_on_from_what_is_whole_and_deletes_nothing() {
     append(&journal, &[tick(30_000_000)]);
     journal.close();
     fs::copy(path.join("mark"), before.join("mark")).unwrap();
+
+    let told = told_before(&before, None);
+    assert_eq!((told.last, told.acknowledged), (last, Some(last + 1)));
+    assert_eq!((told.readable, told.unreadable), (Vec::new(), Some(1)));
 
     let repaired = repaired(&before, None).unwrap();
     assert_eq!(
@@ -186,7 +238,7 @@ fn repair_of_a_store_that_cannot_be_opened_takes_the_newest_snapshot() {
         let verdict = Soundness::Damaged { why };
         Ok(verify::Verification { verdict, ..verify::Verification::default() })
     };
-    let repaired = repair(&path, None, broken, |_, _, _| Ok(())).unwrap();
+    let repaired = repair(&path, None, broken, |_| Consent::Given, |_, _, _| Ok(())).unwrap();
     assert_eq!(repaired.last, snapshot);
     let (journal, opened) = open(&path);
     assert_eq!(opened.state.map(|state| state.sequence), Some(snapshot));
@@ -226,8 +278,12 @@ fn repair_from_an_export_has_all_that_the_export_has() {
     let (journal, _) = open(&path);
     let file = folder.path().join("export.jsonl");
     export(&journal, &file).unwrap();
+    append(&journal, &[tick(30_000_000)]);
     journal.close();
     fs::remove_file(path.join("mark")).unwrap();
+    let told = told_before(&path, Some(&file));
+    let [ticks] = &told.readable[..] else { panic!("{told:?}") };
+    assert_eq!((told.last, ticks.kind, ticks.count), (last, EntryKind::Tick, 1));
     let repaired = repaired(&path, Some(&file)).unwrap();
     assert_eq!((repaired.last, repaired.acknowledged, repaired.lost), (last, None, None));
     assert_eq!(open(&path).1.last, last);
@@ -246,5 +302,5 @@ fn repaired_by(path: &Path, export: &Path) -> Repaired {
         let verdict = Soundness::Damaged { why: "the store cannot be opened".to_owned() };
         Ok(verify::Verification { verdict, ..verify::Verification::default() })
     };
-    repair(path, Some(export), broken, |_, _, _| Ok(())).unwrap()
+    repair(path, Some(export), broken, |_| Consent::Given, |_, _, _| Ok(())).unwrap()
 }

@@ -138,10 +138,7 @@ fn told(error: &ParseError, text: &str) -> String {
             json.column()
         );
     }
-    if text.trim_end().contains('\n') {
-        return format!("not valid JSON: {whole}");
-    }
-    format!("not valid JSON: {problem} at column {}", json.column())
+    error.to_string()
 }
 
 fn read_lines(

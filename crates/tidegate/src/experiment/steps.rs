@@ -89,7 +89,7 @@ pub(crate) struct HistoryArgs {
 
 /// How much of a step is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Detail {
+pub(crate) enum Detail {
     Step,
     Evidence,
 }
@@ -195,7 +195,7 @@ pub(crate) fn history(args: &HistoryArgs, out: &mut impl Write) -> Result<(), Fa
     }
 }
 
-fn say(item: &HistoryItem, detail: Detail, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn say(item: &HistoryItem, detail: Detail, out: &mut impl Write) -> io::Result<()> {
     let who = match (&item.action, &item.actor) {
         (Some(action), Some(actor)) => format!("{action} by {actor}"),
         (None, Some(actor)) => format!("{} by {actor}", item.cause),

@@ -7,6 +7,7 @@ use clap::Args;
 use tidegate_engine::event::Reason;
 use tidegate_engine::id::PromptName;
 use tidegate_spec::api::{PromptDocument, PromptImport, PromptImported};
+use tidegate_spec::wording;
 
 use crate::actor::actor;
 use crate::client::{Body, Client, ServerArgs, json};
@@ -84,7 +85,8 @@ pub(crate) fn import(args: &ImportArgs, out: &mut impl Write) -> Result<(), Fail
     Reason::new(&args.reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
     let text = read_text(&args.file)?;
     let document: PromptDocument = serde_json::from_str(&text).map_err(|error| {
-        Failure::BadInput(format!("{} is no export of a prompt: {error}", args.file.display()))
+        let why = wording::of_json(&error);
+        Failure::BadInput(format!("{} is no export of a prompt: {why}", args.file.display()))
     })?;
     let actor = actor(args.actor.as_deref())?;
     let client = Client::new(&args.server, &ProcessEnvironment)?;

@@ -4,6 +4,7 @@ use std::io;
 
 use serde::de::IgnoredAny;
 use tidegate_spec::api::OBSERVATIONS_MAX;
+use tidegate_spec::wording;
 
 use super::rejection::RejectedLine;
 use super::source::Buffered;
@@ -153,9 +154,7 @@ fn not_json(text: &[u8], error: &serde_json::Error) -> String {
     if [&b"NaN"[..], b"Infinity", b"-Infinity"].iter().any(|word| at.starts_with(word)) {
         return format!("not JSON: column {column} has NaN or an infinity; leave the field out");
     }
-    let whole = error.to_string();
-    let place = format!(" at line {} column {column}", error.line());
-    format!("not JSON: {} (column {column})", whole.strip_suffix(&place).unwrap_or(&whole))
+    format!("not JSON: {}", wording::of_json(error))
 }
 
 #[cfg(test)]

@@ -6,13 +6,16 @@ const DELIMITERS: [(u8, &str); 4] = [(b',', ","), (b';', ";"), (b'\t', "\\t"), (
 /// What the first line of a table is.
 pub(super) enum First {
     Names,
-    /// `sep=;`, from which Excel reads the delimiter.
+    /// `sep=;`, from which Excel reads the delimiter, or `#TYPE …`, which PowerShell's Export-Csv writes.
     Separator,
 }
 
-/// Tells a header from Excel's line about the delimiter.
+/// Tells a header from a line that a program writes before it.
 pub(super) fn separator(names: &[String], delimiter: u8) -> Result<First, String> {
     let line = joined(names, delimiter);
+    if line.starts_with("#TYPE ") {
+        return Ok(First::Separator);
+    }
     let stated = line.strip_prefix("sep=").and_then(|rest| rest.bytes().next());
     match stated.and_then(|stated| DELIMITERS.iter().find(|(known, _)| *known == stated)) {
         None => Ok(First::Names),

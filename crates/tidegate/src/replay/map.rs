@@ -152,8 +152,9 @@ fn read_map(fields: &mut Fields<'_>) -> Map {
     let variants = fields.table("variants", |fields| {
         read_meanings(fields, &Variant::ALL.map(|variant| (variant.as_str(), variant)))
     });
-    let no_error = texts(fields, "no_error")
-        .unwrap_or_else(|| ["", "0", "false", "none", "null"].map(str::to_owned).to_vec());
+    let no_error = texts(fields, "no_error").unwrap_or_else(|| {
+        ["", "0", "false", "f", "no", "none", "null"].map(str::to_owned).to_vec()
+    });
     let no_value = texts(fields, "no_value")
         .unwrap_or_else(|| ["NaN", "NaT", "NA", "null", "\\N"].map(str::to_owned).to_vec());
     let labels = read_labels(fields);

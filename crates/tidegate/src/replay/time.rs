@@ -207,7 +207,8 @@ fn read_words(text: &str, zone: &TimeZone, read: &mut TimesRead) -> Result<Times
 /// What a text is that is no time, in words that help.
 fn no_time(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    let day = words.first().copied().unwrap_or_default();
+    // JavaScript's toLocaleString has a comma behind the day.
+    let day = words.first().copied().unwrap_or_default().trim_end_matches(',');
     let parts: Vec<&str> = day.split(['/', '.']).collect();
     let is_day = |part: &&str| part.len() <= 2 && part.bytes().all(|byte| byte.is_ascii_digit());
     if let [first, second, year] = parts[..]

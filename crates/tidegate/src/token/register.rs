@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tidegate_spec::wording;
 
 use super::scope::Scope;
 use crate::failure::Failure;
@@ -104,7 +105,8 @@ impl Register {
         file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
         let kept = toml::from_str(&text).map_err(|error| {
             let path = path.display();
-            Failure::BadInput(format!("{path} is no file of tokens: {}", error.message()))
+            let why = wording::of_field(error.message());
+            Failure::BadInput(format!("{path} is no file of tokens: {why}"))
         })?;
         Ok(Self { path: path.to_owned(), kept })
     }

@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use toml::{Table, Value};
 
 /// An object whose fields, and those of the objects in it, come once each and are not null.
-pub(super) struct Strict(pub(super) Table);
+pub(crate) struct Strict(pub(crate) Table);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -64,7 +64,7 @@ impl<'de> Visitor<'de> for Anything {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        // No number of a case is that large: its range is told where it is read.
+        // No number of a file is that large: its range is told where it is read.
         Ok(i64::try_from(value).map_or(Value::Float(value as f64), Value::Integer))
     }
 
