@@ -36,7 +36,9 @@ fn frames() {
 
 #[test]
 fn snapshots() {
-    let folder = tempfile::tempdir().expect("a folder");
+    // In memory, where there is such a folder: a disk would take most of the time.
+    let folder =
+        tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
     let path = folder.path().join("snapshot");
     Target { name: "snapshot", words: &[] }.fuzz(|bytes| {
         fs::write(&path, bytes).expect("a file");

@@ -39,11 +39,19 @@ const UNFINISHED: &str = "unfinished";
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Said by sled.
-    #[error("the store: {0}")]
+    #[error("the store: {}", in_words(.0))]
     Sled(#[from] sled::Error),
     /// Said by the disk.
     #[error("the store's files: {0}")]
     Disk(#[from] io::Error),
+}
+
+fn in_words(error: &sled::Error) -> String {
+    if let sled::Error::Corruption { .. } = error {
+        // Its own words tell of offsets and backtraces that it does not have.
+        return "what is read is not what was written".to_owned();
+    }
+    error.to_string()
 }
 
 impl StoreError {

@@ -38,6 +38,9 @@ pub fn offer<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Str
 pub fn of_json(error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());
     let problem = of_json_field(error);
+    // Which one is told by its place alone.
+    let value = if problem.starts_with("is ") && column > 0 { "a value " } else { "" };
+    let problem = format!("{value}{problem}");
     if line > 1 {
         format!("{problem} (line {line}, column {column})")
     } else {
@@ -223,12 +226,15 @@ mod tests {
             let found = observation(&text);
             assert!(found.starts_with(said), "{text}: {found}");
         }
-        begins(r#"{"count": -1, "names": []}"#, "is -1, allowed: a whole number from 0 on (column");
+        begins(
+            r#"{"count": -1, "names": []}"#,
+            "a value is -1, allowed: a whole number from 0 on (column",
+        );
         begins(
             r#"{"count": 1.5, "names": []}"#,
-            "is 1.5, allowed: a whole number from 0 on (column",
+            "a value is 1.5, allowed: a whole number from 0 on (column",
         );
-        begins(r#"{"count": 1, "names": null}"#, "is null, allowed: a list (column 26)");
+        begins(r#"{"count": 1, "names": null}"#, "a value is null, allowed: a list (column 26)");
         for (text, said) in [
             ("", "it ends within a value (column 0)"),
             (r#"{"count": 1"#, "it ends within a value (column 11)"),
