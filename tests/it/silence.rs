@@ -81,3 +81,28 @@ fn overdue_steps_are_taken_one_at_a_time() {
     daemon.set_time(START_MS + 14 * HOUR_MS);
     assert_eq!(status(&daemon)["step"]["number"], 3);
 }
+
+#[test]
+fn a_split_is_judged_by_those_that_reported_since_the_last_step() {
+    let (_folder, daemon) = ramp();
+    daemon.set_time(START_MS + HOUR_MS);
+    report(&daemon, "first", "");
+    let units = |stands: &Value| stands["split"]["units"].clone();
+    let first = units(&status(&daemon))["treatment"].as_u64().unwrap();
+    daemon.set_time(START_MS + 2 * HOUR_MS);
+    daemon.set_time(START_MS + 2 * HOUR_MS + 1);
+    let stands = status(&daemon);
+    assert_eq!(
+        (&stands["step"]["number"], &stands["split"]),
+        (&2.into(), &Value::Null),
+        "{stands}"
+    );
+    report(&daemon, "second", "control");
+    let stands = status(&daemon);
+    assert_eq!(units(&stands)["control"], 0, "{stands}");
+    report(&daemon, "third", "treatment");
+    let stands = status(&daemon);
+    let treated = units(&stands)["treatment"].as_u64().unwrap();
+    assert_eq!(units(&stands)["control"].as_u64().unwrap() + treated, 40, "{stands}");
+    assert!(stands["split"]["clean"] == true && treated > first, "{stands}");
+}

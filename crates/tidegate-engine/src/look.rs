@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::assignment::SplitMethod;
 use crate::experiment::{Experiment, Rule};
 use crate::exposure::Window;
-use crate::fleet::Fleet;
+use crate::fleet::{BlockSums, Fleet};
 use crate::guardrail::Guardrail;
 use crate::number::Share;
 use crate::sequential::{self, LookedAt};
@@ -95,7 +95,7 @@ pub(crate) fn check(
             split: match window {
                 Window::Shadow | Window::Full => None,
                 Window::Ab | Window::Outside => {
-                    let (units, crossed) = units(fleet, experiment);
+                    let (units, crossed) = units(fleet, experiment, at.epochs.last_step());
                     SplitCheck::new(units, crossed, share)
                 }
             },
@@ -108,16 +108,21 @@ const STRAY_ONE_IN: u64 = 10;
 
 /// Cameras by variant, or blocks where the split is a switchback, and the cameras that crossed: without a
 /// ramp nothing moves a camera, so one with both variants was not assigned by its hash. A camera counts
-/// where most of its analyses are; one that a ramp moved to the treatment counts there.
-fn units(fleet: &Fleet, experiment: &Experiment) -> (ByVariant<u64>, u64) {
+/// where most of its analyses are. On a ramp those count that reported since its last step, which began with
+/// the stretch `since`: of the others nobody knows whether they were moved.
+fn units(fleet: &Fleet, experiment: &Experiment, since: Option<usize>) -> (ByVariant<u64>, u64) {
     let steps = experiment.ab.steps.len();
     let by_block = experiment.assignment.method == SplitMethod::Switchback;
     let (mut units, mut crossed) = (ByVariant::default(), 0);
     let mut blocks = fleet.ab_blocks();
     for (tallies, _) in fleet.ab() {
-        let in_blocks = blocks.next().filter(|_| by_block).map_or(&[][..], |(blocks, _)| blocks);
+        let parts = blocks.next().map_or(&[][..], |(parts, _)| parts);
+        let in_blocks = if by_block { parts } else { &[] };
         if in_blocks.is_empty() {
-            let (control, treatment) = (tallies.control.analyses, tallies.treatment.analyses);
+            let (control, treatment) = match since.filter(|_| steps > 0) {
+                Some(first) => analyses_since(parts, first),
+                None => (tallies.control.analyses, tallies.treatment.analyses),
+            };
             let (fewer, all) = (control.min(treatment), control + treatment);
             crossed += u64::from(steps == 0 && fewer * STRAY_ONE_IN > all);
             let mostly_control = if steps == 0 { control > treatment } else { treatment == 0 };
@@ -135,6 +140,15 @@ fn units(fleet: &Fleet, experiment: &Experiment) -> (ByVariant<u64>, u64) {
         }
     }
     (units, crossed)
+}
+
+/// Analyses of the control and of the treatment from a stretch of the test on.
+fn analyses_since(stretches: &[BlockSums], first: usize) -> (u64, u64) {
+    let since = stretches.iter().rev().take_while(|sums| sums.block.0 >= first as u64);
+    since.fold((0, 0), |(control, treatment), sums| match sums.variant {
+        Variant::Control => (control + sums.tally.analyses, treatment),
+        Variant::Treatment => (control, treatment + sums.tally.analyses),
+    })
 }
 
 /// Ten minutes: a quiet fleet is looked at this often while anything comes in.

@@ -23,8 +23,8 @@ pub(crate) struct CreateArgs {
     /// The experiment file, TOML or JSON; its key is the experiment's
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Why; it is kept with the definition
-    #[arg(long, value_name = "TEXT", required_unless_present = "dry_run")]
+    /// Why; it is kept with the definition. Left out: nothing is said of it
+    #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Who defines it; left out: the user's name
     #[arg(long, value_name = "NAME")]
@@ -67,10 +67,12 @@ pub(crate) fn create(args: &CreateArgs, out: &mut impl Write) -> Result<(), Fail
         let defined = send(&args.file, &args.server, &[("dry_run", "true")])?;
         return say(&defined, args.format, out);
     }
-    let reason = args.reason.as_deref().unwrap_or_default();
-    Reason::new(reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
     let actor = actor(args.actor.as_deref())?;
-    let mut query = vec![("actor", &*actor), ("reason", reason)];
+    let mut query = vec![("actor", &*actor)];
+    if let Some(reason) = args.reason.as_deref() {
+        Reason::new(reason).map_err(|fault| Failure::BadInput(fault.to_string()))?;
+        query.push(("reason", reason));
+    }
     if args.accept == Some(AcceptedChange::ControlChanges) {
         query.push(("accept", "control_changes"));
     }
