@@ -327,19 +327,40 @@ impl<'a> LookContext<'a> {
             None => Verdict::Inconclusive,
         };
         let change = change.map(|change| self.possible(measure.guardrail, change));
+        let (limit, unit) = match change {
+            Some(_) => (measure.limit, measure.unit),
+            None => self.limit_before_data(measure),
+        };
         Judgement {
             guardrail: measure.guardrail,
             verdict,
             part: self.part,
             change,
-            limit: measure.limit,
-            unit: measure.unit,
+            limit,
+            unit,
             evidence,
             evidence_needed: self.evidence_needed(measure.guardrail),
             trials: measure.trials,
             cameras: measure.cameras,
             trials_needed: self.trials_needed(),
         }
+    }
+
+    /// What the owner allows, where there is nothing yet that a limit could be a part of.
+    fn limit_before_data(&self, measure: &Measure) -> (f64, ChangeUnit) {
+        let limits = &self.experiment.guardrails;
+        let percent = match measure.guardrail {
+            Guardrail::AlertDrop => limits.max_alert_rate_drop.value() / 100.0,
+            Guardrail::AlertRise => limits.max_alert_rate_rise.value() / 100.0,
+            Guardrail::LabelShare => LABEL_SHARE_MARGIN,
+            Guardrail::FpRate
+            | Guardrail::ErrorRate
+            | Guardrail::Latency
+            | Guardrail::SlowRate
+            | Guardrail::MissedThreatRate
+            | Guardrail::ThreatRetention => return (measure.limit, measure.unit),
+        };
+        (percent, ChangeUnit::PercentOf { control: 1.0 })
     }
 
     /// A change whose bounds are cut at what is possible: no rate falls below nothing or rises above all. What

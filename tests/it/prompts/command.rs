@@ -46,6 +46,16 @@ fn texts_are_added_listed_shown_and_compared() {
     let piped = run_with_input(&piped, NEW.as_bytes());
     let piped: Value = serde_json::from_str(&piped.out).unwrap();
     assert_eq!((&piped["number"], &piped["parent"]), (&2.into(), &digest(OLD).into()));
+    // Whoever asks for another key would believe that there is such a version.
+    let add = |key: &str| {
+        let add =
+            ["prompt", "add", "door", "-", "--actor", "ann", "--key", key, "--server", server];
+        run_with_input(&add, NEW.as_bytes())
+    };
+    let other = add("v3");
+    assert_eq!((other.code, other.out.as_str()), (2, ""), "{}", other.err);
+    assert!(other.err.contains("the text is there as `v2`"), "{}", other.err);
+    assert_eq!(add("v2").code, 0);
     let list = done(&world, &["list"]);
     let words: Vec<&str> = list.lines().last().unwrap().split_whitespace().collect();
     assert_eq!(words, ["door", "2", "v2", "production=v1_original"], "{list}");

@@ -12,6 +12,7 @@ pub fn questions(experiment: &Experiment) -> Vec<String> {
         ("shadow.latency_warning_threshold_pct", shadow.latency_warning_threshold.value()),
         ("guardrails.max_latency_increase_pct", guardrails.max_latency_increase.value()),
         ("guardrails.max_alert_rate_drop_pct", guardrails.max_alert_rate_drop.value()),
+        ("guardrails.max_alert_rate_rise_pct", guardrails.max_alert_rate_rise.value()),
         ("promotion.min_fp_reduction_pct", promotion.min_fp_reduction.value()),
     ];
     let small = percents.into_iter().filter(|(_, value)| *value > 0.0 && *value < PERCENT_MIN);
@@ -43,5 +44,7 @@ mod tests {
         assert_eq!(asked.len(), 1);
         assert!(asked[0].starts_with("guardrails.max_latency_increase_pct = 0.5 is 0.5 percent"));
         assert!(asked[0].ends_with("write 50"), "{}", asked[0]);
+        let asked = read("[guardrails]\nmax_alert_rate_rise_pct = 0.5\n");
+        assert!(asked[0].starts_with("guardrails.max_alert_rate_rise_pct = 0.5"), "{asked:?}");
     }
 }

@@ -15,6 +15,7 @@ use tidegate_spec::api::{
 use super::labels::say_labels;
 use crate::actor::actor;
 use crate::client::{Body, Client, ServerArgs, json};
+use crate::digest::sha256_hex;
 use crate::environment::ProcessEnvironment;
 use crate::failure::{DaemonError, Failure};
 use crate::format::{Format, json_line};
@@ -104,6 +105,7 @@ pub(crate) fn add(args: &AddArgs, out: &mut impl Write) -> Result<(), Failure> {
     let text = read_text(&args.file)?;
     let actor = actor(args.actor.as_deref())?;
     let client = Client::new(&args.server, &ProcessEnvironment)?;
+    refuse_other_key(args, &text, &client)?;
     let request = VersionRequest {
         text,
         key: args.key.as_ref().map(ToString::to_string),
@@ -136,6 +138,26 @@ pub(crate) fn add(args: &AddArgs, out: &mut impl Write) -> Result<(), Failure> {
             writeln!(out, "{}", printable(&line))?;
             Ok(())
         }
+    }
+}
+
+/// Refuses a key for a text that is there under another: whoever asks for `v3` would believe that there is one.
+fn refuse_other_key(args: &AddArgs, text: &str, client: &Client) -> Result<(), Failure> {
+    let Some(wanted) = &args.key else { return Ok(()) };
+    let digest = format!("sha256:{}", sha256_hex(text.as_bytes()));
+    let path = ["v1", "prompts", args.name.as_str(), "versions", &digest];
+    let kept: Result<VersionDetail, DaemonError> = client.get(&path);
+    match kept {
+        Ok(kept) if kept.summary.key != wanted.as_str() => {
+            let key = &kept.summary.key;
+            let why = format!(
+                "--key {wanted}: the text is there as `{key}`, allowed: --key {key}, or none"
+            );
+            Err(Failure::BadInput(why))
+        }
+        // No such text, or no such prompt.
+        Ok(_) | Err(DaemonError::Refused(_)) => Ok(()),
+        Err(other) => Err(other.into()),
     }
 }
 
