@@ -342,6 +342,20 @@ fn a_failure_without_a_number_counts_however_python_writes_that_there_is_none() 
 }
 
 #[test]
+fn an_answer_that_took_too_long_is_an_error_and_no_faulty_row() {
+    let records = recorded(400, |i, variant| {
+        let latency = if i % 20 == 0 { "600000.5" } else { "100" };
+        format!("{},c{},{variant},{latency},,,,\n", minute(i), i % 4)
+    });
+    let case = Case::new("r.csv", &format!("t,c,v,l,e,f,ft,n\n{records}"), NO_FLOOR, MAP);
+    let ran = case.run("r.csv", &[]);
+    assert_eq!(ran.code, 0, "{} {}", ran.out, ran.err);
+    assert!(ran.out.contains("400 read, 400 used"), "{}", ran.out);
+    assert!(ran.out.contains("latencies above 600000 ms, counted as errors: 20"), "{}", ran.out);
+    assert!(!ran.out.contains("rejected"), "{}", ran.out);
+}
+
+#[test]
 fn no_verdict_is_given_on_data_that_was_not_read() {
     let row = |i: usize, variant: &str, latency: &str, note: &str| {
         format!("{},c{},{variant},{latency},,,,{note}\n", minute(i), i % 4)

@@ -51,7 +51,7 @@ impl Arrivals {
         random: &mut impl Rng,
     ) -> Self {
         let sd = fleet.traffic_log_sd;
-        let weights: Vec<f64> = live
+        let mut weights: Vec<f64> = live
             .iter()
             .map(|live| {
                 let z: f64 = StandardNormal.sample(random);
@@ -60,6 +60,9 @@ impl Arrivals {
             })
             .collect();
         let total: f64 = weights.iter().sum();
+        if let Some(share) = fleet.busiest_share {
+            make_busiest(&mut weights, share, total);
+        }
         let mean = fleet.analyses_per_camera_day * total / DAY_MS;
         let rate = |minute: usize| {
             let hour = fleet.start_hour + (minute as f64 + 0.5) / 60.0;
@@ -165,6 +168,19 @@ fn add_bursts(
     }
 }
 
+/// Gives the first camera that reports its share of the traffic, and the others the rest as before; alone it keeps all.
+fn make_busiest(weights: &mut [f64], share: f64, total: f64) {
+    let Some(first) = weights.iter().position(|weight| *weight > 0.0) else { return };
+    let others = total - weights[first];
+    if others <= 0.0 {
+        return;
+    }
+    for (camera, weight) in weights.iter_mut().enumerate() {
+        *weight =
+            if camera == first { share * total } else { *weight * (1.0 - share) * total / others };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +192,7 @@ mod tests {
             cameras: 20,
             analyses_per_camera_day: 200.0,
             traffic_log_sd: 0.5,
+            busiest_share: None,
             icc: 0.1,
             error_icc: 0.1,
             drift_share: 0.2,
@@ -234,5 +251,24 @@ mod tests {
         };
         let ratio = f64::from(sum(&bursting)) / f64::from(sum(&fleet()));
         assert!((ratio - 2.0).abs() < 0.1, "{ratio}");
+    }
+
+    #[test]
+    fn one_camera_has_its_share_of_an_unchanged_traffic() {
+        let one = FleetSettings { busiest_share: Some(0.5), ..fleet() };
+        let mut live = [true; 20];
+        live[0] = false;
+        let (mut of_one, mut all, mut before) = (0, 0, 0);
+        for seed in 0..40 {
+            let (_, cameras) = counted(&one, &live, seed);
+            assert_eq!(cameras[0], 0);
+            of_one += cameras[1];
+            all += cameras.iter().sum::<u32>();
+            before += counted(&fleet(), &live, seed).1.iter().sum::<u32>();
+        }
+        assert!((f64::from(of_one) / f64::from(all) - 0.5).abs() < 0.01, "{of_one} of {all}");
+        assert!((f64::from(all) / f64::from(before) - 1.0).abs() < 0.02, "{all}, {before}");
+        let (_, alone) = counted(&one, &[true], 1);
+        assert!(alone[0] > 100, "{alone:?}");
     }
 }

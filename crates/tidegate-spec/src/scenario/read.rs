@@ -96,6 +96,7 @@ fn read_fleet(fields: &mut Fields<'_>) -> FleetSettings {
         cameras,
         analyses_per_camera_day: per_day.unwrap_or(200.0),
         traffic_log_sd: traffic_log_sd.unwrap_or(0.5),
+        busiest_share: fields.real("busiest_share", &(0.0..=0.99)),
         icc,
         error_icc: error_icc.unwrap_or(icc),
         drift_share: fields.real("drift_share", &SHARE).unwrap_or(0.2),

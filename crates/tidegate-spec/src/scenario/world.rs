@@ -47,6 +47,8 @@ pub struct FleetSettings {
     pub analyses_per_camera_day: f64,
     /// Standard deviation of the logarithm of a camera's traffic.
     pub traffic_log_sd: f64,
+    /// The part of all traffic that one camera has; none: as the others.
+    pub busiest_share: Option<f64>,
     /// Intraclass correlation of all rates: true rates are beta distributed over cameras with this.
     pub icc: f64,
     /// The same for errors alone.

@@ -63,6 +63,8 @@ pub(crate) struct RowCounts {
     pub(crate) no_value: u64,
     /// Scores that were no whole numbers.
     pub(crate) scores_rounded: u64,
+    /// Latencies above the longest there may be, counted as errors.
+    pub(crate) latencies_too_long: u64,
     /// What was decided about times.
     pub(crate) times: TimesRead,
 }
@@ -289,6 +291,7 @@ impl RowCounts {
             (local_twice, "local times that the clocks showed twice, read as the first"),
             (self.no_value, "values such as NaN read as no value"),
             (self.scores_rounded, "scores rounded to whole numbers"),
+            (self.latencies_too_long, "latencies above 600000 ms, counted as errors"),
         ] {
             if count > 0 {
                 remarks.push(format!("{what}: {count}"));

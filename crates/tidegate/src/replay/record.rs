@@ -1,6 +1,7 @@
 //! Turns a row into what the engine is told, by the map.
 
 use tidegate_engine::id::{AnalysisId, CameraId};
+use tidegate_engine::limits::LATENCY_MS_MAX;
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{Label, Outcome};
 use tidegate_engine::time::Timestamp;
@@ -53,6 +54,15 @@ pub(crate) struct RecordReader<'a> {
 enum RoleSource<'a> {
     Column(usize),
     Fixed(&'a str),
+}
+
+/// What a row says of the time of an answer.
+#[derive(Debug, Clone, Copy)]
+enum RecordedLatency {
+    None,
+    Measured(Latency),
+    /// Above the longest that an answer may take.
+    TooLong,
 }
 
 impl<'a> RecordReader<'a> {
@@ -138,7 +148,14 @@ impl<'a> RecordReader<'a> {
             let latency =
                 self.latency(values, counts).map_err(|why| (RejectedReason::LatencyMs, why))?;
             let score = self.score(values, counts).map_err(|why| (RejectedReason::Score, why))?;
-            Outcome::Answered { latency, score }
+            match latency {
+                // Nobody waits so long: rejected, the slowest prompt would lose its worst answers.
+                RecordedLatency::TooLong => Outcome::Failed,
+                RecordedLatency::Measured(latency) => {
+                    Outcome::Answered { latency: Some(latency), score }
+                }
+                RecordedLatency::None => Outcome::Answered { latency: None, score },
+            }
         };
         let label = self.label(values, counts).map_err(|why| (RejectedReason::Feedback, why))?;
         let feedback = match label {
@@ -231,10 +248,16 @@ impl<'a> RecordReader<'a> {
         &self,
         values: &[Option<String>],
         counts: &mut RowCounts,
-    ) -> Result<Option<Latency>, String> {
-        let Some(text) = self.value(values, Role::LatencyMs, counts) else { return Ok(None) };
+    ) -> Result<RecordedLatency, String> {
+        let Some(text) = self.value(values, Role::LatencyMs, counts) else {
+            return Ok(RecordedLatency::None);
+        };
         let ms = self.number(Role::LatencyMs, text)? * self.map.latency_scale;
-        Latency::from_ms(ms).map(Some).map_err(|error| error.to_string())
+        if ms.is_finite() && ms > LATENCY_MS_MAX {
+            counts.latencies_too_long += 1;
+            return Ok(RecordedLatency::TooLong);
+        }
+        Latency::from_ms(ms).map(RecordedLatency::Measured).map_err(|error| error.to_string())
     }
 
     /// A score, as the whole number that the engine takes.
