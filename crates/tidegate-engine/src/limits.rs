@@ -36,6 +36,16 @@ pub const OBSERVATIONS_MAX: u64 = 1 << 33;
 pub const OPEN_ANALYSES_DEFAULT: usize = 1_048_576;
 /// Hours for which feedback finds its analysis unless the definition says otherwise (7 days).
 pub const ATTRIBUTION_HOURS_DEFAULT: f64 = 168.0;
+/// Most discordant events that a review may keep.
+pub const DISCORDANT_MAX: usize = 1_000_000;
+/// Discordant events that a review keeps unless the definition says otherwise.
+pub const DISCORDANT_DEFAULT: usize = 50_000;
+/// Most cards that a review may draw.
+pub const REVIEW_BUDGET_MAX: usize = 2_000;
+/// Most opinions of one card, skipped ones included.
+pub const CARD_OPINIONS_MAX: usize = 16;
+/// Longest template of the address of a clip, in bytes.
+pub const CLIP_URL_LEN_MAX: usize = 1_000;
 /// Longest name of an actor, in bytes.
 pub const ACTOR_LEN_MAX: usize = 128;
 /// Longest reason an actor may give, in bytes.

@@ -6,8 +6,10 @@ mod deciding;
 mod hearing;
 mod lifecycle;
 mod releasing;
+mod reviewing;
 mod taking_in;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 pub use self::backing::Backing;
@@ -24,6 +26,7 @@ use crate::id::CameraId;
 use crate::look::{self, Check};
 use crate::number::Share;
 use crate::phase::{Condition, Phase, State, Transition};
+use crate::review::ReviewWindow;
 use crate::sequential::LookedAt;
 use crate::tally::Tally;
 use crate::time::Timestamp;
@@ -39,6 +42,7 @@ pub struct Rollout {
     pub(crate) fast_path: FastPath,
     pub(crate) epochs: Epochs,
     pub(crate) evicted: u64,
+    pub(crate) review: Option<Box<ReviewWindow>>,
     /// About the last event only; no state.
     pub(crate) looked: Looked,
 }
@@ -47,6 +51,7 @@ impl Rollout {
     /// A rollout in draft: it serves control and takes no observation before it is started.
     pub fn new(definition: Definition) -> Self {
         Self {
+            review: begun_review(&definition),
             definition,
             lifecycle: Lifecycle {
                 state: State::DRAFT,
@@ -98,7 +103,10 @@ impl Rollout {
                 let Action { command, actor, reason } = action.clone();
                 decisions.push(self.decide(transition, Cause::Operator { command, actor, reason }));
             }
-            Event::Analysis(_) | Event::Comparison(_) | Event::Feedback(_) => {
+            Event::Analysis(_)
+            | Event::Comparison(_)
+            | Event::Feedback(_)
+            | Event::CardReply(_) => {
                 looked = self.absorb(at, event)?;
             }
         }
@@ -236,4 +244,12 @@ impl Rollout {
             | Phase::Stopped => (Window::Ab, total.ab),
         }
     }
+}
+
+/// An empty window where the definition has a review.
+pub(crate) fn begun_review(definition: &Definition) -> Option<Box<ReviewWindow>> {
+    let experiment = definition.experiment();
+    let rules = experiment.review.as_ref()?;
+    let window = ReviewWindow::new(&experiment.salt, rules, experiment.bounds.discordant_max);
+    window.ok().map(Box::new)
 }

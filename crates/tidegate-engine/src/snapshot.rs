@@ -1,5 +1,6 @@
 //! A rollout as plain data, to be stored at a journal position and taken up again.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::assignment::SplitMethod;
@@ -13,7 +14,8 @@ use crate::limits;
 use crate::number::Latency;
 use crate::phase::{Condition, Phase, State};
 use crate::release::Release;
-use crate::rollout::{Lifecycle, Looked, Rollout};
+use crate::review::{ReviewSnapshot, ReviewWindow};
+use crate::rollout::{Lifecycle, Looked, Rollout, begun_review};
 use crate::tally::Tally;
 use crate::variant::ByVariant;
 
@@ -42,6 +44,8 @@ pub struct Snapshot {
     pub outside: ByVariant<Tally>,
     /// Analyses forgotten early because too many were open.
     pub evicted: u64,
+    /// The review's cards and counts, where there is one.
+    pub review: Option<ReviewSnapshot>,
 }
 
 /// Why a snapshot cannot be taken up.
@@ -76,6 +80,9 @@ pub enum RestoreError {
     /// Sums by hour of the day beyond all that a rollout can count.
     #[error("snapshot with hours of a release that cannot be")]
     Release,
+    /// Cards that no review of the definition can hold.
+    #[error("snapshot with a review that cannot be")]
+    Review,
     /// Exposures out of order, twice, too many, or of a camera that is not there.
     #[error("snapshot with exposures that cannot be")]
     Exposures,
@@ -96,6 +103,7 @@ impl Rollout {
             release: *self.fleet.release(),
             outside: *self.fleet.outside(),
             evicted: self.evicted,
+            review: self.review.as_deref().map(ReviewWindow::snapshot),
         }
     }
 
@@ -109,7 +117,7 @@ impl Rollout {
             return Err(RestoreError::OtherDefinition { snapshot, definition });
         }
         let Snapshot { lifecycle, cameras, exposures, outside, evicted, .. } = snapshot;
-        let Snapshot { latencies, slow_above, fast_path, epochs, release, .. } = snapshot;
+        let Snapshot { latencies, slow_above, fast_path, epochs, release, review, .. } = snapshot;
         if !can_be(&lifecycle, &definition) {
             return Err(RestoreError::Lifecycle);
         }
@@ -163,8 +171,31 @@ impl Rollout {
         let exposures = exposures
             .and_then(|exposures| Exposures::from_queue(exposures.into()))
             .ok_or(RestoreError::Exposures)?;
-        let looked = Looked::No;
-        Ok(Self { definition, lifecycle, fleet, exposures, fast_path, epochs, evicted, looked })
+        let review = restored_review(&definition, review)?;
+        Ok(Self {
+            definition,
+            lifecycle,
+            fleet,
+            exposures,
+            fast_path,
+            epochs,
+            evicted,
+            review,
+            looked: Looked::No,
+        })
+    }
+}
+
+fn restored_review(
+    definition: &Definition,
+    review: Option<ReviewSnapshot>,
+) -> Result<Option<Box<ReviewWindow>>, RestoreError> {
+    match (begun_review(definition), review) {
+        (begun, None) => Ok(begun),
+        (Some(begun), Some(kept)) => {
+            Ok(Some(Box::new(begun.restore(kept).ok_or(RestoreError::Review)?)))
+        }
+        (None, Some(_)) => Err(RestoreError::Review),
     }
 }
 

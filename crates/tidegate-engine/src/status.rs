@@ -5,6 +5,7 @@ use crate::look::Check;
 use crate::number::Share;
 use crate::phase::{Condition, Phase, State};
 use crate::presence::Presence;
+use crate::review::ReviewProgress;
 use crate::rollout::{DeadlineReason, Rollout};
 use crate::tally::{Pairs, Tally};
 use crate::time::{Duration, Timestamp};
@@ -39,6 +40,8 @@ pub struct Status {
     pub evicted_analyses: u64,
     /// What the treatment reported since the phase or the ramp step began, while something may follow by itself.
     pub presence: Option<Presence>,
+    /// How far the review is, where there is one.
+    pub review: Option<ReviewProgress>,
     /// What time will do next.
     pub next: Option<(Timestamp, DeadlineReason)>,
 }
@@ -61,6 +64,7 @@ impl Rollout {
             open_analyses: self.exposures.unlabelled(),
             evicted_analyses: self.evicted,
             presence: self.presence(),
+            review: self.review_progress(),
             next: self.next_deadline(),
         }
     }

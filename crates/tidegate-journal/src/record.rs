@@ -21,9 +21,11 @@ mod definition;
 mod notice;
 mod outcome;
 mod prompt;
+mod reply;
 
 use notice::KeptNotice;
 use outcome::KeptOutcome;
+use reply::KeptReply;
 
 pub(crate) use outcome::latency_of_us;
 pub(crate) use prompt::{KeptMove, KeptVersion};
@@ -236,6 +238,12 @@ pub(crate) enum Record<'a> {
         #[serde(borrow)]
         account: Cow<'a, str>,
     },
+    CardReply {
+        rollout: u32,
+        at_ms: i64,
+        #[serde(borrow)]
+        reply: KeptReply<'a>,
+    },
 }
 
 /// The one way entries become bytes.
@@ -323,6 +331,7 @@ impl<'a> Record<'a> {
                 id: feedback.analysis.as_str(),
                 label: feedback.label.code(),
             },
+            Event::CardReply(reply) => Self::CardReply { rollout, at_ms, reply: reply.into() },
         }
     }
 
@@ -361,6 +370,9 @@ impl<'a> Record<'a> {
             Self::Feedback { rollout, at_ms, id, label } => {
                 let (analysis, label) = (id.parse()?, Label::of_code(label)?);
                 event(rollout, at_ms, Event::Feedback(Feedback { analysis, label }))
+            }
+            Self::CardReply { rollout, at_ms, reply } => {
+                event(rollout, at_ms, Event::CardReply(reply.reply()?))
             }
             Self::Decided { rollout, number, at_ms, transition, from, to, account } => {
                 let step = Step {

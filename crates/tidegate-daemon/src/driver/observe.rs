@@ -87,10 +87,13 @@ fn answer_of(rejection: &Rejection) -> ObservationAnswer {
         Rejection::TooManyCameras { .. } => "too_many_cameras",
         Rejection::TooManyObservations { .. } => "too_many_observations",
         Rejection::TooManyBlocks { .. } => "too_many_blocks",
-        // The driver holds time, meets deadlines first, and actions do not come this way.
+        // The driver holds time, meets deadlines first, and actions and answers do not come this way.
         Rejection::TimeRanBackwards { .. }
         | Rejection::TickDue { .. }
-        | Rejection::NotAllowed { .. } => "internal",
+        | Rejection::NotAllowed { .. }
+        | Rejection::NoReview
+        | Rejection::ReviewOver
+        | Rejection::Review(_) => "internal",
     };
     rejected(code, detail)
 }

@@ -23,6 +23,7 @@ mod noticed;
 mod predecessor;
 mod prompt;
 mod release;
+mod review;
 mod rollout;
 mod sums;
 
@@ -41,6 +42,7 @@ use noticed::KeptNoticed;
 use predecessor::KeptPredecessor;
 use prompt::{KeptLabelMove, KeptPrompt, KeptText};
 use release::{KeptRelease, KeptReleased};
+use review::{KeptCard, KeptReview};
 use rollout::KeptRollout;
 
 pub(crate) use assembly::Assembly;
@@ -72,6 +74,8 @@ pub(crate) enum Part {
     Predecessor(KeptPredecessor),
     Release(Box<KeptRelease>),
     Released(KeptReleased),
+    Review(KeptReview),
+    Cards(Vec<KeptCard>),
 }
 
 /// A part by what it tells of, which says what it may follow.
@@ -101,6 +105,8 @@ enum OfRollout {
     Predecessor(KeptPredecessor),
     Release(Box<KeptRelease>),
     Released(KeptReleased),
+    Review(KeptReview),
+    Cards(Vec<KeptCard>),
 }
 
 /// A part that adds to the prompt before it.
@@ -157,6 +163,8 @@ impl Part {
             Self::Predecessor(text) => Belonging::OfRollout(OfRollout::Predecessor(text)),
             Self::Release(release) => Belonging::OfRollout(OfRollout::Release(release)),
             Self::Released(cameras) => Belonging::OfRollout(OfRollout::Released(cameras)),
+            Self::Review(review) => Belonging::OfRollout(OfRollout::Review(review)),
+            Self::Cards(cards) => Belonging::OfRollout(OfRollout::Cards(cards)),
             Self::Prompt(name) => Belonging::Prompt(name),
             Self::Version(head) => Belonging::OfPrompt(OfPrompt::Version(head)),
             Self::Text(text) => Belonging::OfPrompt(OfPrompt::Text(text)),
@@ -196,6 +204,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(block::parts(state))
         .chain(release::parts(state))
         .chain(exposure::parts(state))
+        .chain(review::parts(state))
 }
 
 /// A text in pieces that fit a part; none of an empty one.

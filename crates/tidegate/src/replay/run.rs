@@ -209,7 +209,10 @@ impl RecordedRun {
                 | Rejection::TimeRanBackwards { .. }
                 | Rejection::TickDue { .. }
                 | Rejection::NotStarted
-                | Rejection::NotAllowed { .. }),
+                | Rejection::NotAllowed { .. }
+                | Rejection::NoReview
+                | Rejection::ReviewOver
+                | Rejection::Review(_)),
             ) => counts.reject(line, RejectedReason::Limit, variant, why.to_string()),
         }
         // What the recorder refused, the rollout refuses for the same reason; it was counted there.

@@ -107,6 +107,10 @@ impl OfRollout {
             Self::FastPath(added) => return added.add_to(rollout),
             Self::Release(release) => return release.add_to(rollout),
             Self::Released(cameras) => return cameras.add_to(rollout),
+            Self::Review(review) => review.add_to(rollout),
+            Self::Cards(cards) => {
+                return cards.into_iter().map(|card| card.add_to(rollout)).collect();
+            }
             Self::Latencies(latencies) => return Ok(latencies.add_to(buckets)),
             Self::Cameras(cameras) => {
                 cameras.into_iter().try_for_each(|camera| camera.add_to(rollout))?;

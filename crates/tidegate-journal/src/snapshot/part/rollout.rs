@@ -97,6 +97,7 @@ impl KeptRollout {
             release: Release::default(),
             outside: self.outside.restore()?,
             evicted: self.evicted,
+            review: None,
         };
         Ok(RolloutState {
             id: RolloutId(self.id),
