@@ -186,7 +186,10 @@ fn audit(folder: &Path, ledger: &Ledger) -> (u64, u64, Vec<String>) {
                         Event::Feedback(feedback) => {
                             assert!(labels.insert(feedback.analysis.to_string()), "a label twice");
                         }
-                        Event::Tick | Event::Action(_) | Event::Comparison(_) => {}
+                        Event::Tick
+                        | Event::Action(_)
+                        | Event::Comparison(_)
+                        | Event::CardReply(_) => {}
                     }
                     let decisions = rollout.as_mut().unwrap().apply(at, &event).unwrap();
                     for decision in &decisions {

@@ -33,6 +33,7 @@ mod record;
 mod recordings;
 mod replay;
 mod restarts;
+mod review;
 mod sample_config;
 mod samples;
 mod service_unit;

@@ -109,6 +109,8 @@ impl Naive {
         match event {
             Event::Tick => self.tick(at),
             _ if due => return Taken::No,
+            // No story of the model has a review.
+            Event::CardReply(_) => return Taken::No,
             Event::Action(action) => {
                 if !self.act(at, action.command) {
                     return Taken::No;

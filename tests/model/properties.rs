@@ -115,7 +115,10 @@ proptest! {
             let id = match event {
                 Event::Analysis(analysis) => analysis.id.clone(),
                 Event::Comparison(comparison) => Some(comparison.id.clone()),
-                Event::Feedback(_) | Event::Tick | Event::Action(_) => continue,
+                Event::Feedback(_)
+                | Event::CardReply(_)
+                | Event::Tick
+                | Event::Action(_) => continue,
             };
             if id.is_none_or(|id| seen.insert(id)) {
                 reports.push(event.clone());

@@ -1,5 +1,6 @@
 //! Says where a rollout stands, in the shapes of the HTTP interface.
 
+mod review;
 mod shown;
 
 use tidegate_engine::assignment::SplitMethod;
@@ -21,6 +22,7 @@ use tidegate_spec::api::{
 };
 use tidegate_spec::experiment::{questions, rule_name};
 
+pub(crate) use self::review::{next_card, review};
 use self::shown::{Shown, is_proved};
 use crate::prompts::Prompts;
 use crate::published::STORE_UNAVAILABLE;
@@ -132,6 +134,7 @@ pub(crate) fn status(
         split: shown.split,
         finding: shown.finding,
         presence: status.presence.map(Into::into),
+        review: review(run),
         next,
         last: last.map(Into::into),
         cameras: count(status.cameras),
@@ -261,7 +264,13 @@ fn after_shadow(run: &RunningExperiment, status: &status::Status) -> String {
             let heard = heard.map_or_else(String::new, |presence| {
                 format!(" and enough was heard of the treatment: so far {presence}")
             });
-            format!("The shadow is over; the A/B test starts once the comparisons pass{heard}.")
+            let review = status.review.and_then(|review| review.missing);
+            let asked = review.map_or_else(String::new, |missing| {
+                format!(" Its review needs {missing}: `tidegate review {}`.", run.key)
+            });
+            format!(
+                "The shadow is over; the A/B test starts once the comparisons pass{heard}.{asked}"
+            )
         }
     }
 }

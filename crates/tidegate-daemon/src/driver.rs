@@ -2,6 +2,7 @@
 //! happened is on disk.
 
 mod act;
+mod answer;
 mod commit;
 mod define;
 mod keeping;
@@ -112,6 +113,7 @@ impl Driver {
                 self.set_override(&key, to, actor, reason, reply);
             }
             DriverCommand::Act { key, order, reply } => self.act(&key, order, reply),
+            DriverCommand::Answer { key, answer, reply } => self.answer(&key, answer, reply),
             DriverCommand::Order { prompt, orders, reply } => self.order(&prompt, &orders, reply),
             DriverCommand::Read(read) => {
                 let now = self.shared.now();

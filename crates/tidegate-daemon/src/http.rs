@@ -22,6 +22,7 @@ mod openapi;
 mod problem;
 mod prompts;
 mod refetch;
+mod review;
 mod write_stall;
 
 use std::sync::Arc;
@@ -136,6 +137,9 @@ fn router(app: App) -> Router {
         .route("/v1/experiments/{key}/status", get(experiments::status))
         .route("/v1/experiments/{key}/history", get(experiments::history))
         .route("/v1/experiments/{key}/check", post(experiments::check))
+        .route("/v1/experiments/{key}/review", get(review::show))
+        .route("/v1/experiments/{key}/review/next", get(review::next))
+        .route("/v1/experiments/{key}/review/answers", post(review::answer))
         .route("/v1/experiments/{key}/assignments", post(assignments::many))
         .route("/v1/experiments/{key}/assignments/{camera_id}", get(assignments::one))
         .route(

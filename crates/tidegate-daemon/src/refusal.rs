@@ -4,6 +4,7 @@ use tidegate_engine::event::Command;
 use tidegate_engine::id::{CameraId, ExperimentKey, PromptName};
 use tidegate_engine::phase::State;
 use tidegate_engine::prompt::OrderRejection;
+use tidegate_engine::review::QueueRejection;
 use tidegate_spec::api::{Accepted, Destination, FieldFault};
 
 use crate::rollouts::{EXPERIMENTS_MAX, NotDefined};
@@ -37,6 +38,14 @@ pub(crate) enum Refusal {
         "experiment `{0}` is no draft: only a draft can be changed, and only an ended run be followed by another"
     )]
     Running(ExperimentKey),
+    #[error("experiment `{0}` has no `[review]`, so nobody is asked about it")]
+    NoReview(ExperimentKey),
+    #[error("the rollout is not in shadow, so its review takes no answers")]
+    ReviewOver,
+    #[error("{0}")]
+    UnknownCard(QueueRejection),
+    #[error("{0}; ask for the next card")]
+    CardAnswered(QueueRejection),
     #[error("{0}")]
     ControlChanges(String),
     #[error("{0}")]

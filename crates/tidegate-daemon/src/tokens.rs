@@ -24,19 +24,26 @@ pub enum Scope {
     Read,
     /// To report observations.
     Record,
+    /// To review: cards of discordant events and answers to them.
+    Review,
     /// Everything.
     Admin,
 }
 
 impl Scope {
-    const NAMES: [(&'static str, Self); 3] =
-        [("read", Self::Read), ("record", Self::Record), ("admin", Self::Admin)];
+    const NAMES: [(&'static str, Self); 4] = [
+        ("read", Self::Read),
+        ("record", Self::Record),
+        ("review", Self::Review),
+        ("admin", Self::Admin),
+    ];
 
     /// The name in files and messages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Record => "record",
+            Self::Review => "review",
             Self::Admin => "admin",
         }
     }

@@ -1,5 +1,6 @@
 //! What the engine decided, why, and on what evidence.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use crate::event::{Actor, Command, Reason};
@@ -9,6 +10,7 @@ use crate::fast_path::TotalFailure;
 use crate::look::Check;
 use crate::phase::{State, Transition};
 use crate::promotion::Proof;
+use crate::review::Reading;
 use crate::tally::Tally;
 use crate::threshold::Breach;
 use crate::time::Timestamp;
@@ -84,6 +86,8 @@ pub enum Cause {
     OutageOver,
     /// The shadow's comparisons passed.
     GatePassed,
+    /// People reviewed the events on which the prompts disagree.
+    Reviewed(Box<Reading>),
     /// The shadow is over and its gate is a person.
     GateManual,
     /// The ramp step was held for its time.
@@ -106,6 +110,7 @@ impl Cause {
             Self::OutageOver => "outage_over",
             Self::FeedbackAwaited => "feedback_awaited",
             Self::GatePassed => "gate_passed",
+            Self::Reviewed(_) => "reviewed",
             Self::GateManual => "gate_manual",
             Self::Dwelled => "dwelled",
             Self::TestOver(Proof::Proved { .. }) => "proved",
@@ -139,6 +144,7 @@ impl fmt::Display for Cause {
                 "The A/B test's time is over; control is served until its feedback is in",
             ),
             Self::GatePassed => f.write_str("The shadow comparisons are within bounds"),
+            Self::Reviewed(reading) => reading.fmt(f),
             Self::GateManual => f.write_str("The shadow is over; its owner opens the gate"),
             Self::Dwelled => f.write_str("The ramp step was held for its time"),
             Self::TestOver(proof) => write!(f, "The A/B test is over: {proof}"),

@@ -7,6 +7,7 @@ use crate::id::AnalysisId;
 use crate::limits;
 use crate::observation::{Analysis, Comparison, Feedback};
 use crate::phase::State;
+use crate::review::{CardReply, QueueRejection};
 use crate::time::{Duration, Timestamp};
 
 /// One thing that happened.
@@ -22,6 +23,8 @@ pub enum Event {
     Comparison(Comparison),
     /// A person judged an event.
     Feedback(Feedback),
+    /// A person answered a card of the review.
+    CardReply(CardReply),
 }
 
 /// What a person wants done, and why.
@@ -229,6 +232,15 @@ pub enum Rejection {
         /// Most blocks of all cameras together.
         blocks_max: u64,
     },
+    /// Nobody is asked about this rollout.
+    #[error("the experiment has no review")]
+    NoReview,
+    /// The shadow that was reviewed is over, or has not begun.
+    #[error("the rollout is not in shadow, so its review takes no answers")]
+    ReviewOver,
+    /// The review does not take the answer.
+    #[error(transparent)]
+    Review(#[from] QueueRejection),
     /// The transition table does not lead there.
     #[error("`{}` is not allowed in {state}", command.as_str())]
     NotAllowed {

@@ -42,6 +42,16 @@ pub const ATTRIBUTION_HOURS_DEFAULT: f64 = 168.0;
 pub const OBSERVED_AHEAD_MAX: Duration = Duration::from_ms(60_000);
 /// Total failure is looked for in what happened within this time; it says nothing about now if it is older.
 pub const FRESH_MAX: Duration = Duration::from_ms(30 * 60_000);
+/// Most discordant events that a review may keep.
+pub const DISCORDANT_MAX: usize = 1_000_000;
+/// Discordant events that a review keeps unless the definition says otherwise.
+pub const DISCORDANT_DEFAULT: usize = 50_000;
+/// Most cards that a review may draw.
+pub const REVIEW_BUDGET_MAX: usize = 2_000;
+/// Most opinions of one card, skipped ones included.
+pub const CARD_OPINIONS_MAX: usize = 16;
+/// Longest template of the address of a clip, in bytes.
+pub const CLIP_URL_LEN_MAX: usize = 1_000;
 /// Longest name of an actor, in bytes.
 pub const ACTOR_LEN_MAX: usize = 128;
 /// Longest reason an actor may give, in bytes.

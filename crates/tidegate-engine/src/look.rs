@@ -8,6 +8,7 @@ use crate::exposure::Window;
 use crate::fleet::{BlockSums, Fleet};
 use crate::guardrail::Guardrail;
 use crate::number::Share;
+use crate::review::ReviewGate;
 use crate::sequential::{self, LookedAt};
 use crate::split_check::SplitCheck;
 use crate::tally::Tally;
@@ -47,7 +48,9 @@ impl Look {
 
     /// Whether a shadow may be left: errors and latency pass, and alerts where answers have scores, the treatment
     /// alerts on 95 % of the threats that people confirmed, and nothing alarms.
-    pub(crate) fn opens_gate(&self) -> bool {
+    ///
+    /// Where a review passes, people have seen that what alerts less misses no more: then a fall of alerts is none.
+    pub(crate) fn opens_gate(&self, review: ReviewGate) -> bool {
         let passes = |guardrail| self.of(guardrail).is_some_and(|j| j.verdict == Verdict::Pass);
         // Threats that people confirmed may be few; while they are, what was seen of them decides.
         let retained = self.of(Guardrail::ThreatRetention).and_then(|judgement| {
@@ -61,7 +64,11 @@ impl Look {
             && passes(Guardrail::Latency)
             && !floods
             && retained.unwrap_or(true)
-            && !self.any(Verdict::Alarm)
+            && !self.judgements.iter().any(|judgement| {
+                let was_seen =
+                    review == ReviewGate::Passes && judgement.guardrail == Guardrail::AlertDrop;
+                judgement.verdict >= Verdict::Alarm && !was_seen
+            })
     }
 
     /// Whether any guardrail says at least `verdict`.

@@ -7,8 +7,10 @@ mod hearing;
 mod lifecycle;
 mod placing;
 mod releasing;
+mod reviewing;
 mod taking_in;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 pub use self::backing::Backing;
@@ -27,6 +29,7 @@ use crate::look::{self, Check};
 use crate::number::Share;
 use crate::outside::OutsideCounts;
 use crate::phase::{Condition, Phase, State, Transition};
+use crate::review::ReviewWindow;
 use crate::sequential::LookedAt;
 use crate::tally::Tally;
 use crate::time::Timestamp;
@@ -44,6 +47,7 @@ pub struct Rollout {
     pub(crate) course: Course,
     pub(crate) outside: OutsideCounts,
     pub(crate) evicted: u64,
+    pub(crate) review: Option<Box<ReviewWindow>>,
     /// About the last event only; no state.
     pub(crate) looked: Looked,
 }
@@ -52,6 +56,7 @@ impl Rollout {
     /// A rollout in draft: it serves control and takes no observation before it is started.
     pub fn new(definition: Definition) -> Self {
         Self {
+            review: begun_review(&definition),
             definition,
             lifecycle: Lifecycle {
                 state: State::DRAFT,
@@ -105,7 +110,10 @@ impl Rollout {
                 let Action { command, actor, reason } = action.clone();
                 decisions.push(self.decide(transition, Cause::Operator { command, actor, reason }));
             }
-            Event::Analysis(_) | Event::Comparison(_) | Event::Feedback(_) => {
+            Event::Analysis(_)
+            | Event::Comparison(_)
+            | Event::Feedback(_)
+            | Event::CardReply(_) => {
                 looked = self.absorb(at, event)?;
             }
         }
@@ -243,4 +251,12 @@ impl Rollout {
             | Phase::Stopped => (Window::Ab, total.ab),
         }
     }
+}
+
+/// An empty window where the definition has a review.
+pub(crate) fn begun_review(definition: &Definition) -> Option<Box<ReviewWindow>> {
+    let experiment = definition.experiment();
+    let rules = experiment.review.as_ref()?;
+    let window = ReviewWindow::new(&experiment.salt, rules, experiment.bounds.discordant_max);
+    window.ok().map(Box::new)
 }

@@ -1,5 +1,6 @@
 //! A rollout as plain data, to be stored at a journal position and taken up again.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::assignment::SplitMethod;
@@ -15,7 +16,8 @@ use crate::number::Latency;
 use crate::outside::OutsideCounts;
 use crate::phase::{Condition, Phase, State};
 use crate::release::Release;
-use crate::rollout::{Lifecycle, Looked, Rollout};
+use crate::review::{ReviewSnapshot, ReviewWindow};
+use crate::rollout::{Lifecycle, Looked, Rollout, begun_review};
 use crate::tally::Tally;
 use crate::time::Timestamp;
 use crate::variant::ByVariant;
@@ -51,6 +53,8 @@ pub struct Snapshot {
     pub outside_causes: OutsideCounts,
     /// Analyses forgotten early because too many were open.
     pub evicted: u64,
+    /// The review's cards and counts, where there is one.
+    pub review: Option<ReviewSnapshot>,
 }
 
 /// Why a snapshot cannot be taken up.
@@ -88,6 +92,9 @@ pub enum RestoreError {
     /// Sums by hour of the day beyond all that a rollout can count.
     #[error("snapshot with hours of a release that cannot be")]
     Release,
+    /// Cards that no review of the definition can hold.
+    #[error("snapshot with a review that cannot be")]
+    Review,
     /// Exposures out of order, twice, too many, or of a camera that is not there.
     #[error("snapshot with exposures that cannot be")]
     Exposures,
@@ -111,6 +118,7 @@ impl Rollout {
             outside: *self.fleet.outside(),
             outside_causes: self.outside,
             evicted: self.evicted,
+            review: self.review.as_deref().map(ReviewWindow::snapshot),
         }
     }
 
@@ -124,7 +132,7 @@ impl Rollout {
             return Err(RestoreError::OtherDefinition { snapshot, definition });
         }
         let Snapshot { lifecycle, cameras, exposures, outside, evicted, .. } = snapshot;
-        let Snapshot { latencies, slow_above, fast_path, epochs, release, .. } = snapshot;
+        let Snapshot { latencies, slow_above, fast_path, epochs, release, review, .. } = snapshot;
         let Snapshot { backlog, outside_causes, .. } = snapshot;
         if !can_be(&lifecycle, &definition) {
             return Err(RestoreError::Lifecycle);
@@ -164,6 +172,7 @@ impl Rollout {
             exposures.date(fingerprint, happened_at).ok_or(RestoreError::Exposures)?;
         }
         let course = taken_up(snapshot.course, &lifecycle, &definition)?;
+        let review = restored_review(&definition, review)?;
         let (outside, looked) = (outside_causes, Looked::No);
         Ok(Self {
             definition,
@@ -175,8 +184,22 @@ impl Rollout {
             course,
             outside,
             evicted,
+            review,
             looked,
         })
+    }
+}
+
+fn restored_review(
+    definition: &Definition,
+    review: Option<ReviewSnapshot>,
+) -> Result<Option<Box<ReviewWindow>>, RestoreError> {
+    match (begun_review(definition), review) {
+        (begun, None) => Ok(begun),
+        (Some(begun), Some(kept)) => {
+            Ok(Some(Box::new(begun.restore(kept).ok_or(RestoreError::Review)?)))
+        }
+        (None, Some(_)) => Err(RestoreError::Review),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::number::Share;
 use crate::outside::OutsideCounts;
 use crate::phase::{Condition, Phase, State};
 use crate::presence::Presence;
+use crate::review::ReviewProgress;
 use crate::rollout::{DeadlineReason, Rollout};
 use crate::tally::{Pairs, Tally};
 use crate::time::{Duration, Timestamp};
@@ -42,6 +43,8 @@ pub struct Status {
     pub evicted_analyses: u64,
     /// What the treatment reported since the phase or the ramp step began, while something may follow by itself.
     pub presence: Option<Presence>,
+    /// How far the review is, where there is one.
+    pub review: Option<ReviewProgress>,
     /// What time will do next.
     pub next: Option<(Timestamp, DeadlineReason)>,
 }
@@ -65,6 +68,7 @@ impl Rollout {
             open_analyses: self.exposures.unlabelled(),
             evicted_analyses: self.evicted,
             presence: self.presence(),
+            review: self.review_progress(),
             next: self.next_deadline(),
         }
     }

@@ -5,6 +5,7 @@ use tidegate_engine::exposure::{Alerts, Window};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::observation::{Label, RunNamed};
 use tidegate_engine::phase::{Condition, Phase, State, Transition};
+use tidegate_engine::review::{Answer, Direction};
 use tidegate_engine::variant::Variant;
 use tidegate_engine::verdict::Verdict;
 
@@ -65,6 +66,9 @@ const GUARDRAILS: [Guardrail; 9] = [
 const VERDICTS: [Verdict; 4] =
     [Verdict::Pass, Verdict::Inconclusive, Verdict::Alarm, Verdict::Fail];
 
+const ANSWERS: [Answer; 3] = [Answer::No, Answer::CannotTell, Answer::Yes];
+const DIRECTIONS: [Direction; 2] = [Direction::Lost, Direction::Gained];
+
 /// A number that names nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{code} is the number of no {of}")]
@@ -115,6 +119,8 @@ coded! {
     RunNamed, "naming of a run", RUNS;
     Guardrail, "guardrail", GUARDRAILS;
     Verdict, "verdict", VERDICTS;
+    Answer, "answer", ANSWERS;
+    Direction, "direction", DIRECTIONS;
 }
 
 /// Phase and condition as two numbers.
@@ -155,6 +161,7 @@ mod tests {
         round_trips(&Label::ALL);
         round_trips(&Guardrail::ALL);
         round_trips(&Verdict::ALL);
+        round_trips(&Direction::ALL);
         // These have no list of their own. A new value does not compile here until it has its place.
         round_trips_at(|phase| match phase {
             Phase::Draft => 0,
@@ -182,6 +189,11 @@ mod tests {
             RunNamed::Yes => 0,
             RunNamed::No => 1,
             RunNamed::NotAsked => 2,
+        });
+        round_trips_at(|answer| match answer {
+            Answer::No => 0,
+            Answer::CannotTell => 1,
+            Answer::Yes => 2,
         });
         round_trips_at(|alerts| match alerts {
             Alerts::NotControl => 0,

@@ -23,11 +23,13 @@ mod notice;
 mod origin;
 mod outcome;
 mod prompt;
+mod reply;
 
 use event::{analysis, comparison};
 use notice::KeptNotice;
 use origin::KeptOrigin;
 use outcome::KeptOutcome;
+use reply::KeptReply;
 
 pub(crate) use outcome::latency_of_us;
 pub(crate) use prompt::{KeptMove, KeptVersion};
@@ -258,6 +260,12 @@ pub(crate) enum Record<'a> {
         treatment: KeptOutcome,
         origin: KeptOrigin,
     },
+    CardReply {
+        rollout: u32,
+        at_ms: i64,
+        #[serde(borrow)]
+        reply: KeptReply<'a>,
+    },
 }
 
 /// The one way entries become bytes.
@@ -352,6 +360,9 @@ impl<'a> Record<'a> {
             Self::Feedback { rollout, at_ms, id, label } => {
                 let (analysis, label) = (id.parse()?, Label::of_code(label)?);
                 event(rollout, at_ms, Event::Feedback(Feedback { analysis, label }))
+            }
+            Self::CardReply { rollout, at_ms, reply } => {
+                event(rollout, at_ms, Event::CardReply(reply.reply()?))
             }
             Self::Decided { rollout, number, at_ms, transition, from, to, account } => {
                 let step = Step {

@@ -45,6 +45,8 @@ pub enum Stopper {
     Guardrail(Guardrail),
     /// The fast path: nearly everything failed.
     TotalFailure,
+    /// People who reviewed the shadow's disagreements.
+    Review,
     /// `on_expiry = "roll_back"`.
     Expiry,
 }
@@ -55,6 +57,7 @@ impl Stopper {
         match self {
             Self::Guardrail(guardrail) => guardrail.as_str(),
             Self::TotalFailure => "total_failure",
+            Self::Review => "review",
             Self::Expiry => "expiry",
         }
     }
@@ -65,6 +68,7 @@ impl Stopper {
             Cause::Breach(breach) => Self::Guardrail(breach.guardrail),
             Cause::Harm(judgement) => Self::Guardrail(judgement.guardrail),
             Cause::TotalFailure(_) => Self::TotalFailure,
+            Cause::Reviewed(_) => Self::Review,
             Cause::Operator { .. }
             | Cause::ControlTried(_)
             | Cause::SharedOutage

@@ -14,6 +14,7 @@ mod observation;
 pub mod ofrep;
 mod problem;
 mod prompt;
+mod review;
 #[cfg(feature = "openapi")]
 pub mod schema;
 mod status;
@@ -44,6 +45,9 @@ pub use prompt::{
     PromptDocument, PromptDocumentLabel, PromptDocumentVersion, PromptImport, PromptImported,
     PromptList, PromptRequest, PromptSummary, VersionDetail, VersionRequest, VersionSummary,
     Versions, VersionsInPlay,
+};
+pub use review::{
+    NextCard, REVIEW_ANSWERS, Review, ReviewAnswer, ReviewAnswered, ReviewCard, ReviewSpan,
 };
 pub use status::{LastStep, Next, Outside, Status, Step, Warning};
 pub use sums::{ByVariantMetrics, Labels, Pairs, VariantMetrics};

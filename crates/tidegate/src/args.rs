@@ -11,6 +11,7 @@ use crate::manual::{CompletionsArgs, ManArgs};
 use crate::prompt::PromptArgs;
 use crate::record::RecordArgs;
 use crate::replay::ReplayArgs;
+use crate::review::ReviewArgs;
 use crate::serve::ServeArgs;
 use crate::simulate::SimulateArgs;
 use crate::status::StatusArgs;
@@ -45,6 +46,8 @@ pub(crate) enum CliCommand {
     Record(RecordArgs),
     /// Decide a rollout on recorded traffic
     Replay(ReplayArgs),
+    /// Answer the cards of a shadow: was an event worth an alert?
+    Review(ReviewArgs),
     /// Show where a rollout stands, what its guardrails say and what happens next
     Status(StatusArgs),
     /// Simulate whole rollouts of a fleet

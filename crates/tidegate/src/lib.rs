@@ -26,6 +26,7 @@ mod prompt;
 mod record;
 mod replace_file;
 mod replay;
+mod review;
 mod serve;
 mod settings_file;
 mod simulate;
@@ -71,6 +72,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         CliCommand::Prompt(args) => prompt::run(&args, &mut out),
         CliCommand::Record(args) => record::run(&args, &mut out),
         CliCommand::Replay(args) => replay::run(&args, &mut out),
+        CliCommand::Review(args) => review::run(&args, &mut out),
         CliCommand::Serve(args) => serve::run(args),
         CliCommand::Simulate(args) => simulate::run(&args, &mut out),
         CliCommand::Status(args) => status::run(&args, &mut out),

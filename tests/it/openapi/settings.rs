@@ -10,7 +10,8 @@ use super::committed;
 /// Everything that an experiment may have.
 const WHOLE: &str = r#"{
     "key": "e", "control": "v1", "treatment": "v2", "prompt": "p", "evaluation": {"dataset": "data"},
-    "ab": {"steps": [{"treatment_percentage": 0.5}]}
+    "ab": {"steps": [{"treatment_percentage": 0.5}]},
+    "review": {"clip_url": "https://nvr.example/{event_id}"}
 }"#;
 
 fn schema() -> Value {
@@ -109,6 +110,11 @@ fn every_setting_is_taken_up_to_its_bounds_and_refused_beyond() {
                 is_taken(&path, name);
             }
             is_refused(&path, &json!("something else"));
+        } else if path[1..] == ["clip_url"] {
+            is_taken(&path, &json!("https://nvr.example/{event_id}.mp4"));
+            for text in ["", "clip", "https://nvr.example/", "https://a b/{event_id}"] {
+                is_refused(&path, &json!(text));
+            }
         } else if schema["pattern"].is_string() {
             is_taken(&path, &json!("a.b_c:d/e-9"));
             is_taken(&path, &json!("x".repeat(128)));

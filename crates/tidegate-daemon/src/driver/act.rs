@@ -68,7 +68,10 @@ impl Driver {
                 | Rejection::ObservedTooLongAgo { .. }
                 | Rejection::TooManyCameras { .. }
                 | Rejection::TooManyObservations { .. }
-                | Rejection::TooManyBlocks { .. }) => Refusal::Invalid(other.to_string()),
+                | Rejection::TooManyBlocks { .. }
+                | Rejection::NoReview
+                | Rejection::ReviewOver
+                | Rejection::Review(_)) => Refusal::Invalid(other.to_string()),
             })?;
             tracing::info!(experiment = %key, action = command.as_str(), "acted");
         }

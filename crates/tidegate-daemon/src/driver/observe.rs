@@ -100,7 +100,8 @@ impl Driver {
             | Event::Action(_)
             | Event::Analysis(_)
             | Event::Comparison(_)
-            | Event::Feedback(_) => &settings.control,
+            | Event::Feedback(_)
+            | Event::CardReply(_) => &settings.control,
         };
         let version = prompt_version.as_ref().filter(|version| *version != served)?;
         // Who is served the predecessor names its version; that nothing is compared yet is the answer.
@@ -148,10 +149,13 @@ fn answer_of(rejection: &Rejection) -> ObservationAnswer {
         Rejection::TooManyCameras { .. } => "too_many_cameras",
         Rejection::TooManyObservations { .. } => "too_many_observations",
         Rejection::TooManyBlocks { .. } => "too_many_blocks",
-        // The driver holds time, meets deadlines first, and actions do not come this way.
+        // The driver holds time, meets deadlines first, and actions and answers do not come this way.
         Rejection::TimeRanBackwards { .. }
         | Rejection::TickDue { .. }
-        | Rejection::NotAllowed { .. } => "internal",
+        | Rejection::NotAllowed { .. }
+        | Rejection::NoReview
+        | Rejection::ReviewOver
+        | Rejection::Review(_) => "internal",
     };
     rejected(code, detail)
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use tidegate_engine::event::{Action, Actor, Reason};
 use tidegate_engine::id::{CameraId, ExperimentKey, PromptName};
 use tidegate_engine::prompt::{self, Order, Prompt};
+use tidegate_engine::review::CardReply;
 use tidegate_engine::variant::Variant;
 use tidegate_spec::api::{
     Accepted, Defined, Destination, Done, ExperimentDetail, ObservationAnswer, ObservationAnswers,
-    Reported,
+    Reported, ReviewAnswered,
 };
 use tokio::sync::oneshot;
 
@@ -41,6 +42,12 @@ pub(crate) enum DriverCommand {
         key: ExperimentKey,
         order: ActionOrder,
         reply: Reply<Done>,
+    },
+    /// Takes an answer to a card of a review.
+    Answer {
+        key: ExperimentKey,
+        answer: CardReply,
+        reply: Reply<ReviewAnswered>,
     },
     /// Carries out orders on one prompt, all of them or none.
     Order {

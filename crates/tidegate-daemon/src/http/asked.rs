@@ -18,12 +18,13 @@ const PAGE_MAX: usize = 500;
 const PAGE_DEFAULT: usize = 100;
 
 /// The operations that read a query; each refuses what it does not know. No other takes any.
-const WITH_QUERY: [(Method, &str); 13] = [
+const WITH_QUERY: [(Method, &str); 14] = [
     (Method::PUT, "/v1/experiments/{key}"),
     (Method::PUT, "/v1/experiments/{key}/overrides/{camera_id}"),
     (Method::DELETE, "/v1/experiments/{key}/overrides/{camera_id}"),
     (Method::GET, "/v1/experiments/{key}/history"),
     (Method::GET, "/v1/experiments/{key}/assignments/{camera_id}"),
+    (Method::GET, "/v1/experiments/{key}/review/next"),
     (Method::GET, "/v1/prompts/{name}/versions"),
     (Method::GET, "/v1/prompts/{name}/diff"),
     (Method::GET, "/v1/prompts/{name}/export"),

@@ -63,6 +63,10 @@ codes! {
         "no experiment has this key";
     UnknownOverride = "unknown_override", NOT_FOUND:
         "the camera has none";
+    NoReview = "no_review", NOT_FOUND:
+        "the experiment has no `[review]`";
+    UnknownCard = "unknown_card", NOT_FOUND:
+        "the event is no card of the review, or not to be seen before the shadow ends";
     UnknownPrompt = "unknown_prompt", NOT_FOUND:
         "no prompt has this name";
     UnknownVersion = "unknown_version", NOT_FOUND:
@@ -77,6 +81,10 @@ codes! {
         "only a draft can be defined anew or overridden";
     ActionNotAllowed = "action_not_allowed", CONFLICT:
         "the rollout's phase does not lead there";
+    ReviewOver = "review_over", CONFLICT:
+        "the rollout is not in shadow, so its review takes no answers";
+    CardAnswered = "card_answered", CONFLICT:
+        "the card got an opinion since it was shown, or has its answer";
     UnexpectedPhase = "unexpected_phase", CONFLICT:
         "`advance` leads elsewhere than `expected_phase` says, or to every camera where it says nothing";
     EvidenceNotAccepted = "evidence_not_accepted", CONFLICT:

@@ -49,7 +49,7 @@ pub(super) fn camera_of(path: CameraPath) -> Result<(ExperimentKey, CameraId), P
 }
 
 /// Looks at one run.
-async fn look<T: Send + 'static>(
+pub(super) async fn look<T: Send + 'static>(
     app: &App,
     key: ExperimentKey,
     look: impl FnOnce(&RunningExperiment, View<'_>) -> T + Send + 'static,
@@ -286,7 +286,7 @@ fn order(request: &ActionRequest) -> Result<ActionOrder, Problem> {
 }
 
 /// What a text names of a closed list, where it is given.
-fn named<T: Copy>(
+pub(super) fn named<T: Copy>(
     given: Option<&str>,
     pointer: &str,
     list: &[(&str, T)],

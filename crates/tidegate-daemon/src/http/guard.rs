@@ -232,6 +232,13 @@ pub(super) fn scope_of(method: &Method, path: &str) -> Option<Scope> {
     match path {
         "/healthz" | "/readyz" => None,
         "/v1/observations" => Some(Scope::Record),
+        _ if path.starts_with("/v1/experiments/")
+            && (path.ends_with("/review")
+                || path.ends_with("/review/next")
+                || path.ends_with("/review/answers")) =>
+        {
+            Some(Scope::Review)
+        }
         _ if method == Method::GET || method == Method::HEAD => Some(Scope::Read),
         _ if method == Method::POST
             && (path.ends_with("/check")
@@ -254,6 +261,11 @@ mod tests {
         assert_eq!(scope_of(&Method::GET, "/v1/experiments"), Some(Scope::Read));
         assert_eq!(scope_of(&Method::POST, "/v1/observations"), Some(Scope::Record));
         assert_eq!(scope_of(&Method::POST, "/v1/experiments/e/check"), Some(Scope::Read));
+        for path in ["review", "review/next", "review/answers"] {
+            let path = format!("/v1/experiments/e/{path}");
+            assert_eq!(scope_of(&Method::GET, &path), Some(Scope::Review));
+            assert_eq!(scope_of(&Method::POST, &path), Some(Scope::Review));
+        }
         assert_eq!(scope_of(&Method::POST, "/ofrep/v1/evaluate/flags"), Some(Scope::Read));
         assert_eq!(scope_of(&Method::POST, "/ofrep/v1/evaluate/flags/e"), Some(Scope::Read));
         assert_eq!(scope_of(&Method::POST, "/v1/experiments/e/actions"), Some(Scope::Admin));

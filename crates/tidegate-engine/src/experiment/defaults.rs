@@ -78,7 +78,9 @@ impl Experiment {
                 cameras_max: limits::CAMERAS_DEFAULT,
                 open_analyses_max: limits::OPEN_ANALYSES_DEFAULT,
                 attribution_window: hours(limits::ATTRIBUTION_HOURS_DEFAULT),
+                discordant_max: limits::DISCORDANT_DEFAULT,
             },
+            review: None,
         }
     }
 }

@@ -9,6 +9,8 @@ use super::settings::{
     Ab, AssignmentRules, Bounds, Experiment, Full, Guardrails, LabelTrust, Promotion, RampStep,
     Shadow,
 };
+use crate::limits;
+use crate::review::{ClipUrl, ReviewRules};
 
 /// A fingerprint of a whole definition; shown as 32 hex digits.
 ///
@@ -42,6 +44,7 @@ pub(super) fn digest(experiment: &Experiment) -> Digest {
         full,
         assignment,
         bounds,
+        review,
     } = experiment;
     let mut hash = Xxh3::new();
     for text in [key.as_str(), control.as_str(), treatment.as_str(), salt.as_str()] {
@@ -54,16 +57,7 @@ pub(super) fn digest(experiment: &Experiment) -> Digest {
     feed(&mut hash, latency_warning_threshold.value().to_bits());
     feed(&mut hash, *gate as u64);
 
-    let Ab { share, duration, steps, on_expiry } = ab;
-    feed(&mut hash, share.value().to_bits());
-    feed(&mut hash, duration.ms());
-    feed(&mut hash, *on_expiry as u64);
-    feed(&mut hash, steps.len() as u64);
-    for RampStep { share, dwell } in steps {
-        feed(&mut hash, share.value().to_bits());
-        feed(&mut hash, dwell.ms());
-    }
-
+    feed_ab(&mut hash, ab);
     feed_guardrails(&mut hash, guardrails);
     let Promotion { min_fp_reduction, mode, feedback_grace } = promotion;
     feed(&mut hash, min_fp_reduction.value().to_bits());
@@ -83,7 +77,7 @@ pub(super) fn digest(experiment: &Experiment) -> Digest {
         feed(&mut hash, *variant as u64);
     }
 
-    let Bounds { cameras_max, open_analyses_max, attribution_window } = bounds;
+    let Bounds { cameras_max, open_analyses_max, attribution_window, discordant_max } = bounds;
     feed(&mut hash, *cameras_max as u64);
     feed(&mut hash, *open_analyses_max as u64);
     feed(&mut hash, attribution_window.ms());
@@ -101,7 +95,46 @@ pub(super) fn digest(experiment: &Experiment) -> Digest {
         feed_text(&mut hash, "feedback.trust");
         feed(&mut hash, *trust as u64);
     }
+    if *discordant_max != limits::DISCORDANT_DEFAULT {
+        feed_text(&mut hash, "limits.discordant_max");
+        feed(&mut hash, *discordant_max as u64);
+    }
+    if let Some(review) = review {
+        feed_review(&mut hash, review);
+    }
     Digest(hash.digest128())
+}
+
+fn feed_ab(hash: &mut Xxh3, ab: &Ab) {
+    let Ab { share, duration, steps, on_expiry } = ab;
+    feed(hash, share.value().to_bits());
+    feed(hash, duration.ms());
+    feed(hash, *on_expiry as u64);
+    feed(hash, steps.len() as u64);
+    for RampStep { share, dwell } in steps {
+        feed(hash, share.value().to_bits());
+        feed(hash, dwell.ms());
+    }
+}
+
+fn feed_review(hash: &mut Xxh3, review: &ReviewRules) {
+    let ReviewRules {
+        budget,
+        max_false_alarm_increase,
+        max_missed_threat_increase,
+        benefit,
+        second_look,
+        requirement,
+        clip_url,
+    } = review;
+    feed_text(hash, "review");
+    feed(hash, *budget as u64);
+    for number in [max_false_alarm_increase, max_missed_threat_increase, benefit] {
+        feed(hash, number.value().to_bits());
+    }
+    feed(hash, *second_look as u64);
+    feed(hash, *requirement as u64);
+    feed_text(hash, clip_url.as_ref().map_or("", ClipUrl::as_str));
 }
 
 fn feed_guardrails(hash: &mut Xxh3, guardrails: &Guardrails) {

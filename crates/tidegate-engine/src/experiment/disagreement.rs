@@ -65,6 +65,14 @@ pub enum Disagreement {
         /// The share that has the treatment in the test.
         share: f64,
     },
+    /// Nobody could be shown anything.
+    #[error(
+        "review is set while shadow.{setting} is 0, allowed: above 0, as a review is of what the shadow compares"
+    )]
+    ReviewWithoutComparisons {
+        /// The setting of the shadow.
+        setting: &'static str,
+    },
     /// A count out of range.
     #[error("{path} {value} is out of range, allowed: {min} to {max}")]
     Count {
@@ -150,11 +158,35 @@ pub(super) fn disagreements(experiment: &Experiment) -> Vec<Disagreement> {
             found.push(Disagreement::Count { path, value, min, max });
         }
     }
+    review_disagreements(experiment, &mut found);
     assignment_disagreements(&experiment.assignment, &mut found);
     if experiment.assignment.method == SplitMethod::Switchback {
         switchback_disagreements(experiment, &mut found);
     }
     found
+}
+
+fn review_disagreements(experiment: &Experiment, found: &mut Vec<Disagreement>) {
+    let budget = experiment.review.as_ref().map(|review| review.budget as u64);
+    if let Some(value) = budget {
+        let (path, max) = ("review.budget", limits::REVIEW_BUDGET_MAX as u64);
+        if !(1..=max).contains(&value) {
+            found.push(Disagreement::Count { path, value, min: 1, max });
+        }
+        let shadow = &experiment.shadow;
+        let nothing = [
+            ("duration_hours", shadow.duration.is_zero()),
+            ("sample", shadow.sample == Share::NONE),
+        ];
+        let missing = nothing.into_iter().filter(|(_, is_nothing)| *is_nothing);
+        found
+            .extend(missing.map(|(setting, _)| Disagreement::ReviewWithoutComparisons { setting }));
+    }
+    let (path, value) = ("limits.discordant_max", experiment.bounds.discordant_max as u64);
+    let (min, max) = (budget.unwrap_or(1), limits::DISCORDANT_MAX as u64);
+    if !(min..=max).contains(&value) {
+        found.push(Disagreement::Count { path, value, min, max });
+    }
 }
 
 fn ramp_disagreements(ab: &Ab, found: &mut Vec<Disagreement>) {

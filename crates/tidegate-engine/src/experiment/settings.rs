@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::assignment::SplitMethod;
 use crate::id::{CameraId, ExperimentKey, PromptKey, PromptName, Salt};
 use crate::number::{Alpha, Percent, PercentDrop, Points, RiskScore, Share};
+use crate::review::ReviewRules;
 use crate::time::Duration;
 use crate::variant::Variant;
 
@@ -41,6 +42,8 @@ pub struct Experiment {
     pub assignment: AssignmentRules,
     /// How much is kept.
     pub bounds: Bounds,
+    /// What people are asked of the shadow's disagreements; nothing without it.
+    pub review: Option<ReviewRules>,
 }
 
 /// The shadow phase: both prompts run, control is served.
@@ -206,4 +209,6 @@ pub struct Bounds {
     pub open_analyses_max: usize,
     /// How long feedback finds its analysis, and a repeated id is recognised.
     pub attribution_window: Duration,
+    /// Discordant events that a review keeps; beyond it those with the lowest hashes.
+    pub discordant_max: usize,
 }

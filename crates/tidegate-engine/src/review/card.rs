@@ -68,8 +68,19 @@ pub struct Card {
     pub at: Timestamp,
     /// Which prompt alone alerted; reviewers are not told.
     pub direction: Direction,
+    /// What a label said of it before it was settled, which counts as its first opinion.
+    pub label: Option<Answer>,
     /// What reviewers said, in order.
-    pub(super) opinions: Vec<Opinion>,
+    pub opinions: Vec<Opinion>,
+}
+
+/// Whether a yes settles a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondLook {
+    /// It waits for a second opinion.
+    AfterYes,
+    /// It does.
+    Never,
 }
 
 impl Card {
@@ -80,7 +91,12 @@ impl Card {
         at: Timestamp,
         direction: Direction,
     ) -> Self {
-        Self { event, camera, at, direction, opinions: Vec::new() }
+        Self { event, camera, at, direction, label: None, opinions: Vec::new() }
+    }
+
+    /// How many opinions it has had, which a reply to it says.
+    pub fn turn(&self) -> u16 {
+        u16::try_from(self.opinions.len()).unwrap_or(u16::MAX)
     }
 
     /// What reviewers said, in order.
@@ -92,10 +108,11 @@ impl Card {
     ///
     /// A no or a half settles it. A yes gets a second opinion, and a third where they differ, whose median then counts:
     /// threats are rare, so most single yeses of a reviewer who errs once in twenty cards would be errors.
-    pub fn standing(&self) -> Standing {
-        let mut answers: Vec<Answer> =
-            self.opinions.iter().filter_map(|opinion| opinion.answer).collect();
+    pub fn standing(&self, second_look: SecondLook) -> Standing {
+        let given = self.opinions.iter().filter_map(|opinion| opinion.answer);
+        let mut answers: Vec<Answer> = self.label.into_iter().chain(given).collect();
         match answers[..] {
+            [first, ..] if second_look == SecondLook::Never => Standing::Settled(first),
             [first] if first != Answer::Yes => Standing::Settled(first),
             [first, second] if first == second => Standing::Settled(first),
             [_, _, _, ..] => {
@@ -129,7 +146,7 @@ mod tests {
             at: Timestamp::EPOCH,
             answer,
         }));
-        card.standing()
+        card.standing(SecondLook::AfterYes)
     }
 
     #[test]

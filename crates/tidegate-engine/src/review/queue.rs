@@ -8,8 +8,9 @@ use tidegate_stats::review::{Direction, Discordant, DrawnCard};
 
 use crate::event::Actor;
 use crate::id::AnalysisId;
+use crate::limits;
 use crate::number::{OutOfRange, within};
-use crate::review::card::{Answer, Card, Opinion, Standing};
+use crate::review::card::{Answer, Card, Opinion, SecondLook, Standing};
 use crate::review::order::{CardHash, CardOrder};
 use crate::time::Timestamp;
 
@@ -26,6 +27,8 @@ pub struct Sizes {
     pub budget: usize,
     /// Cards below this hash may be looked at before the window closes.
     pub early: CardHash,
+    /// Whether a yes settles a card.
+    pub second_look: SecondLook,
 }
 
 /// What a reviewer says of a card.
@@ -34,11 +37,9 @@ pub struct CardReply {
     /// The card's event.
     pub event: AnalysisId,
     /// How many opinions the card had when it was shown, so that a reply that is sent twice counts once.
-    pub turn: usize,
+    pub turn: u16,
     /// Who says it.
     pub reviewer: Actor,
-    /// When the reviewer said it.
-    pub at: Timestamp,
     /// The answer; `None` to skip the card.
     pub answer: Option<Answer>,
 }
@@ -69,9 +70,18 @@ pub enum QueueRejection {
         /// The card's event.
         event: AnalysisId,
         /// Opinions that the card has had.
-        opinions: usize,
+        opinions: u16,
         /// The turn as it came.
-        turn: usize,
+        turn: u16,
+    },
+    /// The card was skipped by more reviewers than are kept.
+    #[error(
+        "the card of event `{event}` has {} opinions, allowed: no more",
+        limits::CARD_OPINIONS_MAX
+    )]
+    TooManyOpinions {
+        /// The card's event.
+        event: AnalysisId,
     },
     /// The card needs no further opinion.
     #[error("the card of event `{event}` has its answer")]
@@ -178,6 +188,14 @@ impl Queue {
         Discordant::new(self.lost, self.gained)
     }
 
+    /// The events of a direction so far, with those that were left out.
+    pub const fn count(&self, direction: Direction) -> u64 {
+        match direction {
+            Direction::Lost => self.lost,
+            Direction::Gained => self.gained,
+        }
+    }
+
     /// The cards that may be looked at now, in order.
     pub fn cards(&self) -> impl Iterator<Item = &Card> {
         let (is_closed, early) = (self.is_closed, self.sizes.early);
@@ -198,7 +216,7 @@ impl Queue {
             if last.is_some_and(|opinion| opinion.answer.is_none()) {
                 continue;
             }
-            match card.standing() {
+            match card.standing(self.sizes.second_look) {
                 Standing::Waiting => match last {
                     Some(opinion) if self.opinions_since(opinion) < CARDS_BETWEEN_OPINIONS => {
                         again = again.or(Some(card));
@@ -222,12 +240,11 @@ impl Queue {
     /// Takes a reply, and says where its card now stands.
     ///
     /// # Errors
-    /// [`QueueRejection::NoCard`], [`QueueRejection::OutOfTurn`] and [`QueueRejection::Settled`].
-    pub fn answer(&mut self, reply: CardReply) -> Result<Standing, QueueRejection> {
-        let CardReply { event, turn, reviewer, at, answer } = reply;
-        let Some(opinions) =
-            self.cards().find(|card| card.event == event).map(|card| card.opinions.len())
-        else {
+    /// [`QueueRejection::NoCard`], [`QueueRejection::OutOfTurn`], [`QueueRejection::Settled`] and
+    /// [`QueueRejection::TooManyOpinions`].
+    pub fn answer(&mut self, at: Timestamp, reply: &CardReply) -> Result<Standing, QueueRejection> {
+        let CardReply { event, turn, reviewer, answer } = reply.clone();
+        let Some(opinions) = self.cards().find(|card| card.event == event).map(Card::turn) else {
             return Err(QueueRejection::NoCard { event });
         };
         if opinions != turn {
@@ -237,19 +254,33 @@ impl Queue {
         let Some(card) = self.cards.get_mut(&key) else {
             return Err(QueueRejection::NoCard { event: key.1 });
         };
-        if matches!(card.standing(), Standing::Settled(_)) {
+        let second_look = self.sizes.second_look;
+        if matches!(card.standing(second_look), Standing::Settled(_)) {
             return Err(QueueRejection::Settled { event: key.1 });
+        }
+        if card.opinions.len() >= limits::CARD_OPINIONS_MAX {
+            return Err(QueueRejection::TooManyOpinions { event: key.1 });
         }
         card.opinions.push(Opinion { number: self.opinions, reviewer, at, answer });
         self.opinions += 1;
-        Ok(card.standing())
+        Ok(card.standing(second_look))
+    }
+
+    /// Takes what a label of an event says of it, where it is kept and still needs an opinion.
+    pub fn label(&mut self, event: &AnalysisId, answer: Answer) {
+        let second_look = self.sizes.second_look;
+        if let Some(card) = self.cards.get_mut(&(self.order.of(event), event.clone()))
+            && !matches!(card.standing(second_look), Standing::Settled(_))
+        {
+            card.label = Some(answer);
+        }
     }
 
     /// What the statistics may read: the cards up to the first that waits, as evidence counts cards in their order.
     ///
     /// Before the window closes, events may still come between them, so a verdict waits until then.
     pub fn drawn(&self) -> Vec<DrawnCard> {
-        let of = |card: &Card| match card.standing() {
+        let of = |card: &Card| match card.standing(self.sizes.second_look) {
             Standing::Waiting => None,
             Standing::Unanswered => Some(DrawnCard { direction: card.direction, answer: None }),
             Standing::Settled(answer) => {
@@ -257,6 +288,57 @@ impl Queue {
             }
         };
         self.cards().map_while(of).collect()
+    }
+}
+
+/// A queue as plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct QueueSnapshot {
+    /// Whether the window is closed.
+    pub is_closed: bool,
+    /// Lost events of the window.
+    pub lost: u64,
+    /// Gained events of the window.
+    pub gained: u64,
+    /// The lowest hash that was left out.
+    pub left_out_from: Option<CardHash>,
+    /// Opinions so far.
+    pub opinions: u64,
+    /// The cards that are kept, in order.
+    pub cards: Vec<Card>,
+}
+
+impl Queue {
+    /// All that this queue remembers.
+    pub fn snapshot(&self) -> QueueSnapshot {
+        let Self { is_closed, lost, gained, left_out_from, opinions, .. } = *self;
+        let cards = self.cards.values().cloned().collect();
+        QueueSnapshot { is_closed, lost, gained, left_out_from, opinions, cards }
+    }
+
+    /// Takes an empty queue's place; `None` for cards that no such queue can hold.
+    #[must_use]
+    pub fn restore(mut self, snapshot: QueueSnapshot) -> Option<Self> {
+        let QueueSnapshot { is_closed, lost, gained, left_out_from, opinions, cards } = snapshot;
+        let count = cards.len();
+        for card in cards {
+            let hash = self.order.of(&card.event);
+            let can_be = left_out_from.is_none_or(|from| hash < from)
+                && card.opinions.len() <= limits::CARD_OPINIONS_MAX
+                && card.opinions.iter().all(|opinion| opinion.number < opinions);
+            if !can_be {
+                return None;
+            }
+            self.cards.insert((hash, card.event.clone()), card);
+        }
+        let kept = |direction| {
+            self.cards.values().filter(|card| card.direction == direction).count() as u64
+        };
+        let can_be = self.cards.len() == count
+            && count <= self.sizes.events_max
+            && kept(Direction::Lost) <= lost
+            && kept(Direction::Gained) <= gained;
+        can_be.then_some(Self { is_closed, lost, gained, left_out_from, opinions, ..self })
     }
 }
 

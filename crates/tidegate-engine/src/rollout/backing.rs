@@ -4,6 +4,7 @@ use super::Rollout;
 use crate::event::Command;
 use crate::look::Check;
 use crate::phase::{State, Transition};
+use crate::review::ReviewVerdict;
 use crate::split_check::SplitCheck;
 use crate::threshold::Finding;
 use crate::verdict::Verdict;
@@ -36,16 +37,24 @@ impl Rollout {
     /// What the evidence says of a step: of the test, what opens the gate of a shadow; of a ramp step, its dwell;
     /// of a release, that every guardrail passes.
     pub fn backing(&self, transition: Transition) -> Backing {
+        // What people saw may let alerts fall.
+        if transition == Transition::OpenAb && self.gate_passes() {
+            return Backing::Passes;
+        }
         let check = self.check();
         let harm = match &check {
             Check::Threshold(check) => matches!(check.finding, Finding::Breach(_)),
             Check::Sequential(look) => look.any(Verdict::Alarm) || look.any(Verdict::Fail),
         };
-        if harm {
+        let reviewed = self.reading().map(|reading| reading.verdict);
+        let is_bad = |verdict| {
+            !matches!(verdict, ReviewVerdict::Open | ReviewVerdict::Pass | ReviewVerdict::Promote)
+        };
+        if harm || transition == Transition::OpenAb && reviewed.is_some_and(is_bad) {
             return Backing::Fails;
         }
         let backed = match (transition, &check) {
-            (Transition::OpenAb, _) => self.gate_passes(),
+            (Transition::OpenAb, _) => false,
             (Transition::NextStep, _) => {
                 self.lifecycle.step_ends.is_some_and(|ends| ends <= self.lifecycle.now)
             }

@@ -13,6 +13,7 @@ use crate::guardrail::FAST_PATH_ALPHA_SHARE;
 use crate::look::{self, Check};
 use crate::phase::{Condition, Phase, State, Transition};
 use crate::promotion::{self, Proof};
+use crate::review::ReviewGate;
 use crate::rollout::{DeadlineReason, Lifecycle, Looked, Rollout};
 use crate::sequential;
 use crate::threshold::Finding;
@@ -155,13 +156,17 @@ impl Rollout {
                 decisions.push(self.decide(Transition::RollBack, Cause::Harm(judgement)));
                 return;
             }
+            if let Some(rejected) = self.look_at_review() {
+                decisions.push(rejected);
+                return;
+            }
             self.look_at_release(decisions);
             if phase == Phase::Full {
                 return;
             }
         }
         if self.shadow_is_over() && self.gate_passes() {
-            decisions.push(self.decide(Transition::OpenAb, Cause::GatePassed));
+            decisions.push(self.decide(Transition::OpenAb, self.gate_cause()));
         }
         self.leave_step(decisions);
     }
@@ -183,16 +188,18 @@ impl Rollout {
             && self.definition.experiment().shadow.gate == Gate::Automatic
     }
 
-    /// Whether the shadow's comparisons let the rollout on: enough of them, errors and latency pass, and
-    /// nothing alarms.
+    /// Whether the shadow's comparisons let the rollout on: enough of them, errors and latency pass, nothing
+    /// alarms, and the review passes where it has to.
     pub(super) fn gate_passes(&self) -> bool {
         let guardrails = &self.definition.experiment().guardrails;
         let enough = self.presence_in_shadow().suffices();
+        let review = self.review_gate();
         match self.check() {
             _ if !enough => false,
             _ if guardrails.watch == Watch::Off => true,
+            _ if review == ReviewGate::Blocks => false,
             Check::Threshold(check) => check.finding == Finding::WithinBounds,
-            Check::Sequential(look) => look.opens_gate(),
+            Check::Sequential(look) => look.opens_gate(review),
         }
     }
 
@@ -222,8 +229,12 @@ impl Rollout {
             decisions.push(self.decide(Transition::RollBack, Cause::Breach(breach)));
             return;
         }
+        if let Some(rejected) = self.look_at_review() {
+            decisions.push(rejected);
+            return;
+        }
         if self.shadow_is_over() && self.gate_passes() {
-            decisions.push(self.decide(Transition::OpenAb, Cause::GatePassed));
+            decisions.push(self.decide(Transition::OpenAb, self.gate_cause()));
         }
         self.leave_step(decisions);
     }
@@ -272,6 +283,7 @@ impl Rollout {
         if matches!(transition, Transition::StartAb | Transition::OpenAb) {
             self.learn_from_shadow();
         }
+        self.end_review_with_shadow(to);
         let Self { definition, lifecycle, fast_path, epochs, .. } = self;
         let (experiment, ramp) = (definition.experiment(), definition.ramp());
         let now = lifecycle.now;
@@ -340,8 +352,13 @@ impl Rollout {
             }
             Transition::Complete | Transition::RollBack | Transition::Stop => lifecycle.end_phase(),
         }
-        let stage = Stage { from: now, state: to, step: lifecycle.step };
-        self.course.begin(stage, self.definition.experiment().bounds.attribution_window);
+        self.begin_stage();
+    }
+
+    fn begin_stage(&mut self) {
+        let Lifecycle { now: from, state, step, .. } = self.lifecycle;
+        let reach = self.definition.experiment().bounds.attribution_window;
+        self.course.begin(Stage { from, state, step }, reach);
     }
 
     /// Fixes what the A/B test is measured from: what is usual for each camera, what is slow, and how

@@ -24,6 +24,7 @@ impl Rollout {
             // Taken in and not decided, so that a journal that is read back gives the same state.
             Event::Tick => self.fast_path.settle(at),
             Event::Action(_) => {}
+            Event::CardReply(reply) => self.absorb_reply(at, reply)?,
             Event::Analysis(analysis) => return self.absorb_analysis(at, analysis),
             Event::Comparison(comparison) => return self.absorb_comparison(at, comparison),
             Event::Feedback(feedback) => return self.absorb_feedback(at, feedback),
@@ -87,6 +88,7 @@ impl Rollout {
         match window {
             Window::Shadow => {
                 self.fleet.add_comparison(camera, &comparison.outcomes, cuts, warned);
+                self.add_to_review(comparison);
             }
             Window::Ab | Window::Full if watched => {
                 self.watch_for_failure(camera, Variant::Control, control);
@@ -122,6 +124,7 @@ impl Rollout {
             self.fleet.relabel(&exposure, stretch, *label);
         }
         self.exposures.label(fingerprint, *label);
+        self.fill_card(&exposure, id, *label);
         Ok(self.observed(before))
     }
 
@@ -256,6 +259,7 @@ impl Rollout {
     pub(super) fn advance_time(&mut self, at: Timestamp) -> Timestamp {
         let before = core::mem::replace(&mut self.lifecycle.now, at);
         self.exposures.age(at, self.definition.experiment().bounds.attribution_window);
+        self.close_review();
         before
     }
 }

@@ -9,6 +9,7 @@ mod labels;
 mod presence;
 mod released;
 mod replaced;
+mod reviewed;
 mod script;
 mod sequential;
 mod world;

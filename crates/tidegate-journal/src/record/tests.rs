@@ -11,6 +11,7 @@ use tidegate_engine::observation::{
 };
 use tidegate_engine::phase::{State, Transition};
 use tidegate_engine::prompt::{Move, PromptChange, TextDigest, Version, VersionHead};
+use tidegate_engine::review::{Answer, CardReply};
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_engine::verdict::Verdict;
 
@@ -86,7 +87,13 @@ pub(crate) fn samples() -> Vec<Entry> {
             outcomes,
             origin: Origin::default(),
         })),
-        event(Event::Feedback(Feedback { analysis: id, label: Label::MissedThreat })),
+        event(Event::Feedback(Feedback { analysis: id.clone(), label: Label::MissedThreat })),
+        event(Event::CardReply(CardReply {
+            event: id,
+            turn: 2,
+            reviewer: Actor::new("mara").unwrap(),
+            answer: Some(Answer::CannotTell),
+        })),
         Entry::Decided { rollout, step, account: "{\"reason\":\"a try\"}".to_owned() },
         Entry::Noted {
             rollout,
@@ -173,6 +180,7 @@ fn a_tag_never_changes_its_meaning() {
             Entry::LabelMoved { .. } => 8,
             Entry::Noted { .. } => 9,
             Entry::DefinedBy { .. } => 10,
+            Entry::Event { event: Event::CardReply(_), .. } => 11,
         };
         assert_eq!(bytes[0], tag, "{entry:?}");
     }
@@ -267,7 +275,13 @@ fn event() -> impl Strategy<Value = Event> {
     );
     let feedback = (id(), proptest::sample::select(&Label::ALL))
         .prop_map(|(id, label)| Event::Feedback(Feedback { analysis: id.parse().unwrap(), label }));
-    prop_oneof![Just(Event::Tick), action, analysis, comparison, feedback]
+    let answers = [None, Some(Answer::No), Some(Answer::CannotTell), Some(Answer::Yes)];
+    let answer = proptest::sample::select(answers.to_vec());
+    let reply = (id(), any::<u16>(), answer).prop_map(|(id, turn, answer)| {
+        let reviewer = Actor::new("mara").unwrap();
+        Event::CardReply(CardReply { event: id.parse().unwrap(), turn, reviewer, answer })
+    });
+    prop_oneof![Just(Event::Tick), action, analysis, comparison, feedback, reply]
 }
 
 fn notice() -> impl Strategy<Value = Notice> {

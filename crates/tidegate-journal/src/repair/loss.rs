@@ -61,6 +61,8 @@ pub enum EntryKind {
     Comparison,
     /// Feedback.
     Feedback,
+    /// An answer to a card of a review.
+    CardReply,
     /// A step that the engine took.
     Step,
     /// A version of a prompt, or a part of its text.
@@ -81,6 +83,7 @@ impl EntryKind {
                 Event::Analysis(_) => Self::Analysis,
                 Event::Comparison(_) => Self::Comparison,
                 Event::Feedback(_) => Self::Feedback,
+                Event::CardReply(_) => Self::CardReply,
             },
             Entry::Decided { .. } => Self::Step,
             Entry::Version { .. } => Self::PromptVersion,
@@ -99,6 +102,7 @@ impl fmt::Display for EntryKind {
             Self::Analysis => "analysis",
             Self::Comparison => "comparison",
             Self::Feedback => "feedback",
+            Self::CardReply => "answer to a card of a review",
             Self::Step => "step of a rollout",
             Self::PromptVersion => "prompt version",
             Self::LabelMove => "move of a prompt label",

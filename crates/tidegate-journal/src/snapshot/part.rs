@@ -24,6 +24,7 @@ mod noticed;
 mod predecessor;
 mod prompt;
 mod release;
+mod review;
 mod rollout;
 mod sums;
 
@@ -43,6 +44,7 @@ use noticed::KeptNoticed;
 use predecessor::KeptPredecessor;
 use prompt::{KeptLabelMove, KeptPrompt, KeptText};
 use release::{KeptRelease, KeptReleased};
+use review::{KeptCard, KeptReview};
 use rollout::KeptRollout;
 
 pub(crate) use assembly::Assembly;
@@ -77,6 +79,8 @@ pub(crate) enum Part {
     Course(KeptCourse),
     Backlog(KeptBacklog),
     Outside(KeptOutside),
+    Review(KeptReview),
+    Cards(Vec<KeptCard>),
 }
 
 /// A part by what it tells of, which says what it may follow.
@@ -109,6 +113,8 @@ enum OfRollout {
     Course(KeptCourse),
     Backlog(KeptBacklog),
     Outside(KeptOutside),
+    Review(KeptReview),
+    Cards(Vec<KeptCard>),
 }
 
 /// A part that adds to the prompt before it.
@@ -168,6 +174,8 @@ impl Part {
             Self::Course(stages) => Belonging::OfRollout(OfRollout::Course(stages)),
             Self::Backlog(late) => Belonging::OfRollout(OfRollout::Backlog(late)),
             Self::Outside(counts) => Belonging::OfRollout(OfRollout::Outside(counts)),
+            Self::Review(review) => Belonging::OfRollout(OfRollout::Review(review)),
+            Self::Cards(cards) => Belonging::OfRollout(OfRollout::Cards(cards)),
             Self::Prompt(name) => Belonging::Prompt(name),
             Self::Version(head) => Belonging::OfPrompt(OfPrompt::Version(head)),
             Self::Text(text) => Belonging::OfPrompt(OfPrompt::Text(text)),
@@ -208,6 +216,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(release::parts(state))
         .chain(exposure::parts(state))
         .chain(course::parts(state))
+        .chain(review::parts(state))
 }
 
 /// A text in pieces that fit a part; none of an empty one.

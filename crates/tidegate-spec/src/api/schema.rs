@@ -13,6 +13,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::REVIEW_ANSWERS;
 use crate::experiment;
 use crate::experiment::names::RULES;
 use crate::experiment::schema::ID_PATTERN;
@@ -85,6 +86,11 @@ named!(
     one_of(guardrail::Guardrail::ALL.map(guardrail::Guardrail::as_str))
 );
 named!(Rule, "How harm is told from chance.", one_of(RULES.map(|(name, _)| name)));
+named!(
+    ReviewAnswerName,
+    "Whether an event was worth an alert.",
+    one_of(REVIEW_ANSWERS.map(|(name, _)| name))
+);
 named!(Window, "Which sums.", one_of(["shadow", "ab", "full"]));
 named!(Action, "What a person asks of a rollout.", one_of(Command::ALL.map(Command::as_str)));
 named!(

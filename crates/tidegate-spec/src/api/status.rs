@@ -9,6 +9,7 @@ use super::definition::ServingRun;
 use super::history::HistoryItem;
 use super::judgement::{Judgement, SplitCheck};
 use super::prompt::VersionsInPlay;
+use super::review::Review;
 use super::sums::{ByVariantMetrics, Pairs};
 
 #[cfg(feature = "openapi")]
@@ -89,6 +90,9 @@ pub struct Status {
     /// follows by itself.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub presence: Option<Presence>,
+    /// The review of the shadow, where the experiment has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
     /// What happens next if nobody acts.
     pub next: Next,
     /// Cameras seen.

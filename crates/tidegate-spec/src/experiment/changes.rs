@@ -100,4 +100,25 @@ mod tests {
         );
         assert_eq!(before.changes(&before), []);
     }
+
+    #[test]
+    fn a_review_is_there_where_it_is_named_and_reads_back_as_it_was() {
+        let base = "key = \"k\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n";
+        let read = |more: &str| ExperimentFile::parse(&format!("{base}{more}")).unwrap();
+        let digest = |file: &ExperimentFile| file.definition.digest();
+        let without = read("");
+        assert!(without.definition.experiment().review.is_none());
+        let with = read(
+            "[review]\nbudget = 60\nsecond_look = false\nrequired = false\n\
+             clip_url = \"https://nvr.example/{event_id}\"\n",
+        );
+        assert_ne!(digest(&without), digest(&with));
+        let again = ExperimentFile::parse(&with.to_toml()).unwrap();
+        assert_eq!(digest(&again), digest(&with));
+        assert!(read("[review]\n").definition.experiment().review.is_some());
+        assert!(ExperimentFile::parse(&format!("{base}[review]\nclip_url = \"clip\"\n")).is_err());
+        let unseen = format!("{base}[shadow]\nduration_hours = 0\n[review]\n");
+        let error = ExperimentFile::parse(&unseen).unwrap_err().to_string();
+        assert!(error.contains("shadow.duration_hours is 0"), "{error}");
+    }
 }

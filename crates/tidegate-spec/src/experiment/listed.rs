@@ -2,7 +2,8 @@
 //! over, and what the schema says, come from this one list.
 
 use tidegate_engine::experiment::{Experiment, Watch};
-use tidegate_engine::number::Points;
+use tidegate_engine::number::{Points, Share};
+use tidegate_engine::review::{Requirement, ReviewRules, SecondLook};
 use toml::{Table, Value};
 
 use super::evaluation::EvaluationSettings;
@@ -71,6 +72,7 @@ pub(super) fn sections(
         assignment(experiment),
         limits(experiment),
     ];
+    sections.extend(experiment.review.as_ref().map(review));
     sections.extend(evaluation.map(compared_offline));
     sections
 }
@@ -282,12 +284,55 @@ fn limits(experiment: &Experiment) -> Section {
             "the oldest is forgotten first",
         ),
         setting(
+            "discordant_max",
+            whole(bounds.discordant_max),
+            "events a review keeps; beyond it a random part",
+        ),
+        setting(
             "attribution_window_hours",
             Literal::Float(bounds.attribution_window.hours()),
             "how long feedback finds its analysis",
         ),
     ];
     Section { name: "limits", settings }
+}
+
+/// The review, which is asked for by naming it.
+pub(super) fn review(review: &ReviewRules) -> Section {
+    let per_alert =
+        |key, share: Share, meaning| setting(key, Literal::Float(share.value()), meaning);
+    let mut settings = vec![
+        setting("budget", whole(review.budget), "most cards that are drawn"),
+        per_alert(
+            "max_false_alarm_increase",
+            review.max_false_alarm_increase,
+            "more false alarms for each alert of the control",
+        ),
+        per_alert(
+            "max_missed_threat_increase",
+            review.max_missed_threat_increase,
+            "more missed threats for each alert of the control",
+        ),
+        per_alert(
+            "benefit",
+            review.benefit,
+            "fewer false alarms for each alert of the control that are worth it",
+        ),
+        setting(
+            "second_look",
+            Literal::Boolean(review.second_look == SecondLook::AfterYes),
+            "whether a yes is looked at again",
+        ),
+        setting(
+            "required",
+            Literal::Boolean(review.requirement == Requirement::Required),
+            "whether the gate waits for the review",
+        ),
+    ];
+    settings.extend(review.clip_url.as_ref().map(|url| {
+        setting("clip_url", Literal::text(&url.as_str()), "where a reviewer sees an event")
+    }));
+    Section { name: "review", settings }
 }
 
 fn compared_offline(evaluation: &EvaluationSettings) -> Section {

@@ -7,6 +7,7 @@ use tidegate_engine::experiment::{
 use tidegate_engine::id::{CameraId, PromptKey};
 use tidegate_engine::limits;
 use tidegate_engine::number::{Alpha, Percent, PercentDrop, Points, RiskScore, Share};
+use tidegate_engine::review::{ClipUrl, Requirement, ReviewRules, SecondLook};
 use tidegate_engine::time::Duration;
 use tidegate_engine::variant::Variant;
 
@@ -47,6 +48,8 @@ pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<Ev
         read_bounds(fields, &mut experiment.bounds);
         fields.value("cameras_max").is_some()
     });
+    experiment.review =
+        fields.value("review").is_some().then(|| fields.table("review", read_review));
     if !cameras_max {
         make_room_for_blocks(&mut experiment);
     }
@@ -167,6 +170,27 @@ fn read_assignment(fields: &mut Fields<'_>, assignment: &mut AssignmentRules) {
     }
 }
 
+fn read_review(fields: &mut Fields<'_>) -> ReviewRules {
+    let mut review = ReviewRules::new();
+    let budget = fields.count("budget", 1..=limits::REVIEW_BUDGET_MAX as u64);
+    set(&mut review.budget, budget.and_then(|budget| usize::try_from(budget).ok()));
+    set(&mut review.max_false_alarm_increase, share(fields, "max_false_alarm_increase"));
+    set(&mut review.max_missed_threat_increase, share(fields, "max_missed_threat_increase"));
+    set(&mut review.benefit, share(fields, "benefit"));
+    let looks = [SecondLook::Never, SecondLook::AfterYes];
+    set(&mut review.second_look, fields.switch("second_look", looks));
+    let requirements = [Requirement::Optional, Requirement::Required];
+    set(&mut review.requirement, fields.switch("required", requirements));
+    review.clip_url = fields.text("clip_url").map(ClipUrl::new).and_then(|url| match url {
+        Ok(url) => Some(url),
+        Err(invalid) => {
+            fields.fault("clip_url", format!("is no address: {invalid}"));
+            None
+        }
+    });
+    review
+}
+
 fn read_bounds(fields: &mut Fields<'_>, bounds: &mut Bounds) {
     let mut size = |key, max: usize| {
         let count = fields.count(key, 1..=max as u64)?;
@@ -174,5 +198,6 @@ fn read_bounds(fields: &mut Fields<'_>, bounds: &mut Bounds) {
     };
     set(&mut bounds.cameras_max, size("cameras_max", limits::CAMERAS_MAX));
     set(&mut bounds.open_analyses_max, size("open_analyses_max", limits::OPEN_ANALYSES_MAX));
+    set(&mut bounds.discordant_max, size("discordant_max", limits::DISCORDANT_MAX));
     set(&mut bounds.attribution_window, hours(fields, "attribution_window_hours"));
 }

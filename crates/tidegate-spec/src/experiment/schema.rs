@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use tidegate_engine::experiment::{Definition, Experiment};
 use tidegate_engine::limits;
 use tidegate_engine::number::{Alpha, Percent, PercentDrop, Points, Share};
+use tidegate_engine::review::ReviewRules;
 use tidegate_engine::time::Duration;
 use tidegate_engine::variant::Variant;
 
@@ -19,7 +20,8 @@ const RULES_IN_WORDS: &str = "An experiment: what its owner decided before it st
     `treatment` is not `control`; each step of the ramp has a larger share than the one before, the last has \
     `ab.treatment_percentage`, and together they are no longer than the test; a switchback has no ramp and \
     at most 1,000,000 blocks, which are the hours of the test by the length of a block, for each camera; \
-    `full.holdback` leaves at least `ab.treatment_percentage`.";
+    `full.holdback` leaves at least `ab.treatment_percentage`; a `review` needs a shadow that compares, and \
+    `limits.discordant_max` is at least its `budget`.";
 
 /// The schema of an experiment as JSON.
 pub(crate) fn schema() -> Value {
@@ -38,6 +40,7 @@ pub(crate) fn schema() -> Value {
         ("full", full()),
         ("assignment", assignment()),
         ("limits", bounds()),
+        ("review", review()),
         ("evaluation", evaluation()),
     ]);
     schema["required"] = json!(["key", "control", "treatment"]);
@@ -46,7 +49,9 @@ pub(crate) fn schema() -> Value {
     let definition = Definition::new(Experiment::new(key, control, treatment));
     let definition = definition.expect("the defaults agree");
     schema["properties"]["prompt"]["description"] = json!("the prompt that both are versions of");
-    describe(&mut schema, listed::sections(definition.experiment(), None));
+    let mut sections = listed::sections(definition.experiment(), None);
+    sections.push(listed::review(&ReviewRules::new()));
+    describe(&mut schema, sections);
     schema["description"] = json!(RULES_IN_WORDS);
     schema
 }
@@ -185,8 +190,30 @@ fn bounds() -> Value {
     table(&[
         ("cameras_max", count(1..=limits::CAMERAS_MAX as u64)),
         ("open_analyses_max", count(1..=limits::OPEN_ANALYSES_MAX as u64)),
+        ("discordant_max", count(1..=limits::DISCORDANT_MAX as u64)),
         ("attribution_window_hours", number(&Duration::RANGE_HOURS)),
     ])
+}
+
+fn review() -> Value {
+    let clip_url = json!({
+        "type": "string", "maxLength": limits::CLIP_URL_LEN_MAX,
+        "pattern": "^https?://\\S*\\{event_id\\}\\S*$",
+        "description": "where a reviewer sees an event; `{event_id}` stands for its id",
+    });
+    let mut review = table(&[
+        ("budget", count(1..=limits::REVIEW_BUDGET_MAX as u64)),
+        ("max_false_alarm_increase", number(&Share::RANGE)),
+        ("max_missed_threat_increase", number(&Share::RANGE)),
+        ("benefit", number(&Share::RANGE)),
+        ("second_look", json!({"type": "boolean"})),
+        ("required", json!({"type": "boolean"})),
+        ("clip_url", clip_url),
+    ]);
+    review["description"] = json!(
+        "What people are asked of the shadow's disagreements; without it nobody is. The shadow must compare."
+    );
+    review
 }
 
 fn evaluation() -> Value {

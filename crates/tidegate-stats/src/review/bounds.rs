@@ -1,5 +1,7 @@
 //! Where the one unknown may lie.
 
+use alloc::vec::Vec;
+
 use crate::range::within;
 use crate::review::card::{AnsweredCard, Discordant, ReviewRefused};
 use crate::review::evidence::{Claim, WindowEvidence};
@@ -32,13 +34,22 @@ impl ReviewBounds {
         cards: &[AnsweredCard],
         level: f64,
     ) -> Result<Option<Self>, ReviewRefused> {
+        Self::by_claim(events, level, |_| cards.to_vec())
+    }
+
+    /// The same where a claim says which worth its unanswered cards have.
+    pub(super) fn by_claim(
+        events: Discordant,
+        level: f64,
+        cards: impl Fn(Claim) -> Vec<AnsweredCard>,
+    ) -> Result<Option<Self>, ReviewRefused> {
         let above_one = 1.0 + f64::EPSILON;
         let level = libm::log(within("level of bounds", level, &(above_one..=LEVEL_MAX))?);
         let (lowest, highest) = (-events.gained().cast_signed(), events.lost().cast_signed());
         let refused = |claim| {
             let mut evidence = WindowEvidence::new(events, claim);
-            for card in cards {
-                evidence.add(*card)?;
+            for card in cards(claim) {
+                evidence.add(card)?;
             }
             Ok::<_, ReviewRefused>(evidence.e_value().ln() >= level)
         };

@@ -3,6 +3,7 @@
 use libm::{ceil, fabs, floor, log};
 
 use crate::evidence::EValue;
+use crate::review::bounds::ReviewBounds;
 use crate::review::card::{Direction, Discordant, ReviewRefused};
 use crate::review::evidence::{Claim, ReviewEvidence};
 use crate::review::fill::{DrawnCard, filled, mean_worth, too_few};
@@ -132,6 +133,18 @@ impl Review {
         let verdict =
             if too_few(drawn) { ReviewVerdict::Open } else { self.verdict(&evidence, delta) };
         Ok(Findings { verdict, evidence, delta })
+    }
+
+    /// Where δ may lie, at `level` as in [`ReviewBounds::at`], each unanswered card counting against the side it would help.
+    ///
+    /// # Errors
+    /// As [`ReviewBounds::at`].
+    pub fn bounds(
+        &self,
+        drawn: &[DrawnCard],
+        level: f64,
+    ) -> Result<Option<ReviewBounds>, ReviewRefused> {
+        ReviewBounds::by_claim(self.events, level, |claim| filled(drawn, claim))
     }
 
     /// The first verdict that holds, given the evidence for each claim and the estimate of δ.

@@ -211,7 +211,10 @@ impl RecordedRun {
                 | Rejection::NotStarted
                 | Rejection::ObservedAhead { .. }
                 | Rejection::ObservedTooLongAgo { .. }
-                | Rejection::NotAllowed { .. }),
+                | Rejection::NotAllowed { .. }
+                | Rejection::NoReview
+                | Rejection::ReviewOver
+                | Rejection::Review(_)),
             ) => counts.reject(line, RejectedReason::Limit, variant, why.to_string()),
         }
         // What the recorder refused, the rollout refuses for the same reason; it was counted there.

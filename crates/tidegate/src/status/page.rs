@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use tidegate_spec::api::{Judgement, Labels, LastStep, Outside, Status, VariantMetrics};
+use tidegate_spec::api::{Judgement, Labels, LastStep, Outside, Review, Status, VariantMetrics};
 
 use super::bar::{CELLS, LEGEND, bar};
 use super::paint::Paint;
@@ -72,13 +72,24 @@ fn write_page(page: &mut String, status: &Status, paint: Paint) -> std::fmt::Res
         writeln!(page)?;
     }
     writeln!(page, "  finding  {}", name(&status.finding))?;
+    write_review(page, status)?;
     let next = name(&status.next.sentence);
     match &status.next.at {
         Some(at) => writeln!(page, "  next     {}: {next}", name(at))?,
         None => writeln!(page, "  next     {next}")?,
     }
+    write_warnings(page, status, paint)
+}
+
+fn write_review(page: &mut String, status: &Status) -> std::fmt::Result {
+    let review = status.review.as_ref().filter(|review| !review.sentence.is_empty());
+    let Some(Review { settled, cards, sentence, .. }) = review else { return Ok(()) };
+    writeln!(page, "  review   {settled} of {cards} cards answered. {}", printable(sentence))
+}
+
+fn write_warnings(page: &mut String, status: &Status, paint: Paint) -> std::fmt::Result {
     for warning in &status.warnings {
-        let line = format!("! {}: {}", name(&warning.code), name(&warning.detail));
+        let line = format!("! {}: {}", printable(&warning.code), printable(&warning.detail));
         writeln!(page, "  {}", paint.warning(&line))?;
     }
     page.push_str(&outside(&status.outside));

@@ -11,6 +11,8 @@ pub(super) enum Scope {
     Read,
     /// Report observations
     Record,
+    /// Answer the cards of a review
+    Review,
     /// Everything
     Admin,
 }
@@ -20,6 +22,7 @@ impl Scope {
         match self {
             Self::Read => "read",
             Self::Record => "record",
+            Self::Review => "review",
             Self::Admin => "admin",
         }
     }

@@ -10,7 +10,7 @@ use utoipa::OpenApi;
 use super::super::code::Code;
 use super::super::guard::scope_of;
 use super::super::{
-    assignments, events, experiments, health, observations, ofrep, prompts, refetch,
+    assignments, events, experiments, health, observations, ofrep, prompts, refetch, review,
 };
 use super::codes::{ANY, ASKS, BODY, STANDING, TOKEN, WRITES};
 
@@ -48,6 +48,9 @@ ignores what it does not know.";
         assignments::one,
         assignments::many,
         observations::observe,
+        review::show,
+        review::next,
+        review::answer,
         prompts::list,
         prompts::create,
         prompts::show,
@@ -79,6 +82,7 @@ ignores what it does not know.";
         (name = "experiments", description = "Experiments: defined, looked at and acted upon."),
         (name = "assignments", description = "Which prompt version a camera gets."),
         (name = "observations", description = "What is reported of detection events."),
+        (name = "review", description = "What people answer on the events on which the prompts disagree."),
         (name = "prompts", description = "Prompts: versions that never change, labels that move."),
         (name = "events", description = "What happens, as it happens."),
         (name = "openfeature", description = "The OpenFeature Remote Evaluation Protocol."),

@@ -12,7 +12,8 @@ fn order() -> CardOrder {
 }
 
 fn queue(events_max: usize, budget: usize, early: CardHash) -> Queue {
-    Queue::new(order(), Sizes { events_max, budget, early }).unwrap()
+    Queue::new(order(), Sizes { events_max, budget, early, second_look: SecondLook::AfterYes })
+        .unwrap()
 }
 
 fn card(number: u64) -> Card {
@@ -38,9 +39,9 @@ fn person(name: &str) -> Actor {
 fn reply(queue: &mut Queue, name: &str, answer: Option<Answer>) -> String {
     let reviewer = person(name);
     let next = queue.next(&reviewer).expect("a card waits");
-    let (event, turn) = (next.event.clone(), next.opinions().len());
+    let (event, turn) = (next.event.clone(), next.turn());
     let shown = event.to_string();
-    queue.answer(CardReply { event, turn, reviewer, at: Timestamp::EPOCH, answer }).unwrap();
+    queue.answer(Timestamp::EPOCH, &CardReply { event, turn, reviewer, answer }).unwrap();
     shown
 }
 
@@ -97,7 +98,13 @@ fn events_that_come_again_and_sizes_that_are_none_are_refused() {
     assert_eq!(queue.add(card(1)), Err(QueueRejection::Duplicate { event }));
     assert_eq!(queue, before);
     for (events_max, budget) in [(10, 0), (4, 5)] {
-        assert!(Queue::new(order(), Sizes { events_max, budget, early: ALL_SEEN }).is_err());
+        assert!(
+            Queue::new(
+                order(),
+                Sizes { events_max, budget, early: ALL_SEEN, second_look: SecondLook::AfterYes }
+            )
+            .is_err()
+        );
     }
 }
 
@@ -155,20 +162,22 @@ fn replies_that_fit_no_card_change_nothing() {
         event: queue.cards().next().unwrap().event.clone(),
         turn,
         reviewer: person("mara"),
-        at: Timestamp::EPOCH,
         answer: Some(Answer::No),
     };
     let first = to_first(&queue, 0);
     let event = first.event.clone();
-    queue.answer(first.clone()).unwrap();
+    queue.answer(Timestamp::EPOCH, &first).unwrap();
     let before = queue.clone();
     let again = QueueRejection::OutOfTurn { event: event.clone(), opinions: 1, turn: 0 };
-    assert_eq!(queue.answer(first), Err(again));
+    assert_eq!(queue.answer(Timestamp::EPOCH, &first), Err(again));
     let more = to_first(&queue, 1);
-    assert_eq!(queue.answer(more), Err(QueueRejection::Settled { event }));
+    assert_eq!(queue.answer(Timestamp::EPOCH, &more), Err(QueueRejection::Settled { event }));
     let undrawn = order_of_all().pop().unwrap();
     let beyond = CardReply { event: undrawn.clone(), ..to_first(&queue, 0) };
-    assert_eq!(queue.answer(beyond), Err(QueueRejection::NoCard { event: undrawn }));
+    assert_eq!(
+        queue.answer(Timestamp::EPOCH, &beyond),
+        Err(QueueRejection::NoCard { event: undrawn })
+    );
     assert_eq!(queue, before);
 }
 

@@ -110,6 +110,10 @@ impl OfRollout {
             Self::Course(stages) => return stages.add_to(rollout),
             Self::Backlog(late) => late.add_to(rollout)?,
             Self::Outside(counts) => return Ok(counts.add_to(rollout)),
+            Self::Review(review) => review.add_to(rollout),
+            Self::Cards(cards) => {
+                return cards.into_iter().map(|card| card.add_to(rollout)).collect();
+            }
             Self::Latencies(latencies) => return Ok(latencies.add_to(buckets)),
             Self::Cameras(cameras) => {
                 cameras.into_iter().try_for_each(|camera| camera.add_to(rollout))?;

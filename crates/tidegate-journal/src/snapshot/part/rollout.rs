@@ -102,6 +102,7 @@ impl KeptRollout {
             outside: self.outside.restore()?,
             outside_causes: OutsideCounts::default(),
             evicted: self.evicted,
+            review: None,
         };
         Ok(RolloutState {
             id: RolloutId(self.id),

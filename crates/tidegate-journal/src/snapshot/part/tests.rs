@@ -16,6 +16,9 @@ use tidegate_engine::outside::{OutsideCause, OutsideCounts};
 use tidegate_engine::phase::{Condition, Phase, State};
 use tidegate_engine::prompt::{self, Move, TextDigest, Version, VersionHead};
 use tidegate_engine::release::Release;
+use tidegate_engine::review::{
+    Answer, Card, CardHash, Direction, FleetBlock, Opinion, QueueSnapshot, ReviewSnapshot,
+};
 use tidegate_engine::rollout::Lifecycle;
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::tally::{Pairs, Tally};
@@ -93,6 +96,7 @@ fn draft() -> RolloutState {
             outside: ByVariant::default(),
             outside_causes: OutsideCounts::default(),
             evicted: 0,
+            review: None,
         },
     }
 }
@@ -364,6 +368,60 @@ fn with_prompts(prompts: Vec<prompt::PromptSnapshot>) -> JournalState {
     JournalState { prompts, ..with(|_| ()) }
 }
 
+/// A review with a card that was answered, skipped and labelled.
+fn review(at: Timestamp) -> ReviewSnapshot {
+    let opinion =
+        |number, answer| Opinion { number, reviewer: Actor::new("mara").unwrap(), at, answer };
+    let card = |event: &str, direction, opinions| {
+        let (event, camera) = (event.parse().unwrap(), "door".parse().unwrap());
+        Card { event, camera, at, direction, label: Some(Answer::No), opinions }
+    };
+    let opinions = vec![opinion(0, Some(Answer::Yes)), opinion(1, None)];
+    let queue = QueueSnapshot {
+        is_closed: true,
+        lost: 3,
+        gained: 4,
+        left_out_from: Some(CardHash(u64::MAX)),
+        opinions: 2,
+        cards: vec![card("e1", Direction::Lost, opinions), card("e2", Direction::Gained, vec![])],
+    };
+    ReviewSnapshot { queue, blocks: vec![(3, FleetBlock { change: -7, alerts: 9 })] }
+}
+
+#[test]
+fn a_review_comes_back_as_it_was() {
+    let mut reviewed = review(Timestamp::from_ms(5).unwrap());
+    // More than one part has room for.
+    let card = reviewed.queue.cards[0].clone();
+    reviewed.queue.cards.resize(40, card);
+    let state = with(|first| first.rollout.review = Some(reviewed));
+    assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+}
+
+#[test]
+fn cards_at_their_longest_fit_a_part() {
+    let long = || "n".repeat(128);
+    let opinion = Opinion {
+        number: u64::MAX,
+        reviewer: Actor::new(&long()).unwrap(),
+        at: Timestamp::from_ms(5).unwrap(),
+        answer: Some(Answer::Yes),
+    };
+    let mut reviewed = review(opinion.at);
+    let card = Card {
+        event: long().parse().unwrap(),
+        camera: long().parse().unwrap(),
+        at: opinion.at,
+        direction: Direction::Gained,
+        label: Some(Answer::Yes),
+        opinions: vec![opinion; tidegate_engine::limits::CARD_OPINIONS_MAX],
+    };
+    reviewed.queue.cards = vec![card; 100];
+    let state = with(|first| first.rollout.review = Some(reviewed));
+    let [from_bytes, _] = read_back(&state);
+    assert_eq!(from_bytes, Some(state));
+}
+
 /// Parts of every kind: two rollouts of which one has everything, and a prompt.
 fn of_every_kind() -> Vec<Part> {
     let at = Timestamp::from_ms(1_000).unwrap();
@@ -399,6 +457,7 @@ fn of_every_kind() -> Vec<Part> {
             Course::new(vec![Stage { from: at, state: State::DRAFT, step: 0 }]).unwrap();
         rollout.backlog = vec![(Fingerprint(5), at)];
         rollout.outside_causes = OutsideCounts::new([1; OutsideCause::ALL.len()]);
+        rollout.review = Some(review(at));
         rollout.exposures = vec![Exposure {
             fingerprint: Fingerprint(5),
             at,
@@ -417,7 +476,7 @@ fn of_every_kind() -> Vec<Part> {
 #[test]
 fn a_tag_never_changes_its_meaning() {
     // As docs/journal-format.md has them.
-    let mut seen = [false; 23];
+    let mut seen = [false; 25];
     for part in of_every_kind() {
         let mut payload = Vec::new();
         part.write(&mut payload).unwrap();
@@ -445,6 +504,8 @@ fn a_tag_never_changes_its_meaning() {
             Part::Course(_) => 20,
             Part::Backlog(_) => 21,
             Part::Outside(_) => 22,
+            Part::Review(_) => 23,
+            Part::Cards(_) => 24,
         };
         assert_eq!(payload[2], tag, "{part:?}");
         seen[usize::from(tag)] = true;
@@ -487,6 +548,10 @@ fn a_part_that_cannot_follow_is_refused() {
         assert!(!last_follows(&[0, 1, tag]), "{tag} amid a rollout");
     }
     assert!(!last_follows(&[0, 0]), "a second head");
+    for tag in [20, 21] {
+        assert!(!last_follows(&[0, tag]), "{tag} of no rollout");
+    }
+    assert!(!last_follows(&[0, 1, 21]), "cards of no review");
     assert!(!last_follows(&[0, 1, 6]), "a block of no camera");
     assert!(!last_follows(&[0, 1, 9, 1]), "a rollout after a prompt");
     assert!(!last_follows(&[0, 9, 11]), "the text of no version");

@@ -209,6 +209,7 @@ impl<'a> RunLine<'a> {
                 | Cause::OutageOver
                 | Cause::FeedbackAwaited
                 | Cause::GatePassed
+                | Cause::Reviewed(_)
                 | Cause::GateManual
                 | Cause::Dwelled
                 | Cause::TestOver(_) => None,

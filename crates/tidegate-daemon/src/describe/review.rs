@@ -1,0 +1,30 @@
+//! Says how far a review is, and what is to be looked at next.
+
+use tidegate_engine::event::Actor;
+use tidegate_engine::phase::Phase;
+use tidegate_spec::api::{self, NextCard, Review, ReviewCard};
+
+use crate::rollouts::RunningExperiment;
+
+/// The review of a run, where its experiment has one.
+pub(crate) fn review(run: &RunningExperiment) -> Option<Review> {
+    let progress = run.rollout.review_progress()?;
+    let phase = run.rollout.lifecycle().state.phase.as_str();
+    Some(Review::new(run.key.as_str(), run.number, phase, &progress))
+}
+
+/// What a reviewer should look at next, where the experiment has a review.
+pub(crate) fn next_card(run: &RunningExperiment, reviewer: &Actor) -> Option<NextCard> {
+    let (rules, window) = run.rollout.review()?;
+    let waiting = run.rollout.review_progress()?.waiting;
+    let is_asked = run.rollout.lifecycle().state.phase == Phase::Shadow;
+    let card = window.queue().next(reviewer).filter(|_| is_asked);
+    let card = card.map(|card| ReviewCard {
+        event: card.event.to_string(),
+        camera: card.camera.to_string(),
+        at: api::shown(card.at),
+        turn: card.turn(),
+        clip_url: rules.clip_url.as_ref().map(|url| url.of(&card.event)),
+    });
+    Some(NextCard { card, waiting })
+}

@@ -1,0 +1,132 @@
+//! What a shadow shows of a review: its discordant events, and alerts by two hours.
+
+use alloc::vec::Vec;
+
+use tidegate_stats::review::{
+    Direction, Findings, FleetBlock, LimitSettings, Review, ReviewLimits, ReviewRefused,
+};
+
+use crate::id::Salt;
+use crate::number::OutOfRange;
+use crate::observation::Comparison;
+use crate::review::card::Card;
+use crate::review::order::{CardHash, CardOrder};
+use crate::review::queue::{Queue, QueueSnapshot, Sizes};
+use crate::review::rules::ReviewRules;
+use crate::time::Timestamp;
+use crate::{ByVariant, variant::Variant};
+
+/// A sixteenth of the events may be seen before the window closes.
+const EARLY: CardHash = CardHash(u64::MAX / 16);
+/// The length of a block of the fleet.
+const BLOCK_MS: u64 = 2 * 3_600_000;
+/// Blocks in a day.
+pub(crate) const BLOCKS_A_DAY: f64 = 12.0;
+
+/// The window of a review.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewWindow {
+    pub(crate) queue: Queue,
+    /// Two hours each, counted from the start, in which anything was compared; in order.
+    blocks: Vec<(u32, FleetBlock)>,
+}
+
+/// A window as plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReviewSnapshot {
+    /// The cards and the counts of events.
+    pub queue: QueueSnapshot,
+    /// Two hours each, by their number from the start.
+    pub blocks: Vec<(u32, FleetBlock)>,
+}
+
+impl ReviewWindow {
+    /// A window of nothing yet.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] for rules that no definition can have.
+    pub fn new(salt: &Salt, rules: &ReviewRules, events_max: usize) -> Result<Self, OutOfRange> {
+        let sizes = Sizes {
+            events_max,
+            budget: rules.budget,
+            early: EARLY,
+            second_look: rules.second_look,
+        };
+        Ok(Self { queue: Queue::new(CardOrder::new(salt), sizes)?, blocks: Vec::new() })
+    }
+
+    /// The cards.
+    pub const fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// Takes in a comparison of a shadow that began at `start`.
+    pub(crate) fn add(
+        &mut self,
+        start: Timestamp,
+        at: Timestamp,
+        comparison: &Comparison,
+        alerted: ByVariant<bool>,
+    ) {
+        if self.queue.is_closed() {
+            return;
+        }
+        let number = u32::try_from(at.since(start).ms() / BLOCK_MS).unwrap_or(u32::MAX);
+        if self.blocks.last().is_none_or(|(last, _)| *last < number) {
+            self.blocks.push((number, FleetBlock { change: 0, alerts: 0 }));
+        }
+        let Some((_, block)) = self.blocks.last_mut() else { return };
+        block.alerts += u64::from(alerted[Variant::Control]);
+        let direction = match (alerted.control, alerted.treatment) {
+            (true, false) => Direction::Lost,
+            (false, true) => Direction::Gained,
+            (true, true) | (false, false) => return,
+        };
+        let card = Card::new(comparison.id.clone(), comparison.camera.clone(), at, direction);
+        // An id that comes again after it was forgotten elsewhere is no second event here.
+        if self.queue.add(card).is_ok() {
+            block.change += match direction {
+                Direction::Lost => -1,
+                Direction::Gained => 1,
+            };
+        }
+    }
+
+    /// How many blocks have anything.
+    pub(crate) fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// The window as the statistics take it.
+    pub(crate) fn review(&self, rules: &ReviewRules) -> Result<Review, ReviewRefused> {
+        let limits = ReviewLimits::new(LimitSettings {
+            false_alarms: rules.max_false_alarm_increase.value(),
+            missed: rules.max_missed_threat_increase.value(),
+            benefit: rules.benefit.value(),
+        })?;
+        let blocks: Vec<FleetBlock> = self.blocks.iter().map(|(_, block)| *block).collect();
+        Review::new(self.queue.events()?, &blocks, limits)
+    }
+
+    /// What the answers say; nothing before the window is closed.
+    pub(crate) fn findings(&self, rules: &ReviewRules) -> Option<Findings> {
+        if !self.queue.is_closed() {
+            return None;
+        }
+        self.review(rules).and_then(|review| review.judge(&self.queue.drawn())).ok()
+    }
+
+    /// All that this window remembers.
+    pub fn snapshot(&self) -> ReviewSnapshot {
+        ReviewSnapshot { queue: self.queue.snapshot(), blocks: self.blocks.clone() }
+    }
+
+    /// Takes an empty window's place; `None` for what no such window can hold.
+    #[must_use]
+    pub fn restore(self, snapshot: ReviewSnapshot) -> Option<Self> {
+        let ReviewSnapshot { queue, blocks } = snapshot;
+        let queue = self.queue.restore(queue)?;
+        let in_order = blocks.is_sorted_by(|a, b| a.0 < b.0);
+        in_order.then_some(Self { queue, blocks })
+    }
+}
