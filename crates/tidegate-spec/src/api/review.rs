@@ -126,6 +126,7 @@ pub struct ReviewCard {
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Time))]
     pub at: String,
     /// Send it back with the answer: how many opinions the card has had.
+    #[cfg_attr(feature = "openapi", schema(maximum = 65_535))]
     pub turn: u16,
     /// Where it is seen, if the experiment says so.
     #[cfg_attr(feature = "openapi", schema(required))]
@@ -141,6 +142,7 @@ pub struct ReviewAnswer {
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub event: String,
     /// The card's `turn`.
+    #[cfg_attr(feature = "openapi", schema(maximum = 65_535))]
     pub turn: u16,
     /// Who answers.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Actor))]
