@@ -57,12 +57,12 @@ fn comparison(hour: i64, event: i64, change: Change, random: &mut u64) -> Value 
         _ => ("nothing", false, change.gained),
     };
     *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-    let changed = (*random >> 33) % 100 < changes;
+    let differs = (*random >> 33) % 100 < changes;
     let said = |alerts| json!({"latency_ms": 500, "score": if alerts { 80 } else { 20 }});
     json!({
         "type": "comparison", "experiment": KEY, "id": format!("{kind}-{hour}-{event}"),
         "camera_id": format!("camera-{}", (hour + event) % 6),
-        "control": said(alerts), "treatment": said(alerts != changed),
+        "control": said(alerts), "treatment": said(alerts != differs),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The review: what people are asked in shadow, and what their answers say.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use tidegate_engine::review::{self, Reading, ReviewProgress, ReviewVerdict};
 
 #[cfg(feature = "openapi")]
@@ -126,6 +127,7 @@ pub struct ReviewCard {
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Time))]
     pub at: String,
     /// Send it back with the answer: how many opinions the card has had.
+    #[cfg_attr(feature = "openapi", schema(maximum = 65_535))]
     pub turn: u16,
     /// Where it is seen, if the experiment says so.
     #[cfg_attr(feature = "openapi", schema(required))]
@@ -141,6 +143,8 @@ pub struct ReviewAnswer {
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub event: String,
     /// The card's `turn`.
+    #[serde(deserialize_with = "turn")]
+    #[cfg_attr(feature = "openapi", schema(maximum = 65_535))]
     pub turn: u16,
     /// Who answers.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Actor))]
@@ -148,6 +152,18 @@ pub struct ReviewAnswer {
     /// Whether it was worth an alert: `no`, `cannot_tell`, `yes`, or `skip` where there is nothing to be seen any more.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::ReviewAnswerName))]
     pub answer: String,
+}
+
+/// A whole number however JSON writes it: 2.0 is an integer too.
+fn turn<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    let is_turn = number.fract() == 0.0 && (0.0..=f64::from(u16::MAX)).contains(&number);
+    if !is_turn {
+        return Err(D::Error::custom(format!("{number} is no turn, allowed: 0 to 65535")));
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+    let turn = number as u16;
+    Ok(turn)
 }
 
 /// What an answer led to.
