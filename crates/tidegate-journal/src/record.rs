@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use bincode::Options as _;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::decision::Step;
-use tidegate_engine::event::{Action, Actor, Command, Event, InvalidText, Reason};
+use tidegate_engine::event::{Event, InvalidText};
 use tidegate_engine::id::{ExperimentKey, InvalidId, LabelName, PromptName};
 use tidegate_engine::notice::Notice;
 use tidegate_engine::number::OutOfRange;
-use tidegate_engine::observation::{Feedback, Label, Origin};
+use tidegate_engine::observation::Origin;
 use tidegate_engine::phase::Transition;
 use tidegate_engine::prompt::{InvalidDigest, Move, VersionHead};
 use tidegate_engine::time::Timestamp;
@@ -25,7 +25,7 @@ mod outcome;
 mod prompt;
 mod reply;
 
-use event::{analysis, comparison};
+use event::{action, analysis, comparison, feedback};
 use notice::KeptNotice;
 use origin::KeptOrigin;
 use outcome::KeptOutcome;
@@ -337,9 +337,7 @@ impl<'a> Record<'a> {
             }),
             Self::Tick { rollout, at_ms } => event(rollout, at_ms, Event::Tick),
             Self::Action { rollout, at_ms, command, actor, reason } => {
-                let command = Command::of_code(command)?;
-                let (actor, reason) = (Actor::new(&actor)?, Reason::new(&reason)?);
-                event(rollout, at_ms, Event::Action(Action { command, actor, reason }))
+                event(rollout, at_ms, action(command, &actor, &reason)?)
             }
             Self::Analysis { rollout, at_ms, id, camera, variant, outcome } => {
                 let origin = Origin::default();
@@ -358,8 +356,7 @@ impl<'a> Record<'a> {
                 event(rollout, at_ms, comparison(id, camera, kept, origin.try_into()?)?)
             }
             Self::Feedback { rollout, at_ms, id, label } => {
-                let (analysis, label) = (id.parse()?, Label::of_code(label)?);
-                event(rollout, at_ms, Event::Feedback(Feedback { analysis, label }))
+                event(rollout, at_ms, feedback(id, label)?)
             }
             Self::CardReply { rollout, at_ms, reply } => {
                 event(rollout, at_ms, Event::CardReply(reply.reply()?))

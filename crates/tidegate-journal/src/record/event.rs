@@ -1,8 +1,8 @@
 //! Events as they are kept.
 
-use tidegate_engine::event::{Action, Event};
+use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 use tidegate_engine::id::AnalysisId;
-use tidegate_engine::observation::{Analysis, Comparison, Origin};
+use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Origin};
 use tidegate_engine::variant::{ByVariant, Variant};
 
 use super::{KeptOutcome, Record, Unreadable};
@@ -50,6 +50,12 @@ impl<'a> Record<'a> {
     }
 }
 
+pub(super) fn action(command: u8, actor: &str, reason: &str) -> Result<Event, Unreadable> {
+    let command = Command::of_code(command)?;
+    let (actor, reason) = (Actor::new(actor)?, Reason::new(reason)?);
+    Ok(Event::Action(Action { command, actor, reason }))
+}
+
 pub(super) fn analysis(
     id: Option<&str>,
     camera: &str,
@@ -71,4 +77,9 @@ pub(super) fn comparison(
     let ByVariant { control, treatment } = kept;
     let outcomes = ByVariant { control: control.try_into()?, treatment: treatment.try_into()? };
     Ok(Event::Comparison(Comparison { id: id.parse()?, camera: camera.parse()?, outcomes, origin }))
+}
+
+pub(super) fn feedback(id: &str, label: u8) -> Result<Event, Unreadable> {
+    let (analysis, label) = (id.parse()?, Label::of_code(label)?);
+    Ok(Event::Feedback(Feedback { analysis, label }))
 }
