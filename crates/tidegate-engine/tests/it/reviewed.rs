@@ -54,6 +54,7 @@ fn at(hour: i64) -> Timestamp {
     Timestamp::from_ms(hour * HOUR_MS).unwrap()
 }
 
+#[expect(clippy::fn_params_excessive_bools, reason = "a prompt alerts or does not")]
 fn answered(alerts: bool) -> Outcome {
     Outcome::Answered {
         latency: Some(Latency::from_ms(500.0).unwrap()),
