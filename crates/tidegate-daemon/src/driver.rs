@@ -17,13 +17,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Duration;
 
+use tidegate_engine::event::Event;
+use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::time::Timestamp;
 use tidegate_journal::{Batch, Journal};
 
 use crate::published::{Trust, View};
 use crate::readiness::Readiness;
 use crate::refusal::Refusal;
-use crate::rollouts::Rollouts;
+use crate::rollouts::{Changed, Rollouts, RunningExperiment};
 use crate::settings::DriverSettings;
 use crate::shared::Shared;
 use pending::Pending;
@@ -123,6 +125,26 @@ impl Driver {
             DriverCommand::Settle { reply } => self.settle(reply),
             // Time passes before every command; a shutdown never comes here.
             DriverCommand::Wake | DriverCommand::Shutdown(_) => {}
+        }
+    }
+
+    /// The run of an experiment.
+    fn run_of(&self, key: &ExperimentKey) -> Result<&RunningExperiment, Refusal> {
+        self.rollouts.get(key).ok_or_else(|| Refusal::unknown(&self.rollouts, key))
+    }
+
+    /// Tells a run what a person did.
+    fn tell(
+        &mut self,
+        key: &ExperimentKey,
+        now: Timestamp,
+        event: Event,
+        changed: &mut Changed,
+    ) -> Result<(), Refusal> {
+        match self.rollouts.apply(key, now, event, changed) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(rejection)) => Err(Refusal::of(rejection, self.run_of(key)?)),
+            None => Err(Refusal::unknown(&self.rollouts, key)),
         }
     }
 

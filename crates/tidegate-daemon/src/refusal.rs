@@ -1,13 +1,13 @@
 //! Why the daemon does not do what it was asked.
 
-use tidegate_engine::event::Command;
+use tidegate_engine::event::{Command, Rejection};
 use tidegate_engine::id::{CameraId, ExperimentKey, PromptName};
 use tidegate_engine::phase::State;
 use tidegate_engine::prompt::OrderRejection;
 use tidegate_engine::review::QueueRejection;
 use tidegate_spec::api::{Accepted, Destination, FieldFault};
 
-use crate::rollouts::{EXPERIMENTS_MAX, NotDefined};
+use crate::rollouts::{EXPERIMENTS_MAX, NotDefined, Rollouts, RunningExperiment};
 
 /// One reason a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +74,39 @@ pub(crate) enum Refusal {
     InvalidFields(Vec<FieldFault>),
     #[error("{0}")]
     Invalid(String),
+}
+
+impl Refusal {
+    /// No experiment has the key.
+    pub(crate) fn unknown(rollouts: &Rollouts, key: &ExperimentKey) -> Self {
+        Self::UnknownExperiment { key: key.clone(), nearest: rollouts.nearest(key) }
+    }
+
+    /// The run refused what a person did, and is as it was.
+    pub(crate) fn of(rejection: Rejection, run: &RunningExperiment) -> Self {
+        match rejection {
+            Rejection::NotAllowed { command, state } => {
+                let allowed = run.rollout.allowed().collect();
+                Self::ActionNotAllowed { command, state, allowed }
+            }
+            Rejection::NoReview => Self::NoReview(run.key.clone()),
+            Rejection::ReviewOver => Self::ReviewOver,
+            Rejection::Review(why @ QueueRejection::NoCard { .. }) => Self::UnknownCard(why),
+            Rejection::Review(why) => Self::CardAnswered(why),
+            // The driver holds time and meets deadlines first; the others are of observations.
+            other @ (Rejection::TimeRanBackwards { .. }
+            | Rejection::TickDue { .. }
+            | Rejection::NotStarted
+            | Rejection::Duplicate { .. }
+            | Rejection::SameLabel { .. }
+            | Rejection::UnknownAnalysis { .. }
+            | Rejection::ObservedAhead { .. }
+            | Rejection::ObservedTooLongAgo { .. }
+            | Rejection::TooManyCameras { .. }
+            | Rejection::TooManyObservations { .. }
+            | Rejection::TooManyBlocks { .. }) => Self::Invalid(other.to_string()),
+        }
+    }
 }
 
 fn offered(nearest: Option<&ExperimentKey>) -> String {

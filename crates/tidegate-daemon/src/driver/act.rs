@@ -1,6 +1,6 @@
 //! What operators do.
 
-use tidegate_engine::event::{Command, Event, Rejection};
+use tidegate_engine::event::{Command, Event};
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::phase::{Condition, Phase, State, Transition};
 use tidegate_engine::rollout::Backing;
@@ -45,37 +45,14 @@ impl Driver {
     ) -> Result<Done, Refusal> {
         let now = self.now();
         let command = order.action.command;
-        let nearest = self.rollouts.nearest(key);
-        let unknown = || Refusal::UnknownExperiment { key: key.clone(), nearest: nearest.clone() };
         self.rollouts.meet_deadlines(key, now, changed);
-        let agreed = agree(self.rollouts.get(key).ok_or_else(unknown)?, &order)?;
+        let agreed = agree(self.run_of(key)?, &order)?;
         if let Agreed::Go(accepted) = agreed {
             changed.accepted = accepted;
-            let run = self.rollouts.get(key).ok_or_else(unknown)?;
-            let allowed: Vec<Command> = run.rollout.allowed().collect();
-            let applied = self.rollouts.apply(key, now, Event::Action(order.action), changed);
-            applied.ok_or_else(unknown)?.map_err(|rejection| match rejection {
-                Rejection::NotAllowed { command, state } => {
-                    Refusal::ActionNotAllowed { command, state, allowed }
-                }
-                other @ (Rejection::TimeRanBackwards { .. }
-                | Rejection::TickDue { .. }
-                | Rejection::NotStarted
-                | Rejection::Duplicate { .. }
-                | Rejection::SameLabel { .. }
-                | Rejection::UnknownAnalysis { .. }
-                | Rejection::ObservedAhead { .. }
-                | Rejection::ObservedTooLongAgo { .. }
-                | Rejection::TooManyCameras { .. }
-                | Rejection::TooManyObservations { .. }
-                | Rejection::TooManyBlocks { .. }
-                | Rejection::NoReview
-                | Rejection::ReviewOver
-                | Rejection::Review(_)) => Refusal::Invalid(other.to_string()),
-            })?;
+            self.tell(key, now, Event::Action(order.action), changed)?;
             tracing::info!(experiment = %key, action = command.as_str(), "acted");
         }
-        let run = self.rollouts.get(key).ok_or_else(unknown)?;
+        let run = self.run_of(key)?;
         let status = describe::status(run, self.rollouts.prompts(), now, self.trust());
         Ok(match agreed {
             Agreed::Go(_) => Done { decisions: changed.items.clone(), already: false, status },

@@ -1,8 +1,8 @@
 //! Answers to cards of a review.
 
-use tidegate_engine::event::{Event, Rejection};
+use tidegate_engine::event::Event;
 use tidegate_engine::id::ExperimentKey;
-use tidegate_engine::review::{CardReply, QueueRejection};
+use tidegate_engine::review::CardReply;
 use tidegate_spec::api::ReviewAnswered;
 
 use super::Driver;
@@ -41,36 +41,13 @@ impl Driver {
         changed: &mut Changed,
     ) -> Result<ReviewAnswered, Refusal> {
         let now = self.now();
-        let nearest = self.rollouts.nearest(key);
-        let unknown = || Refusal::UnknownExperiment { key: key.clone(), nearest: nearest.clone() };
         self.rollouts.meet_deadlines(key, now, changed);
-        let run = self.rollouts.get(key).ok_or_else(unknown)?;
-        let already = was_given(run, &answer);
+        let already = was_given(self.run_of(key)?, &answer);
         if !already {
-            let applied = self.rollouts.apply(key, now, Event::CardReply(answer), changed);
-            applied.ok_or_else(unknown)?.map_err(|rejection| match rejection {
-                Rejection::NoReview => Refusal::NoReview(key.clone()),
-                Rejection::ReviewOver => Refusal::ReviewOver,
-                Rejection::Review(rejection @ QueueRejection::NoCard { .. }) => {
-                    Refusal::UnknownCard(rejection)
-                }
-                Rejection::Review(rejection) => Refusal::CardAnswered(rejection),
-                other @ (Rejection::TimeRanBackwards { .. }
-                | Rejection::TickDue { .. }
-                | Rejection::NotStarted
-                | Rejection::ObservedAhead { .. }
-                | Rejection::ObservedTooLongAgo { .. }
-                | Rejection::Duplicate { .. }
-                | Rejection::SameLabel { .. }
-                | Rejection::UnknownAnalysis { .. }
-                | Rejection::TooManyCameras { .. }
-                | Rejection::TooManyObservations { .. }
-                | Rejection::TooManyBlocks { .. }
-                | Rejection::NotAllowed { .. }) => Refusal::Invalid(other.to_string()),
-            })?;
+            self.tell(key, now, Event::CardReply(answer), changed)?;
         }
-        let run = self.rollouts.get(key).ok_or_else(unknown)?;
-        let review = describe::review(run).ok_or_else(|| Refusal::NoReview(key.clone()))?;
+        let review = describe::review(self.run_of(key)?);
+        let review = review.ok_or_else(|| Refusal::NoReview(key.clone()))?;
         Ok(ReviewAnswered { already, review })
     }
 }

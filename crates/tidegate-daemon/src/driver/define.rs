@@ -65,9 +65,7 @@ impl Driver {
 
     /// The definition of a draft with one override more or less.
     fn overridden(&self, key: &ExperimentKey, to: Override) -> Result<ExperimentFile, Refusal> {
-        let nearest = self.rollouts.nearest(key);
-        let unknown = || Refusal::UnknownExperiment { key: key.clone(), nearest };
-        let run = self.rollouts.get(key).ok_or_else(unknown)?;
+        let run = self.run_of(key)?;
         if run.rollout.lifecycle().state.phase != Phase::Draft {
             return Err(Refusal::Running(key.clone()));
         }

@@ -59,8 +59,7 @@ pub(super) async fn look<T: Send + 'static>(
             if let Some(run) = view.rollouts.get(&key) {
                 return Ok(look(run, view));
             }
-            let nearest = view.rollouts.nearest(&key);
-            Err(Refusal::UnknownExperiment { key, nearest })
+            Err(Refusal::unknown(view.rollouts, &key))
         })
         .await?;
     found.map_err(|unknown| app.refusal_or(unknown).into())
