@@ -22,6 +22,7 @@ use tidegate_spec::api::{
 };
 use tidegate_spec::experiment::{questions, rule_name};
 
+use self::review::review_of;
 pub(crate) use self::review::{next_card, review};
 use self::shown::{Shown, is_proved};
 use crate::prompts::Prompts;
@@ -134,7 +135,7 @@ pub(crate) fn status(
         split: shown.split,
         finding: shown.finding,
         presence: status.presence.map(Into::into),
-        review: review(run),
+        review: status.review.as_ref().map(|progress| review_of(run, progress)),
         next,
         last: last.map(Into::into),
         cameras: count(status.cameras),

@@ -19,4 +19,4 @@ pub(crate) use reading::ReviewGate;
 pub use reading::{Missing, Reading, ReviewProgress, Span};
 pub use rules::{ClipUrl, InvalidClipUrl, Requirement, ReviewRules};
 pub use tidegate_stats::review::{ByQuestion, Direction, Discordant, FleetBlock, ReviewVerdict};
-pub use window::{ReviewSnapshot, ReviewWindow};
+pub use window::{ReviewSnapshot, ReviewWindow, Standings};

@@ -2,21 +2,26 @@
 
 use tidegate_engine::event::Actor;
 use tidegate_engine::phase::Phase;
+use tidegate_engine::review::ReviewProgress;
 use tidegate_spec::api::{self, NextCard, Review, ReviewCard};
 
 use crate::rollouts::RunningExperiment;
 
 /// The review of a run, where its experiment has one.
 pub(crate) fn review(run: &RunningExperiment) -> Option<Review> {
-    let progress = run.rollout.review_progress()?;
+    Some(review_of(run, &run.rollout.review_progress()?))
+}
+
+/// How far the review of a run is, as answers show it.
+pub(super) fn review_of(run: &RunningExperiment, progress: &ReviewProgress) -> Review {
     let phase = run.rollout.lifecycle().state.phase.as_str();
-    Some(Review::new(run.key.as_str(), run.number, phase, &progress))
+    Review::new(run.key.as_str(), run.number, phase, progress)
 }
 
 /// What a reviewer should look at next, where the experiment has a review.
 pub(crate) fn next_card(run: &RunningExperiment, reviewer: &Actor) -> Option<NextCard> {
     let (rules, window) = run.rollout.review()?;
-    let waiting = run.rollout.review_progress()?.waiting;
+    let waiting = window.standings(rules).waiting;
     let is_asked = run.rollout.lifecycle().state.phase == Phase::Shadow;
     let card = window.queue().next(reviewer).filter(|_| is_asked);
     let card = card.map(|card| ReviewCard {

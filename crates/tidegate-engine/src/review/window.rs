@@ -9,7 +9,7 @@ use tidegate_stats::review::{
 use crate::id::Salt;
 use crate::number::OutOfRange;
 use crate::observation::Comparison;
-use crate::review::card::Card;
+use crate::review::card::{Card, Standing};
 use crate::review::order::{CardHash, CardOrder};
 use crate::review::queue::{Queue, QueueSnapshot, Sizes};
 use crate::review::rules::ReviewRules;
@@ -29,6 +29,17 @@ pub struct ReviewWindow {
     pub(crate) queue: Queue,
     /// Two hours each, counted from the start, in which anything was compared; in order.
     blocks: Vec<(u32, FleetBlock)>,
+}
+
+/// How many cards of a review stand how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standings {
+    /// They have their answer.
+    pub settled: u64,
+    /// They wait for an opinion.
+    pub waiting: u64,
+    /// They were skipped.
+    pub unanswered: u64,
 }
 
 /// A window as plain data.
@@ -58,6 +69,19 @@ impl ReviewWindow {
     /// The cards.
     pub const fn queue(&self) -> &Queue {
         &self.queue
+    }
+
+    /// How many of its cards stand how.
+    pub fn standings(&self, rules: &ReviewRules) -> Standings {
+        let mut standings = Standings::default();
+        for card in self.queue.cards() {
+            match card.standing(rules.second_look) {
+                Standing::Settled(_) => standings.settled += 1,
+                Standing::Waiting => standings.waiting += 1,
+                Standing::Unanswered => standings.unanswered += 1,
+            }
+        }
+        standings
     }
 
     /// Takes in a comparison of a shadow that began at `start`.

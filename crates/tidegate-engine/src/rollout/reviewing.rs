@@ -15,7 +15,7 @@ use crate::phase::{Condition, Phase, State, Transition};
 use crate::review::window::BLOCKS_A_DAY;
 use crate::review::{
     Answer, CardReply, Missing, Reading, Requirement, ReviewGate, ReviewProgress, ReviewRules,
-    ReviewWindow, Span, Standing,
+    ReviewWindow, Span, Standings,
 };
 use crate::time::Timestamp;
 
@@ -98,11 +98,7 @@ impl Rollout {
         {
             return None;
         }
-        let (rules, window) = self.review()?;
-        let verdict = window.findings(rules)?.verdict;
-        let rejects =
-            matches!(verdict, ReviewVerdict::RejectFalseAlarms | ReviewVerdict::RejectMissed);
-        let reading = self.reading().filter(|_| rejects)?;
+        let reading = self.reading().filter(Reading::rejects)?;
         Some(self.decide(Transition::RollBack, Cause::Reviewed(Box::new(reading))))
     }
 
@@ -133,9 +129,12 @@ impl Rollout {
     /// What the answers say, once the window is closed.
     pub fn reading(&self) -> Option<Reading> {
         let (rules, window) = self.review()?;
-        let findings = window.findings(rules)?;
+        if !window.queue.is_closed() {
+            return None;
+        }
         let review = window.review(rules).ok()?;
         let drawn = window.queue.drawn();
+        let findings = review.judge(&drawn).ok()?;
         let events = window.queue.events().ok()?;
         let camera_days = self.camera_days(window);
         let bounds = review.bounds(&drawn, BOUNDS_LEVEL).ok()?;
@@ -168,14 +167,7 @@ impl Rollout {
     /// How far the review is; `None` where the definition has none.
     pub fn review_progress(&self) -> Option<ReviewProgress> {
         let (rules, window) = self.review()?;
-        let (mut settled, mut waiting, mut unanswered) = (0, 0, 0);
-        for card in window.queue.cards() {
-            match card.standing(rules.second_look) {
-                Standing::Settled(_) => settled += 1,
-                Standing::Waiting => waiting += 1,
-                Standing::Unanswered => unanswered += 1,
-            }
-        }
+        let Standings { settled, waiting, unanswered } = window.standings(rules);
         let reading = self.reading();
         let missing = self.missing(rules, window, reading.as_ref(), waiting);
         Some(ReviewProgress {
