@@ -19,7 +19,7 @@ use crate::release::Release;
 use crate::review::{ReviewSnapshot, ReviewWindow};
 use crate::rollout::{Lifecycle, Looked, Rollout, begun_review};
 use crate::tally::Tally;
-use crate::time::Timestamp;
+use crate::time::{Duration, Timestamp};
 use crate::variant::ByVariant;
 
 /// All that a rollout remembers. Sums over the fleet are left out: they follow from the cameras.
@@ -239,11 +239,12 @@ fn taken_up(
     definition: &Definition,
 ) -> Result<Course, RestoreError> {
     let Lifecycle { state, now, step, started_at, .. } = *lifecycle;
-    let stages = course.as_slice();
-    if stages.is_empty() && started_at.is_some() {
-        return Course::new(alloc::vec![Stage { from: now, state, step }])
-            .ok_or(RestoreError::Course);
+    if course.as_slice().is_empty() && started_at.is_some() {
+        let mut course = course;
+        course.begin(Stage { from: now, state, step }, Duration::ZERO);
+        return Ok(course);
     }
+    let stages = course.as_slice();
     let can_be = stages.iter().all(|stage| stage.step < definition.ramp().len())
         && stages.last().is_none_or(|last| last.from <= now && last.state == state);
     if can_be { Ok(course) } else { Err(RestoreError::Course) }

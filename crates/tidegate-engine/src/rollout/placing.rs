@@ -32,7 +32,7 @@ impl Rollout {
         run: RunNamed,
         at: Timestamp,
     ) -> Result<Window, OutsideCause> {
-        let stage = self.stage(at).ok_or(OutsideCause::BeforeStart)?;
+        let stage = self.course.at(at).ok_or(OutsideCause::BeforeStart)?;
         let State { phase, condition } = stage.state;
         if matches!(condition, Condition::Paused | Condition::Grace | Condition::Expired) {
             return Err(OutsideCause::Paused);
@@ -66,16 +66,6 @@ impl Rollout {
             }
             _ => Ok(Window::Full),
         }
-    }
-
-    /// Where the rollout stood at a time up to now; `None` before its start.
-    fn stage(&self, at: Timestamp) -> Option<Stage> {
-        let lifecycle = &self.lifecycle;
-        if at == lifecycle.now {
-            let (state, step) = (lifecycle.state, lifecycle.step);
-            return Some(Stage { from: at, state, step });
-        }
-        self.course.at(at)
     }
 
     fn may_report_treatment(&self, camera: u32, stage: Stage, at: Timestamp) -> bool {

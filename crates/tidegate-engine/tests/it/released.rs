@@ -37,20 +37,17 @@ fn state(world: &World) -> (Phase, Condition) {
     (state.phase, state.condition)
 }
 
+fn analysis(camera: u64, variant: Variant, outcome: Outcome) -> Event {
+    let camera = format!("camera-{camera}").parse().unwrap();
+    Event::Analysis(Analysis { id: None, camera, variant, outcome, origin: Origin::default() })
+}
+
 #[test]
 fn total_failure_serves_control_within_twelve_analyses_of_three_cameras_and_rolls_back_if_that_works()
  {
     let mut world = released(with_shadow(24.0), 20);
     let mut report = |number: u64, variant, outcome| {
-        let camera = format!("camera-{}", number % 3).parse().unwrap();
-        let event = Event::Analysis(Analysis {
-            id: None,
-            camera,
-            variant,
-            outcome,
-            origin: Origin::default(),
-        });
-        world.rollout.apply(at("49h"), &event).unwrap()
+        world.rollout.apply(at("49h"), &analysis(number % 3, variant, outcome)).unwrap()
     };
     let failed = (1..=12).find(|n| !report(*n, Variant::Treatment, Outcome::Failed).is_empty());
     assert!(failed.is_some());
@@ -68,15 +65,7 @@ fn total_failure_serves_control_within_twelve_analyses_of_three_cameras_and_roll
 fn a_release_that_fails_where_nobody_reports_the_control_is_rolled_back_after_half_an_hour() {
     let mut world = released(with_shadow(24.0), 20);
     for number in 0..12 {
-        let camera = format!("camera-{}", number % 4).parse().unwrap();
-        let (variant, outcome) = (Variant::Treatment, Outcome::Failed);
-        let event = Event::Analysis(Analysis {
-            id: None,
-            camera,
-            variant,
-            outcome,
-            origin: Origin::default(),
-        });
+        let event = analysis(number % 4, Variant::Treatment, Outcome::Failed);
         world.rollout.apply(at("49h"), &event).unwrap();
     }
     assert_eq!(state(&world), (Phase::Full, Condition::Paused));
