@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tidegate_spec::api::Problem;
+use tidegate_spec::api::{History, Problem, PromptDocument, Versions};
 use tidegate_spec::wording;
 use ureq::Agent;
 use ureq::http::{Method, Request, Response, Uri};
@@ -77,6 +77,33 @@ pub(crate) struct Client {
     token: Option<Token>,
 }
 
+/// A page of a resource.
+pub(crate) trait Page: DeserializeOwned {
+    /// The resource, in messages.
+    const OF: &'static str;
+
+    /// The place that the page after this one begins behind; none at the end.
+    fn next(&self) -> Option<&str>;
+}
+
+macro_rules! page {
+    ($($type:ty, $of:literal;)*) => {$(
+        impl Page for $type {
+            const OF: &'static str = $of;
+
+            fn next(&self) -> Option<&str> {
+                self.next.as_deref()
+            }
+        }
+    )*};
+}
+
+page! {
+    History, "history";
+    PromptDocument, "the export";
+    Versions, "versions";
+}
+
 impl Client {
     /// A client as the arguments, or else the environment, want it.
     pub(crate) fn new(args: &ServerArgs, environment: &impl Environment) -> Result<Self, Failure> {
@@ -111,13 +138,14 @@ impl Client {
         self.ask(Method::GET, &self.server.url(path), None)
     }
 
-    /// Reads a page of a resource, after the place that the page before named.
-    pub(crate) fn get_after<T: DeserializeOwned>(
-        &self,
-        path: &[&str],
-        after: &str,
-    ) -> Result<T, DaemonError> {
-        self.get_with(path, &[("after", after)])
+    /// Reads a page of a resource, after the place that the page before named. One that names the same place again
+    /// would go on for ever.
+    pub(crate) fn get_after<T: Page>(&self, path: &[&str], after: &str) -> Result<T, DaemonError> {
+        let page: T = self.get_with(path, &[("after", after)])?;
+        if page.next() == Some(after) {
+            return Err(self.not_understood(format!("the same page of {} again", T::OF)));
+        }
+        Ok(page)
     }
 
     /// Reads a resource as parameters want it.
