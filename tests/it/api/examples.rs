@@ -21,7 +21,7 @@ struct Example {
 
 /// The pages, one after the other.
 fn document() -> String {
-    let pages = ["docs/api.md", "docs/api-prompts.md", "docs/api-errors.md"];
+    let pages = ["docs/api.md", "docs/api-prompts.md", "docs/api-review.md", "docs/api-errors.md"];
     let read = |page| std::fs::read_to_string(system_tests::repository(page)).unwrap();
     pages.map(read).join("\n")
 }
