@@ -3,6 +3,7 @@
 
 mod act;
 mod answer;
+mod attendance;
 mod commit;
 mod define;
 mod keeping;
@@ -22,12 +23,14 @@ use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::time::Timestamp;
 use tidegate_journal::{Batch, Journal};
 
+use crate::clock::Clock;
 use crate::published::{Trust, View};
 use crate::readiness::Readiness;
 use crate::refusal::Refusal;
 use crate::rollouts::{Changed, Rollouts, RunningExperiment};
 use crate::settings::DriverSettings;
 use crate::shared::Shared;
+use attendance::{Absence, Attendance, MARK_EVERY};
 use pending::Pending;
 
 pub(crate) use protocol::{ActionOrder, DriverCommand, Ordered, Override, ReadObservation, Reply};
@@ -51,6 +54,7 @@ pub(crate) struct Driver {
     export_due: Option<Timestamp>,
     /// Whether the journal was open before.
     was_ready: bool,
+    attendance: Attendance,
     heartbeat: Box<dyn FnMut() + Send>,
 }
 
@@ -72,6 +76,7 @@ impl Driver {
             keeping: None,
             export_due: None,
             was_ready: false,
+            attendance: Attendance::default(),
             heartbeat,
         }
     }
@@ -164,11 +169,36 @@ impl Driver {
             return;
         }
         let now = self.now();
+        if matches!(self.shared.clock.clock(), Clock::System) {
+            self.attend(now);
+        }
         if self.rollouts.next_deadline().is_none_or(|due| due > now) {
             return;
         }
         let changed = self.rollouts.meet_all_deadlines(now);
         self.commit(&changed, Pending::nobody());
+    }
+
+    /// Lets no time pass for the rollouts in which the driver was away, and writes down now and then that it is there. Driven time
+    /// passes as it is told.
+    fn attend(&mut self, now: Timestamp) {
+        let changed = match self.attendance.look(now) {
+            Some(Absence { since, lasted }) => {
+                let seconds = lasted.ms() / 1_000;
+                tracing::warn!(
+                    seconds,
+                    since_ms = since.ms(),
+                    "away: the daemon did not run, its machine slept, or its clock was set ahead; this time does not \
+                     count for any rollout"
+                );
+                self.rollouts.be_absent(since, lasted)
+            }
+            None if now.since(self.rollouts.latest()) >= MARK_EVERY => self.rollouts.pass(now),
+            None => return,
+        };
+        if !changed.units.is_empty() {
+            self.commit(&changed, Pending::nobody());
+        }
     }
 
     /// The journal, if it can take more.

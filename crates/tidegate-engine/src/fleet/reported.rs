@@ -5,9 +5,15 @@ use alloc::vec::Vec;
 use super::{BlockSums, Comparable, Fleet};
 use crate::id::CameraId;
 use crate::presence::Reported;
+use crate::time::Timestamp;
 use crate::variant::Variant;
 
 impl Fleet {
+    /// A camera reports.
+    pub(crate) fn hear(&mut self, at: u32, heard_at: Timestamp) {
+        self.heard_at[at as usize] = heard_at;
+    }
+
     /// What the treatment reported from a stretch of the test on.
     pub(crate) fn treated_since(&self, first: usize) -> Reported {
         let since = |blocks: &&Vec<BlockSums>| {

@@ -95,6 +95,7 @@ pub(crate) fn samples() -> Vec<Entry> {
             reviewer: Actor::new("mara").unwrap(),
             answer: Some(Answer::CannotTell),
         })),
+        event(Event::Absent(Duration::from_ms(21_600_000))),
         Entry::Decided { rollout, step, account: "{\"reason\":\"a try\"}".to_owned() },
         Entry::Noted {
             rollout,
@@ -182,6 +183,7 @@ fn a_tag_never_changes_its_meaning() {
             Entry::Noted { .. } => 9,
             Entry::DefinedBy { .. } => 10,
             Entry::Event { event: Event::CardReply(_), .. } => 13,
+            Entry::Event { event: Event::Absent(_), .. } => 14,
         };
         assert_eq!(bytes[0], tag, "{entry:?}");
     }
@@ -282,7 +284,8 @@ fn event() -> impl Strategy<Value = Event> {
         let reviewer = Actor::new("mara").unwrap();
         Event::CardReply(CardReply { event: id.parse().unwrap(), turn, reviewer, answer })
     });
-    prop_oneof![Just(Event::Tick), action, analysis, comparison, feedback, reply]
+    let absent = any::<u64>().prop_map(|ms| Event::Absent(Duration::from_ms(ms)));
+    prop_oneof![Just(Event::Tick), action, analysis, comparison, feedback, reply, absent]
 }
 
 fn notice() -> impl Strategy<Value = Notice> {

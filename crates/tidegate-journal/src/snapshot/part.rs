@@ -19,6 +19,7 @@ mod exposure;
 mod fast_path;
 mod feed;
 mod head;
+mod hearing;
 mod latencies;
 mod noticed;
 mod predecessor;
@@ -39,6 +40,7 @@ use exposure::KeptExposure;
 use fast_path::KeptAdded;
 use feed::KeptFeed;
 use head::KeptHead;
+use hearing::KeptHearing;
 use latencies::KeptLatencies;
 use noticed::KeptNoticed;
 use predecessor::KeptPredecessor;
@@ -81,6 +83,7 @@ pub(crate) enum Part {
     Outside(KeptOutside),
     Review(KeptReview),
     Cards(Vec<KeptCard>),
+    Hearing(KeptHearing),
 }
 
 /// A part by what it tells of, which says what it may follow.
@@ -115,6 +118,7 @@ enum OfRollout {
     Outside(KeptOutside),
     Review(KeptReview),
     Cards(Vec<KeptCard>),
+    Hearing(KeptHearing),
 }
 
 /// A part that adds to the prompt before it.
@@ -176,6 +180,7 @@ impl Part {
             Self::Outside(counts) => Belonging::OfRollout(OfRollout::Outside(counts)),
             Self::Review(review) => Belonging::OfRollout(OfRollout::Review(review)),
             Self::Cards(cards) => Belonging::OfRollout(OfRollout::Cards(cards)),
+            Self::Hearing(heard) => Belonging::OfRollout(OfRollout::Hearing(heard)),
             Self::Prompt(name) => Belonging::Prompt(name),
             Self::Version(head) => Belonging::OfPrompt(OfPrompt::Version(head)),
             Self::Text(text) => Belonging::OfPrompt(OfPrompt::Text(text)),
@@ -217,6 +222,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(exposure::parts(state))
         .chain(course::parts(state))
         .chain(review::parts(state))
+        .chain(hearing::parts(state))
 }
 
 /// A text in pieces that fit a part; none of an empty one.

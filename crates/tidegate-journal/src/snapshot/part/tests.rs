@@ -97,6 +97,7 @@ fn draft() -> RolloutState {
             outside_causes: OutsideCounts::default(),
             evicted: 0,
             review: None,
+            heard_since: None,
         },
     }
 }
@@ -284,9 +285,9 @@ fn blocks() -> impl Strategy<Value = Vec<BlockSums>> {
 fn cameras() -> impl Strategy<Value = Vec<CameraSums>> {
     let sums =
         (tally(), pairs(), tallies()).prop_map(|(shadow, pairs, ab)| Sums { shadow, pairs, ab });
-    let camera = (id(), sums, blocks()).prop_map(|(camera, sums, blocks)| {
+    let camera = (id(), sums, blocks(), at()).prop_map(|(camera, sums, blocks, heard_at)| {
         let camera = camera.parse().unwrap();
-        CameraSums { camera, sums, blocks, full: ByVariant::default() }
+        CameraSums { camera, sums, blocks, full: ByVariant::default(), heard_at }
     });
     proptest::collection::vec(camera, 0..60)
 }
@@ -451,13 +452,15 @@ fn of_every_kind() -> Vec<Part> {
         let (camera, sums) = ("door".parse().unwrap(), Sums::default());
         let full = Tally { analyses: 3, errors: 1, ..Tally::default() };
         let full = ByVariant { control: Tally::default(), treatment: full };
-        rollout.cameras = vec![CameraSums { camera, sums, blocks: vec![block], full }];
+        rollout.cameras =
+            vec![CameraSums { camera, sums, blocks: vec![block], full, heard_at: at }];
         rollout.release.day = 2;
         rollout.course =
             Course::new(vec![Stage { from: at, state: State::DRAFT, step: 0 }]).unwrap();
         rollout.backlog = vec![(Fingerprint(5), at)];
         rollout.outside_causes = OutsideCounts::new([1; OutsideCause::ALL.len()]);
         rollout.review = Some(review(at));
+        rollout.heard_since = Some(at);
         rollout.exposures = vec![Exposure {
             fingerprint: Fingerprint(5),
             at,
@@ -476,7 +479,7 @@ fn of_every_kind() -> Vec<Part> {
 #[test]
 fn a_tag_never_changes_its_meaning() {
     // As docs/journal-format.md has them.
-    let mut seen = [false; 25];
+    let mut seen = [false; 26];
     for part in of_every_kind() {
         let mut payload = Vec::new();
         part.write(&mut payload).unwrap();
@@ -506,6 +509,7 @@ fn a_tag_never_changes_its_meaning() {
             Part::Outside(_) => 22,
             Part::Review(_) => 23,
             Part::Cards(_) => 24,
+            Part::Hearing(_) => 25,
         };
         assert_eq!(payload[2], tag, "{part:?}");
         seen[usize::from(tag)] = true;
@@ -548,10 +552,11 @@ fn a_part_that_cannot_follow_is_refused() {
         assert!(!last_follows(&[0, 1, tag]), "{tag} amid a rollout");
     }
     assert!(!last_follows(&[0, 0]), "a second head");
-    for tag in [23, 24] {
+    for tag in [23, 24, 25] {
         assert!(!last_follows(&[0, tag]), "{tag} of no rollout");
     }
     assert!(!last_follows(&[0, 1, 24]), "cards of no review");
+    assert!(!last_follows(&[0, 1, 25]), "reports of no camera");
     assert!(!last_follows(&[0, 1, 6]), "a block of no camera");
     assert!(!last_follows(&[0, 1, 9, 1]), "a rollout after a prompt");
     assert!(!last_follows(&[0, 9, 11]), "the text of no version");
