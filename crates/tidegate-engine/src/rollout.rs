@@ -8,6 +8,7 @@ mod lifecycle;
 mod placing;
 mod releasing;
 mod reviewing;
+mod symptoms;
 mod taking_in;
 
 use alloc::boxed::Box;

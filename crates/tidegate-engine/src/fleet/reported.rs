@@ -30,6 +30,25 @@ impl Fleet {
         }
     }
 
+    /// When any camera reported last.
+    pub(crate) fn heard_last(&self) -> Option<Timestamp> {
+        self.heard_at.iter().max().copied()
+    }
+
+    /// The cameras that take part in the comparison, and when each reported last.
+    pub(crate) fn heard(&self) -> impl Iterator<Item = (&CameraId, Timestamp)> {
+        let heard = self.entries.iter().zip(&self.heard_at);
+        let comparable = heard.filter(|(entry, _)| entry.comparable == Comparable::Yes);
+        comparable.map(|(entry, heard_at)| (&entry.camera, *heard_at))
+    }
+
+    /// The cameras that take part in the comparison, and what each showed stretch by stretch.
+    pub(crate) fn reported_blocks(&self) -> impl Iterator<Item = (&CameraId, &[BlockSums])> {
+        let reported = self.entries.iter().zip(&self.blocks);
+        let comparable = reported.filter(|(entry, _)| entry.comparable == Comparable::Yes);
+        comparable.map(|(entry, blocks)| (&entry.camera, blocks.as_slice()))
+    }
+
     /// The cameras that take part in the comparison.
     pub(crate) fn comparable_cameras(&self) -> impl Iterator<Item = &CameraId> {
         let comparable = self.entries.iter().filter(|entry| entry.comparable == Comparable::Yes);
