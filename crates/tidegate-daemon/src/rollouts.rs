@@ -148,6 +148,15 @@ impl Rollouts {
         changed
     }
 
+    /// Tells what is wrong with what each rollout hears, and what is so no longer.
+    pub(crate) fn notice_symptoms(&mut self, at: Timestamp) -> Changed {
+        let mut changed = Changed::default();
+        for run in self.runs.values_mut() {
+            run.notice_symptoms(at, &mut changed);
+        }
+        changed
+    }
+
     /// Lets every rollout meet every deadline up to `at`.
     pub(crate) fn meet_all_deadlines(&mut self, at: Timestamp) -> Changed {
         let mut changed = Changed::default();

@@ -5,7 +5,7 @@ use core::fmt;
 
 use crate::id::CameraId;
 use crate::time::{Duration, Timestamp};
-use crate::variant::Variant;
+use crate::variant::{ByVariant, Variant};
 
 /// Cameras that are named; of more, their number alone is told.
 pub(crate) const CAMERAS_NAMED_MAX: usize = 5;
@@ -55,6 +55,24 @@ pub enum Symptom {
         /// Until when.
         until: Timestamp,
     },
+}
+
+/// Which cameras report, and which do not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hearing {
+    /// When any camera reported last.
+    pub last: Option<Timestamp>,
+    /// The cameras by the variant that they are served now, those with an override aside.
+    pub of: ByVariant<HeardOf>,
+}
+
+/// The cameras that are served one variant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeardOf {
+    /// How many reported in this run.
+    pub served: u64,
+    /// Those of them that have not reported for so long that it is silence.
+    pub silent: Vec<CameraId>,
 }
 
 /// Whether anything was ever heard.
@@ -107,6 +125,19 @@ impl SymptomKind {
             Self::TreatmentNowhere => "treatment_nowhere",
             Self::VariantsDisagree => "variants_disagree",
             Self::Away => "away",
+        }
+    }
+
+    /// What is wrong, without its numbers.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::ReportsStopped => "no camera reported",
+            Self::NothingCompared => "nothing was compared in shadow",
+            Self::ControlSilent => "cameras with the control did not report",
+            Self::TreatmentSilent => "cameras with the treatment did not report",
+            Self::TreatmentNowhere => "no camera that reported had the treatment",
+            Self::VariantsDisagree => "analyses were of another variant than was assigned",
+            Self::Away => "the daemon was away",
         }
     }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::Rollout;
 use crate::outside::OutsideCause;
 use crate::phase::{Condition, Phase, State};
-use crate::symptom::{CAMERAS_NAMED_MAX, Heard, Symptom};
+use crate::symptom::{CAMERAS_NAMED_MAX, Heard, HeardOf, Hearing, Symptom};
 use crate::time::{Duration, Timestamp};
 use crate::variant::{ByVariant, Variant};
 
@@ -80,32 +80,37 @@ impl Rollout {
         found.then_some(Symptom::NothingCompared { analyses })
     }
 
-    fn cameras_silent(&self, now: Timestamp) -> Vec<Symptom> {
+    /// Which cameras report, and which do not, at a time that is not before the last event.
+    pub fn hearing(&self, now: Timestamp) -> Hearing {
         let (serving, since) = (self.serving(), self.awaited_since());
         let patience = silence(self.gap(self.fleet.len() as u64));
-        let mut served = ByVariant { control: 0_u64, treatment: 0 };
-        let mut silent = ByVariant { control: Vec::new(), treatment: Vec::new() };
+        let mut of = ByVariant { control: HeardOf::default(), treatment: HeardOf::default() };
         for (camera, heard_at) in self.fleet.heard() {
-            let variant = serving.assign(camera, now).variant;
-            served[variant] += 1;
+            let heard = &mut of[serving.assign(camera, now).variant];
+            heard.served += 1;
             if now.since(heard_at.max(since)) >= patience {
-                silent[variant].push(camera);
+                heard.silent.push(camera.clone());
             }
         }
+        Hearing { last: self.fleet.heard_last(), of }
+    }
+
+    fn cameras_silent(&self, now: Timestamp) -> Vec<Symptom> {
+        let Hearing { of, .. } = self.hearing(now);
         let mut found = Vec::new();
         if self.lifecycle.state.phase == Phase::Ab
-            && served.treatment == 0
-            && served.control > 0
-            && now.since(since) >= QUIET_MIN
+            && of.treatment.served == 0
+            && of.control.served > 0
+            && now.since(self.awaited_since()) >= QUIET_MIN
         {
-            found.push(Symptom::TreatmentNowhere { cameras: served.control });
+            found.push(Symptom::TreatmentNowhere { cameras: of.control.served });
         }
         for variant in Variant::ALL {
-            let cameras = silent[variant].len() as u64;
-            if cameras > 0 && cameras * 2 >= served[variant] {
-                let named = silent[variant].iter().take(CAMERAS_NAMED_MAX);
-                let named = named.map(|camera| (*camera).clone()).collect();
-                found.push(Symptom::CamerasSilent { variant, cameras, of: served[variant], named });
+            let HeardOf { served, silent } = &of[variant];
+            let cameras = silent.len() as u64;
+            if cameras > 0 && cameras * 2 >= *served {
+                let named = silent.iter().take(CAMERAS_NAMED_MAX).cloned().collect();
+                found.push(Symptom::CamerasSilent { variant, cameras, of: *served, named });
             }
         }
         found

@@ -1,5 +1,7 @@
 //! What is wrong with what a rollout hears.
 
+use std::fmt::Write as _;
+
 use tidegate_engine::Rollout;
 use tidegate_engine::experiment::{Experiment, RampStep, Rule};
 use tidegate_engine::number::Share;
@@ -32,7 +34,7 @@ fn story(
             let name = format!("cam-{camera}");
             let variant = rollout.serve(&name.parse().unwrap(), at("1h")).variant;
             if let Some(variant) = reports(&name, variant.as_str()) {
-                story += &format!("{minutes}m a {minutes}-{camera} {name} {variant} 100 50\n");
+                writeln!(story, "{minutes}m a {minutes}-{camera} {name} {variant} 100 50").unwrap();
             }
         }
         story
@@ -115,7 +117,7 @@ fn a_switchback_is_judged_block_by_block() {
                 let time = format!("{minutes}m");
                 let variant = rollout.serve(&name.parse().unwrap(), at(&time)).variant;
                 let variant = if swap { "control" } else { variant.as_str() };
-                story += &format!("{time} a {minutes}-{camera} {name} {variant} 100 50\n");
+                writeln!(story, "{time} a {minutes}-{camera} {name} {variant} 100 50").unwrap();
             }
         }
         tell(experiment.clone(), &story).0

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::{AnalysisId, PromptName};
-use tidegate_engine::notice::Notice;
+use tidegate_engine::notice::{Notice, WarningState};
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{
     Analysis, Comparison, Feedback, Label, Origin, Outcome, RunNamed,
@@ -12,6 +12,7 @@ use tidegate_engine::observation::{
 use tidegate_engine::phase::{State, Transition};
 use tidegate_engine::prompt::{Move, PromptChange, TextDigest, Version, VersionHead};
 use tidegate_engine::review::{Answer, CardReply};
+use tidegate_engine::symptom::SymptomKind;
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_engine::verdict::Verdict;
 
@@ -111,6 +112,15 @@ pub(crate) fn samples() -> Vec<Entry> {
             rollout,
             at,
             notice: Notice::LatencyWarnings { count: 3, total: 300 },
+            account: String::new(),
+        },
+        Entry::Noted {
+            rollout,
+            at,
+            notice: Notice::Symptom {
+                kind: SymptomKind::TreatmentSilent,
+                state: WarningState::Cleared,
+            },
             account: String::new(),
         },
         Entry::DefinedBy { rollout, at, account: "{\"actor\":\"ann\"}".to_owned() },
@@ -298,6 +308,12 @@ fn notice() -> impl Strategy<Value = Notice> {
             to
         }),
         any::<(u64, u64)>().prop_map(|(count, total)| Notice::LatencyWarnings { count, total }),
+        (proptest::sample::select(&SymptomKind::ALL), proptest::bool::ANY).prop_map(
+            |(kind, over)| Notice::Symptom {
+                kind,
+                state: if over { WarningState::Cleared } else { WarningState::Raised }
+            }
+        ),
     ]
 }
 

@@ -21,6 +21,7 @@ use tidegate_engine::review::{
 };
 use tidegate_engine::rollout::Lifecycle;
 use tidegate_engine::snapshot::Snapshot;
+use tidegate_engine::symptom::SymptomKind;
 use tidegate_engine::tally::{Pairs, Tally};
 use tidegate_engine::time::{Block, Timestamp};
 use tidegate_engine::variant::{ByVariant, Variant};
@@ -307,8 +308,15 @@ fn exposure() -> impl Strategy<Value = Exposure> {
 fn noticed() -> impl Strategy<Value = Noticed> {
     let verdict =
         (proptest::sample::select(&Guardrail::ALL), proptest::sample::select(&Verdict::ALL));
-    (proptest::collection::vec(verdict, 0..7), any::<u64>(), some_time())
-        .prop_map(|(verdicts, warnings, warned_at)| Noticed { verdicts, warnings, warned_at })
+    let symptoms = proptest::collection::vec(proptest::sample::select(&SymptomKind::ALL), 0..3);
+    (proptest::collection::vec(verdict, 0..7), any::<u64>(), some_time(), symptoms).prop_map(
+        |(verdicts, warnings, warned_at, symptoms)| Noticed {
+            verdicts,
+            warnings,
+            warned_at,
+            symptoms,
+        },
+    )
 }
 
 fn epochs() -> impl Strategy<Value = Epochs> {
