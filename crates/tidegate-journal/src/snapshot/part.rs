@@ -36,7 +36,7 @@ use definition::KeptDefinition;
 use end::KeptEnd;
 use epochs::KeptEpochs;
 use exposure::KeptExposure;
-use fast_path::KeptAdded;
+use fast_path::{KeptAdded, KeptShown};
 use feed::KeptFeed;
 use head::KeptHead;
 use latencies::KeptLatencies;
@@ -81,6 +81,7 @@ pub(crate) enum Part {
     Outside(KeptOutside),
     Review(KeptReview),
     Cards(Vec<KeptCard>),
+    Shown(Vec<KeptShown>),
 }
 
 /// A part by what it tells of, which says what it may follow.
@@ -103,6 +104,7 @@ enum OfRollout {
     Noticed(KeptNoticed),
     Epochs(KeptEpochs),
     FastPath(KeptAdded),
+    Shown(Vec<KeptShown>),
     Latencies(KeptLatencies),
     Cameras(Vec<KeptCamera>),
     Blocks(Vec<KeptBlock>),
@@ -164,6 +166,7 @@ impl Part {
             Self::Noticed(noticed) => Belonging::OfRollout(OfRollout::Noticed(noticed)),
             Self::Epochs(epochs) => Belonging::OfRollout(OfRollout::Epochs(epochs)),
             Self::FastPath(added) => Belonging::OfRollout(OfRollout::FastPath(added)),
+            Self::Shown(shown) => Belonging::OfRollout(OfRollout::Shown(shown)),
             Self::Latencies(buckets) => Belonging::OfRollout(OfRollout::Latencies(buckets)),
             Self::Cameras(cameras) => Belonging::OfRollout(OfRollout::Cameras(cameras)),
             Self::Blocks(blocks) => Belonging::OfRollout(OfRollout::Blocks(blocks)),
@@ -210,6 +213,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(noticed::part(state))
         .chain(epochs::part(state))
         .chain(fast_path::parts(state))
+        .chain(fast_path::shown(state))
         .chain(latencies::parts(state))
         .chain(camera::parts(state))
         .chain(block::parts(state))
