@@ -101,7 +101,7 @@ pub(crate) fn judge(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) ->
     let later = context.later(at.now, guardrails);
     let mut judgements: Vec<Judgement> =
         measures.iter().map(|measure| context.judge(measure, &later)).collect();
-    labels::question(experiment, &mut judgements);
+    context.question(&measures, &later, &mut judgements);
     judgements
 }
 
@@ -120,7 +120,8 @@ pub(crate) fn harm(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) -> 
     HARMS.into_iter().find_map(|guardrail| {
         let whole = measures.iter().find(|measure| measure.guardrail == guardrail);
         let failing = context.failing(guardrail, whole, &later)?;
-        let questioned = guardrail == Guardrail::FpRate && context.labels_are_questioned();
+        let questioned =
+            guardrail == Guardrail::FpRate && context.labels_are_questioned(whole, &later);
         (!questioned).then_some(failing)
     })
 }
@@ -160,6 +161,7 @@ enum HarmFinding {
 }
 
 /// One guardrail before it is judged.
+#[derive(Clone, Copy)]
 struct Measure {
     guardrail: Guardrail,
     /// How much worse the treatment is; unknown with too few cameras.
@@ -213,6 +215,20 @@ impl<'a> LookContext<'a> {
     }
 
     fn measure(&self, guardrails: &[Guardrail]) -> Vec<Measure> {
+        let mut measures = self.measure_signed(guardrails);
+        for measure in &mut measures {
+            if let Some(estimate) = &mut measure.estimate
+                && measure.guardrail == Guardrail::LabelShare
+            {
+                // Labels may differ to either side.
+                estimate.value = estimate.value.abs();
+            }
+        }
+        measures
+    }
+
+    /// The same, where the share of labels says which variant has more.
+    fn measure_signed(&self, guardrails: &[Guardrail]) -> Vec<Measure> {
         let within = within_cameras(self.experiment);
         match self.window {
             Window::Shadow => guardrails.iter().filter_map(|g| self.measure_shadow(*g)).collect(),
