@@ -158,8 +158,9 @@ impl Rollout {
         }
         let failed = fast_path.excursion.map_or([None; 3], |excursion| excursion.failed_cameras);
         let added = fast_path.added.iter().map(|added| added.camera);
-        let mut cameras = failed.into_iter().flatten().chain(added);
-        if cameras.any(|camera| camera as usize >= fleet.len()) {
+        let shown = fast_path.shown.iter().map(|shown| shown.camera);
+        let mut cameras = failed.into_iter().flatten().chain(added).chain(shown);
+        if cameras.any(|camera| camera as usize >= fleet.len()) || !fast_path.can_be() {
             return Err(RestoreError::FastPath);
         }
         let open_max = definition.experiment().bounds.open_analyses_max;

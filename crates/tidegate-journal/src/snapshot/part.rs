@@ -37,7 +37,7 @@ use definition::KeptDefinition;
 use end::KeptEnd;
 use epochs::KeptEpochs;
 use exposure::KeptExposure;
-use fast_path::KeptAdded;
+use fast_path::{KeptAdded, KeptShown};
 use feed::KeptFeed;
 use head::KeptHead;
 use hearing::KeptHearing;
@@ -84,6 +84,7 @@ pub(crate) enum Part {
     Review(KeptReview),
     Cards(Vec<KeptCard>),
     Hearing(KeptHearing),
+    Shown(Vec<KeptShown>),
 }
 
 /// A part by what it tells of, which says what it may follow.
@@ -106,6 +107,7 @@ enum OfRollout {
     Noticed(KeptNoticed),
     Epochs(KeptEpochs),
     FastPath(KeptAdded),
+    Shown(Vec<KeptShown>),
     Latencies(KeptLatencies),
     Cameras(Vec<KeptCamera>),
     Blocks(Vec<KeptBlock>),
@@ -168,6 +170,7 @@ impl Part {
             Self::Noticed(noticed) => Belonging::OfRollout(OfRollout::Noticed(noticed)),
             Self::Epochs(epochs) => Belonging::OfRollout(OfRollout::Epochs(epochs)),
             Self::FastPath(added) => Belonging::OfRollout(OfRollout::FastPath(added)),
+            Self::Shown(shown) => Belonging::OfRollout(OfRollout::Shown(shown)),
             Self::Latencies(buckets) => Belonging::OfRollout(OfRollout::Latencies(buckets)),
             Self::Cameras(cameras) => Belonging::OfRollout(OfRollout::Cameras(cameras)),
             Self::Blocks(blocks) => Belonging::OfRollout(OfRollout::Blocks(blocks)),
@@ -215,6 +218,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(noticed::part(state))
         .chain(epochs::part(state))
         .chain(fast_path::parts(state))
+        .chain(fast_path::shown(state))
         .chain(latencies::parts(state))
         .chain(camera::parts(state))
         .chain(block::parts(state))

@@ -6,7 +6,7 @@ use tidegate_engine::epoch::{Epoch, Epochs, Opens};
 use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::experiment::Digest;
 use tidegate_engine::exposure::{Alerts, Exposure, Fingerprint, Window};
-use tidegate_engine::fast_path::{Added, Excursion, FastPath, OutageHold};
+use tidegate_engine::fast_path::{Added, Excursion, FastPath, OutageHold, Shown};
 use tidegate_engine::fleet::{BlockSums, CameraSums, Latencies, Sums};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::notice::Noticed;
@@ -253,13 +253,17 @@ fn fast_path() -> impl Strategy<Value = FastPath> {
     let added = proptest::collection::vec(added, 0..5_000);
     let hold = proptest::sample::select(&[OutageHold::No, OutageHold::Yes]);
     let excursion = proptest::option::of(excursion());
-    (sum(), excursion, some_time(), added, -1_000.0..0.0, hold).prop_map(
-        |(sum, excursion, outage_at, added, drained, hold)| {
+    let shown = (any::<u32>(), variant(), any::<(u32, u32)>()).prop_map(
+        |(camera, variant, (analyses, failures))| Shown { camera, variant, analyses, failures },
+    );
+    let shown = proptest::collection::vec(shown, 0..129);
+    (sum(), excursion, some_time(), added, -1_000.0..0.0, hold, shown).prop_map(
+        |(sum, excursion, outage_at, added, drained, hold, shown)| {
             let sum = Cusum::new(sum).unwrap();
             // Where nobody added anything and nothing is held, the sum alone is kept.
             let nothing = added.is_empty() && hold == OutageHold::No;
             let drained = if nothing { -sum.value() } else { drained };
-            FastPath { sum, excursion, outage_at, added, drained, hold }
+            FastPath { sum, excursion, outage_at, added, drained, hold, shown }
         },
     )
 }
@@ -454,6 +458,8 @@ fn of_every_kind() -> Vec<Part> {
         let rollout = &mut rollout.rollout;
         rollout.epochs = Epochs::new(vec![Epoch { after: at, opens: Opens::Step }]).unwrap();
         rollout.fast_path.added = vec![Added { camera: 0, sum: 1.5 }];
+        let (variant, analyses) = (Variant::Treatment, 3);
+        rollout.fast_path.shown = vec![Shown { camera: 0, variant, analyses, failures: 2 }];
         rollout.latencies.shadow.add(900_000);
         let block =
             BlockSums { block: Block(0), variant: Variant::Control, tally: Tally::default() };
@@ -487,7 +493,7 @@ fn of_every_kind() -> Vec<Part> {
 #[test]
 fn a_tag_never_changes_its_meaning() {
     // As docs/journal-format.md has them.
-    let mut seen = [false; 26];
+    let mut seen = [false; 27];
     for part in of_every_kind() {
         let mut payload = Vec::new();
         part.write(&mut payload).unwrap();
@@ -518,6 +524,7 @@ fn a_tag_never_changes_its_meaning() {
             Part::Review(_) => 23,
             Part::Cards(_) => 24,
             Part::Hearing(_) => 25,
+            Part::Shown(_) => 26,
         };
         assert_eq!(payload[2], tag, "{part:?}");
         seen[usize::from(tag)] = true;
