@@ -16,7 +16,14 @@ pub(crate) fn parse_share(text: &str) -> Result<Share, String> {
 pub(crate) fn parse_percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim();
     let percent = number.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
-    percent.ok_or_else(|| format!("`{text}`: allowed: 0% to 100%"))
+    let percent: f64 = percent.ok_or_else(|| format!("`{text}`: allowed: 0% to 100%"))?;
+    if percent > 0.0 && percent <= 1.0 && number == text {
+        let share = percent * 100.0;
+        return Err(format!(
+            "`{text}` is {text} % or, as a share, {share} %: allowed: 0% to 100%, here with the sign, such as {text}%"
+        ));
+    }
+    Ok(percent)
 }
 
 pub(crate) fn parse_preset(text: &str) -> Result<Preset, String> {

@@ -24,6 +24,7 @@ mod preflight;
 mod printable;
 mod prompt;
 mod record;
+mod rejected;
 mod replace_file;
 mod replay;
 mod review;
