@@ -19,8 +19,8 @@ const TYPES: &str = "alarm,latency_warning,prompt_label_moved";
 
 /// What happened at a time.
 enum Happened<'a> {
-    Step(&'a str, HistoryItem),
-    Told(Event),
+    Step(&'a str, Box<HistoryItem>),
+    Told(Box<Event>),
 }
 
 /// A step as a program reads it, with the experiment it is of.
@@ -47,12 +47,12 @@ pub(super) fn say(
     let mut all: Vec<(Timestamp, Happened<'_>)> = Vec::new();
     for key in keys {
         for item in history(client, key)? {
-            all.push((moment(&item.at)?, Happened::Step(key, item)));
+            all.push((moment(&item.at)?, Happened::Step(key, Box::new(item))));
         }
     }
     for event in events::kept(client, TYPES)? {
         if event.experiment.as_ref().is_none_or(|key| keys.contains(key)) {
-            all.push((moment(&event.at)?, Happened::Told(event)));
+            all.push((moment(&event.at)?, Happened::Told(Box::new(event))));
         }
     }
     all.retain(|(at, happened)| *at >= since || is_reset(happened));
@@ -62,7 +62,7 @@ pub(super) fn say(
             for (_, happened) in &all {
                 match happened {
                     Happened::Step(experiment, item) => {
-                        json_line(&StepLine { experiment, item }, out)?
+                        json_line(&StepLine { experiment, item }, out)?;
                     }
                     Happened::Told(event) => json_line(event, out)?,
                 }
@@ -90,8 +90,8 @@ pub(super) fn say(
     Ok(())
 }
 
-const fn is_reset(happened: &Happened<'_>) -> bool {
-    matches!(happened, Happened::Told(Event { what: What::Reset(_), .. }))
+fn is_reset(happened: &Happened<'_>) -> bool {
+    matches!(happened, Happened::Told(event) if matches!(event.what, What::Reset(_)))
 }
 
 /// Every page of a history.
