@@ -109,6 +109,7 @@ fn a_query_or_a_header_that_is_none_is_refused() {
         ("last_event_id=-1", "a whole number"),
         ("last_event_id=", "a whole number"),
         ("last_event_id=1&last_event_id=2", "`last_event_id` is there twice"),
+        ("follow=maybe", "`follow` is not true or false"),
         ("since=1", "`since` is not a known field"),
     ] {
         let answer = Request::new("GET", &format!("/v1/events?{query}")).send(daemon.address());
