@@ -198,7 +198,7 @@ fn bounds() -> Value {
 fn review() -> Value {
     let clip_url = json!({
         "type": "string", "maxLength": limits::CLIP_URL_LEN_MAX,
-        "pattern": "^https?://\\S*\\{event_id\\}\\S*$",
+        "pattern": "^https?://[^\\s\\x00-\\x1f\\x7f-\\x9f]*\\{event_id\\}[^\\s\\x00-\\x1f\\x7f-\\x9f]*$",
         "description": "where a reviewer sees an event; `{event_id}` stands for its id",
     });
     let mut review = table(&[
