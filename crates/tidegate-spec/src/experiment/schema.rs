@@ -11,7 +11,7 @@ use tidegate_engine::time::Duration;
 use tidegate_engine::variant::Variant;
 
 use super::listed::{self, ListedSetting, Section};
-use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS, TRUSTS};
+use super::names::{EXPIRIES, GATES, METRICS, MODES, PROMOTED_BY, RULES, SPLITS, TRUSTS};
 
 /// What an id may be, as a regular expression.
 pub(crate) const ID_PATTERN: &str = "^[A-Za-z0-9._:/-]{1,128}$";
@@ -208,6 +208,7 @@ fn review() -> Value {
         ("benefit", number(&Share::RANGE)),
         ("second_look", json!({"type": "boolean"})),
         ("required", json!({"type": "boolean"})),
+        ("promoted_by", choice(&PROMOTED_BY)),
         ("clip_url", clip_url),
     ]);
     review["description"] = json!(
