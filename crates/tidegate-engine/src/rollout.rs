@@ -123,6 +123,10 @@ impl Rollout {
             }
         }
         self.looked = looked;
+        // Comparisons and analyses leave a review as it was.
+        if !matches!(event, Event::Analysis(_) | Event::Comparison(_)) {
+            self.look_at_review(&mut decisions);
+        }
         match self.definition.experiment().guardrails.rule {
             Rule::Threshold => self.look_at_averages(&mut decisions),
             Rule::Sequential => self.look(&mut decisions),

@@ -90,17 +90,8 @@ impl Rollout {
     /// What the end of the A/B test leads to.
     fn conclude(&self, feedback: LateLabels) -> (Transition, Cause) {
         let experiment = self.definition.experiment();
-        let ab = &self.fleet.total().ab;
-        let sides = ByVariant { control: &ab.control, treatment: &ab.treatment };
-        let share = self.share();
-        let proof = match look::check(&self.fleet, experiment, self.looked_at(Window::Ab), share) {
-            Check::Threshold(check) => promotion::judge_averages(experiment, &check, sides),
-            Check::Sequential(look) => promotion::judge_look(experiment, &look, sides),
-        };
-        let presence = self.presence_in_test();
-        let passes = matches!(proof, Proof::Proved { .. });
-        let proved = passes && presence.suffices();
-        let proof = if passes && !proved { Proof::Silent(presence) } else { proof };
+        let proof = self.proof();
+        let proved = proof.promotes();
         let clear = matches!(self.lifecycle.state.condition, Condition::Clear | Condition::Grace);
         let may_extend =
             experiment.ab.on_expiry == OnExpiry::Extend && self.lifecycle.extensions == 0;
@@ -123,6 +114,25 @@ impl Rollout {
             OnExpiry::Hold | OnExpiry::Extend => Transition::Expire,
         };
         (transition, Cause::TestOver(proof))
+    }
+
+    /// What the A/B test shows, with what people saw before it.
+    pub(super) fn proof(&self) -> Proof {
+        let experiment = self.definition.experiment();
+        let ab = &self.fleet.total().ab;
+        let sides = ByVariant { control: &ab.control, treatment: &ab.treatment };
+        let share = self.share();
+        let shown = match look::check(&self.fleet, experiment, self.looked_at(Window::Ab), share) {
+            Check::Threshold(check) => promotion::judge_averages(experiment, &check, sides),
+            Check::Sequential(look) => {
+                let shown = promotion::judge_look(experiment, &look, sides);
+                self.reading().map_or(shown, |reading| {
+                    promotion::judge_reviewed(experiment, &reading, &look, &ab.treatment, shown)
+                })
+            }
+        };
+        let presence = self.presence_in_test();
+        if shown.promotes() && !presence.suffices() { Proof::Silent(presence) } else { shown }
     }
 
     /// The sequential rule: the fast path at every event, the guardrails when a look is due.
@@ -164,10 +174,6 @@ impl Rollout {
             let harm = sequential::harm(&self.fleet, self.definition.experiment(), at);
             if let Some(judgement) = harm {
                 decisions.push(self.decide(Transition::RollBack, Cause::Harm(judgement)));
-                return;
-            }
-            if let Some(rejected) = self.look_at_review() {
-                decisions.push(rejected);
                 return;
             }
             self.look_at_release(decisions);
@@ -237,10 +243,6 @@ impl Rollout {
             && let Finding::Breach(breach) = check.finding
         {
             decisions.push(self.decide(Transition::RollBack, Cause::Breach(breach)));
-            return;
-        }
-        if let Some(rejected) = self.look_at_review() {
-            decisions.push(rejected);
             return;
         }
         if self.shadow_is_over() && self.gate_passes() {
