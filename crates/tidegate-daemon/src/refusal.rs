@@ -50,6 +50,11 @@ pub(crate) enum Refusal {
     ControlChanges(String),
     #[error("{0}")]
     OverridesLost(String),
+    #[error(
+        "prompt `{prompt}` is tried by experiment `{experiment}`, which is in {state}: what one does to its cameras would be \
+         taken for what the other does. Start this one once that has ended"
+    )]
+    PromptInUse { prompt: PromptName, experiment: ExperimentKey, state: State },
     #[error("{0} experiments are kept, allowed: {EXPERIMENTS_MAX}")]
     TooManyExperiments(usize),
     #[error("`{}` is not allowed in {state}{}", command.as_str(), instead(allowed))]

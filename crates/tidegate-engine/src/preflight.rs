@@ -264,7 +264,7 @@ impl<'a> PlannedTest<'a> {
         Self { experiment, expected, cameras, by_turns }
     }
 
-    fn watched(&self) -> [(Guardrail, Watched); 5] {
+    fn watched(&self) -> [(Guardrail, Watched); 6] {
         let ExpectedFleet { fp_rate, error_rate, missed_threat_rate, alert_rate, .. } =
             *self.expected;
         let feedback = self.expected.feedback_share;
@@ -277,6 +277,12 @@ impl<'a> PlannedTest<'a> {
             scale: HarmScale::Points,
         };
         let cv = self.expected.latency_cv;
+        let alerts = |limit: f64| Watched {
+            limit,
+            unit: "percent",
+            scale: HarmScale::PercentOf(alert_rate),
+            ..rate(1.0 - error_rate, alert_rate, 0.0)
+        };
         [
             (Guardrail::FpRate, rate(feedback, fp_rate, limits.max_fp_rate_increase.value())),
             (Guardrail::ErrorRate, rate(1.0, error_rate, limits.max_error_rate_increase.value())),
@@ -295,15 +301,8 @@ impl<'a> PlannedTest<'a> {
                 Guardrail::MissedThreatRate,
                 rate(feedback, missed_threat_rate, limits.max_missed_threat_rate_increase.value()),
             ),
-            (
-                Guardrail::AlertDrop,
-                Watched {
-                    limit: limits.max_alert_rate_drop.value(),
-                    unit: "percent",
-                    scale: HarmScale::PercentOf(alert_rate),
-                    ..rate(1.0 - error_rate, alert_rate, 0.0)
-                },
-            ),
+            (Guardrail::AlertDrop, alerts(limits.max_alert_rate_drop.value())),
+            (Guardrail::AlertRise, alerts(limits.max_alert_rate_rise.value())),
         ]
     }
 

@@ -202,3 +202,19 @@ fn an_experiment_names_versions_that_there_are() {
     let set = world.daemon.try_put(path, &json!({"variant": "treatment"})).unwrap();
     assert!(set.text.contains("prompt = \\\"door\\\""), "{}", set.text);
 }
+
+#[test]
+fn two_experiments_do_not_try_one_prompt_at_once() {
+    let world = World::new(&[]);
+    world.define();
+    world.act("start");
+    let toml = EXPERIMENT.replace("door_v2", "gate");
+    assert_eq!(world.daemon.define("gate", &toml).status, 201);
+    let refused = world.daemon.act("gate", "start");
+    assert_eq!((refused.status, &refused.body["code"]), (409, &"prompt_in_use".into()));
+    let detail = refused.body["detail"].as_str().unwrap();
+    assert!(detail.contains("is tried by experiment `"), "{detail}");
+    assert_eq!(world.daemon.get("/v1/experiments/gate/status").body["phase"], "draft");
+    world.act("stop");
+    assert_eq!(world.daemon.act("gate", "start").status, 200);
+}

@@ -48,6 +48,9 @@ impl Driver {
         self.rollouts.meet_deadlines(key, now, changed);
         let agreed = agree(self.run_of(key)?, &order)?;
         if let Agreed::Go(accepted) = agreed {
+            if command == Command::Start {
+                self.check_prompt_is_free(key)?;
+            }
             changed.accepted = accepted;
             self.tell(key, now, Event::Action(order.action), changed)?;
             tracing::info!(experiment = %key, action = command.as_str(), "acted");
@@ -60,6 +63,25 @@ impl Driver {
                 let decisions = step.into_iter().map(|step| *step).collect();
                 Done { decisions, already: true, status }
             }
+        })
+    }
+}
+
+impl Driver {
+    /// Two experiments on one prompt at once would each see what the other does.
+    fn check_prompt_is_free(&self, key: &ExperimentKey) -> Result<(), Refusal> {
+        let run = self.run_of(key)?;
+        let Some(prompt) = run.in_play.as_ref().map(|in_play| &in_play.prompt) else {
+            return Ok(());
+        };
+        let other = self.rollouts.iter().find(|other| {
+            let tries = other.in_play.as_ref().is_some_and(|in_play| in_play.prompt == *prompt);
+            let phase = other.rollout.lifecycle().state.phase;
+            other.key != *key && tries && matches!(phase, Phase::Shadow | Phase::Ab | Phase::Full)
+        });
+        other.map_or(Ok(()), |other| {
+            let (prompt, experiment) = (prompt.clone(), other.key.clone());
+            Err(Refusal::PromptInUse { prompt, experiment, state: other.rollout.lifecycle().state })
         })
     }
 }

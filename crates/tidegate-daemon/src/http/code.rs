@@ -93,6 +93,8 @@ codes! {
         "the control is another version than the one that is served, or that `production` points to, and nobody accepted that";
     OverridesLost = "overrides_lost", CONFLICT:
         "the draft has overrides that the definition does not name; `detail` has them";
+    PromptInUse = "prompt_in_use", CONFLICT:
+        "another experiment on the same prompt runs, so this one cannot be started";
     PromptExists = "prompt_exists", CONFLICT:
         "there is a prompt of this name, with other texts";
     NameTaken = "name_taken", CONFLICT:

@@ -255,7 +255,7 @@ async fn dry_run_of(app: &App, file: ExperimentFile, salt: SaltChoice) -> Result
     post, path = "/v1/experiments/{key}/actions", operation_id = "act", tag = "experiments",
     request_body = ActionRequest,
     responses((status = 200, body = Done)),
-    extensions(("x-problems" = json!(["writes", "unknown_experiment", "action_not_allowed", "revision_conflict", "unexpected_phase", "evidence_not_accepted"]))),
+    extensions(("x-problems" = json!(["writes", "unknown_experiment", "action_not_allowed", "prompt_in_use", "revision_conflict", "unexpected_phase", "evidence_not_accepted"]))),
 ))]
 pub(super) async fn act(
     State(app): State<App>,

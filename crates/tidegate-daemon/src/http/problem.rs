@@ -251,6 +251,7 @@ impl From<Refusal> for Problem {
             Refusal::NotBacked { .. } => (Code::EvidenceNotAccepted, None),
             Refusal::ControlChanges(_) => (Code::ControlChanges, None),
             Refusal::OverridesLost(_) => (Code::OverridesLost, None),
+            Refusal::PromptInUse { .. } => (Code::PromptInUse, None),
             Refusal::TooManyExperiments(_) => (Code::TooManyExperiments, None),
             Refusal::ActionNotAllowed { .. } => (Code::ActionNotAllowed, None),
             Refusal::NoReview(_) => (Code::NoReview, None),
