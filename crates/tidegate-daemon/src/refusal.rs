@@ -40,7 +40,7 @@ pub(crate) enum Refusal {
     Running(ExperimentKey),
     #[error("experiment `{0}` has no `[review]`, so nobody is asked about it")]
     NoReview(ExperimentKey),
-    #[error("the rollout is not in shadow, so its review takes no answers")]
+    #[error("the rollout is in neither its shadow nor its test, so its review takes no answers")]
     ReviewOver,
     #[error("{0}")]
     UnknownCard(QueueRejection),

@@ -110,7 +110,7 @@ impl Cause {
             Self::OutageOver => "outage_over",
             Self::FeedbackAwaited => "feedback_awaited",
             Self::GatePassed => "gate_passed",
-            Self::Reviewed(_) => "reviewed",
+            Self::Reviewed(_) | Self::TestOver(Proof::Reviewed(_)) => "reviewed",
             Self::GateManual => "gate_manual",
             Self::Dwelled => "dwelled",
             Self::TestOver(Proof::Proved { .. }) => "proved",

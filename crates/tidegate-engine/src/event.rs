@@ -25,6 +25,9 @@ pub enum Event {
     Feedback(Feedback),
     /// A person answered a card of the review.
     CardReply(CardReply),
+    /// From now on the shell was away for so long: it did not run, its machine slept, or its clock was set ahead. As in a pause,
+    /// no time passes for the rollout.
+    Absent(Duration),
 }
 
 /// What a person wants done, and why.
@@ -235,8 +238,8 @@ pub enum Rejection {
     /// Nobody is asked about this rollout.
     #[error("the experiment has no review")]
     NoReview,
-    /// The shadow that was reviewed is over, or has not begun.
-    #[error("the rollout is not in shadow, so its review takes no answers")]
+    /// The rollout is not in the shadow that is reviewed, nor in the test after it.
+    #[error("the rollout is in neither its shadow nor its test, so its review takes no answers")]
     ReviewOver,
     /// The review does not take the answer.
     #[error(transparent)]

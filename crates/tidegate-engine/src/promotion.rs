@@ -3,7 +3,8 @@
 //! Under the threshold rule this compares averages, as the rule itself does: no limit is passed, the
 //! false-positive rate fell by the wanted part, and neither missed threats nor silence bought that. The
 //! sequential rule asks for proof of each: every guardrail passes with 95 % confidence, the false
-//! positives fell by more than the wanted part with 95 % confidence, and the cameras were split as planned.
+//! positives fell by more than the wanted part with 95 % confidence, and the cameras were split as planned. Where the test
+//! is too small for that, what people proved in shadow is enough if nothing in the test speaks against it.
 
 use core::fmt;
 
@@ -11,6 +12,7 @@ use crate::experiment::{Experiment, LabelTrust, Watch};
 use crate::guardrail::Guardrail;
 use crate::look::Look;
 use crate::presence::Presence;
+use crate::review::{PromotedBy, Reading, ReviewVerdict};
 use crate::split_check::SplitCheck;
 use crate::tally::Tally;
 use crate::threshold::{self, Finding};
@@ -30,6 +32,8 @@ pub enum Proof {
         /// Relative reduction of the false-positive rate in percent.
         fp_reduction_pct: f64,
     },
+    /// People proved it in shadow, and nothing in the test speaks against it.
+    Reviewed(Reading),
     /// The threshold rule found a breach, too little data, or was switched off.
     Finding(Finding),
     /// The sequential rule was switched off.
@@ -164,6 +168,79 @@ pub(crate) fn judge_look(experiment: &Experiment, look: &Look, sides: ByVariant<
     Proof::Proved { fp_reduction_pct }
 }
 
+impl Proof {
+    /// Whether the treatment may be released.
+    pub const fn promotes(&self) -> bool {
+        matches!(self, Self::Proved { .. } | Self::Reviewed(_))
+    }
+}
+
+/// What people saw in shadow counts where the test is too small to prove anything: most fleets of a few cameras label too
+/// few alerts. It does not outweigh what a test did show.
+pub(crate) fn judge_reviewed(
+    experiment: &Experiment,
+    reading: &Reading,
+    look: &Look,
+    treatment: &Tally,
+    shown: Proof,
+) -> Proof {
+    let promoted_by = experiment.review.as_ref().map(|rules| rules.promoted_by);
+    let suffices = match reading.verdict {
+        ReviewVerdict::Promote => promoted_by.is_some_and(|by| by != PromotedBy::Nothing),
+        ReviewVerdict::Pass => promoted_by == Some(PromotedBy::Harmless),
+        ReviewVerdict::Alarm
+        | ReviewVerdict::RejectFalseAlarms
+        | ReviewVerdict::RejectMissed
+        | ReviewVerdict::Open => false,
+    };
+    let is_too_small = match shown {
+        Proof::TooFewLabels { .. } | Proof::TooFewCameras { .. } | Proof::NotPassed(_) => true,
+        // With 95 % confidence too little is not the same as too little to tell.
+        Proof::FpReductionTooSmall { bounds_pct, wanted_pct, .. } => {
+            bounds_pct.is_some_and(|[_, most]| most >= wanted_pct)
+        }
+        Proof::Proved { .. }
+        | Proof::Reviewed(_)
+        | Proof::Finding(_)
+        | Proof::NotWatched
+        | Proof::Silent(_)
+        | Proof::Split(_)
+        | Proof::MissedThreats { .. }
+        | Proof::AlertDrop { .. } => false,
+    };
+    let was_heard = treatment.analyses >= experiment.guardrails.min_samples;
+    let speaks_against = look.split.is_some_and(|split| !split.is_clean())
+        || look.judgements.iter().any(|judgement| speaks_against(judgement, reading));
+    if suffices && is_too_small && was_heard && !speaks_against {
+        Proof::Reviewed(*reading)
+    } else {
+        shown
+    }
+}
+
+/// Whether a guardrail says more than that the test is small. Of labels there may be too few for anything but an alarm,
+/// and people have answered what labels would; all else must at least look as if it were within its limit.
+fn speaks_against(judgement: &Judgement, reading: &Reading) -> bool {
+    let is_alarmed = judgement.verdict >= Verdict::Alarm;
+    let looks_bad =
+        is_alarmed || judgement.change.is_none_or(|change| change.estimate > judgement.limit);
+    match judgement.guardrail {
+        Guardrail::FpRate | Guardrail::MissedThreatRate | Guardrail::LabelShare => is_alarmed,
+        Guardrail::AlertDrop => looks_bad && !was_seen(judgement, reading),
+        Guardrail::ErrorRate
+        | Guardrail::Latency
+        | Guardrail::SlowRate
+        | Guardrail::AlertRise
+        | Guardrail::ThreatRetention => looks_bad,
+    }
+}
+
+/// Whether alerts fell no further, for certain, than in the shadow that people saw.
+fn was_seen(fall: &Judgement, reading: &Reading) -> bool {
+    let seen_pct = reduction_pct(1.0, 1.0 + reading.events.change() as f64 / reading.alerts as f64);
+    fall.bounds_shown().is_some_and(|(least_pct, _)| least_pct <= seen_pct)
+}
+
 /// By how many percent of `from` the rate fell; nothing falls from zero.
 fn reduction_pct(from: f64, to: f64) -> f64 {
     if from > 0.0 { (from - to) / from * 100.0 } else { 0.0 }
@@ -174,6 +251,9 @@ impl fmt::Display for Proof {
         match self {
             Self::Proved { fp_reduction_pct } => {
                 write!(f, "FP rate fell by {fp_reduction_pct:.1}% of the control's")
+            }
+            Self::Reviewed(reading) => {
+                write!(f, "No guardrail speaks against what people saw in shadow. {reading}")
             }
             Self::Finding(finding) => finding.fmt(f),
             Self::NotWatched => f.write_str("The guardrails are switched off"),

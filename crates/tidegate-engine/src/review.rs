@@ -17,6 +17,6 @@ pub use order::{CardHash, CardOrder};
 pub use queue::{CardReply, Queue, QueueRejection, QueueSnapshot, Sizes};
 pub(crate) use reading::ReviewGate;
 pub use reading::{Missing, Reading, ReviewProgress, Span};
-pub use rules::{ClipUrl, InvalidClipUrl, Requirement, ReviewRules};
+pub use rules::{ClipUrl, InvalidClipUrl, PromotedBy, Requirement, ReviewRules};
 pub use tidegate_stats::review::{ByQuestion, Direction, Discordant, FleetBlock, ReviewVerdict};
 pub use window::{ReviewSnapshot, ReviewWindow, Standings};

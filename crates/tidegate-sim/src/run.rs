@@ -17,7 +17,6 @@ use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 use tidegate_engine::experiment::PromotionMode;
 use tidegate_engine::id::AnalysisId;
 use tidegate_engine::phase::{Condition, Phase, State, Transition};
-use tidegate_engine::promotion::Proof;
 use tidegate_engine::rollout::Looked;
 use tidegate_engine::time::{Block, Timestamp};
 use tidegate_engine::{Rollout, Variant};
@@ -358,7 +357,7 @@ impl<'a, O: Observer> Run<'a, O> {
             Transition::OpenFull if self.world.scenario().release_hour.is_some() => {}
             Transition::OpenFull => self.ending = Some(Ending::Promoted),
             Transition::Expire => {
-                let proved = matches!(decision.cause, Cause::TestOver(Proof::Proved { .. }));
+                let proved = matches!(&decision.cause, Cause::TestOver(proof) if proof.promotes());
                 // What is to be released by itself and is not is no promotion.
                 let mode = self.world.definition().experiment().promotion.mode;
                 let recommended = proved && mode == PromotionMode::Manual;

@@ -4,6 +4,7 @@
 //! client ignores what it does not know. Times are ISO 8601 in UTC, shares and rates 0 to 1.
 
 mod definition;
+mod diagnosis;
 mod event;
 mod event_type;
 mod history;
@@ -26,9 +27,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use definition::{Defined, ServingRun, SettingChange};
+pub use diagnosis::{Diagnosis, HeardCameras};
 pub use event::{
     Event, ExperimentDefined, LatencyWarning, PhaseChanged, PromptLabelMoved, Reset,
-    VerdictChanged, What, WhatIsNoted,
+    VerdictChanged, WarningChanged, What, WhatIsNoted,
 };
 pub use event_type::EventType;
 pub use history::{DEFINED, Definer, Evidence, History, HistoryItem};

@@ -147,6 +147,9 @@ fn sentence(what: &What) -> String {
             )
         }
         What::LatencyWarning(warning) => warning.sentence.clone(),
+        What::Warning(warning) => {
+            format!("{} {}: {}", warning.code, warning.state, warning.sentence)
+        }
         What::PromptLabelMoved(moved) => {
             let from = moved.from.as_deref().unwrap_or("nothing");
             let to = moved.to.as_deref().unwrap_or("nothing");

@@ -84,6 +84,7 @@ fn review(
 ) -> Result<(), Failure> {
     let path = |last| ["v1", "experiments", args.key.as_str(), "review", last];
     let mut given = 0;
+    let before: Review = client.get(&["v1", "experiments", args.key.as_str(), "review"])?;
     loop {
         let next: NextCard = client.get_with(&path("next"), &[("reviewer", reviewer)])?;
         let Some(card) = next.card else {
@@ -100,7 +101,7 @@ fn review(
         };
         let answered = client.post(&path("answers"), Body::Json(&json(&answer)?));
         match answered {
-            Ok(ReviewAnswered { review, .. }) if review.phase != "shadow" => return Ok(()),
+            Ok(ReviewAnswered { review, .. }) if review.phase != before.phase => return Ok(()),
             Ok(_) => given += 1,
             Err(error) if was_answered(&error) => {
                 writeln!(out, "  somebody else was faster")?;

@@ -1,7 +1,6 @@
 //! Says how far a review is, and what is to be looked at next.
 
 use tidegate_engine::event::Actor;
-use tidegate_engine::phase::Phase;
 use tidegate_engine::review::ReviewProgress;
 use tidegate_spec::api::{self, NextCard, Review, ReviewCard};
 
@@ -21,8 +20,8 @@ pub(super) fn review_of(run: &RunningExperiment, progress: &ReviewProgress) -> R
 /// What a reviewer should look at next, where the experiment has a review.
 pub(crate) fn next_card(run: &RunningExperiment, reviewer: &Actor) -> Option<NextCard> {
     let (rules, window) = run.rollout.review()?;
-    let waiting = window.standings(rules).waiting;
-    let is_asked = run.rollout.lifecycle().state.phase == Phase::Shadow;
+    let is_asked = run.rollout.asks_reviewers();
+    let waiting = if is_asked { window.standings(rules).waiting } else { 0 };
     let card = window.queue().next(reviewer).filter(|_| is_asked);
     let card = card.map(|card| ReviewCard {
         event: card.event.to_string(),

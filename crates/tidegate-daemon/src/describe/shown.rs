@@ -82,5 +82,6 @@ fn worst(judgements: &[Judgement]) -> Option<&Judgement> {
 
 /// Whether the test showed what a promotion asks for, and its owner is to say it.
 pub(super) fn is_proved(status: &status::Status, last: &HistoryItem) -> bool {
-    status.state.condition == Condition::Expired && last.cause == "proved"
+    status.state.condition == Condition::Expired
+        && matches!(last.cause.as_str(), "proved" | "reviewed")
 }

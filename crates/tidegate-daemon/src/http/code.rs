@@ -82,7 +82,7 @@ codes! {
     ActionNotAllowed = "action_not_allowed", CONFLICT:
         "the rollout's phase does not lead there";
     ReviewOver = "review_over", CONFLICT:
-        "the rollout is not in shadow, so its review takes no answers";
+        "the rollout is in neither its shadow nor its test, so its review takes no answers";
     CardAnswered = "card_answered", CONFLICT:
         "the card got an opinion since it was shown, or has its answer";
     UnexpectedPhase = "unexpected_phase", CONFLICT:

@@ -7,7 +7,7 @@ use tidegate_engine::assignment::{ServeReason, Serving};
 use tidegate_engine::id::{CameraId, InvalidId};
 use tidegate_engine::phase::Phase;
 use tidegate_engine::prompt::Version;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_spec::api::{Assignment, ShadowVersion};
 
@@ -32,6 +32,8 @@ pub(crate) struct View<'a> {
     pub(crate) rollouts: &'a Rollouts,
     pub(crate) now: Timestamp,
     pub(crate) trust: Trust,
+    /// How far the machine's clock is behind: time stands still until it has caught up.
+    pub(crate) clock_behind: Duration,
 }
 
 /// Who is served what.

@@ -10,7 +10,7 @@ use super::settings::{
     Shadow,
 };
 use crate::limits;
-use crate::review::{ClipUrl, ReviewRules};
+use crate::review::{ClipUrl, PromotedBy, ReviewRules};
 
 /// A fingerprint of a whole definition; shown as 32 hex digits.
 ///
@@ -125,6 +125,7 @@ fn feed_review(hash: &mut Xxh3, review: &ReviewRules) {
         benefit,
         second_look,
         requirement,
+        promoted_by,
         clip_url,
     } = review;
     feed_text(hash, "review");
@@ -135,6 +136,10 @@ fn feed_review(hash: &mut Xxh3, review: &ReviewRules) {
     feed(hash, *second_look as u64);
     feed(hash, *requirement as u64);
     feed_text(hash, clip_url.as_ref().map_or("", ClipUrl::as_str));
+    if *promoted_by != PromotedBy::Proved {
+        feed_text(hash, "promoted_by");
+        feed(hash, *promoted_by as u64);
+    }
 }
 
 fn feed_guardrails(hash: &mut Xxh3, guardrails: &Guardrails) {

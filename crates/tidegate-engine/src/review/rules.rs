@@ -23,6 +23,8 @@ pub struct ReviewRules {
     pub second_look: SecondLook,
     /// Whether the gate waits for it.
     pub requirement: Requirement,
+    /// What of it is enough for a promotion where the A/B test by itself proves nothing.
+    pub promoted_by: PromotedBy,
     /// Where a reviewer sees an event.
     pub clip_url: Option<ClipUrl>,
 }
@@ -36,8 +38,20 @@ pub enum Requirement {
     Optional,
 }
 
+/// Which verdict of a review is enough for a promotion, unless the A/B test after it speaks against the treatment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PromotedBy {
+    /// None: the test must prove it.
+    Nothing,
+    /// That false alarms fell by the benefit, and missed threats did not rise beyond their limit.
+    Proved,
+    /// That neither rose beyond its limit.
+    Harmless,
+}
+
 impl ReviewRules {
-    /// 200 cards, limits of 0.05 and a benefit of 0.10 for each alert of the control, a second look at each yes, and a gate that waits.
+    /// 200 cards, limits of 0.05 and a benefit of 0.10 for each alert of the control, a second look at each yes, a gate
+    /// that waits, and a promotion by what it proved.
     #[expect(clippy::missing_panics_doc, reason = "the defaults are constants within their range")]
     pub fn new() -> Self {
         let share = |share| Share::new(share).expect("a default is within its range");
@@ -48,6 +62,7 @@ impl ReviewRules {
             benefit: share(0.1),
             second_look: SecondLook::AfterYes,
             requirement: Requirement::Required,
+            promoted_by: PromotedBy::Proved,
             clip_url: None,
         }
     }

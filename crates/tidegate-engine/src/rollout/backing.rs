@@ -3,7 +3,7 @@
 use super::Rollout;
 use crate::event::Command;
 use crate::look::Check;
-use crate::phase::{State, Transition};
+use crate::phase::{Condition, State, Transition};
 use crate::review::ReviewVerdict;
 use crate::split_check::SplitCheck;
 use crate::threshold::Finding;
@@ -37,6 +37,11 @@ impl Rollout {
     /// What the evidence says of a step: of the test, what opens the gate of a shadow; of a ramp step, its dwell;
     /// of a release, that every guardrail passes.
     pub fn backing(&self, transition: Transition) -> Backing {
+        let is_tested =
+            matches!(self.lifecycle.state.condition, Condition::Grace | Condition::Expired);
+        if transition == Transition::OpenFull && is_tested && self.proof().promotes() {
+            return Backing::Passes;
+        }
         // What people saw may let alerts fall.
         if transition == Transition::OpenAb && self.gate_passes() {
             return Backing::Passes;

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::assignment::SplitMethod;
 use crate::course::Stage;
 use crate::decision::{Cause, Decision};
 use crate::epoch::Epochs;
@@ -43,12 +44,21 @@ impl Rollout {
         }
         let alpha = self.definition.experiment().guardrails.alpha.value() * FAST_PATH_ALPHA_SHARE;
         let treated = self.fleet.total().ab.treatment.analyses;
+        let treated_cameras = self.fleet.treated_cameras();
+        let control_cameras = match self.definition.experiment().assignment.method {
+            // Each camera runs both in turns.
+            SplitMethod::Switchback => treated_cameras,
+            SplitMethod::Hash | SplitMethod::Balanced => {
+                (self.fleet.len() as u64).saturating_sub(treated_cameras)
+            }
+        };
         Plan {
             // Traffic may grow beyond what the shadow showed.
             analyses: self.lifecycle.planned_analyses.max(treated),
             tolerated: TOLERATED,
             alpha,
-            treated_cameras: self.fleet.treated_cameras(),
+            treated_cameras,
+            control_cameras,
         }
     }
 
@@ -80,17 +90,8 @@ impl Rollout {
     /// What the end of the A/B test leads to.
     fn conclude(&self, feedback: LateLabels) -> (Transition, Cause) {
         let experiment = self.definition.experiment();
-        let ab = &self.fleet.total().ab;
-        let sides = ByVariant { control: &ab.control, treatment: &ab.treatment };
-        let share = self.share();
-        let proof = match look::check(&self.fleet, experiment, self.looked_at(Window::Ab), share) {
-            Check::Threshold(check) => promotion::judge_averages(experiment, &check, sides),
-            Check::Sequential(look) => promotion::judge_look(experiment, &look, sides),
-        };
-        let presence = self.presence_in_test();
-        let passes = matches!(proof, Proof::Proved { .. });
-        let proved = passes && presence.suffices();
-        let proof = if passes && !proved { Proof::Silent(presence) } else { proof };
+        let proof = self.proof();
+        let proved = proof.promotes();
         let clear = matches!(self.lifecycle.state.condition, Condition::Clear | Condition::Grace);
         let may_extend =
             experiment.ab.on_expiry == OnExpiry::Extend && self.lifecycle.extensions == 0;
@@ -113,6 +114,25 @@ impl Rollout {
             OnExpiry::Hold | OnExpiry::Extend => Transition::Expire,
         };
         (transition, Cause::TestOver(proof))
+    }
+
+    /// What the A/B test shows, with what people saw before it.
+    pub(super) fn proof(&self) -> Proof {
+        let experiment = self.definition.experiment();
+        let ab = &self.fleet.total().ab;
+        let sides = ByVariant { control: &ab.control, treatment: &ab.treatment };
+        let share = self.share();
+        let shown = match look::check(&self.fleet, experiment, self.looked_at(Window::Ab), share) {
+            Check::Threshold(check) => promotion::judge_averages(experiment, &check, sides),
+            Check::Sequential(look) => {
+                let shown = promotion::judge_look(experiment, &look, sides);
+                self.reading().map_or(shown, |reading| {
+                    promotion::judge_reviewed(experiment, &reading, &look, &ab.treatment, shown)
+                })
+            }
+        };
+        let presence = self.presence_in_test();
+        if shown.promotes() && !presence.suffices() { Proof::Silent(presence) } else { shown }
     }
 
     /// The sequential rule: the fast path at every event, the guardrails when a look is due.
@@ -154,10 +174,6 @@ impl Rollout {
             let harm = sequential::harm(&self.fleet, self.definition.experiment(), at);
             if let Some(judgement) = harm {
                 decisions.push(self.decide(Transition::RollBack, Cause::Harm(judgement)));
-                return;
-            }
-            if let Some(rejected) = self.look_at_review() {
-                decisions.push(rejected);
                 return;
             }
             self.look_at_release(decisions);
@@ -227,10 +243,6 @@ impl Rollout {
             && let Finding::Breach(breach) = check.finding
         {
             decisions.push(self.decide(Transition::RollBack, Cause::Breach(breach)));
-            return;
-        }
-        if let Some(rejected) = self.look_at_review() {
-            decisions.push(rejected);
             return;
         }
         if self.shadow_is_over() && self.gate_passes() {

@@ -1,6 +1,7 @@
 //! The review of a rollout: what people are asked in shadow, and what their answers decide.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use tidegate_stats::review::{Direction, Review, ReviewVerdict};
 
@@ -14,8 +15,8 @@ use crate::observation::{Comparison, Label};
 use crate::phase::{Condition, Phase, State, Transition};
 use crate::review::window::BLOCKS_A_DAY;
 use crate::review::{
-    Answer, CardReply, Missing, Reading, Requirement, ReviewGate, ReviewProgress, ReviewRules,
-    ReviewWindow, Span, Standings,
+    Answer, CardReply, Missing, PromotedBy, Reading, Requirement, ReviewGate, ReviewProgress,
+    ReviewRules, ReviewWindow, Span, Standings,
 };
 use crate::time::Timestamp;
 
@@ -30,15 +31,27 @@ impl Rollout {
         self.definition.experiment().review.as_ref().zip(self.review.as_deref())
     }
 
+    /// Whether people are still to be asked: in shadow, and in the test after it while answers may prove what the gate
+    /// did not need.
+    pub fn asks_reviewers(&self) -> bool {
+        self.takes_answers()
+            && (self.lifecycle.state.phase == Phase::Shadow
+                || self.review_progress().is_some_and(|progress| progress.missing.is_some()))
+    }
+
+    const fn takes_answers(&self) -> bool {
+        matches!(self.lifecycle.state.phase, Phase::Shadow | Phase::Ab)
+    }
+
     pub(super) fn absorb_reply(
         &mut self,
         at: Timestamp,
         reply: &CardReply,
     ) -> Result<(), Rejection> {
         self.check_no_deadline(at)?;
-        let phase = self.lifecycle.state.phase;
+        let takes_answers = self.takes_answers();
         let review = self.review.as_mut().ok_or(Rejection::NoReview)?;
-        if phase != Phase::Shadow {
+        if !takes_answers {
             return Err(Rejection::ReviewOver);
         }
         review.queue.answer(at, reply)?;
@@ -59,7 +72,7 @@ impl Rollout {
     /// Lets a label fill the card of its event, if it is one.
     pub(super) fn fill_card(&mut self, exposure: &Exposure, event: &AnalysisId, label: Label) {
         if exposure.window == Window::Shadow
-            && self.lifecycle.state.phase == Phase::Shadow
+            && self.takes_answers()
             && let Some(review) = &mut self.review
         {
             let answer = match label {
@@ -92,14 +105,14 @@ impl Rollout {
     }
 
     /// Rolls back what the answers reject.
-    pub(super) fn look_at_review(&mut self) -> Option<Decision> {
-        if self.lifecycle.state.phase != Phase::Shadow
-            || self.definition.experiment().guardrails.watch == Watch::Off
+    pub(super) fn look_at_review(&mut self, decisions: &mut Vec<Decision>) {
+        if self.takes_answers()
+            && self.definition.experiment().guardrails.watch == Watch::On
+            && let Some(reading) = self.reading().filter(Reading::rejects)
         {
-            return None;
+            let cause = Cause::Reviewed(Box::new(reading));
+            decisions.push(self.decide(Transition::RollBack, cause));
         }
-        let reading = self.reading().filter(Reading::rejects)?;
-        Some(self.decide(Transition::RollBack, Cause::Reviewed(Box::new(reading))))
     }
 
     /// Why the gate opens.
@@ -190,19 +203,32 @@ impl Rollout {
         reading: Option<&Reading>,
         waiting: u64,
     ) -> Option<Missing> {
-        if self.lifecycle.state.phase != Phase::Shadow {
+        let phase = self.lifecycle.state.phase;
+        if !self.takes_answers() {
             return None;
         }
         if !window.queue.is_closed() {
             return Some(Missing::Window);
         }
         let Some(reading) = reading else { return Some(Missing::Traffic) };
-        if reading.rejects() || reading.passes() {
+        let is_enough = match reading.verdict {
+            ReviewVerdict::Pass => {
+                phase == Phase::Shadow || rules.promoted_by != PromotedBy::Proved
+            }
+            ReviewVerdict::Open | ReviewVerdict::Alarm => false,
+            ReviewVerdict::Promote
+            | ReviewVerdict::RejectFalseAlarms
+            | ReviewVerdict::RejectMissed => true,
+        };
+        if is_enough {
             None
         } else if waiting > 0 {
             Some(Missing::Cards(waiting))
         } else if reading.unanswered * 10 > (reading.answered + reading.unanswered) * 3 {
             Some(Missing::Answers)
+        } else if phase == Phase::Ab {
+            // Its shadow gets no longer; the test decides.
+            None
         } else {
             let review = window.review(rules).ok()?;
             Some(further_days(rules, &review, reading, window.blocks()))

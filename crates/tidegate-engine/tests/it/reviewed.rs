@@ -1,21 +1,24 @@
 //! A shadow whose disagreements people review.
 
 use tidegate_engine::event::{Action, Actor, Command, Reason, Rejection};
-use tidegate_engine::experiment::{Definition, Experiment, Watch};
+use tidegate_engine::experiment::{Definition, Experiment, PromotionMode, Watch};
 use tidegate_engine::guardrail::Guardrail;
+use tidegate_engine::id::{AnalysisId, CameraId};
 use tidegate_engine::look::Check;
 use tidegate_engine::number::{Latency, RiskScore};
-use tidegate_engine::observation::{Comparison, Feedback, Label, Origin, Outcome};
-use tidegate_engine::phase::Phase;
+use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Origin, Outcome};
+use tidegate_engine::phase::{Phase, Transition};
 use tidegate_engine::review::{
-    Answer, CardReply, Missing, QueueRejection, Requirement, ReviewRules, ReviewVerdict,
+    Answer, CardReply, Missing, PromotedBy, QueueRejection, Requirement, ReviewRules, ReviewVerdict,
 };
+use tidegate_engine::rollout::Backing;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::verdict::Verdict;
-use tidegate_engine::{ByVariant, Event, Rollout};
+use tidegate_engine::{ByVariant, Event, Rollout, Variant};
 
 const HOUR_MS: i64 = 3_600_000;
 const SHADOW_HOURS: i64 = 96;
+const TEST_HOURS: i64 = 48;
 
 /// What the treatment does to alerts of the control and to events that the control lets pass, in a hundred.
 #[derive(Clone, Copy)]
@@ -28,6 +31,7 @@ struct Change {
 const FEWER: Change = Change { false_alarms_lost: 36, threats_lost: 0, false_alarms_gained: 5 };
 const MORE: Change = Change { false_alarms_lost: 8, threats_lost: 0, false_alarms_gained: 30 };
 const MISSING: Change = Change { false_alarms_lost: 8, threats_lost: 25, false_alarms_gained: 5 };
+const AS_GOOD: Change = Change { false_alarms_lost: 14, threats_lost: 0, false_alarms_gained: 14 };
 const MUCH_FEWER: Change =
     Change { false_alarms_lost: 92, threats_lost: 0, false_alarms_gained: 1 };
 
@@ -149,6 +153,49 @@ impl Story {
             assert_eq!(restored.snapshot(), self.rollout.snapshot());
             self.rollout = restored;
         }
+    }
+
+    /// Lets one person answer truly whatever waits, and goes on in the test after the shadow.
+    fn review_to_the_end(&mut self) {
+        while let Some(reply) = self.next("mara").filter(|_| self.rollout.asks_reviewers()) {
+            self.apply(&Event::CardReply(reply)).unwrap();
+            self.answers += 1;
+        }
+    }
+
+    /// Two days of the same six cameras, and the wait for feedback after them. Of alerts one in sixteen is labelled; what
+    /// the treatment changes it does not undo.
+    fn test(&mut self, change: Change, failing: u64) {
+        let began = self.now.ms() / HOUR_MS;
+        for hour in 0..TEST_HOURS {
+            for event in 0..15 {
+                self.wait(began + hour);
+                let (alerts, lost) = match event {
+                    0..4 => (true, change.threats_lost),
+                    4..10 => (true, change.false_alarms_lost),
+                    _ => (false, change.false_alarms_gained),
+                };
+                let camera: CameraId = format!("camera-{}", (hour + event) % 6).parse().unwrap();
+                let variant = self.rollout.serve(&camera, self.now).variant;
+                let differs = self.chance(lost) && variant == Variant::Treatment;
+                let fails = self.chance(failing) && variant == Variant::Treatment;
+                let outcome = if fails { Outcome::Failed } else { answered(alerts != differs) };
+                let id: AnalysisId = format!("test-{hour}-{event}").parse().unwrap();
+                let analysis = Analysis {
+                    id: Some(id.clone()),
+                    camera,
+                    variant,
+                    outcome,
+                    origin: Origin::default(),
+                };
+                self.apply(&Event::Analysis(analysis)).unwrap();
+                if alerts != differs && self.chance(6) {
+                    let label = if event < 4 { Label::Correct } else { Label::FalsePositive };
+                    self.apply(&Event::Feedback(Feedback { analysis: id, label })).unwrap();
+                }
+            }
+        }
+        self.wait(began + TEST_HOURS + 7);
     }
 
     fn phase(&self) -> Phase {
@@ -283,6 +330,8 @@ fn answers_that_nobody_asked_for_are_refused() {
     let twice = send(&mut story, &reply);
     assert!(matches!(twice, Err(Rejection::Review(QueueRejection::OutOfTurn { .. }))), "{twice:?}");
     story.review();
+    assert_eq!(story.phase(), Phase::Ab, "which takes answers too, as they may prove more");
+    story.act(Command::Stop);
     assert_eq!(send(&mut story, &reply), Err(Rejection::ReviewOver));
 
     let mut story = Story::new(Experiment { review: None, ..experiment() });
@@ -302,4 +351,58 @@ fn what_comes_after_the_shadow_has_lasted_its_time_is_no_card() {
         .unwrap();
     let after = story.rollout.review_progress().unwrap();
     assert_eq!((before.lost, before.cards), (after.lost, after.cards));
+}
+
+/// The test of a rollout that is promoted by itself, after a shadow that was reviewed to the end.
+fn tested(experiment: Experiment, change: Change, failing: u64) -> Story {
+    let mut experiment = experiment;
+    experiment.promotion.mode = PromotionMode::Automatic;
+    let mut story = Story::new(experiment);
+    story.shadow(change);
+    story.review_to_the_end();
+    story.test(change, failing);
+    story
+}
+
+#[test]
+fn what_people_proved_is_released_where_the_test_is_too_small() {
+    let story = tested(experiment(), FEWER, 0);
+    assert_eq!(story.rollout.reading().unwrap().verdict, ReviewVerdict::Promote);
+    assert_eq!(story.decisions[2..], ["ab (grace): feedback_awaited", "full: reviewed"]);
+    assert!(story.answers < 80, "{} answers", story.answers);
+
+    let unasked = tested(Experiment { review: None, ..experiment() }, FEWER, 0);
+    assert_eq!(unasked.last(), "ab (expired): inconclusive", "the test alone proves nothing");
+}
+
+#[test]
+fn what_is_harmless_is_released_where_its_owner_says_so() {
+    for (promoted_by, last) in [
+        (PromotedBy::Nothing, "ab (expired): inconclusive"),
+        (PromotedBy::Proved, "ab (expired): inconclusive"),
+        (PromotedBy::Harmless, "full: reviewed"),
+    ] {
+        let rules = ReviewRules { promoted_by, ..ReviewRules::new() };
+        let story = tested(Experiment { review: Some(rules), ..experiment() }, AS_GOOD, 0);
+        assert_eq!(story.last(), last, "{promoted_by:?}");
+    }
+}
+
+#[test]
+fn what_the_test_shows_outweighs_what_people_saw_before_it() {
+    let story = tested(experiment(), FEWER, 8);
+    assert_eq!(story.rollout.reading().unwrap().verdict, ReviewVerdict::Promote);
+    assert_eq!(story.last(), "ab (expired): inconclusive");
+    let Check::Sequential(look) = story.rollout.check() else { panic!("the sequential rule") };
+    assert_eq!(look.of(Guardrail::ErrorRate).unwrap().verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn an_owner_who_promotes_by_hand_is_told_that_the_review_backs_it() {
+    let mut story = Story::new(experiment());
+    story.shadow(FEWER);
+    story.review_to_the_end();
+    story.test(FEWER, 0);
+    assert_eq!(story.last(), "ab (expired): reviewed");
+    assert_eq!(story.rollout.backing(Transition::OpenFull), Backing::Passes);
 }

@@ -16,7 +16,7 @@ pub struct Review {
     pub experiment: String,
     /// The run, from 1.
     pub run: u32,
-    /// Where the rollout stands; answers are taken in `shadow`.
+    /// Where the rollout stands; answers are taken in `shadow` and `ab`.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Phase))]
     pub phase: String,
     /// `rejected_false_alarms`, `rejected_missed_threats`, `proved`, `harmless`, `alarm` or `open`; none before the shadow ended.
@@ -70,7 +70,8 @@ impl Review {
     pub fn new(experiment: &str, run: u32, phase: &str, progress: &ReviewProgress) -> Self {
         let reading = progress.reading.as_ref();
         let said = reading.map(|reading| format!("{reading}. "));
-        let lacks = progress.missing.map(|missing| format!("A verdict needs {missing}."));
+        let wanted = if reading.is_some_and(Reading::passes) { "Proof" } else { "A verdict" };
+        let lacks = progress.missing.map(|missing| format!("{wanted} needs {missing}."));
         let sentence = said.unwrap_or_default() + &lacks.unwrap_or_default();
         Self {
             experiment: experiment.to_owned(),

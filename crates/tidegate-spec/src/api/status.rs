@@ -132,7 +132,7 @@ pub struct LastStep {
     pub from: String,
     /// The phase and condition after it.
     pub to: String,
-    /// A stable name of the cause: `proved` where a promotion was.
+    /// A stable name of the cause: `proved` where a promotion was, `reviewed` where people's answers decided.
     pub cause: String,
     /// Who acted, where a person did.
     #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Actor>))]

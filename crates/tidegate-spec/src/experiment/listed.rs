@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::evaluation::EvaluationSettings;
 use super::literal::Literal;
-use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS, TRUSTS};
+use super::names::{EXPIRIES, GATES, METRICS, MODES, PROMOTED_BY, RULES, SPLITS, TRUSTS};
 
 /// A table of the file; the first is the file itself and has no name.
 #[derive(Debug)]
@@ -328,6 +328,7 @@ pub(super) fn review(review: &ReviewRules) -> Section {
             Literal::Boolean(review.requirement == Requirement::Required),
             "whether the gate waits for the review",
         ),
+        choice("promoted_by", &PROMOTED_BY, &review.promoted_by),
     ];
     settings.extend(review.clip_url.as_ref().map(|url| {
         setting("clip_url", Literal::text(&url.as_str()), "where a reviewer sees an event")

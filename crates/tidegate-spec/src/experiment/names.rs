@@ -2,6 +2,7 @@
 
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::{Gate, LabelTrust, OnExpiry, PromotionMode, Rule};
+use tidegate_engine::review::PromotedBy;
 
 use super::evaluation::EvaluationMetric;
 
@@ -15,6 +16,11 @@ pub(crate) const MODES: [(&str, PromotionMode); 2] =
     [("manual", PromotionMode::Manual), ("automatic", PromotionMode::Automatic)];
 pub(crate) const TRUSTS: [(&str, LabelTrust); 2] =
     [("checked", LabelTrust::Checked), ("owner", LabelTrust::Owner)];
+pub(crate) const PROMOTED_BY: [(&str, PromotedBy); 3] = [
+    ("proved", PromotedBy::Proved),
+    ("harmless", PromotedBy::Harmless),
+    ("nothing", PromotedBy::Nothing),
+];
 pub(crate) const SPLITS: [(&str, SplitMethod); 3] = [
     ("hash", SplitMethod::Hash),
     ("balanced", SplitMethod::Balanced),

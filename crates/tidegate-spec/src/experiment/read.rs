@@ -12,7 +12,7 @@ use tidegate_engine::time::Duration;
 use tidegate_engine::variant::Variant;
 
 use super::evaluation::EvaluationSettings;
-use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS, TRUSTS};
+use super::names::{EXPIRIES, GATES, METRICS, MODES, PROMOTED_BY, RULES, SPLITS, TRUSTS};
 use crate::fields::Fields;
 
 pub(crate) fn read_experiment(fields: &mut Fields<'_>) -> (Experiment, Option<EvaluationSettings>) {
@@ -181,6 +181,7 @@ fn read_review(fields: &mut Fields<'_>) -> ReviewRules {
     set(&mut review.second_look, fields.switch("second_look", looks));
     let requirements = [Requirement::Optional, Requirement::Required];
     set(&mut review.requirement, fields.switch("required", requirements));
+    set(&mut review.promoted_by, fields.choice("promoted_by", &PROMOTED_BY));
     review.clip_url = fields.text("clip_url").map(ClipUrl::new).and_then(|url| match url {
         Ok(url) => Some(url),
         Err(invalid) => {

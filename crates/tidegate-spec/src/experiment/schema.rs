@@ -11,7 +11,7 @@ use tidegate_engine::time::Duration;
 use tidegate_engine::variant::Variant;
 
 use super::listed::{self, ListedSetting, Section};
-use super::names::{EXPIRIES, GATES, METRICS, MODES, RULES, SPLITS, TRUSTS};
+use super::names::{EXPIRIES, GATES, METRICS, MODES, PROMOTED_BY, RULES, SPLITS, TRUSTS};
 
 /// What an id may be, as a regular expression.
 pub(crate) const ID_PATTERN: &str = "^[A-Za-z0-9._:/-]{1,128}$";
@@ -203,7 +203,7 @@ fn bounds() -> Value {
 fn review() -> Value {
     let clip_url = json!({
         "type": "string", "maxLength": limits::CLIP_URL_LEN_MAX,
-        "pattern": "^https?://\\S*\\{event_id\\}\\S*$",
+        "pattern": "^https?://[^\\s\\x00-\\x1f\\x7f-\\x9f]*\\{event_id\\}[^\\s\\x00-\\x1f\\x7f-\\x9f]*$",
         "description": "where a reviewer sees an event; `{event_id}` stands for its id",
     });
     let mut review = table(&[
@@ -213,6 +213,7 @@ fn review() -> Value {
         ("benefit", number(&Share::RANGE)),
         ("second_look", json!({"type": "boolean"})),
         ("required", json!({"type": "boolean"})),
+        ("promoted_by", choice(&PROMOTED_BY)),
         ("clip_url", clip_url),
     ]);
     review["description"] = json!(

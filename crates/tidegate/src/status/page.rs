@@ -116,10 +116,16 @@ fn outside(outside: &Outside) -> String {
     format!("  outside  {} analyses, compared with nothing{colon}{causes}\n", outside.analyses)
 }
 
+/// Whether the owner is asked to release what proved itself.
+fn is_proved(status: &Status) -> bool {
+    let cause = status.last.as_ref().map(|last| last.cause.as_str());
+    status.condition == "expired" && matches!(cause, Some("proved" | "reviewed"))
+}
+
 /// Phase and condition, the time left, and the ramp.
 fn stand(status: &Status, paint: Paint) -> String {
     let mut line = paint.strong(&state(&status.phase, &status.condition));
-    if status.condition == "expired" && status.last.as_ref().is_some_and(|l| l.cause == "proved") {
+    if is_proved(status) {
         line.push_str(", proved");
     }
     if status.remaining_hours > 0.0 {

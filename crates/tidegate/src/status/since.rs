@@ -15,7 +15,7 @@ use crate::printable::printable;
 use crate::replay::time::parse_moment;
 
 /// What is told beside the steps and definitions, which histories have for ever.
-const TYPES: &str = "alarm,latency_warning,prompt_label_moved";
+const TYPES: &str = "alarm,latency_warning,warning,prompt_label_moved";
 
 /// What happened at a time.
 enum Happened<'a> {

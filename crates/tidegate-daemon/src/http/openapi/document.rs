@@ -43,6 +43,7 @@ ignores what it does not know.";
         experiments::status,
         experiments::history,
         experiments::check,
+        experiments::diagnose,
         experiments::set_override,
         experiments::clear_override,
         assignments::one,
