@@ -181,6 +181,16 @@ impl RowCounts {
 
     /// Why there is no verdict on these records, where more than `max` percent of them were rejected.
     pub(crate) fn refusal(&self, max: f64) -> Option<String> {
+        for (rows, variant) in
+            [(self.rows.control, Variant::Control), (self.rows.treatment, Variant::Treatment)]
+        {
+            if rows == 0 && self.other_variant > 0 {
+                let others = self.other_variants.shown().unwrap_or_default();
+                return Some(format!(
+                    "no verdict, as no row is of the {variant}; of another variant: {others}; allowed: what [variants] names"
+                ));
+            }
+        }
         let mut lost = ByVariantCount::default();
         for by_variant in self.rejected_by.values() {
             lost.control += by_variant.control;
@@ -289,6 +299,19 @@ mod tests {
         assert!(counts([1_000_000, 1], [0, 1]).refusal(1.0).is_some());
         assert!(counts([1_000, 1_000], [0, 1]).refusal(0.0).is_some());
         assert_eq!(RowCounts::default().refusal(0.0), None);
+    }
+
+    #[test]
+    fn a_variant_whose_rows_are_all_called_otherwise_is_asked_about() {
+        let mut counts = counts([0, 1_000], [0, 0]);
+        assert_eq!(counts.refusal(1.0), None, "a recording of one variant is what it is");
+        (counts.read, counts.other_variant) = (2_000, 1_000);
+        (0..1_000).for_each(|_| counts.other_variants.note("V1"));
+        let why = counts.refusal(100.0).unwrap();
+        assert!(
+            why.contains("no row is of the control; of another variant: \"V1\" (1000)"),
+            "{why}"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::rfc2822;
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Zoned};
 use serde::Serialize;
@@ -59,6 +60,9 @@ impl EpochUnit {
 
     fn read(self, text: &str) -> Result<Timestamp, String> {
         let number: f64 = text.parse().map_err(|_| "is no number".to_owned())?;
+        if is_cut(text) {
+            return Err("has lost digits to its exponent, allowed: all digits".to_owned());
+        }
         if !number.is_finite() {
             return Err("is not finite".to_owned());
         }
@@ -137,6 +141,15 @@ fn is_number(text: &str) -> bool {
     digits.starts_with(|first: char| first.is_ascii_digit()) && text.parse::<f64>().is_ok()
 }
 
+/// Whether a number has fewer digits than its exponent says, as Excel, R and `printf("%g")` write a large one: minutes off.
+/// Java's `1.7724132E9` has all there are.
+fn is_cut(text: &str) -> bool {
+    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else { return false };
+    let Some(exponent) = exponent.strip_prefix('+') else { return false };
+    let digits = mantissa.split_once('.').map_or(0, |(_, digits)| digits.len());
+    exponent.parse().is_ok_and(|exponent: usize| digits < exponent)
+}
+
 fn read_number(text: &str, zone: &TimeZone, read: &mut TimesRead) -> Result<Timestamp, String> {
     if let Some(at) = read_compact(text, zone, read) {
         return Ok(at);
@@ -181,15 +194,16 @@ fn read_words(text: &str, zone: &TimeZone, read: &mut TimesRead) -> Result<Times
         return within(zoned.timestamp());
     }
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
-        return within(moment);
+        return check_offset(text).and_then(|()| within(moment));
     }
     let (civil, offset) = split_zone(text);
     if let Ok(civil) = parse_civil(civil) {
         return match offset {
             None => local(civil, zone, read),
-            Some(offset) => {
-                let moment = format!("{civil}{offset}").parse::<jiff::Timestamp>();
-                within(moment.map_err(|_| NO_TIME.to_owned())?)
+            Some(behind) => {
+                let text = format!("{civil}{behind}");
+                let moment = text.parse::<jiff::Timestamp>().map_err(|_| no_time(&text))?;
+                check_offset(&text).and_then(|()| within(moment))
             }
         };
     }
@@ -201,6 +215,15 @@ fn read_words(text: &str, zone: &TimeZone, read: &mut TimesRead) -> Result<Times
     match rfc2822::parse(text) {
         Ok(zoned) => within(zoned.timestamp()),
         Err(_) => Err(no_time(text)),
+    }
+}
+
+/// Refuses an offset that no clock has, and that the parser takes.
+fn check_offset(text: &str) -> Result<(), String> {
+    let offset = Pieces::parse(text).ok().and_then(|pieces| pieces.to_numeric_offset());
+    match offset.filter(|offset| offset.seconds().unsigned_abs() >= 24 * 3_600) {
+        Some(_) => Err(format!("{NO_TIME}: its offset is beyond what is allowed: ±23:59")),
+        None => Ok(()),
     }
 }
 
@@ -228,7 +251,7 @@ fn no_time(text: &str) -> String {
             "{NO_TIME}: {zone} is the short name of several zones, allowed: an offset such as +01:00"
         );
     }
-    NO_TIME.to_owned()
+    format!("{NO_TIME}, allowed: one such as 2026-03-02T01:00:00Z")
 }
 
 /// A text without the zone behind it, and that zone as an offset.
@@ -398,6 +421,11 @@ mod tests {
             ("an hour of 11 digits", "17724132000", "size tells no unit"),
             ("below zero", "-1772413200", "size tells no unit"),
             ("an offset that disagrees", "2026-07-15 12:00:00 +0200 UTC", NO_TIME),
+            ("an offset of a day", "2026-07-15T12:00:00+24:00", "±23:59"),
+            ("an offset of a day behind a blank", "2026-07-15 12:00:00 -2400", "±23:59"),
+            ("R write.csv of a large number", "1.772413e+09", "has lost digits"),
+            ("Excel, a cell of 11 characters", "1.77241E+12", "has lost digits"),
+            ("a day too many", "2026-02-30T12:00:00Z", "one such as 2026-03-02T01:00:00Z"),
             ("a time and a day", "2026-07-15T12:00:00Z tomorrow", NO_TIME),
         ] {
             let found = read(text, "UTC").0;
