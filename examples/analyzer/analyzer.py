@@ -11,6 +11,7 @@ import os
 import re
 import threading
 import time
+import urllib.parse
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -194,7 +195,7 @@ def routes(analyzer, model):
     @app.post("/detections")
     def detections(body):
         event_id = identifier(body, "id", default=str(uuid.uuid4()))
-        camera_id, image = identifier(body, "camera_id"), body.get("image")
+        camera_id, image = camera(body), body.get("image")
         if not isinstance(image, str):
             raise Invalid("image is not valid, allowed: a description")
         try:
@@ -229,6 +230,15 @@ def routes(analyzer, model):
         return {}
 
     return app
+
+
+def camera(body):
+    """A camera's id: what it is called, in percent-encoding, as Tidegate has it."""
+    name = body.get("camera_id")
+    camera_id = urllib.parse.quote(urllib.parse.unquote(name), safe="/:") if isinstance(name, str) else ""
+    if not 1 <= len(camera_id) <= 128 or not name.strip() == name:
+        raise Invalid("camera_id is not valid, allowed: a name of 1 to 128 bytes in percent-encoding, without a blank at its ends")
+    return camera_id
 
 
 def identifier(body, name, default=None):

@@ -44,6 +44,53 @@ fn the_engine_agrees_with_another_implementation_on_every_vector() {
 }
 
 #[test]
+fn names_of_cameras_have_the_ids_and_hashes_of_another_implementation() {
+    let path = system_tests::repository("tests/vectors/cameras.json");
+    let vectors: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let cases = vectors["cases"].as_array().unwrap();
+    let names: Vec<&str> = cases.iter().map(|case| case["name"].as_str().unwrap()).collect();
+    let arguments = ["assign", "--salt", "door", "--share", "0.5", "--format", "json"];
+    let ran = run_with_input(&arguments, names.join("\n").as_bytes());
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!(ran.out.lines().count(), cases.len());
+    for (line, case) in ran.out.lines().zip(cases) {
+        let answer: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(answer["camera_id"], case["camera_id"]);
+        assert_eq!(answer["hash"], case["hash"], "{case}");
+    }
+    // The line of the docs is the same mapping in JavaScript.
+    let script = format!(
+        "const id = {}; for (const name of {}) console.log(id(name))",
+        javascript(),
+        serde_json::json!(
+            names
+                .iter()
+                .filter(|name| !name.contains("% ") && !name.ends_with('%'))
+                .collect::<Vec<_>>()
+        )
+    );
+    let Ok(ran) = std::process::Command::new("node").args(["-e", &script]).output() else {
+        return system_tests::skipped("no node on this machine");
+    };
+    let ids = cases
+        .iter()
+        .filter(|case| {
+            !case["name"].as_str().unwrap().contains("% ")
+                && !case["name"].as_str().unwrap().ends_with('%')
+        })
+        .map(|case| case["camera_id"].as_str().unwrap());
+    let told = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(told.lines().eq(ids), "{told}{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+/// The mapping in JavaScript, as docs/concepts.md shows it.
+fn javascript() -> String {
+    let page = std::fs::read_to_string(system_tests::repository("docs/concepts.md")).unwrap();
+    let line = page.lines().find_map(|line| line.strip_prefix("const id = "));
+    line.unwrap().trim_end_matches(';').to_owned()
+}
+
+#[test]
 fn the_command_gives_one_json_object_for_each_camera_on_standard_input() {
     let arguments =
         ["assign", "--salt", "nemotron_prompt_v2", "--share", "0.95", "--format", "json"];
@@ -74,10 +121,14 @@ fn an_experiment_file_brings_its_salt_share_and_overrides() {
 #[test]
 fn a_camera_id_that_is_none_is_named_with_its_line_and_the_others_are_answered() {
     let arguments = ["assign", "--salt", "s", "--share", "1"];
-    let ran = run_with_input(&arguments, b"ok\nnot ok\n\xff\nfine\n");
+    let ran = run_with_input(&arguments, b"ok\nnot\tok\n\xff\nfine\n");
     assert_eq!(ran.out.lines().count(), 2);
     assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("line 2: camera id `not ok` has the character ' '"), "{}", ran.err);
+    assert!(
+        ran.err.contains("line 2: camera id `not\\tok` has the character '\\t'"),
+        "{}",
+        ran.err
+    );
     assert!(ran.err.contains("line 3: camera id"), "{}", ran.err);
 }
 

@@ -134,7 +134,7 @@ fn a_variant_that_the_camera_cannot_have_counts_only_where_the_run_is_named() {
     assert_eq!(stands["outside"], json!({"analyses": 60, "causes": {"impossible_variant": 60}}));
     assert_eq!(stands["variants"]["treatment"]["analyses"], 0);
     let warnings = stands["warnings"].as_array().unwrap();
-    assert!(warnings.iter().any(|warning| warning["code"] == "variants_impossible"), "{stands}");
+    assert!(warnings.iter().any(|warning| warning["code"] == "variants_disagree"), "{stands}");
 
     let named: Vec<Value> = failures(&untreated, &json!({"run": 1}))
         .into_iter()

@@ -1,5 +1,6 @@
 //! What subscribers are told: nothing is lost, nothing comes twice, whatever happens to daemon and client.
 
+mod command;
 mod stream;
 mod survival;
 mod watch;

@@ -189,7 +189,8 @@ fn audit(folder: &Path, ledger: &Ledger) -> (u64, u64, Vec<String>) {
                         Event::Tick
                         | Event::Action(_)
                         | Event::Comparison(_)
-                        | Event::CardReply(_) => {}
+                        | Event::CardReply(_)
+                        | Event::Absent(_) => {}
                     }
                     let decisions = rollout.as_mut().unwrap().apply(at, &event).unwrap();
                     for decision in &decisions {

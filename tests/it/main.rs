@@ -5,6 +5,7 @@
 mod actions;
 mod api;
 mod assign;
+mod away;
 mod belonging;
 mod book;
 mod client;

@@ -235,7 +235,7 @@ fn the_morning_s_question_is_one_command() {
     let of = |text: &str| lines.iter().position(|line| line.contains(text)).expect(text);
     assert!(of("none → draft") < of("ab → rolled_back"), "{told}");
     assert!(!told.contains("draft → ab"), "{told}");
-    assert!(since("2026-03-03").contains("no step was taken, and nothing was defined"));
+    assert!(since("2026-03-03").contains("no step was taken, nothing was defined"));
     // The time of the test is long ago.
     assert!(since("1h").contains("no step was taken"));
     let refused = run(&["status", "--since", "yesterday", "--server", daemon.address()]);

@@ -172,6 +172,11 @@ fn the_metrics_to_watch_are_there() {
     daemon.define("night", "key = \"night\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n");
     daemon.act("night", "start");
     daemon.act("night", "roll_back");
+    // One of which nobody reports.
+    daemon.set_time(1_772_438_400_000);
+    daemon.define("day", "key = \"day\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n");
+    daemon.act("day", "start");
+    daemon.set_time(1_772_445_600_000);
     let metrics = daemon.get("/metrics").text;
     let document = document();
     let mut seen = 0;

@@ -474,3 +474,112 @@ fn what_is_no_text_is_refused_by_name_and_old_line_ends_are_read() {
         ran.err
     );
 }
+
+/// The production rule, as long as the test lasts.
+const SEQUENTIAL: &str = "guardrails.min_samples = 30\nab.duration_hours = 48\n";
+
+/// One row of each of twenty cameras every half an hour, for so many hours.
+fn every_half_hour(hours: u32, head: &str, row: impl Fn(u32, u32) -> String) -> String {
+    let rows = (0..hours * 2).flat_map(|turn| {
+        let row = &row;
+        (0..20).map(move |camera| {
+            let (day, hour, minute) = (turn / 48 + 1, turn / 2 % 24, turn % 2 * 30);
+            let at = format!("2026-01-{day:02}T{hour:02}:{minute:02}:{camera:02}Z");
+            format!("{at},c{camera},{}\n", row(turn, camera))
+        })
+    });
+    std::iter::once(head.to_owned()).chain(rows).collect()
+}
+
+fn sequential(case: &Case) {
+    let path = case.path("experiment.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(path, text.replace("\"threshold\"", "\"sequential\"")).unwrap();
+}
+
+#[test]
+fn a_stretch_before_the_test_stands_for_what_the_control_showed_before() {
+    // From hour 24 on every fourth answer of the treatment takes six times as long.
+    let records = every_half_hour(60, "t,c,v,l\n", |turn, camera| {
+        let treated = turn >= 48 && camera % 2 == 0;
+        let slow = treated && (turn + camera / 2).is_multiple_of(4);
+        format!("{},{}", if treated { "b" } else { "a" }, if slow { 3_000 } else { 500 + camera })
+    });
+    let map = "columns = { time = \"t\", camera = \"c\", variant = \"v\", latency_ms = \"l\" }\n\
+               variants = { control = \"a\", treatment = \"b\" }\n";
+    // The mean is allowed to rise by so much; what is slow is known from the past alone.
+    let limits = format!("{SEQUENTIAL}guardrails.max_latency_increase_pct = 900\n");
+    let case = Case::new("r.csv", &records, &limits, map);
+    sequential(&case);
+    let plain = &case.json("r.csv", &["--from", "2026-01-02T00:00:00Z"])[0];
+    assert_eq!(plain["outcome"], "undecided");
+    let known = &case.json("r.csv", &["--baseline", "24h"])[0];
+    assert_eq!(
+        (&known["outcome"], &known["guardrail"]),
+        (&"rolled_back".into(), &"slow_rate".into())
+    );
+    let hours = known["hours_to_decision"].as_f64().unwrap();
+    assert!((0.5..12.0).contains(&hours), "from the beginning of the test: {hours}");
+    // What came before the test is not part of what is compared.
+    let used = known["counts"]["used"].as_u64().unwrap();
+    let compared = |side: &str| known["recorded"][side]["analyses"].as_u64().unwrap();
+    assert_eq!((used, compared("control") + compared("treatment")), (2_400, 1_440));
+    let text = case.run("r.csv", &["--baseline", "24h"]).out;
+    assert!(text.contains("the first 24 h are the control's past"), "{text}");
+    let refused = case.run("r.csv", &["--baseline", "24h", "--window", "24h"]);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(refused.err.contains("--baseline is as long as --window"), "{}", refused.err);
+}
+
+const BOTH: &str = "columns = { time = \"t\", camera = \"c\", latency_ms = \"l\", error = \"e\", \
+                    treatment_latency_ms = \"tl\", treatment_error = \"te\" }\n";
+
+#[test]
+fn both_answers_in_a_row_are_compared_in_shadow() {
+    let settings = format!("{SEQUENTIAL}shadow.duration_hours = 24\n");
+    // Every tenth answer of the treatment fails; in the other recording none does.
+    let failing = |turn: u32, camera: u32| {
+        let fails = (turn + camera).is_multiple_of(10);
+        format!("500,,{},{}", if fails { "" } else { "510" }, if fails { "timeout" } else { "" })
+    };
+    for (outcome, records) in [
+        ("rolled_back", every_half_hour(30, "t,c,l,e,tl,te\n", failing)),
+        ("gate_opened", every_half_hour(30, "t,c,l,e,tl,te\n", |_, _| "500,,510,".to_owned())),
+    ] {
+        let case = Case::new("r.csv", &records, &settings, BOTH);
+        sequential(&case);
+        let run = &case.json("r.csv", &[])[0];
+        assert_eq!(run["outcome"], outcome, "{run:#}");
+        assert_eq!(run["counts"]["used"], 1_200);
+        let sides = ["control", "treatment"].map(|side| run["recorded"][side]["analyses"].clone());
+        assert!(sides[0] == sides[1] && sides[0].as_u64() >= Some(940), "{sides:?}");
+        assert!(case.run("r.csv", &[]).out.contains("for 48 h; after 24 h of shadow"));
+    }
+}
+
+#[test]
+fn both_answers_go_with_a_shadow_and_with_a_row_of_the_control() {
+    let records = every_half_hour(1, "t,c,l,e,tl,te\n", |_, _| "500,,510,".to_owned());
+    let case = Case::new("r.csv", &records, "shadow.duration_hours = 0\n", BOTH);
+    let refused = case.run("r.csv", &[]);
+    assert!(
+        refused.code == 2 && refused.err.contains("shadow.duration_hours is 0"),
+        "{}",
+        refused.err
+    );
+    let case = Case::new("r.csv", &records, "", BOTH);
+    let refused = case.run("r.csv", &["--baseline", "1h"]);
+    assert!(
+        refused.code == 2 && refused.err.contains("--baseline is set beside"),
+        "{}",
+        refused.err
+    );
+
+    let map = "columns = { time = \"t\", camera = \"c\", variant = \"v\", treatment_score = \"s\" }\n\
+               variants = { control = \"a\", treatment = \"b\" }\n";
+    let records = "t,c,v,s\n2026-01-01T00:00:00Z,x,a,50\n2026-01-01T00:01:00Z,x,b,50\n";
+    let case = Case::new("r.csv", records, "", map);
+    let run = case.run("r.csv", &["--rejected-max", "100"]);
+    let why = "line 3: treatment_score \"50\" is set in a row of the treatment";
+    assert!(run.out.contains(why), "{}{}", run.out, run.err);
+}

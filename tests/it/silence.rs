@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 use system_tests::daemon::{Daemon, Start};
+use system_tests::stream::Stream;
 use tempfile::TempDir;
+
+use crate::command::run;
 
 const START_MS: i64 = 1_772_438_400_000;
 const HOUR_MS: i64 = 3_600_000;
@@ -105,4 +108,98 @@ fn a_split_is_judged_by_those_that_reported_since_the_last_step() {
     let treated = units(&stands)["treatment"].as_u64().unwrap();
     assert_eq!(units(&stands)["control"].as_u64().unwrap() + treated, 40, "{stands}");
     assert!(stands["split"]["clean"] == true && treated > first, "{stands}");
+}
+
+/// The states of a warning that subscribers were told, in order.
+fn told(daemon: &Daemon, code: &str) -> Vec<String> {
+    let mut stream = Stream::after(daemon.address(), "/v1/events?types=warning", 0);
+    let mut states = Vec::new();
+    while let Some(sent) = stream.next_event() {
+        let event = sent.data;
+        if event["data"]["code"] == code {
+            states.push(event["data"]["state"].as_str().unwrap().to_owned());
+            if states.last().is_some_and(|state| state == "cleared") {
+                break;
+            }
+        }
+    }
+    states
+}
+
+#[test]
+fn treatment_cameras_that_fall_silent_are_told_of_everywhere_until_they_report_again() {
+    let (_folder, daemon) = ramp();
+    daemon.set_time(START_MS + HOUR_MS / 2);
+    report(&daemon, "first", "");
+    for quarter in 3..=24 {
+        daemon.set_time(START_MS + quarter * HOUR_MS / 4);
+        report(&daemon, &quarter.to_string(), "treatment");
+    }
+    let logged = daemon.await_log("warning");
+    assert_eq!((&logged["level"], &logged["code"]), (&"WARN".into(), &"treatment_silent".into()));
+    let stands = status(&daemon);
+    let warnings = stands["warnings"].as_array().unwrap();
+    let silent = warnings.iter().find(|warning| warning["code"] == "treatment_silent");
+    let detail = silent.expect("a warning")["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("cameras with the treatment do not report while others do: cam-"),
+        "{detail}"
+    );
+    let metric = "tidegate_rollout_warning{experiment=\"door\",warning=\"treatment_silent\"} 1";
+    assert!(daemon.get("/metrics").text.contains(metric));
+    report(&daemon, "again", "");
+    daemon.set_time(START_MS + 25 * HOUR_MS / 4);
+    daemon.await_log("warning is over");
+    assert!(!daemon.get("/metrics").text.contains(metric));
+    assert_eq!(told(&daemon, "treatment_silent"), ["raised", "cleared"]);
+}
+
+#[test]
+fn a_fleet_that_stops_reporting_and_one_that_runs_what_it_was_not_assigned_are_told_of() {
+    let (_folder, daemon) = ramp();
+    daemon.set_time(START_MS + HOUR_MS / 2);
+    report(&daemon, "first", "");
+    daemon.set_time(START_MS + 4 * HOUR_MS);
+    assert_eq!(daemon.await_log("warning")["code"], "reports_stopped");
+    let reports: Vec<Value> = (0..200)
+        .map(|number| {
+            json!({"type": "analysis", "experiment": "door", "id": format!("other-{number}"),
+                   "camera_id": format!("cam-{}", number % 40), "variant": "treatment", "latency_ms": 800})
+        })
+        .collect();
+    assert_eq!(daemon.post("/v1/observations", &reports.into()).status, 200);
+    daemon.set_time(START_MS + 9 * HOUR_MS / 2);
+    let codes = [
+        daemon.await_log("warning is over")["code"].clone(),
+        daemon.await_log("warning")["code"].clone(),
+    ];
+    assert_eq!(codes, ["reports_stopped", "variants_disagree"]);
+}
+
+#[test]
+fn the_doctor_says_what_is_wrong_and_what_to_do() {
+    let (_folder, daemon) = ramp();
+    let ask = || run(&["experiment", "doctor", "door", "--server", daemon.address()]);
+    report(&daemon, "first", "");
+    let well = ask();
+    assert_eq!(well.code, 0, "{}{}", well.out, well.err);
+    assert!(well.out.contains("Nothing is wrong with what it hears."), "{}", well.out);
+    for quarter in 1..=20 {
+        daemon.set_time(START_MS + quarter * HOUR_MS / 4);
+        report(&daemon, &quarter.to_string(), "treatment");
+    }
+    let ill = ask();
+    assert_eq!(ill.code, 1, "{}{}", ill.out, ill.err);
+    for said in [
+        "! treatment_silent: ",
+        "See that these cameras still detect",
+        "! nothing_labelled: ",
+        "  treatment  ",
+        "of them silent: cam-",
+    ] {
+        assert!(ill.out.contains(said), "no `{said}` in\n{}", ill.out);
+    }
+    assert!(ill.err.contains("door: 2 findings"), "{}", ill.err);
+    let unknown = run(&["experiment", "doctor", "yard", "--server", daemon.address()]);
+    assert_eq!(unknown.code, 3, "{}", unknown.err);
 }

@@ -110,7 +110,7 @@ impl Naive {
             Event::Tick => self.tick(at),
             _ if due => return Taken::No,
             // No story of the model has a review.
-            Event::CardReply(_) => return Taken::No,
+            Event::CardReply(_) | Event::Absent(_) => return Taken::No,
             Event::Action(action) => {
                 if !self.act(at, action.command) {
                     return Taken::No;

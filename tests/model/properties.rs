@@ -117,6 +117,7 @@ proptest! {
                 Event::Comparison(comparison) => Some(comparison.id.clone()),
                 Event::Feedback(_)
                 | Event::CardReply(_)
+                | Event::Absent(_)
                 | Event::Tick
                 | Event::Action(_) => continue,
             };

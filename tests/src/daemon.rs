@@ -56,6 +56,13 @@ impl Start {
         Self { program, data: data.to_owned(), listen, arguments, environment: Vec::new() }
     }
 
+    /// By the machine's clock.
+    #[must_use]
+    pub fn by_the_clock(mut self) -> Self {
+        self.arguments.retain(|argument| argument != "--time" && argument != "driven");
+        self
+    }
+
     /// At an address such as that of one that is gone.
     #[must_use]
     pub fn at(mut self, address: &str) -> Self {

@@ -37,22 +37,7 @@ impl Shim {
     /// Compiles the shim into `workshop`, for files below `folder`; says so and gives `None` where there is
     /// no C compiler.
     pub fn new(workshop: &Path, folder: &Path) -> Option<Self> {
-        let library = workshop.join("faults.so");
-        let compiled = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-pthread", "-o"])
-            .arg(&library)
-            .arg(repository("tests/shim/faults.c"))
-            .output();
-        match compiled {
-            Ok(output) => {
-                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                crate::skipped("there is no `cc` to compile tests/shim/faults.c with");
-                return None;
-            }
-            Err(error) => panic!("cc: {error}"),
-        }
+        let library = compiled("tests/shim/faults.c", &workshop.join("faults.so"))?;
         Some(Self {
             library,
             folder: folder.canonicalize().expect("a folder"),
@@ -109,5 +94,25 @@ impl Shim {
     /// Mends the disk.
     pub fn mend(&self) {
         fs::remove_file(&self.control).expect("a disk that fails");
+    }
+}
+
+/// Compiles a shim of this repository; says so and gives `None` where there is no C compiler.
+pub(crate) fn compiled(source: &str, library: &Path) -> Option<PathBuf> {
+    let compiled = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-pthread", "-o"])
+        .arg(library)
+        .arg(repository(source))
+        .output();
+    match compiled {
+        Ok(output) => {
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            Some(library.to_owned())
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            crate::skipped(format!("there is no `cc` to compile {source} with"));
+            None
+        }
+        Err(error) => panic!("cc: {error}"),
     }
 }

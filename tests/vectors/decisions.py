@@ -1,4 +1,4 @@
-"""Reference numbers for what decides in restless worlds: ramps, switchbacks, few cameras, the fast path.
+"""Reference numbers for what decides in restless worlds: ramps, switchbacks, the fast path.
 
 Written from docs/statistics.md alone, sharing no code with the product: every leave-one-out value is the whole
 estimate computed again without that camera or block, and the fast path adds its excursion up from its events each
@@ -8,6 +8,7 @@ time. Python 3 and its standard library; run as `python3 decisions.py > decision
 import json
 import math
 import random
+from fractions import Fraction
 
 random.seed(1507)
 
@@ -164,12 +165,18 @@ def switchback_case(cameras, blocks_each, burst):
     }
 
 
-# --- Few cameras ----------------------------------------------------------------------------------------
+# --- Which variant's cameras fail -----------------------------------------------------------------------
 
-def split_case(control, treatment, ln_e):
+def draws_case(failing, treated, failing_control, control):
+    """The share of all draws of the split that put so many of the failing cameras on the treatment's side, or more."""
+    cameras, failing_all = treated + control, failing + failing_control
+    draws = sum(
+        math.comb(failing_all, k) * math.comb(cameras - failing_all, treated - k)
+        for k in range(failing, min(failing_all, treated) + 1)
+    )
     return {
-        "in": {"control": control, "treatment": treatment, "log_e": ln_e},
-        "out": {"log_e_capped": min(ln_e, math.log(math.comb(control + treatment, treatment)))},
+        "in": {"treatment": [failing, treated], "control": [failing_control, control]},
+        "out": {"chance": float(Fraction(draws, math.comb(cameras, treated)))},
     }
 
 
@@ -265,8 +272,9 @@ groups = [
     group("switchback_jackknife", "leave one block out, by computing again",
           [switchback_case(c, b, p) for c, b, p in
            [(1, 8, 0), (2, 6, 0.2), (4, 10, 0), (4, 12, 0.2), (8, 12, 0.05), (8, 6, 0.3), (20, 8, 0.1), (3, 2, 0)]]),
-    group("evidence_splits", "math.comb", [split_case(c, t, e) for c, t, e in
-          [(3, 3, 9.0), (4, 4, 4.0), (4, 4, 5.0), (2, 9, 3.5), (10, 10, 11.0), (10, 10, 13.0), (40, 60, 70.0), (1, 1, 0.1)]]),
+    group("cameras_failing", "math.comb and fractions: every draw of the split counted", [draws_case(*counts) for counts in
+          [(3, 3, 0, 3), (4, 4, 1, 4), (7, 10, 3, 10), (10, 10, 10, 10), (0, 5, 3, 5), (7, 7, 1, 7), (9, 10, 2, 30),
+           (40, 64, 30, 64), (64, 64, 0, 64), (2, 18, 0, 2)]]),
     group("fast_path_cameras", "added up from the events of the excursion at each of them",
           [fast_path_case(c, n, t, k, f) for c, n, t, k, f in
            [(4, 200, 1.0, 0.02, 0), (10, 200, 1.0, 0.02, 0), (10, 400, 0.9, 0.02, 0.5), (2, 120, 1.0, 0.0, 0.8),

@@ -1,37 +1,32 @@
 //! Says where a rollout stands, in the shapes of the HTTP interface.
 
+mod diagnosis;
 mod review;
 mod shown;
+mod warnings;
 
-use tidegate_engine::assignment::SplitMethod;
-use tidegate_engine::experiment::{Gate, LabelTrust, OnExpiry, PromotionMode, Watch};
-use tidegate_engine::guardrail::Guardrail;
+use tidegate_engine::experiment::{Gate, OnExpiry, PromotionMode, Watch};
 use tidegate_engine::look::Check;
 use tidegate_engine::number::Share;
-use tidegate_engine::outside::OutsideCause;
 use tidegate_engine::phase::{Condition, Phase, State};
 use tidegate_engine::rollout::DeadlineReason;
 use tidegate_engine::status;
 use tidegate_engine::threshold::Finding;
-use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 use tidegate_engine::verdict::Verdict;
 use tidegate_spec::api::{
     self, CheckReport, Defined, ExperimentDetail, ExperimentSummary, HistoryItem, Judgement, Next,
     Outside, Pairs, SplitCheck, Status, Step, Warning,
 };
-use tidegate_spec::experiment::{questions, rule_name};
+use tidegate_spec::experiment::rule_name;
 
+pub(crate) use self::diagnosis::diagnosis;
 use self::review::review_of;
 pub(crate) use self::review::{next_card, review};
 use self::shown::{Shown, is_proved};
-use crate::prompts::Prompts;
-use crate::published::STORE_UNAVAILABLE;
-use crate::published::Trust;
+use self::warnings::{warnings, warnings_now};
+use crate::published::{STORE_UNAVAILABLE, Trust, View};
 use crate::rollouts::{DefinitionPlan, Predecessor, RunningExperiment};
-
-/// Cameras of a variant below which a split by hash is a poor comparison.
-const FEW_CAMERAS: usize = 20;
 
 pub(crate) fn summary(run: &RunningExperiment) -> ExperimentSummary {
     let experiment = run.rollout.definition().experiment();
@@ -81,12 +76,9 @@ pub(crate) fn defined(run: &RunningExperiment, plan: DefinitionPlan, enacted: En
     Defined { detail, dry_run: enacted == Enacted::No, changes, effects }
 }
 
-pub(crate) fn status(
-    run: &RunningExperiment,
-    prompts: &Prompts,
-    at: Timestamp,
-    trust: Trust,
-) -> Status {
+pub(crate) fn status(run: &RunningExperiment, view: View<'_>) -> Status {
+    let View { rollouts, now: at, trust, clock_behind } = view;
+    let prompts = rollouts.prompts();
     let rollout = &run.rollout;
     let experiment = rollout.definition().experiment();
     let lifecycle = rollout.lifecycle();
@@ -143,7 +135,7 @@ pub(crate) fn status(
         open_analyses: count(status.open_analyses),
         evicted_analyses: status.evicted_analyses,
         outside: outside(&status),
-        warnings: warnings(run, Some(&status)),
+        warnings: warnings_now(run, &status, clock_behind),
     }
 }
 
@@ -336,72 +328,4 @@ fn after_test(run: &RunningExperiment) -> &'static str {
             "a proved improvement waits for its owner, anything else is tested once more."
         }
     }
-}
-
-/// What the owner should know.
-fn warnings(run: &RunningExperiment, status: Option<&status::Status>) -> Vec<Warning> {
-    let experiment = run.rollout.definition().experiment();
-    let mut warnings = Vec::new();
-    let mut warn = |code: &str, detail: String| {
-        warnings.push(Warning { code: code.to_owned(), detail });
-    };
-
-    for question in questions(experiment) {
-        warn("percent_small", question);
-    }
-    if experiment.guardrails.watch == Watch::Off {
-        warn("guardrails_off", "No limit is watched: nothing rolls back by itself.".to_owned());
-    }
-    let listed = experiment.assignment.cameras.len();
-    let cameras = status.map_or(listed, |status| status.cameras.max(listed));
-    if cameras > 0
-        && cameras < FEW_CAMERAS
-        && experiment.assignment.method != SplitMethod::Switchback
-    {
-        warn(
-            "few_cameras",
-            format!(
-                "{cameras} cameras: below about ten a variant a switchback sees more \
-                 (assignment.split = \"switchback\"); `tidegate experiment preflight` tells what can be seen."
-            ),
-        );
-    }
-    if let Some(status) = status {
-        if status.evicted_analyses > 0 {
-            warn(
-                "analyses_forgotten",
-                format!(
-                    "{} analyses were forgotten before their feedback was due: raise \
-                     limits.open_analyses_max.",
-                    status.evicted_analyses
-                ),
-            );
-        }
-        let impossible = status.outside_causes.get(OutsideCause::ImpossibleVariant);
-        if impossible > 0 {
-            warn(
-                "variants_impossible",
-                format!(
-                    "{impossible} analyses name the treatment where their camera could not have it, and no run: they are \
-                     compared with nothing. Does whoever reports them send the run of the assignment?"
-                ),
-            );
-        }
-        if let Check::Sequential(look) = &status.check
-            && let Some(split) = &look.split
-            && !split.is_clean()
-        {
-            warn("split_not_as_planned", split.to_string());
-        }
-        if let Check::Sequential(look) = &status.check
-            && experiment.trust == LabelTrust::Checked
-            && let Some(labels) = look.of(Guardrail::LabelShare)
-            && labels.verdict == Verdict::Alarm
-        {
-            let question = "are the alerts of one version labelled more readily? False alarms roll nothing back and nothing \
-                            is promoted until that is over, or feedback.trust = \"owner\" says it is meant so.";
-            warn("labels_differ", format!("{labels}; {question}"));
-        }
-    }
-    warnings
 }

@@ -3,6 +3,7 @@
 
 mod act;
 mod answer;
+mod attendance;
 mod commit;
 mod define;
 mod keeping;
@@ -19,21 +20,29 @@ use std::time::Duration;
 
 use tidegate_engine::event::Event;
 use tidegate_engine::id::ExperimentKey;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::time::{Duration as Span, Timestamp};
 use tidegate_journal::{Batch, Journal};
 
+use crate::clock::Clock;
 use crate::published::{Trust, View};
 use crate::readiness::Readiness;
 use crate::refusal::Refusal;
 use crate::rollouts::{Changed, Rollouts, RunningExperiment};
 use crate::settings::DriverSettings;
 use crate::shared::Shared;
+use attendance::{Absence, Attendance, MARK_EVERY};
 use pending::Pending;
 
 pub(crate) use protocol::{ActionOrder, DriverCommand, Ordered, Override, ReadObservation, Reply};
 
 /// How often time is looked at where nothing else happens.
 const IDLE: Duration = Duration::from_millis(500);
+
+/// How often it is looked for what is wrong with what is heard.
+const SYMPTOMS_EVERY: Span = Span::from_ms(60_000);
+
+/// A clock that is behind by less is set by a time server.
+pub(crate) const CLOCK_BEHIND_TOLD: Span = Span::from_ms(60_000);
 
 pub(crate) struct Driver {
     shared: Arc<Shared>,
@@ -51,6 +60,10 @@ pub(crate) struct Driver {
     export_due: Option<Timestamp>,
     /// Whether the journal was open before.
     was_ready: bool,
+    attendance: Attendance,
+    clock_behind: Span,
+    /// When to look next for what is wrong with what is heard.
+    symptoms_due: Timestamp,
     heartbeat: Box<dyn FnMut() + Send>,
 }
 
@@ -72,6 +85,9 @@ impl Driver {
             keeping: None,
             export_due: None,
             was_ready: false,
+            attendance: Attendance::default(),
+            clock_behind: Span::ZERO,
+            symptoms_due: Timestamp::EPOCH,
             heartbeat,
         }
     }
@@ -118,13 +134,21 @@ impl Driver {
             DriverCommand::Answer { key, answer, reply } => self.answer(&key, answer, reply),
             DriverCommand::Order { prompt, orders, reply } => self.order(&prompt, &orders, reply),
             DriverCommand::Read(read) => {
-                let now = self.shared.now();
-                read(View { rollouts: &self.rollouts, now, trust: self.trust() });
+                read(self.view());
             }
             DriverCommand::Recovered(result) => self.recovered(*result),
             DriverCommand::Settle { reply } => self.settle(reply),
             // Time passes before every command; a shutdown never comes here.
             DriverCommand::Wake | DriverCommand::Shutdown(_) => {}
+        }
+    }
+
+    fn view(&self) -> View<'_> {
+        View {
+            rollouts: &self.rollouts,
+            now: self.shared.now(),
+            trust: self.trust(),
+            clock_behind: self.clock_behind,
         }
     }
 
@@ -156,6 +180,12 @@ impl Driver {
     fn now(&mut self) -> Timestamp {
         let behind_ms = self.shared.clock.advance();
         self.shared.metrics.clock_behind(behind_ms);
+        let behind = Span::from_ms(behind_ms.unsigned_abs());
+        let before = std::mem::replace(&mut self.clock_behind, behind);
+        if behind >= CLOCK_BEHIND_TOLD && before < CLOCK_BEHIND_TOLD {
+            let seconds = behind.ms() / 1_000;
+            tracing::warn!(seconds, "the clock is behind the journal; time stands still");
+        }
         self.shared.now()
     }
 
@@ -164,11 +194,39 @@ impl Driver {
             return;
         }
         let now = self.now();
-        if self.rollouts.next_deadline().is_none_or(|due| due > now) {
-            return;
+        if matches!(self.shared.clock.clock(), Clock::System) {
+            self.attend(now);
         }
-        let changed = self.rollouts.meet_all_deadlines(now);
-        self.commit(&changed, Pending::nobody());
+        if self.rollouts.next_deadline().is_some_and(|due| due <= now) {
+            let changed = self.rollouts.meet_all_deadlines(now);
+            self.commit(&changed, Pending::nobody());
+        }
+        if now >= self.symptoms_due {
+            self.symptoms_due = now.plus(SYMPTOMS_EVERY);
+            let changed = self.rollouts.notice_symptoms(now);
+            self.commit_any(&changed);
+        }
+    }
+
+    fn commit_any(&mut self, changed: &Changed) {
+        if !changed.units.is_empty() {
+            self.commit(changed, Pending::nobody());
+        }
+    }
+
+    /// Lets no time pass for the rollouts in which the driver was away, and writes down now and then that it is there. Driven time
+    /// passes as it is told.
+    fn attend(&mut self, now: Timestamp) {
+        let changed = match self.attendance.look(now) {
+            Some(Absence { since, lasted }) => {
+                let seconds = lasted.ms() / 1_000;
+                tracing::warn!(seconds, since_ms = since.ms(), "away, which counts for no rollout");
+                self.rollouts.be_absent(since, lasted)
+            }
+            None if now.since(self.rollouts.latest()) >= MARK_EVERY => self.rollouts.pass(now),
+            None => return,
+        };
+        self.commit_any(&changed);
     }
 
     /// The journal, if it can take more.

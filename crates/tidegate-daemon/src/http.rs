@@ -135,6 +135,7 @@ fn router(app: App) -> Router {
         .route("/v1/experiments/{key}", get(experiments::show).put(experiments::define))
         .route("/v1/experiments/{key}/actions", post(experiments::act))
         .route("/v1/experiments/{key}/status", get(experiments::status))
+        .route("/v1/experiments/{key}/doctor", get(experiments::diagnose))
         .route("/v1/experiments/{key}/history", get(experiments::history))
         .route("/v1/experiments/{key}/check", post(experiments::check))
         .route("/v1/experiments/{key}/review", get(review::show))

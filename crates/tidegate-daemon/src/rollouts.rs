@@ -11,8 +11,9 @@ use tidegate_engine::event::{Event, Rejection};
 use tidegate_engine::experiment::Definition;
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::notice::Noticed;
+use tidegate_engine::phase::Phase;
 use tidegate_engine::prompt;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::{Rollout, snapshot};
 use tidegate_journal::{Entry, FeedState, JournalState, RolloutId, RolloutState};
 use tidegate_spec::api::{FieldFault, HistoryItem, What};
@@ -122,6 +123,38 @@ impl Rollouts {
         }
         self.keys.insert(run.id, run.key.clone());
         self.runs.entry(run.key.clone()).insert_entry(run).into_mut()
+    }
+
+    /// No time passes for rollouts that go on, from `since` for so long.
+    pub(crate) fn be_absent(&mut self, since: Timestamp, lasted: Duration) -> Changed {
+        self.tell_all_on(since, &Event::Absent(lasted))
+    }
+
+    /// Time passes for rollouts that go on.
+    pub(crate) fn pass(&mut self, now: Timestamp) -> Changed {
+        self.tell_all_on(now, &Event::Tick)
+    }
+
+    fn tell_all_on(&mut self, at: Timestamp, event: &Event) -> Changed {
+        let mut changed = Changed::default();
+        for run in self.runs.values_mut() {
+            let phase = run.rollout.lifecycle().state.phase;
+            if matches!(phase, Phase::Shadow | Phase::Ab | Phase::Full) {
+                run.meet_deadlines(at, &mut self.prompts, &mut changed);
+                // Neither is ever refused at a time that is not before the last, with every deadline met.
+                let _ = run.apply(at, event.clone(), &mut self.prompts, &mut changed);
+            }
+        }
+        changed
+    }
+
+    /// Tells what is wrong with what each rollout hears, and what is so no longer.
+    pub(crate) fn notice_symptoms(&mut self, at: Timestamp) -> Changed {
+        let mut changed = Changed::default();
+        for run in self.runs.values_mut() {
+            run.notice_symptoms(at, &mut changed);
+        }
+        changed
     }
 
     /// Lets every rollout meet every deadline up to `at`.

@@ -283,6 +283,12 @@ impl Split {
         self.block.map(|length| Block::at(at, length))
     }
 
+    /// When a block of a switchback begins; `None` of another split.
+    pub(crate) fn begin_of(&self, block: Block) -> Option<Timestamp> {
+        let length = self.block?;
+        Some(Timestamp::EPOCH.plus(Duration::from_ms(block.0.saturating_mul(length.ms()))))
+    }
+
     /// The variant of a camera at `at` when `share` of the fleet has the treatment. The time matters in
     /// a switchback alone.
     pub fn assign(&self, camera: &CameraId, share: Share, at: Timestamp) -> Assignment {

@@ -25,6 +25,9 @@ pub enum Event {
     Feedback(Feedback),
     /// A person answered a card of the review.
     CardReply(CardReply),
+    /// From now on the shell was away for so long: it did not run, its machine slept, or its clock was set ahead. As in a pause,
+    /// no time passes for the rollout.
+    Absent(Duration),
 }
 
 /// What a person wants done, and why.

@@ -4,13 +4,14 @@
 //! at looks. A failure adds `ln(0.9/0.25)`, anything else `ln(0.1/0.75)`: it stays near zero for any
 //! failure rate below two thirds and climbs when nearly everything fails. One camera adds at most a third of
 //! the height to an excursion, so that a camera that is broken, or tries again and again, is not the fleet. What
-//! it found is held against the control's analyses of the same stretch of time, so that an outage of both is no
-//! verdict on either.
+//! it found is held against the control of the same stretch of time, analysis by analysis and camera by camera, so that an
+//! outage of both, or of some cameras whatever they run, is no verdict on either.
 
 use alloc::vec::Vec;
 use core::fmt;
 
 use tidegate_stats::cusum::{self, Cusum, Increments};
+use tidegate_stats::proportion::Proportion;
 
 use crate::observation::Outcome;
 use crate::time::{Duration, Timestamp};
@@ -26,6 +27,8 @@ const HARMFUL: f64 = 0.9;
 const CAMERAS_MIN: usize = 3;
 /// Control analyses that tell an outage of both from harm.
 const CONTROL_MIN: u64 = 3;
+/// Cameras of each variant that are compared in an excursion: so many tell all there is to tell.
+const CAMERAS_COMPARED_MAX: usize = 64;
 /// How long they, and other cameras, are waited for.
 const CONTROL_WAIT: Duration = Duration::from_ms(30 * 60 * 1_000);
 /// How long it must have been quiet before a hold by an outage lifts by itself.
@@ -50,6 +53,21 @@ pub struct FastPath {
     pub drained: f64,
     /// Whether the rollout is held because of that outage.
     pub hold: OutageHold,
+    /// What cameras showed in the excursion, in order of their first analysis in it; up to 64 of each variant.
+    pub shown: Vec<Shown>,
+}
+
+/// What one camera showed under one variant in the excursion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// Its place in the order of first appearance.
+    pub camera: u32,
+    /// What it ran.
+    pub variant: Variant,
+    /// Its analyses.
+    pub analyses: u32,
+    /// Those that failed.
+    pub failures: u32,
 }
 
 /// What one camera added to the sum.
@@ -114,6 +132,8 @@ pub(crate) struct Plan {
     pub(crate) alpha: f64,
     /// Cameras with at least one treatment analysis, the quarantined left out.
     pub(crate) treated_cameras: u64,
+    /// Cameras that they can be compared with at the same time.
+    pub(crate) control_cameras: u64,
 }
 
 impl FastPath {
@@ -135,6 +155,7 @@ impl FastPath {
             }
             Variant::Treatment => self.add_treatment(at, camera, outcome, plan),
         }
+        self.show(camera, variant, outcome);
         let Some(excursion) = &mut self.excursion else { return };
         if excursion.crossed_at.is_none() && self.sum.value() >= plan.height() {
             excursion.crossed_at = Some(at);
@@ -151,6 +172,44 @@ impl FastPath {
         if self.excursion.as_ref().is_some_and(is_outage) {
             *self = Self { outage_at: Some(now), hold: self.hold, ..Self::default() };
         }
+    }
+
+    /// Notes what a camera showed in the excursion.
+    fn show(&mut self, camera: u32, variant: Variant, outcome: Outcome) {
+        if self.excursion.is_none() {
+            return;
+        }
+        let of_camera = |shown: &&mut Shown| (shown.camera, shown.variant) == (camera, variant);
+        let failures = u32::from(outcome.failed());
+        if let Some(shown) = self.shown.iter_mut().find(of_camera) {
+            shown.analyses = shown.analyses.saturating_add(1);
+            shown.failures = shown.failures.saturating_add(failures);
+        } else if self.shown.iter().filter(|shown| shown.variant == variant).count()
+            < CAMERAS_COMPARED_MAX
+        {
+            self.shown.push(Shown { camera, variant, analyses: 1, failures });
+        }
+    }
+
+    /// Whether the split did not just happen to put the cameras that fail on the treatment's side: by the chance that a
+    /// draw of it puts so many of them there (Fisher 1935). Where no draw is as rare as that, or too few of the control's
+    /// report, all of the treatment's must fail and none of the control's.
+    fn stands_out(&self, now: Timestamp, plan: Plan) -> bool {
+        let failing = |variant: Variant| {
+            let of_variant = || self.shown.iter().filter(|shown| shown.variant == variant);
+            let failing = of_variant().filter(|shown| shown.failures > shown.analyses / 2);
+            Proportion::new(failing.count() as u64, of_variant().count() as u64).ok()
+        };
+        // A control that reported nothing was waited for; an earlier version kept no cameras.
+        let Some((treatment, control)) = failing(Variant::Treatment).zip(failing(Variant::Control))
+        else {
+            return true;
+        };
+        let waited = self.excursion.as_ref().is_some_and(|excursion| excursion.waited(now));
+        treatment.exceeds_by_chance(&control) <= plan.alpha
+            || treatment.value() >= 1.0
+                && control.value() <= 0.0
+                && (waited || !plan.draws_are_rare())
     }
 
     fn add_treatment(&mut self, at: Timestamp, camera: u32, outcome: Outcome, plan: Plan) {
@@ -206,8 +265,15 @@ impl FastPath {
         if self.sum.value() <= 0.0 {
             self.excursion = None;
             self.added.clear();
+            self.shown.clear();
             self.drained = 0.0;
         }
+    }
+
+    /// Whether these can be what cameras showed in an excursion.
+    pub(crate) fn can_be(&self) -> bool {
+        self.shown.len() <= CAMERAS_COMPARED_MAX * Variant::ALL.len()
+            && self.shown.iter().all(|shown| shown.failures <= shown.analyses)
     }
 
     /// Whether a camera added to the sum in the excursion.
@@ -228,6 +294,11 @@ impl FastPath {
 
     /// The total failure that must be acted on at `now`, if any.
     pub(crate) fn failure(&self, now: Timestamp, plan: Plan) -> Option<TotalFailure> {
+        self.crossing(now, plan).filter(|_| self.stands_out(now, plan))
+    }
+
+    /// What has failed, once nothing need be waited for; how the control's cameras fared is not asked.
+    fn crossing(&self, now: Timestamp, plan: Plan) -> Option<TotalFailure> {
         let excursion = self.excursion.as_ref()?;
         excursion.crossed_at?;
         let height = plan.height();
@@ -250,7 +321,7 @@ impl FastPath {
         let excursion = self.excursion.as_ref()?;
         let crossed_at = excursion.crossed_at?;
         // As if all was waited for that there is to wait for.
-        self.failure(crossed_at.plus(CONTROL_WAIT), plan)
+        self.crossing(crossed_at.plus(CONTROL_WAIT), plan)
     }
 
     /// Whether the sum has reached its height and nothing was done about it yet.
@@ -304,6 +375,15 @@ impl Plan {
     fn height_of_one(self, height: f64) -> f64 {
         let parts = self.treated_cameras.clamp(1, CAMERAS_MIN as u64);
         height / parts as f64
+    }
+
+    /// Whether the rarest draw of the split is as rare as its part of alpha.
+    fn draws_are_rare(self) -> bool {
+        let none_else = |failing, cameras| Proportion::new(failing, cameras).ok();
+        let (treated, control) = (self.treated_cameras, self.control_cameras);
+        none_else(treated, treated)
+            .zip(none_else(0, control))
+            .is_some_and(|(treatment, control)| treatment.exceeds_by_chance(&control) <= self.alpha)
     }
 
     fn height(self) -> f64 {

@@ -65,6 +65,8 @@ pub struct CameraSums {
     pub blocks: Vec<BlockSums>,
     /// The present day of the full release.
     pub full: ByVariant<Tally>,
+    /// When it reported last, whatever it reported.
+    pub heard_at: Timestamp,
 }
 
 /// What a camera showed in one block of a switchback under one variant, in order of blocks.
@@ -114,6 +116,7 @@ impl Comparable {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fleet {
     entries: Vec<SeenCamera>,
+    heard_at: Vec<Timestamp>,
     index: HashTable<u32>,
     pub(crate) shadow: Vec<ShadowSums>,
     pub(crate) ab: Vec<ByVariant<Tally>>,
@@ -176,6 +179,7 @@ impl Fleet {
             },
             blocks: self.blocks[at].clone(),
             full: self.full.get(at).copied().unwrap_or_default(),
+            heard_at: self.heard_at[at],
         })
     }
 
@@ -264,11 +268,12 @@ impl Fleet {
     /// Adds a camera that is not there yet, with what it showed so far.
     pub(crate) fn insert(&mut self, seen: CameraSums, split: &Split) -> u32 {
         let at = u32::try_from(self.entries.len()).expect("a fleet has at most 100,000 cameras");
-        let CameraSums { camera, sums, blocks, full } = seen;
+        let CameraSums { camera, sums, blocks, full, heard_at } = seen;
         let hash = split.hash(&camera);
         let comparable = Comparable::of(split, &camera);
         self.total.merge(&sums);
         self.entries.push(SeenCamera { camera, hash, comparable });
+        self.heard_at.push(heard_at);
         self.shadow.push(ShadowSums { control: sums.shadow, pairs: sums.pairs });
         self.ab.push(sums.ab);
         let treated = sums.ab.treatment.analyses > 0 && !self.is_quarantined(at);

@@ -3,6 +3,8 @@
 //! Ids of up to 23 bytes are kept in place: one event brings two of them, and allocating and freeing
 //! both would cost as much as all else that is done with the event.
 
+mod camera;
+
 use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
@@ -16,7 +18,7 @@ const ALLOWED: &str = "1 to 128 of A-Z a-z 0-9 . _ : / -";
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{kind} `{shown}` {fault}, allowed: {ALLOWED}")]
+#[error("{kind} `{shown}` {fault}, allowed: {allowed}")]
 pub struct InvalidId {
     /// What it was to be the id of.
     pub kind: &'static str,
@@ -24,6 +26,15 @@ pub struct InvalidId {
     pub shown: String,
     /// What is wrong with it.
     pub fault: IdFault,
+    /// What it may be.
+    pub allowed: &'static str,
+}
+
+impl InvalidId {
+    fn new(kind: &'static str, text: &str, fault: IdFault, allowed: &'static str) -> Self {
+        let shown = text.chars().take(40).flat_map(char::escape_default).collect();
+        Self { kind, shown, fault, allowed }
+    }
 }
 
 /// What is wrong with a text that should be an id.
@@ -35,6 +46,10 @@ pub enum IdFault {
     TooLong(usize),
     /// A character outside the allowed ones.
     Character(char),
+    /// A blank at the beginning or the end.
+    Blank,
+    /// Encoded bytes that are no UTF-8.
+    NotUtf8,
 }
 
 impl fmt::Display for IdFault {
@@ -43,6 +58,8 @@ impl fmt::Display for IdFault {
             Self::Empty => f.write_str("is empty"),
             Self::TooLong(bytes) => write!(f, "is {bytes} bytes long"),
             Self::Character(character) => write!(f, "has the character {character:?}"),
+            Self::Blank => f.write_str("begins or ends with a blank"),
+            Self::NotUtf8 => f.write_str("is no UTF-8 behind its percent signs"),
         }
     }
 }
@@ -52,15 +69,18 @@ fn check(kind: &'static str, text: &str) -> Result<(), InvalidId> {
         IdFault::Empty
     } else if text.len() > limits::ID_LEN_MAX {
         IdFault::TooLong(text.len())
-    } else if text.bytes().all(|byte| is_allowed(byte.into())) {
-        // The usual case: a byte beyond ASCII is no allowed character of its own either.
+    } else if is_plain(text) {
         return Ok(());
     } else {
         let character = text.chars().find(|character| !is_allowed(*character));
         IdFault::Character(character.unwrap_or_default())
     };
-    let shown = text.chars().take(40).flat_map(char::escape_default).collect();
-    Err(InvalidId { kind, shown, fault })
+    Err(InvalidId::new(kind, text, fault, ALLOWED))
+}
+
+/// Whether every character is allowed: a byte beyond ASCII is none of its own.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| is_allowed(byte.into()))
 }
 
 const fn is_allowed(character: char) -> bool {
@@ -69,6 +89,17 @@ const fn is_allowed(character: char) -> bool {
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+        id! { $(#[$doc])* $name }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                check($kind, text).map(|()| Self(SmolStr::new(text)))
+            }
+        }
+    };
+    ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(SmolStr);
@@ -77,14 +108,6 @@ macro_rules! id {
             /// The id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidId;
-
-            fn from_str(text: &str) -> Result<Self, InvalidId> {
-                check($kind, text).map(|()| Self(SmolStr::new(text)))
             }
         }
 
@@ -114,7 +137,10 @@ id! {
 }
 id! {
     /// The unit that is assigned: one camera.
-    CameraId, "camera id"
+    ///
+    /// A name that is not made of `A-Z a-z 0-9 . _ ~ : / -` alone is kept in percent-encoding (RFC 3986, section 2.1): each other
+    /// byte of its UTF-8 as `%` and two capital hex digits. One that is encoded already stays the same.
+    CameraId
 }
 id! {
     /// One detection event as its reporter names it; its analysis, comparison and feedback share it.
@@ -146,12 +172,12 @@ mod tests {
 
     #[test]
     fn a_bad_id_is_told_why() {
-        let fault = |text: &str| text.parse::<CameraId>().unwrap_err().to_string();
+        let fault = |text: &str| text.parse::<AnalysisId>().unwrap_err().to_string();
         let allowed = "allowed: 1 to 128 of A-Z a-z 0-9 . _ : / -";
-        assert_eq!(fault(""), alloc::format!("camera id `` is empty, {allowed}"));
+        assert_eq!(fault(""), alloc::format!("analysis id `` is empty, {allowed}"));
         assert_eq!(
             fault("a b"),
-            alloc::format!("camera id `a b` has the character ' ', {allowed}")
+            alloc::format!("analysis id `a b` has the character ' ', {allowed}")
         );
         assert!(fault(&"x".repeat(129)).contains("is 129 bytes long"));
         assert!(fault("tür\n").contains("`t\\u{fc}r\\n` has the character 'ü'"));

@@ -73,6 +73,7 @@ mod sequential;
 pub mod snapshot;
 pub mod split_check;
 pub mod status;
+pub mod symptom;
 pub mod tally;
 pub mod threshold;
 pub mod time;

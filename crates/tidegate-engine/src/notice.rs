@@ -1,5 +1,5 @@
-//! What is worth telling beside the steps: a guardrail that says something else than before, and
-//! comparisons in which the treatment was too slow.
+//! What is worth telling beside the steps: a guardrail that says something else than before, comparisons in
+//! which the treatment was too slow, and what is wrong with what is heard.
 //!
 //! A look has no effect, and a journal that is read back looks at nothing. So the shell writes down what
 //! [`Noticed::look`] and [`Noticed::warnings`] find, with the event that led there, and tells
@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use crate::guardrail::Guardrail;
 use crate::look::Check;
 use crate::phase::{Phase, Transition};
+use crate::symptom::{Symptom, SymptomKind};
 use crate::time::{Duration, Timestamp};
 use crate::verdict::Verdict;
 
@@ -35,6 +36,32 @@ pub enum Notice {
         /// How many in all of this shadow.
         total: u64,
     },
+    /// Something is wrong with what is heard, or is so no longer.
+    Symptom {
+        /// What.
+        kind: SymptomKind,
+        /// Which of the two.
+        state: WarningState,
+    },
+}
+
+/// Whether something begins or is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WarningState {
+    /// It begins.
+    Raised,
+    /// It is over.
+    Cleared,
+}
+
+impl WarningState {
+    /// The name in events.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Raised => "raised",
+            Self::Cleared => "cleared",
+        }
+    }
 }
 
 /// What was told of a rollout already.
@@ -46,6 +73,8 @@ pub struct Noticed {
     pub warnings: u64,
     /// When they were told last.
     pub warned_at: Option<Timestamp>,
+    /// What was wrong with what is heard, in order.
+    pub symptoms: Vec<SymptomKind>,
 }
 
 impl Noticed {
@@ -70,6 +99,17 @@ impl Noticed {
         (count > 0 && due).then_some(Notice::LatencyWarnings { count, total })
     }
 
+    /// Word of what is wrong with what is heard and was not told yet, and of what was told and is over.
+    pub fn symptoms(&self, found: &[Symptom]) -> Vec<Notice> {
+        let found: Vec<SymptomKind> = found.iter().map(Symptom::kind).collect();
+        let differs = |kind: &SymptomKind| found.contains(kind) != self.symptoms.contains(kind);
+        let changed = SymptomKind::ALL.into_iter().filter(differs);
+        let state = |kind: &SymptomKind| {
+            if found.contains(kind) { WarningState::Raised } else { WarningState::Cleared }
+        };
+        changed.map(|kind| Notice::Symptom { kind, state: state(&kind) }).collect()
+    }
+
     /// Remembers what was told.
     pub fn note(&mut self, at: Timestamp, notice: &Notice) {
         match *notice {
@@ -83,6 +123,13 @@ impl Noticed {
             Notice::LatencyWarnings { total, .. } => {
                 self.warnings = total;
                 self.warned_at = Some(at);
+            }
+            Notice::Symptom { kind, state } => {
+                self.symptoms.retain(|known| *known != kind);
+                if state == WarningState::Raised {
+                    self.symptoms.push(kind);
+                    self.symptoms.sort_unstable();
+                }
             }
         }
     }
@@ -174,6 +221,22 @@ mod tests {
         noticed.step(Transition::OpenAb);
         let told = noticed.look(&check);
         assert_eq!(told, vec![change(Guardrail::Latency, Verdict::Inconclusive, Verdict::Pass)]);
+    }
+
+    #[test]
+    fn a_symptom_is_told_when_it_begins_and_when_it_is_over() {
+        let mut noticed = Noticed::default();
+        let found = [Symptom::NothingCompared { analyses: 40 }];
+        let told = noticed.symptoms(&found);
+        let kind = SymptomKind::NothingCompared;
+        assert_eq!(told, [Notice::Symptom { kind, state: WarningState::Raised }]);
+        note_all(&mut noticed, &told);
+        assert_eq!(noticed.symptoms(&[Symptom::NothingCompared { analyses: 80 }]), []);
+        let over = noticed.symptoms(&[Symptom::Away { until: at(0) }]);
+        let away = Notice::Symptom { kind: SymptomKind::Away, state: WarningState::Raised };
+        assert_eq!(over, [Notice::Symptom { kind, state: WarningState::Cleared }, away]);
+        note_all(&mut noticed, &over);
+        assert_eq!(noticed.symptoms, [SymptomKind::Away]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod lifecycle;
 mod placing;
 mod releasing;
 mod reviewing;
+mod symptoms;
 mod taking_in;
 
 use alloc::boxed::Box;
@@ -48,6 +49,8 @@ pub struct Rollout {
     pub(crate) outside: OutsideCounts,
     pub(crate) evicted: u64,
     pub(crate) review: Option<Box<ReviewWindow>>,
+    /// Since when the shell is there again, if it was away.
+    pub(crate) heard_since: Option<Timestamp>,
     /// About the last event only; no state.
     pub(crate) looked: Looked,
 }
@@ -78,6 +81,7 @@ impl Rollout {
             course: Course::default(),
             outside: OutsideCounts::default(),
             evicted: 0,
+            heard_since: None,
             looked: Looked::No,
         }
     }
@@ -113,7 +117,8 @@ impl Rollout {
             Event::Analysis(_)
             | Event::Comparison(_)
             | Event::Feedback(_)
-            | Event::CardReply(_) => {
+            | Event::CardReply(_)
+            | Event::Absent(_) => {
                 looked = self.absorb(at, event)?;
             }
         }

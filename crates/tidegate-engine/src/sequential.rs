@@ -3,6 +3,7 @@
 //! At each look every guardrail gets a [`Judgement`] from the cameras' sums. `docs/statistics.md` has the
 //! formulas with their sources, what is exact in them and what is approximation.
 
+mod bounds;
 mod labels;
 mod measure;
 mod parts;
@@ -12,9 +13,7 @@ mod strata;
 
 use alloc::vec::Vec;
 
-use tidegate_stats::arm::{DESIGN_CORRELATION, weight};
 use tidegate_stats::evidence::EValue;
-use tidegate_stats::proportion::Proportion;
 use tidegate_stats::student::Estimate;
 
 use crate::assignment::SplitMethod;
@@ -25,7 +24,7 @@ use crate::fleet::{BlockSums, Fleet};
 use crate::guardrail::{Guardrail, Power};
 use crate::time::Timestamp;
 use crate::variant::ByVariant;
-use crate::verdict::{Change, ChangeUnit, Judgement, Verdict};
+use crate::verdict::{ChangeUnit, Judgement, Verdict};
 
 /// Trials of each variant without which nothing is rolled back, whatever `min_samples` says.
 const TRIALS_MIN: u64 = 30;
@@ -102,7 +101,7 @@ pub(crate) fn judge(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) ->
     let later = context.later(at.now, guardrails);
     let mut judgements: Vec<Judgement> =
         measures.iter().map(|measure| context.judge(measure, &later)).collect();
-    labels::question(experiment, &mut judgements);
+    context.question(&measures, &later, &mut judgements);
     judgements
 }
 
@@ -121,7 +120,8 @@ pub(crate) fn harm(fleet: &Fleet, experiment: &Experiment, at: LookedAt<'_>) -> 
     HARMS.into_iter().find_map(|guardrail| {
         let whole = measures.iter().find(|measure| measure.guardrail == guardrail);
         let failing = context.failing(guardrail, whole, &later)?;
-        let questioned = guardrail == Guardrail::FpRate && context.labels_are_questioned();
+        let questioned =
+            guardrail == Guardrail::FpRate && context.labels_are_questioned(whole, &later);
         (!questioned).then_some(failing)
     })
 }
@@ -161,6 +161,7 @@ enum HarmFinding {
 }
 
 /// One guardrail before it is judged.
+#[derive(Clone, Copy)]
 struct Measure {
     guardrail: Guardrail,
     /// How much worse the treatment is; unknown with too few cameras.
@@ -214,6 +215,20 @@ impl<'a> LookContext<'a> {
     }
 
     fn measure(&self, guardrails: &[Guardrail]) -> Vec<Measure> {
+        let mut measures = self.measure_signed(guardrails);
+        for measure in &mut measures {
+            if let Some(estimate) = &mut measure.estimate
+                && measure.guardrail == Guardrail::LabelShare
+            {
+                // Labels may differ to either side.
+                estimate.value = estimate.value.abs();
+            }
+        }
+        measures
+    }
+
+    /// The same, where the share of labels says which variant has more.
+    fn measure_signed(&self, guardrails: &[Guardrail]) -> Vec<Measure> {
         let within = within_cameras(self.experiment);
         match self.window {
             Window::Shadow => guardrails.iter().filter_map(|g| self.measure_shadow(*g)).collect(),
@@ -361,110 +376,5 @@ impl<'a> LookContext<'a> {
             | Guardrail::ThreatRetention => return (measure.limit, measure.unit),
         };
         (percent, ChangeUnit::PercentOf { control: 1.0 })
-    }
-
-    /// A change whose bounds are cut at what is possible: no rate falls below nothing or rises above all. What
-    /// the bounds decide is decided before.
-    fn possible(&self, guardrail: Guardrail, change: Change) -> Change {
-        let total = self.fleet.total();
-        let control = match self.window {
-            Window::Shadow => &total.pairs.sides.control,
-            Window::Full if self.against == Against::Past => &self.fleet.past_total(),
-            Window::Full => &self.fleet.full_total().control,
-            Window::Ab | Window::Outside => &total.ab.control,
-        };
-        let (least, most) = match guardrail {
-            Guardrail::Latency | Guardrail::LabelShare => return change,
-            Guardrail::FpRate => (-control.fp_rate(), 1.0 - control.fp_rate()),
-            Guardrail::ErrorRate => (-control.error_rate(), 1.0 - control.error_rate()),
-            Guardrail::SlowRate => (-control.slow_rate(), 1.0 - control.slow_rate()),
-            Guardrail::MissedThreatRate => {
-                (-control.missed_threat_rate(), 1.0 - control.missed_threat_rate())
-            }
-            Guardrail::AlertDrop => (control.alert_rate() - 1.0, control.alert_rate()),
-            Guardrail::AlertRise => (-control.alert_rate(), 1.0 - control.alert_rate()),
-            Guardrail::ThreatRetention => (0.0, 1.0),
-        };
-        // The estimate weighs cameras alike, so it may lie beyond what the rates of all events allow.
-        // A sum, as a bound of minus nothing is nothing.
-        let (low, high) = (change.low.max(least) + 0.0, change.high.min(most));
-        Change { low: low.min(change.estimate), high: high.max(change.estimate), ..change }
-    }
-
-    /// What the bounds alone say.
-    fn bounded(&self, measure: &Measure, change: &Change) -> Verdict {
-        let enough = measure.trials.control >= self.trials_needed();
-        match measure.unit {
-            // Where the control never alerts there is nothing to fall.
-            ChangeUnit::PercentOf { control }
-                if measure.guardrail == Guardrail::AlertDrop && control <= 0.0 && enough =>
-            {
-                Verdict::Pass
-            }
-            _ if measure.guardrail == Guardrail::ThreatRetention && change.low > measure.limit => {
-                Verdict::Alarm
-            }
-            _ if measure.guardrail == Guardrail::ThreatRetention
-                && change.high <= measure.limit =>
-            {
-                Verdict::Pass
-            }
-            ChangeUnit::Points | ChangeUnit::LogRatio | ChangeUnit::PercentOf { .. }
-                if change.high < measure.limit =>
-            {
-                Verdict::Pass
-            }
-            ChangeUnit::Points | ChangeUnit::LogRatio | ChangeUnit::PercentOf { .. } => {
-                Verdict::Inconclusive
-            }
-        }
-    }
-
-    /// The estimate whose bound must stay below the limit. Missed threats are so rare that none seen looks like
-    /// none there: their variance is at least what it would be were the treatment just at the limit.
-    fn bounding(&self, measure: &Measure, estimate: &Estimate) -> Estimate {
-        if measure.guardrail != Guardrail::MissedThreatRate {
-            return *estimate;
-        }
-        let control = self.fleet.total().ab.control.missed_threat_rate();
-        let at_limit = (control + measure.limit).min(1.0);
-        let floor = at_limit * (1.0 - at_limit) * measure.event_factor;
-        Estimate { variance: estimate.variance.max(floor), ..*estimate }
-    }
-
-    /// Threats kept among those confirmed, as so many independent ones as the cameras' are worth.
-    fn kept_by_camera(&self) -> Option<Proportion> {
-        let (mut worth, mut kept) = (0.0, 0.0);
-        for shadow in self.fleet.shadow().filter(|shadow| shadow.pairs.confirmed > 0) {
-            let (confirmed, retained) = (shadow.pairs.confirmed, shadow.pairs.retained);
-            let weight = weight(confirmed, DESIGN_CORRELATION);
-            worth += weight;
-            kept += weight * retained as f64 / confirmed as f64;
-        }
-        // Rounding must not lose a threat where all were kept.
-        let share = if kept >= worth - 1e-9 { 1.0 } else { kept / worth };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
-        let whole = |count: f64| count as u64;
-        let trials = whole(worth).max(1);
-        Proportion::new(whole(share * trials as f64), trials).ok()
-    }
-
-    fn change(&self, measure: &Measure, estimate: &Estimate) -> Option<Change> {
-        let (low, high) = if measure.guardrail == Guardrail::ThreatRetention {
-            let pairs = &self.fleet.total().pairs;
-            let kept = Proportion::new(pairs.retained, pairs.confirmed).ok()?;
-            let lost = Proportion::new(pairs.confirmed - pairs.retained, pairs.confirmed).ok()?;
-            let low = lost.wilson_lower(CONFIDENCE).ok()?;
-            let kept = kept.wilson_lower(CONFIDENCE).ok()?;
-            // Threats of one camera are alike: they show less than as many of different cameras.
-            let by_camera = self.kept_by_camera()?.wilson_lower(CONFIDENCE).ok()?;
-            (low, 1.0 - kept.min(by_camera))
-        } else {
-            let high = self.bounding(measure, estimate).upper_bound(CONFIDENCE).ok()?;
-            // The bounds lie at equal distances.
-            (2.0 * estimate.value - estimate.upper_bound(CONFIDENCE).ok()?, high)
-        };
-        let Estimate { value, variance, degrees } = *estimate;
-        Some(Change { estimate: value, low, high, variance, degrees: degrees.value() })
     }
 }

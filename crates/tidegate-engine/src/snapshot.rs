@@ -55,6 +55,8 @@ pub struct Snapshot {
     pub evicted: u64,
     /// The review's cards and counts, where there is one.
     pub review: Option<ReviewSnapshot>,
+    /// Since when the shell is there again, if it was away.
+    pub heard_since: Option<Timestamp>,
 }
 
 /// Why a snapshot cannot be taken up.
@@ -119,6 +121,7 @@ impl Rollout {
             outside_causes: self.outside,
             evicted: self.evicted,
             review: self.review.as_deref().map(ReviewWindow::snapshot),
+            heard_since: self.heard_since,
         }
     }
 
@@ -133,7 +136,7 @@ impl Rollout {
         }
         let Snapshot { lifecycle, cameras, exposures, outside, evicted, .. } = snapshot;
         let Snapshot { latencies, slow_above, fast_path, epochs, release, review, .. } = snapshot;
-        let Snapshot { backlog, outside_causes, .. } = snapshot;
+        let Snapshot { backlog, outside_causes, heard_since, .. } = snapshot;
         if !can_be(&lifecycle, &definition) {
             return Err(RestoreError::Lifecycle);
         }
@@ -155,8 +158,9 @@ impl Rollout {
         }
         let failed = fast_path.excursion.map_or([None; 3], |excursion| excursion.failed_cameras);
         let added = fast_path.added.iter().map(|added| added.camera);
-        let mut cameras = failed.into_iter().flatten().chain(added);
-        if cameras.any(|camera| camera as usize >= fleet.len()) {
+        let shown = fast_path.shown.iter().map(|shown| shown.camera);
+        let mut cameras = failed.into_iter().flatten().chain(added).chain(shown);
+        if cameras.any(|camera| camera as usize >= fleet.len()) || !fast_path.can_be() {
             return Err(RestoreError::FastPath);
         }
         let open_max = definition.experiment().bounds.open_analyses_max;
@@ -185,6 +189,7 @@ impl Rollout {
             outside,
             evicted,
             review,
+            heard_since,
             looked,
         })
     }

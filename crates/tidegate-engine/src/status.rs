@@ -1,5 +1,7 @@
 //! What a person wants to know of a rollout at a glance.
 
+use alloc::vec::Vec;
+
 use crate::exposure::Window;
 use crate::look::Check;
 use crate::number::Share;
@@ -8,6 +10,7 @@ use crate::phase::{Condition, Phase, State};
 use crate::presence::Presence;
 use crate::review::ReviewProgress;
 use crate::rollout::{DeadlineReason, Rollout};
+use crate::symptom::Symptom;
 use crate::tally::{Pairs, Tally};
 use crate::time::{Duration, Timestamp};
 use crate::variant::ByVariant;
@@ -43,6 +46,8 @@ pub struct Status {
     pub evicted_analyses: u64,
     /// What the treatment reported since the phase or the ramp step began, while something may follow by itself.
     pub presence: Option<Presence>,
+    /// What is wrong with what is heard.
+    pub symptoms: Vec<Symptom>,
     /// How far the review is, where there is one.
     pub review: Option<ReviewProgress>,
     /// What time will do next.
@@ -68,6 +73,7 @@ impl Rollout {
             open_analyses: self.exposures.unlabelled(),
             evicted_analyses: self.evicted,
             presence: self.presence(),
+            symptoms: self.symptoms(at),
             review: self.review_progress(),
             next: self.next_deadline(),
         }

@@ -31,6 +31,7 @@ pub enum ReportError {
 struct EvaluationPage<'a> {
     evaluation: &'a Evaluation,
     dataset: &'a str,
+    remarks: &'a [String],
     class: &'static str,
     answers: [(&'static str, &'a str, AnswerCounts); 2],
     rows: Vec<MetricView>,
@@ -70,15 +71,20 @@ struct AnswerView {
     text: Option<String>,
 }
 
-/// The page; `dataset` is where the cases came from.
+/// The page; `dataset` is where the cases came from, `remarks` what is to be said of them.
 ///
 /// # Errors
 /// [`ReportError`] where a chart or the page cannot be written.
-pub fn html(evaluation: &Evaluation, dataset: &str) -> Result<String, ReportError> {
+pub fn html(
+    evaluation: &Evaluation,
+    dataset: &str,
+    remarks: &[String],
+) -> Result<String, ReportError> {
     let scenarios = &evaluation.by_scenario;
     let page = EvaluationPage {
         evaluation,
         dataset,
+        remarks,
         class: class(evaluation.verdict),
         answers: [
             ("control", &evaluation.control, evaluation.answers.control),

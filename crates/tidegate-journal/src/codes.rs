@@ -3,9 +3,11 @@
 use tidegate_engine::event::Command;
 use tidegate_engine::exposure::{Alerts, Window};
 use tidegate_engine::guardrail::Guardrail;
+use tidegate_engine::notice::WarningState;
 use tidegate_engine::observation::{Label, RunNamed};
 use tidegate_engine::phase::{Condition, Phase, State, Transition};
 use tidegate_engine::review::{Answer, Direction};
+use tidegate_engine::symptom::SymptomKind;
 use tidegate_engine::variant::Variant;
 use tidegate_engine::verdict::Verdict;
 
@@ -68,6 +70,16 @@ const VERDICTS: [Verdict; 4] =
 
 const ANSWERS: [Answer; 3] = [Answer::No, Answer::CannotTell, Answer::Yes];
 const DIRECTIONS: [Direction; 2] = [Direction::Lost, Direction::Gained];
+const SYMPTOMS: [SymptomKind; 7] = [
+    SymptomKind::ReportsStopped,
+    SymptomKind::NothingCompared,
+    SymptomKind::ControlSilent,
+    SymptomKind::TreatmentSilent,
+    SymptomKind::TreatmentNowhere,
+    SymptomKind::VariantsDisagree,
+    SymptomKind::Away,
+];
+const WARNING_STATES: [WarningState; 2] = [WarningState::Raised, WarningState::Cleared];
 
 /// A number that names nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -121,6 +133,8 @@ coded! {
     Verdict, "verdict", VERDICTS;
     Answer, "answer", ANSWERS;
     Direction, "direction", DIRECTIONS;
+    SymptomKind, "symptom", SYMPTOMS;
+    WarningState, "state of a warning", WARNING_STATES;
 }
 
 /// Phase and condition as two numbers.
@@ -162,6 +176,7 @@ mod tests {
         round_trips(&Guardrail::ALL);
         round_trips(&Verdict::ALL);
         round_trips(&Direction::ALL);
+        round_trips(&SymptomKind::ALL);
         // These have no list of their own. A new value does not compile here until it has its place.
         round_trips_at(|phase| match phase {
             Phase::Draft => 0,
@@ -189,6 +204,10 @@ mod tests {
             RunNamed::Yes => 0,
             RunNamed::No => 1,
             RunNamed::NotAsked => 2,
+        });
+        round_trips_at(|state| match state {
+            WarningState::Raised => 0,
+            WarningState::Cleared => 1,
         });
         round_trips_at(|answer| match answer {
             Answer::No => 0,

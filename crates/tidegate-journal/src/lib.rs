@@ -47,7 +47,7 @@ pub use export::{ExportCounts, ExportError, ImportError, export, import};
 pub use journal::{Journal, Opened, ReplayError};
 pub use opening::OpenError;
 pub use record::{Entry, RolloutId};
-pub use repair::{Consent, EntryKind, Loss, LostEntries, RepairError, Repaired, repair};
+pub use repair::{Consent, EntryKind, GoOnFrom, Loss, LostEntries, RepairError, Repaired, repair};
 pub use retention::RETENTION_DEFAULT;
 pub use snapshot::{FeedState, JournalState, PredecessorState, RolloutState};
 pub use unfinished::Making;

@@ -12,7 +12,7 @@ use tidegate_engine::number::OutOfRange;
 use tidegate_engine::observation::Origin;
 use tidegate_engine::phase::Transition;
 use tidegate_engine::prompt::{InvalidDigest, Move, VersionHead};
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::ByVariant;
 
 use crate::codes::{Coded, UnknownCode, state_codes, state_of_codes};
@@ -266,6 +266,11 @@ pub(crate) enum Record<'a> {
         #[serde(borrow)]
         reply: KeptReply<'a>,
     },
+    Absent {
+        rollout: u32,
+        at_ms: i64,
+        lasted_ms: u64,
+    },
 }
 
 /// The one way entries become bytes.
@@ -361,15 +366,15 @@ impl<'a> Record<'a> {
             Self::CardReply { rollout, at_ms, reply } => {
                 event(rollout, at_ms, Event::CardReply(reply.reply()?))
             }
+            Self::Absent { rollout, at_ms, lasted_ms } => {
+                event(rollout, at_ms, Event::Absent(Duration::from_ms(lasted_ms)))
+            }
             Self::Decided { rollout, number, at_ms, transition, from, to, account } => {
-                let step = Step {
-                    number,
-                    at: Timestamp::from_ms(at_ms)?,
-                    transition: Transition::of_code(transition)?,
-                    from: state_of_codes(from)?,
-                    to: state_of_codes(to)?,
-                };
-                let account = account.into_owned();
+                let (at, transition) =
+                    (Timestamp::from_ms(at_ms)?, Transition::of_code(transition)?);
+                let (from, to) = (state_of_codes(from)?, state_of_codes(to)?);
+                let (step, account) =
+                    (Step { number, at, transition, from, to }, account.into_owned());
                 Ok(Entry::Decided { rollout: RolloutId(rollout), step, account })
             }
             Self::Version { prompt, head, part, parts, text } => {

@@ -8,6 +8,7 @@ use std::panic;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tidegate_engine::time::Timestamp;
 
 use crate::batch::Batch;
 use crate::disk::{self, sync_folder};
@@ -26,10 +27,21 @@ use crate::writer::WriteError;
 
 pub use loss::{Consent, EntryKind, Loss, LostEntries};
 
-/// What became of a damaged journal.
+/// What a journal is to go on from.
+#[derive(Debug, Clone, Copy)]
+pub enum GoOnFrom<'a> {
+    /// A damaged one from its longest unbroken stretch that is whole.
+    Whole,
+    /// A damaged one from an export.
+    Export(&'a Path),
+    /// A sound one from what it was at a time: what was written with a clock that was ahead is left out.
+    Time(Timestamp),
+}
+
+/// What became of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Repaired {
-    /// Where the damaged files are now; they can be deleted by hand.
+    /// Where the files from before are now; they can be deleted by hand.
     pub moved_to: PathBuf,
     /// The last entry that was saved.
     pub last: u64,
@@ -52,6 +64,15 @@ pub enum RepairError {
     /// It is not damaged.
     #[error("the journal in {} is whole: there is nothing to repair", .0.display())]
     Sound(PathBuf),
+    /// It is damaged.
+    #[error("the journal in {} is damaged: repair it first", .0.display())]
+    Damaged(PathBuf),
+    /// It has no entry of after the time.
+    #[error("no entry of the journal in {} is of after that time: there is nothing to leave out", .0.display())]
+    NothingAfter(PathBuf),
+    /// It begins after the time.
+    #[error("the journal in {} begins after that time: import an export of before it", .0.display())]
+    BeginsAfter(PathBuf),
     /// It would lose entries, and nobody agreed to that.
     #[error("nothing was changed: the repair would lose entries, and nobody agreed to that")]
     NotAgreed,
@@ -72,22 +93,25 @@ pub enum RepairError {
     Disk(#[from] io::Error),
 }
 
-/// Moves a damaged journal aside and makes a new one: of `export` if there is one, or of the longest
-/// unbroken stretch that is whole. Where that may lose entries, `agree` is told them before anything is replaced.
+/// Moves a journal aside and makes a new one that goes on `from` what is wanted. Where that may lose entries, `agree` is
+/// told them before anything is replaced.
 /// At the end `settle` is handed the new one, for what must follow where entries may
-/// be missing. Nobody can open it before that is done; where something fails, the damaged one is put back.
+/// be missing. Nobody can open it before that is done; where something fails, the one from before is put back.
 ///
 /// # Errors
-/// Where the journal is whole or in use, where the loss is not agreed to, where files cannot be moved, read or
+/// Where the journal is whole, or damaged, and must not be, or is in use, where the loss is not agreed to, where files cannot be moved, read or
 /// written, and where `settle` fails.
 pub fn repair(
     folder: &Path,
-    export: Option<&Path>,
+    from: GoOnFrom<'_>,
     verify: impl FnOnce(&Path) -> io::Result<verify::Verification>,
     agree: impl FnOnce(&Loss) -> Consent,
     settle: impl FnOnce(&Journal, Opened, &Repaired) -> Result<(), String>,
 ) -> Result<Repaired, RepairError> {
-    let export = export.map(File::open).transpose()?;
+    let export = match from {
+        GoOnFrom::Export(path) => Some(File::open(path)?),
+        GoOnFrom::Whole | GoOnFrom::Time(_) => None,
+    };
     let lock = opening::lock(folder)?;
     match unfinished::read(folder)? {
         None => {}
@@ -99,10 +123,13 @@ pub fn repair(
         MarkRead::Mark(mark) => Some(mark.last),
         MarkRead::Absent | MarkRead::Unreadable => None,
     };
-    if verify(folder)?.is_sound() {
-        return Err(RepairError::Sound(folder.to_owned()));
-    }
-    let salvage = Salvage::of(folder)?;
+    let is_sound = verify(folder)?.is_sound();
+    let salvage = match from {
+        GoOnFrom::Time(_) if !is_sound => return Err(RepairError::Damaged(folder.to_owned())),
+        GoOnFrom::Time(until) => Salvage::of(folder)?.until(until, folder)?,
+        _ if is_sound => return Err(RepairError::Sound(folder.to_owned())),
+        GoOnFrom::Whole | GoOnFrom::Export(_) => Salvage::of(folder)?,
+    };
     let last = match &export {
         // What cannot be taken in is said before anything is asked.
         Some(export) => export::last(BufReader::new(export))?,
@@ -113,7 +140,10 @@ pub fn repair(
     if (export.is_some() || !loss.is_none()) && agree(&loss) == Consent::Withheld {
         return Err(RepairError::NotAgreed);
     }
-    let name = unused_name(folder);
+    let name = match from {
+        GoOnFrom::Time(_) => unused_name(folder, "rewound"),
+        GoOnFrom::Whole | GoOnFrom::Export(_) => unused_name(folder, "damaged"),
+    };
     let aside = folder.join(&name);
     if let Err(error) = move_aside(folder, &name) {
         put_back(folder, &Making::RepairMoves(name))?;
@@ -170,10 +200,10 @@ fn put_back(folder: &Path, making: &Making) -> Result<(), RepairError> {
 }
 
 /// The name of a folder beside the journal's files that is not there yet.
-fn unused_name(folder: &Path) -> String {
+fn unused_name(folder: &Path, what: &str) -> String {
     let mut number = 1;
     loop {
-        let name = format!("damaged-{number}");
+        let name = format!("{what}-{number}");
         // Also a link that leads nowhere has the name.
         if fs::symlink_metadata(folder.join(&name)).is_err() {
             return name;
@@ -232,12 +262,43 @@ impl Salvage {
                 bases.push(sequence);
             }
         }
-        // The furthest reach, and of equals the one with the most entries behind it.
+        Ok(Self::reaching(frames, bases))
+    }
+
+    /// The furthest reach, and of equals the one with the most entries behind it.
+    fn reaching(frames: Vec<Whole>, bases: Vec<u64>) -> Self {
         let reached = bases.iter().map(|base| (reach(*base, &frames), *base));
         let (last, base) = reached
             .max_by(|(a, a_base), (b, b_base)| a.cmp(b).then(b_base.cmp(a_base)))
             .unwrap_or((0, 0));
-        Ok(Self { frames, bases, base, last })
+        Self { frames, bases, base, last }
+    }
+
+    /// What is before the first frame with an entry of after a time: what was written together stays together. The frames
+    /// stay, to tell what is lost.
+    fn until(self, until: Timestamp, folder: &Path) -> Result<Self, RepairError> {
+        let mut cut = None;
+        for frame in &self.frames {
+            let read = Frame::read(FrameKind::Entries, &frame.bytes);
+            let entries = read.and_then(|frame| frame.entries()).map_err(io::Error::other)?;
+            if entries.iter().any(|(_, entry)| entry.at() > until) {
+                cut = Some(frame.first - 1);
+                break;
+            }
+        }
+        let cut = cut.ok_or_else(|| RepairError::NothingAfter(folder.to_owned()))?;
+        let Self { frames, mut bases, .. } = self;
+        let snapshots = folder.join(SNAPSHOTS);
+        let is_of_before = |base: u64| {
+            let taken_at = snapshot::time_of(&snapshot::path(&snapshots, base));
+            base == 0 || taken_at.is_ok_and(|taken_at| taken_at <= until)
+        };
+        bases.retain(|base| *base <= cut && is_of_before(*base));
+        let (base, begins) = (bases.iter().max().copied().unwrap_or(0), frames.first());
+        if begins.is_some_and(|frame| frame.first > base + 1) {
+            return Err(RepairError::BeginsAfter(folder.to_owned()));
+        }
+        Ok(Self { frames, bases, base: cut.min(base), last: cut })
     }
 
     /// Makes a journal of it, with the snapshots of the damaged one, which was moved aside.

@@ -4,6 +4,7 @@
 //! client ignores what it does not know. Times are ISO 8601 in UTC, shares and rates 0 to 1.
 
 mod definition;
+mod diagnosis;
 mod event;
 mod event_type;
 mod history;
@@ -26,9 +27,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use definition::{Defined, ServingRun, SettingChange};
+pub use diagnosis::{Diagnosis, HeardCameras};
 pub use event::{
     Event, ExperimentDefined, LatencyWarning, PhaseChanged, PromptLabelMoved, Reset,
-    VerdictChanged, What, WhatIsNoted,
+    VerdictChanged, WarningChanged, What, WhatIsNoted,
 };
 pub use event_type::EventType;
 pub use history::{DEFINED, Definer, Evidence, History, HistoryItem};
@@ -142,8 +144,8 @@ pub struct OverrideRequest {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AssignmentsRequest {
-    /// 1 to 1,000 camera ids.
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<schema::Id>, min_items = 1, max_items = 1000))]
+    /// 1 to 1,000 camera ids; one that is none is answered for itself.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<schema::CameraId>, min_items = 1, max_items = 1000))]
     pub camera_ids: Vec<String>,
     /// Whether the answer has the texts of the versions too.
     #[serde(default)]
@@ -154,8 +156,8 @@ pub struct AssignmentsRequest {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Assignment<'a> {
-    /// The camera.
-    #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
+    /// The camera's id, in percent-encoding where its name has other characters than `A-Z a-z 0-9 . _ ~ : / -`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub camera_id: Cow<'a, str>,
     /// The experiment that was asked for.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
@@ -175,6 +177,9 @@ pub struct Assignment<'a> {
     /// Why, such as `split`, `shadow` or `rolled_back`.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub reason: Cow<'static, str>,
+    /// What is wrong with the camera's id, where the reason is `invalid_camera_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Cow<'a, str>>,
     /// The phase of the rollout; nothing where the experiment is unknown.
     #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Phase>))]
     pub phase: Option<Cow<'static, str>>,

@@ -7,11 +7,12 @@ use std::ops::RangeInclusive;
 use tidegate_engine::id::{AnalysisId, PromptKey};
 use tidegate_engine::limits::{LATENCY_MS_MAX, RISK_SCORE_MAX};
 
-use toml::Table;
+use toml::{Table, Value};
 
-use crate::document::strict::Strict;
+use crate::document::strict::{self, Nulls};
 use crate::document::{self, ParseError};
 use crate::fields::Fields;
+use crate::json::JsonText;
 
 /// Longest answer of a prompt, in bytes.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -32,6 +33,8 @@ const LEVELS: [(&str, Level); 4] = [
 ];
 /// What an id may be, for messages.
 const ID: &str = "a text of 1 to 128 of A-Z a-z 0-9 . _ : / -";
+const NO_ANSWER: &str =
+    "an object with error where nothing came back; left out where the prompt was not asked";
 const SAID: &str = "either text, or risk_score and risk_level, or error";
 
 /// How grave an event is, in words.
@@ -124,12 +127,32 @@ impl Case {
     ///
     /// # Errors
     /// The first fault of syntax, or every fault of content with its path, its value and what is allowed there.
-    /// Unknown fields, fields that come twice, and nulls are faults.
+    /// Unknown fields and fields that come twice are faults; null, `NaN` and infinities are no value.
     pub fn parse(json: &str) -> Result<Self, ParseError> {
-        let json = json.strip_prefix('\u{feff}').unwrap_or(json);
-        let Strict(table) = serde_json::from_str(json)?;
+        let json = JsonText::new(json.strip_prefix('\u{feff}').unwrap_or(json));
+        let mut table = strict::table(json.as_str(), Nulls::Kept)?;
+        leave_out_nothing(&mut table);
         document::read_table(&table, read)
     }
+}
+
+/// Takes fields without a value out; an answer that is null stays, as it may be a failure or one that nobody asked for.
+fn leave_out_nothing(case: &mut Table) {
+    case.retain(|_, value| !is_nothing(value));
+    for (name, value) in case.iter_mut() {
+        let Value::Table(fields) = value else { continue };
+        if name != "answers" {
+            leave_out_nothing(fields);
+            continue;
+        }
+        for (_, answer) in fields.iter_mut() {
+            answer.as_table_mut().map(leave_out_nothing);
+        }
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    value.as_float().is_some_and(f64::is_nan)
 }
 
 fn read(fields: &mut Fields<'_>) -> Option<Case> {
@@ -182,6 +205,19 @@ fn read_answers(fields: &mut Fields<'_>) -> Option<BTreeMap<PromptKey, CaseAnswe
         // Anything but an object is a fault that is told below.
         Some(answers) => answers.as_table().map_or(1, Table::len),
     };
+    let nothing: Vec<&String> = fields
+        .value("answers")
+        .and_then(Value::as_table)
+        .map(|answers| answers.iter().filter(|(_, answer)| is_nothing(answer)))
+        .map(|nothing| nothing.map(|(name, _)| name).collect())
+        .unwrap_or_default();
+    if !nothing.is_empty() {
+        for name in nothing {
+            let shown: String = name.chars().take(40).collect();
+            fields.fault(&format!("answers.{shown}"), format!("is null, allowed: {NO_ANSWER}"));
+        }
+        return None;
+    }
     let answers = fields.named_tables("answers", read_answer).unwrap_or_default();
     if !(1..=ANSWERS_MAX).contains(&count) {
         let allowed = format!("1 to {ANSWERS_MAX}, each under the key of its prompt version");

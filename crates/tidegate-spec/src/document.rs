@@ -7,7 +7,7 @@ use toml::Table;
 
 use crate::fields::{Faults, Fields};
 use crate::wording;
-use strict::Strict;
+use strict::Nulls;
 
 /// How a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,10 +63,7 @@ pub fn table(text: &str) -> Result<Table, ParseError> {
     Ok(match Syntax::of(text) {
         Syntax::Toml if nesting::is_too_deep(text) => return Err(ParseError::TooDeep),
         Syntax::Toml => toml::from_str(text)?,
-        Syntax::Json => {
-            let Strict(table) = serde_json::from_str(text)?;
-            table
-        }
+        Syntax::Json => strict::table(text, Nulls::Refused)?,
     })
 }
 

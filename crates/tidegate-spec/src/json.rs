@@ -67,6 +67,11 @@ impl<'a> JsonText<'a> {
         Self { text: Cow::Owned(read), not_numbers }
     }
 
+    /// The text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// How many numbers were none.
     pub const fn not_numbers(&self) -> usize {
         self.not_numbers

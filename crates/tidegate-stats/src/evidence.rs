@@ -81,17 +81,6 @@ impl EValue {
         Self { ln }
     }
 
-    /// The same, but no more than the number of ways to choose the treatment's cameras: `C(g_T + g_C, g_T)`.
-    ///
-    /// Had the treatment done nothing, drawing the split again would give the largest difference of all
-    /// splits with one chance in so many, whatever the cameras are like (Fisher 1935). So evidence beyond
-    /// it rests on the shape of a distribution that so few cameras cannot show.
-    #[must_use]
-    pub fn at_most_splits(self, control: u64, treatment: u64) -> Self {
-        let ln = ln_splits(control, treatment);
-        if self.ln > ln { Self { ln } } else { self }
-    }
-
     /// What a purse has become that was divided over several bets: `Σ λ E`. It is an e-value where each is
     /// and the parts sum to at most one.
     pub fn of_parts(parts: impl Iterator<Item = (f64, Self)> + Clone) -> Self {
@@ -112,27 +101,9 @@ impl EValue {
     }
 }
 
-/// The logarithm of `C(one + other, one)`.
-fn ln_splits(one: u64, other: u64) -> f64 {
-    let (fewer, all) = (one.min(other), one.saturating_add(other));
-    // Beyond this it bounds nothing.
-    (1..=fewer.min(64)).map(|k| log((all - fewer + k) as f64 / k as f64)).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn few_cameras_carry_no_more_evidence_than_there_are_splits() {
-        let sure = EValue::from_ln(20.0).unwrap();
-        for (control, treatment, splits) in [(3, 3, 20.0), (4, 4, 70.0), (1, 5, 6.0), (0, 9, 1.0)] {
-            let capped = sure.at_most_splits(control, treatment).value();
-            assert!((capped / splits - 1.0).abs() < 1e-12, "{capped} for {splits}");
-        }
-        assert_eq!(sure.at_most_splits(100, 100), sure);
-        assert_eq!(EValue::ZERO.at_most_splits(3, 3), EValue::ZERO);
-    }
 
     #[test]
     fn a_divided_purse_is_worth_the_sum_of_its_parts() {

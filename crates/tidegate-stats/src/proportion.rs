@@ -1,6 +1,6 @@
 //! Shares: `successes` out of `trials`, with intervals around them.
 
-use libm::sqrt;
+use libm::{exp, lgamma, sqrt};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::beta::lower_quantile;
@@ -118,6 +118,34 @@ impl Proportion {
         Ok(Interval::around(centre, z * sqrt(centre * (1.0 - centre) / trials)))
     }
 
+    /// The chance that so much of what succeeded in both falls to this one's trials when they are drawn at random from
+    /// all: Fisher's exact test to one side (1935), given both margins.
+    ///
+    /// `P(X >= x)` for `X` hypergeometric; each term from the one before.
+    pub fn exceeds_by_chance(&self, other: &Self) -> f64 {
+        let (won, lost) = self.counts();
+        let (won_there, lost_there) = other.counts();
+        let ln_choose = |one: f64, other: f64| {
+            lgamma(one + other + 1.0) - lgamma(one + 1.0) - lgamma(other + 1.0)
+        };
+        let all = ln_choose(won + won_there, lost + lost_there);
+        let mut term = exp(ln_choose(won, lost) + ln_choose(won_there, lost_there) - all);
+        let (mut sum, mut more) = (term, 1.0);
+        // The trials that may succeed here in place of there; far beyond the likeliest nothing is left to add.
+        let most = self.trials.saturating_sub(self.successes).min(other.successes);
+        for _ in 0..most {
+            let factor = (lost - more + 1.0) * (won_there - more + 1.0)
+                / ((won + more) * (lost_there + more));
+            term *= factor;
+            sum += term;
+            more += 1.0;
+            if factor < 1.0 && term < sum * 1e-17 {
+                break;
+            }
+        }
+        sum.min(1.0)
+    }
+
     /// Centre and half width of Wilson's interval for the deviate `z`.
     fn score(&self, z: f64) -> (f64, f64) {
         let (share, trials, square) = (self.value(), self.trials as f64, z * z);
@@ -162,6 +190,26 @@ mod tests {
         let share = Proportion::new(37, 40).unwrap();
         let low = share.wilson(0.1).unwrap().low;
         assert!((share.wilson_lower(0.95).unwrap() - low).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_draw_puts_all_that_fail_on_one_side_as_often_as_one_can_count() {
+        let share = |successes, trials| Proportion::new(successes, trials).unwrap();
+        // Counted by Python's fractions over all draws: sum of comb(n, k) comb(N - n, m - k) / comb(N, m).
+        let cases = [
+            ((3, 3), (0, 3), 0.05),
+            ((7, 10), (3, 10), 8_263.0 / 92_378.0),
+            ((4, 4), (1, 4), 1.0 / 14.0),
+            ((10, 10), (10, 10), 1.0),
+            ((0, 5), (3, 5), 1.0),
+            ((7, 7), (1, 7), 1.0 / 429.0),
+            ((64, 64), (0, 64), 4.175_165_556_793_955e-38),
+            ((40, 64), (30, 64), 0.054_837_633_678_796_32),
+        ];
+        for ((successes, trials), (there, trials_there), expected) in cases {
+            let chance = share(successes, trials).exceeds_by_chance(&share(there, trials_there));
+            assert!((chance / expected - 1.0).abs() < 1e-10, "{chance} for {expected}");
+        }
     }
 
     #[test]

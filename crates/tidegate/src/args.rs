@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::assign::AssignArgs;
 use crate::demo::DemoArgs;
 use crate::evaluate::EvaluateArgs;
+use crate::events::EventsArgs;
 use crate::experiment::ExperimentArgs;
 use crate::journal::JournalArgs;
 use crate::manual::{CompletionsArgs, ManArgs};
@@ -34,6 +35,8 @@ pub(crate) enum CliCommand {
     Demo(DemoArgs),
     /// Compare two prompt versions offline, on cases whose right answers are known
     Evaluate(EvaluateArgs),
+    /// Print what happened, over all experiments: steps, alarms, warnings
+    Events(EventsArgs),
     /// Write experiment files, define experiments in the daemon, and act on them
     Experiment(ExperimentArgs),
     /// Export, import, verify or repair a journal that no daemon has open

@@ -4,7 +4,8 @@ use tidegate_engine::number::Share;
 use tidegate_engine::time::Timestamp;
 use tidegate_spec::Preset;
 
-use crate::replay::time::parse_moment;
+use crate::clock;
+use crate::replay::time::{parse_length, parse_moment};
 
 pub(crate) fn parse_share(text: &str) -> Result<Share, String> {
     let number: f64 =
@@ -16,7 +17,14 @@ pub(crate) fn parse_share(text: &str) -> Result<Share, String> {
 pub(crate) fn parse_percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim();
     let percent = number.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
-    percent.ok_or_else(|| format!("`{text}`: allowed: 0% to 100%"))
+    let percent: f64 = percent.ok_or_else(|| format!("`{text}`: allowed: 0% to 100%"))?;
+    if percent > 0.0 && percent <= 1.0 && number == text {
+        let share = percent * 100.0;
+        return Err(format!(
+            "`{text}` is {text} % or, as a share, {share} %: allowed: 0% to 100%, here with the sign, such as {text}%"
+        ));
+    }
+    Ok(percent)
 }
 
 pub(crate) fn parse_preset(text: &str) -> Result<Preset, String> {
@@ -30,4 +38,17 @@ pub(crate) fn parse_preset(text: &str) -> Result<Preset, String> {
 pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
     parse_moment(text)
         .map_err(|_| format!("`{text}`: allowed: a date or time such as 2023-05-29T00:00:00Z"))
+}
+
+/// A time, or how long ago.
+pub(crate) fn parse_since(text: &str) -> Result<Timestamp, String> {
+    if let Ok(length) = parse_length(text) {
+        let since = i64::try_from(length.ms()).ok().and_then(|ms| clock::now_ms().checked_sub(ms));
+        return since.and_then(|ms| Timestamp::from_ms(ms.max(0)).ok()).ok_or_else(not_allowed);
+    }
+    parse_moment(text).map_err(|_| not_allowed())
+}
+
+fn not_allowed() -> String {
+    "is neither, allowed: a length such as 12h, or a time such as 2026-03-02T20:00:00Z".to_owned()
 }

@@ -1,6 +1,7 @@
 //! A small client of the daemon's HTTP interface.
 
 pub(crate) mod error;
+pub(crate) mod event_stream;
 mod server;
 mod token;
 
@@ -29,6 +30,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest answer read, in bytes: room for the definition with the longest lists of cameras.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Largest refusal of a stream read, in bytes.
+const PROBLEM_BYTES_MAX: u64 = 1024 * 1024;
 /// Largest certificate file read, in bytes.
 const CA_BYTES_MAX: u64 = 1024 * 1024;
 
@@ -215,19 +218,21 @@ impl Client {
         self.ask(Method::POST, &self.server.url(path), Some(body))
     }
 
-    /// Opens the stream of what happens to an experiment, after an event where one is known. It ends only
-    /// when the daemon does.
+    /// Opens the stream of what happens, as parameters want it, after an event where one is known.
     pub(crate) fn events(
         &self,
-        experiment: &str,
+        query: &[(&str, &str)],
         after: Option<&str>,
     ) -> Result<impl BufRead + use<>, DaemonError> {
-        let url = self.url_with(&["v1", "events"], &[("experiment", experiment)]);
+        let url = self.url_with(&["v1", "events"], query);
         let response = self.stream(&url, after).map_err(|error| self.unanswered(&error))?;
         let status = response.status();
         if !status.is_success() {
             let retry_after = retry_after(&response);
-            let refusal = Refusal { status: status.as_u16(), problem: None, retry_after };
+            let body = response.into_body().into_with_config().limit(PROBLEM_BYTES_MAX);
+            let problem =
+                body.read_to_vec().ok().and_then(|body| serde_json::from_slice(&body).ok());
+            let refusal = Refusal { status: status.as_u16(), problem, retry_after };
             return Err(DaemonError::Refused(Box::new(refusal)));
         }
         let config = response.into_body().into_with_config().limit(u64::MAX);

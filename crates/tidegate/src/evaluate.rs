@@ -1,5 +1,6 @@
 //! `tidegate evaluate`.
 
+mod counts;
 mod dataset;
 mod table;
 
@@ -11,22 +12,33 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tidegate_engine::id::PromptKey;
+use tidegate_engine::variant::ByVariant;
 use tidegate_evaluate::{
     Evaluation, EvaluationVerdict, RESAMPLES, RESAMPLES_DEFAULT, SEED_DEFAULT, Settings, report,
 };
 use tidegate_spec::{EvaluationMetric, ExperimentFile, Preset};
 
-use crate::argument::parse_preset;
+use self::counts::CaseCounts;
+use crate::argument::{parse_percent, parse_preset};
 use crate::failure::Failure;
-use crate::format::Format;
+use crate::format::{Format, json_line};
 use crate::settings_file::read_experiment;
 
 /// An evaluation as JSON, with where its cases came from.
 #[derive(Serialize)]
 struct EvaluationDocument<'a> {
     dataset: &'a str,
+    counts: &'a CaseCounts,
     #[serde(flatten)]
     evaluation: &'a Evaluation,
+}
+
+/// A data set of which too much was rejected.
+#[derive(Serialize)]
+struct NoEvaluation<'a> {
+    dataset: &'a str,
+    counts: &'a CaseCounts,
+    no_verdict: &'a str,
 }
 
 /// Compare two prompt versions offline, on cases whose right answers are known
@@ -35,7 +47,8 @@ struct EvaluationDocument<'a> {
 /// format. Both prompts are compared on the cases where both were measured, once with every case on its own and once with
 /// whole scenarios drawn.
 ///
-/// Exit code 0: evaluated, whatever came of it; 1: with --fail-on, what it names; 2: the data set or an argument is not valid.
+/// Exit code 0: evaluated, whatever came of it; 1: no verdict, as more cases than --rejected-max are not valid, or, with --fail-on, what it
+/// names; 2: the data set or an argument is not valid.
 #[derive(Debug, Args)]
 pub(crate) struct EvaluateArgs {
     /// A file with one case a line (JSON lines), or a folder of *.json files with one case each; `-` is standard
@@ -70,6 +83,9 @@ pub(crate) struct EvaluateArgs {
     /// End with exit code 1 where the treatment is worse by any metric
     #[arg(long, value_enum, value_name = "VERDICT")]
     pub(crate) fail_on: Option<FailOn>,
+    /// Give no verdict where more than this part of the cases, or of one prompt's answers, is not valid, in percent
+    #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = parse_percent)]
+    pub(crate) rejected_max: f64,
     /// Write report.html and results.json into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) report: Option<PathBuf>,
@@ -99,18 +115,31 @@ pub(crate) fn run(args: &EvaluateArgs, out: &mut impl Write) -> Result<(), Failu
         );
         return Err(Failure::BadInput(text));
     }
-    let cases = dataset::read(&path)?;
+    let keys = ByVariant { control: &settings.control, treatment: &settings.treatment };
+    let (cases, counts) = dataset::read(&path, keys)?;
+    if let Some(why) = counts.refusal(args.rejected_max) {
+        match args.format {
+            Format::Json => {
+                let none = NoEvaluation { dataset: &dataset, counts: &counts, no_verdict: &why };
+                json_line(&none, out)?;
+            }
+            Format::Text => table::print_counts(&counts, out)?,
+        }
+        return Err(Failure::Unmet(why));
+    }
     let evaluation = Evaluation::new(&cases, &settings)
         .map_err(|error| Failure::BadInput(format!("{}: {error}", path.display())))?;
-    let json =
-        serde_json::to_string(&EvaluationDocument { dataset: &dataset, evaluation: &evaluation })
-            .map_err(io::Error::from)?;
+    let document =
+        EvaluationDocument { dataset: &dataset, counts: &counts, evaluation: &evaluation };
+    let json = serde_json::to_string(&document).map_err(io::Error::from)?;
     if let Some(folder) = &args.report {
-        write_report(folder, &evaluation, &dataset, &json)?;
+        let page = report::html(&evaluation, &dataset, &counts.remarks())
+            .map_err(|error| Failure::Output(io::Error::other(error)))?;
+        write_report(folder, &page, &json)?;
     }
     match args.format {
         Format::Json => writeln!(out, "{json}")?,
-        Format::Text => table::print(&evaluation, out)?,
+        Format::Text => table::print(&evaluation, &counts, out)?,
     }
     out.flush()?;
     match args.fail_on {
@@ -171,15 +200,8 @@ fn settings(args: &EvaluateArgs) -> Result<(PathBuf, Settings), Failure> {
     Ok((dataset, settings))
 }
 
-fn write_report(
-    folder: &Path,
-    evaluation: &Evaluation,
-    dataset: &str,
-    json: &str,
-) -> Result<(), Failure> {
-    let page = report::html(evaluation, dataset)
-        .map_err(|error| Failure::Output(io::Error::other(error)))?;
-    for (name, text) in [("report.html", &page), ("results.json", &format!("{json}\n"))] {
+fn write_report(folder: &Path, page: &str, json: &str) -> Result<(), Failure> {
+    for (name, text) in [("report.html", page), ("results.json", &format!("{json}\n"))] {
         let path = folder.join(name);
         fs::write(&path, text).map_err(|source| Failure::Report { path, source })?;
     }

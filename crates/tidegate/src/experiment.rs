@@ -2,6 +2,7 @@
 
 pub(crate) mod create;
 pub(crate) mod defined;
+mod doctor;
 mod init;
 pub(crate) mod shown;
 pub(crate) mod steps;
@@ -44,6 +45,8 @@ pub(crate) enum ExperimentCommand {
     Create(create::CreateArgs),
     /// Say which settings a file would change in the daemon, and what cameras would notice
     Diff(create::DiffArgs),
+    /// Say what is wrong with a rollout and what to do about it; exit code 1 where something is
+    Doctor(doctor::DoctorArgs),
     /// List the daemon's experiments
     List(defined::ListArgs),
     /// Print an experiment of the daemon as a file, with every setting
@@ -77,6 +80,7 @@ pub(crate) fn run(args: &ExperimentArgs, out: &mut impl Write) -> Result<(), Fai
         ExperimentCommand::Init(args) => init::run(args, out),
         ExperimentCommand::Preflight(args) => preflight::run(args, out),
         ExperimentCommand::Create(args) => create::create(args, out),
+        ExperimentCommand::Doctor(args) => doctor::doctor(args, out),
         ExperimentCommand::Diff(args) => create::diff(args, out),
         ExperimentCommand::List(args) => defined::list(args, out),
         ExperimentCommand::Show(args) => defined::show(args, out),

@@ -11,7 +11,7 @@ use tidegate_spec::ParseError;
 pub use crate::client::error::{DaemonError, Refusal, Remedy};
 
 /// Something unforeseen, such as a full disk; an expectation of a scenario that failed; an observation
-/// that was rejected; an evaluation that found what `--fail-on` names.
+/// that was rejected; an evaluation that found what `--fail-on` names; too much rejected for a verdict.
 pub const EXIT_FAILURE: u8 = 1;
 /// The arguments or the input are not valid, as seen here or by the daemon (status 400 or 422).
 pub const EXIT_BAD_INPUT: u8 = 2;

@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::{Args, Subcommand};
-use tidegate_journal::{Cache, Consent, Journal, Soundness, Verification, export, import, verify};
+use tidegate_engine::time::Timestamp;
+use tidegate_journal::{
+    Cache, Consent, GoOnFrom, Journal, Soundness, Verification, export, import, verify,
+};
 
+use crate::argument::parse_time;
 use crate::failure::Failure;
 use crate::format::Format;
 
-/// Export, import, verify or repair a journal that no daemon has open
+/// Export, import, verify, repair or rewind a journal that no daemon has open
 #[derive(Debug, Args)]
 pub(crate) struct JournalArgs {
     #[command(subcommand)]
@@ -57,6 +61,17 @@ enum JournalCommand {
         #[command(flatten)]
         folder: Folder,
     },
+    /// Go on from what a journal was at a time, where the clock was ahead; say first what that would leave out
+    Rewind {
+        /// The time; what was written from the first entry of after it on is left out
+        #[arg(long, value_name = "TIME", value_parser = parse_time)]
+        until: Timestamp,
+        /// Go on without what is left out
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        folder: Folder,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -94,7 +109,12 @@ pub(crate) fn run(args: &JournalArgs, out: &mut impl Write) -> Result<(), Failur
         JournalCommand::Verify { folder, locked_by_parent: false } => verified(folder, out),
         JournalCommand::Repair { from, yes, folder } => {
             let consent = if *yes { Consent::Given } else { Consent::Withheld };
-            repair::repaired(folder, from.as_deref(), consent, out)
+            let from = from.as_deref().map_or(GoOnFrom::Whole, GoOnFrom::Export);
+            repair::repaired(folder, from, consent, out)
+        }
+        JournalCommand::Rewind { until, yes, folder } => {
+            let consent = if *yes { Consent::Given } else { Consent::Withheld };
+            repair::repaired(folder, GoOnFrom::Time(*until), consent, out)
         }
     }
 }

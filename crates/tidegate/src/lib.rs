@@ -13,6 +13,7 @@ mod digest;
 mod encoding;
 mod environment;
 mod evaluate;
+mod events;
 mod experiment;
 pub mod failure;
 mod format;
@@ -24,6 +25,7 @@ mod preflight;
 mod printable;
 mod prompt;
 mod record;
+mod rejected;
 mod replace_file;
 mod replay;
 mod review;
@@ -66,6 +68,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         CliCommand::Completions(args) => manual::completions(&args, Cli::command(), &mut out),
         CliCommand::Demo(args) => demo::run(&args, &mut out),
         CliCommand::Evaluate(args) => evaluate::run(&args, &mut out),
+        CliCommand::Events(args) => events::run(&args, &mut out),
         CliCommand::Experiment(args) => experiment::run(&args, &mut out),
         CliCommand::Journal(args) => journal::run(&args, &mut out),
         CliCommand::Man(args) => manual::pages(&args, Cli::command()),

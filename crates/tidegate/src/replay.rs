@@ -19,7 +19,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Seek as _, Write};
 use std::path::Path;
 
-use tidegate_engine::experiment::Definition;
+use tidegate_engine::experiment::{Definition, Gate};
 use tidegate_engine::time::{Duration, Timestamp};
 
 use self::apart::Days;
@@ -39,9 +39,10 @@ use crate::settings_file::{read_experiment, read_text};
 const TOLD_BYTES_MAX: usize = 1024 * 1024;
 
 pub(crate) fn run(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let definition = without_shadow(&read_experiment(&args.experiment)?.definition)?;
+    let definition = read_experiment(&args.experiment)?.definition;
     let map = Map::parse(&read_text(&args.map)?)
         .map_err(|source| Failure::Invalid { path: args.map.clone(), source })?;
+    let definition = replayed(definition, &map, args)?;
 
     let mut counts = RowCounts::default();
     let mut sorter = Sorter::new();
@@ -97,11 +98,36 @@ fn check(
     Err(Failure::Unmet(why))
 }
 
-/// A recording holds one answer for each event, so there is nothing to compare in shadow: the rollout
-/// starts with its A/B test.
-fn without_shadow(definition: &Definition) -> Result<Definition, Failure> {
+/// The experiment as a recording can be held against it. Without both answers there is nothing to compare in shadow: the
+/// rollout starts with its test, after what is taken for the control's past.
+fn replayed(definition: Definition, map: &Map, args: &ReplayArgs) -> Result<Definition, Failure> {
     let mut experiment = definition.experiment().clone();
-    experiment.shadow.duration = Duration::ZERO;
+    match args.baseline {
+        Some(_) if map.has_both_answers() => {
+            return Err(Failure::BadInput(
+                "--baseline is set beside columns.treatment_… in the map, allowed: one of them"
+                    .into(),
+            ));
+        }
+        Some(baseline) if args.window.is_some_and(|window| window <= baseline) => {
+            return Err(Failure::BadInput(
+                "--baseline is as long as --window, allowed: shorter, as a test must follow".into(),
+            ));
+        }
+        None if map.has_both_answers() && experiment.shadow.duration.is_zero() => {
+            return Err(Failure::BadInput(
+                "shadow.duration_hours is 0, allowed: above 0, as the map has columns.treatment_…"
+                    .into(),
+            ));
+        }
+        None if map.has_both_answers() => return Ok(definition),
+        Some(baseline) => {
+            experiment.shadow.duration = baseline;
+            // Nothing is compared in it, so that no gate could open.
+            experiment.shadow.gate = Gate::Manual;
+        }
+        None => experiment.shadow.duration = Duration::ZERO,
+    }
     Definition::new(experiment).map_err(|disagreements| {
         let texts: Vec<String> = disagreements.iter().map(ToString::to_string).collect();
         Failure::BadInput(texts.join("; "))

@@ -16,6 +16,7 @@ use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_spec::api::{ExperimentSummary, Experiments, Status};
 
+use crate::argument::parse_since;
 use crate::client::error::DaemonError;
 use crate::client::{Client, ServerArgs};
 use crate::environment::{self, Environment, ProcessEnvironment};
@@ -42,7 +43,7 @@ pub(crate) struct StatusArgs {
     #[arg(long, value_name = "LENGTH", default_value = "2s", requires = "watch", value_parser = parse_every)]
     every: Duration,
     /// What happened since, over all experiments or of this one: a length such as 12h, or a time
-    #[arg(long, value_name = "WHEN", conflicts_with = "watch", value_parser = since::parse_since)]
+    #[arg(long, value_name = "WHEN", conflicts_with = "watch", value_parser = parse_since)]
     since: Option<Timestamp>,
     #[command(flatten)]
     server: ServerArgs,

@@ -51,13 +51,13 @@ fn a_path_or_a_query_that_is_none_is_refused_with_what_is_allowed() {
         (get("/v1/experiments/a%00b"), allowed),
         (get("/v1/experiments/%1B%5B2J"), "\\u{1b}"),
         (get(&long), "is 129 bytes long"),
-        (get("/v1/experiments/door/assignments/a%20b"), allowed),
-        (get("/v1/experiments/door/assignments/%C3%BC"), allowed),
+        (get("/v1/experiments/door/assignments/a%20"), "begins or ends with a blank"),
+        (get("/v1/experiments/door/assignments/a%0Ab"), "1 to 128 of A-Z a-z 0-9 . _ ~ : / -, and"),
         (get("/v1/experiments/%FF/status"), "UTF-8"),
         (post("/v1/experiments/a%20b/assignments", "{}"), allowed),
         (put("/v1/experiments/a%20b", TOML, ""), allowed),
-        (put("/v1/experiments/door/overrides/a%20b", JSON, "{}"), allowed),
-        (Request::new("DELETE", "/v1/experiments/door/overrides/a%20b"), allowed),
+        (put("/v1/experiments/door/overrides/a%00b", JSON, "{}"), "'\\0'"),
+        (Request::new("DELETE", "/v1/experiments/door/overrides/a%EF%BB%BF"), "feff"),
     ] {
         refused(&request.send(world.address()), 400, "invalid_path", None, text);
     }
@@ -116,7 +116,7 @@ fn every_field_that_is_not_valid_is_named_with_what_is_allowed() {
         (post(actions, r#"["hold","r","a"]"#), "", "allowed: an object"),
         (post(actions, "null"), "", "allowed: an object"),
         (post(cameras, r#"{"camera_ids":["a"],"at":1}"#), "/at", "`at` is not a known field"),
-        (post(cameras, r#"{"camera_ids":["a","b c"]}"#), "/camera_ids/1", "1 to 128"),
+        (post(cameras, r#"{"camera_ids":["a",7]}"#), "/camera_ids/1", "is 7, allowed: a text"),
         (post(cameras, r#"{"camera_ids":"a"}"#), "/camera_ids", "is \"a\", allowed: a list"),
         (post(cameras, r#"[["a"]]"#), "", "allowed: an object"),
         (put(over, JSON, r#"{"variant":"both"}"#), "/variant", "control | treatment"),
@@ -265,7 +265,7 @@ fn observations() -> Vec<(Value, &'static str, &'static str, &'static str)> {
         (with("latency_ms", json!(-1)), "invalid_field", "/latency_ms", "0 to 600000"),
         (with("latency_ms", json!("9")), "invalid_field", "/latency_ms", "allowed: a number"),
         (with("variant", json!("both")), "invalid_field", "/variant", "control | treatment"),
-        (with("camera_id", json!("a b")), "invalid_field", "/camera_id", "1 to 128"),
+        (with("camera_id", json!("a b ")), "invalid_field", "/camera_id", "1 to 128"),
         (with("id", json!("")), "invalid_field", "/id", "1 to 128"),
         (with("type", json!("guess")), "invalid_field", "/type", "analysis | comparison"),
         (with("colour", json!(1)), "invalid_field", "/colour", "is not a known field"),
@@ -579,7 +579,11 @@ fn head_is_get_without_a_body_and_other_methods_are_named_in_allow() {
         let answer = Request::new(method, path).send(world.address());
         assert_eq!((answer.status, answer.header("allow")), (405, Some(allow)), "{method} {path}");
         if method != "HEAD" {
-            refused(&answer, 405, "method_not_allowed", None, "Allow");
+            let told = format!(
+                "`{method}` is not allowed for this path, allowed: {}",
+                allow.replace(',', " | ")
+            );
+            refused(&answer, 405, "method_not_allowed", None, &told);
         }
     }
 }
@@ -599,4 +603,59 @@ fn a_full_disk_is_told_with_whole_seconds_and_nothing_is_taken_in() {
     assert_eq!((&status["observations"], &status["phase"]), (&json!(0), &json!("shadow")));
     // Whoever holds the wheel can still steer.
     assert_eq!(world.daemon.act("door", "roll_back").status, 200);
+}
+
+/// The mapping is that of `tests/vectors/cameras.json`, which another program computed.
+#[test]
+fn a_camera_has_any_name_and_one_id() {
+    let world = World::new(&[]);
+    world.running("door");
+    let path = system_tests::repository("tests/vectors/cameras.json");
+    let vectors: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let cases = vectors["cases"].as_array().unwrap();
+    let names: Vec<&Value> = cases.iter().map(|case| &case["name"]).collect();
+    let cameras = "/v1/experiments/door/assignments";
+    let many = post(cameras, &json!({ "camera_ids": names }).to_string()).send(world.address());
+    assert_eq!(many.status, 200, "{}", String::from_utf8_lossy(&many.body));
+    let many = many.json();
+    for (case, assignment) in cases.iter().zip(many["assignments"].as_array().unwrap()) {
+        assert_eq!(assignment["camera_id"], case["camera_id"], "{case}");
+        // In a path every byte that is not plain is written so, the percent sign of an id too.
+        let encoded: String =
+            case["name"].as_str().unwrap().bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let one = get(&format!("{cameras}/{encoded}")).send(world.address());
+        assert_eq!(one.json(), *assignment, "{case}");
+    }
+    let report = |id: &str, camera: &str| json!({"type": "analysis", "experiment": "door", "id": id, "camera_id": camera, "variant": "control", "score": 7});
+    let reports = json!([report("e1", "Garage Tür"), report("e2", "Garage%20T%C3%BCr")]);
+    let answer = post("/v1/observations", &reports.to_string()).send(world.address()).json();
+    assert_eq!(answer["results"][1]["status"], "accepted", "{answer}");
+    let status = get("/v1/experiments/door/status").send(world.address()).json();
+    assert_eq!(status["cameras"], 1, "one camera under two spellings of its name");
+}
+
+#[test]
+fn a_name_that_is_none_is_answered_for_itself_among_many() {
+    let world = World::new(&[]);
+    world.running("door");
+    let long = "x".repeat(129);
+    let names = ["gate", "", &long, " lab", "yard\u{200b}", "roof"];
+    for (key, version) in [("door", json!("v1")), ("garage", Value::Null)] {
+        let path = format!("/v1/experiments/{key}/assignments");
+        let answer = post(&path, &json!({ "camera_ids": names }).to_string()).send(world.address());
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+        let answer = answer.json();
+        let assignments = answer["assignments"].as_array().unwrap();
+        assert_eq!(assignments.len(), names.len());
+        for (place, (assignment, name)) in assignments.iter().zip(names).enumerate() {
+            let is_good = place == 0 || place == 5;
+            assert_eq!(assignment["camera_id"], name);
+            assert_eq!(assignment["reason"] == "invalid_camera_id", !is_good, "{assignment}");
+            assert_eq!(assignment["detail"].is_string(), !is_good, "{assignment}");
+            assert_eq!(assignment["variant"], "control");
+            assert_eq!(assignment["prompt_version"], version);
+        }
+        let told = assignments[3]["detail"].as_str().unwrap();
+        assert!(told.contains("begins or ends with a blank, allowed: 1 to 128"), "{told}");
+    }
 }

@@ -234,6 +234,9 @@ fn let_all_happen(world: &World) {
     let reply = world.daemon.post("/v1/observations", &json!([{}]));
     assert_eq!(reply.body["rejected"], 1, "{}", reply.text);
     world.daemon.get("/v1/experiments/door/assignments/camera-1");
+    // Two hours on nobody reports any more, and of another rollout nobody ever did.
+    world.running("yard");
+    world.set_time("2026-03-02T10:00:00Z");
     // Gauges of the rollout are those of its A/B test; then it is rolled back.
     scrape(world);
     assert_eq!(world.daemon.act("door", "roll_back").status, 200);

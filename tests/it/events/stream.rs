@@ -100,7 +100,7 @@ fn a_query_or_a_header_that_is_none_is_refused() {
     for (query, told) in [
         (
             "types=alarms",
-            "allowed: phase_changed,verdict_changed,alarm,latency_warning,prompt_label_moved,experiment_defined",
+            "allowed: phase_changed,verdict_changed,alarm,latency_warning,warning,prompt_label_moved,experiment_defined",
         ),
         ("types=", "types: `` is not allowed"),
         ("types=alarm,,alarm", "types: `` is not allowed"),
@@ -109,6 +109,7 @@ fn a_query_or_a_header_that_is_none_is_refused() {
         ("last_event_id=-1", "a whole number"),
         ("last_event_id=", "a whole number"),
         ("last_event_id=1&last_event_id=2", "`last_event_id` is there twice"),
+        ("follow=maybe", "`follow` is not true or false"),
         ("since=1", "`since` is not a known field"),
     ] {
         let answer = Request::new("GET", &format!("/v1/events?{query}")).send(daemon.address());

@@ -12,7 +12,7 @@ use system_tests::power_cut::{Disk, Image, read_record};
 use system_tests::repository;
 use tidegate_engine::event::{Action, Command as Verb, Event};
 use tidegate_journal::{
-    Consent, Entry, Journal, Making, OpenError, Soundness, import, repair, verify,
+    Consent, Entry, GoOnFrom, Journal, Making, OpenError, Soundness, import, repair, verify,
 };
 
 use crate::command::tidegate;
@@ -153,7 +153,7 @@ fn a_power_cut_leaves_a_repair_done_or_to_be_done_again() {
                 again += 1;
                 let repaired = repair(
                     &journal,
-                    None,
+                    GoOnFrom::Whole,
                     verify::in_process,
                     |_| Consent::Given,
                     |journal, opened, _| tidegate_daemon::pause_all(journal, opened).map(|_| ()),

@@ -169,13 +169,14 @@ fn assigned(assignment: &Value) -> bool {
 #[test]
 fn lists_are_what_the_schema_says() {
     assert!(assigned(&json!({"split": "balanced", "cameras": ["a", "b"]})));
+    assert!(assigned(&json!({"overrides": {"two words": "control"}})));
     for refused in [
         json!({"split": "balanced", "cameras": ["a"]}),
         json!({"split": "balanced"}),
         json!({"split": "balanced", "cameras": ["a", "a"]}),
         json!({"split": "hash", "cameras": ["a", "b"]}),
         json!({"overrides": {"a": "both"}}),
-        json!({"overrides": {"two words": "control"}}),
+        json!({"overrides": {" blank": "control"}}),
         json!({"pins": {}}),
     ] {
         assert!(!assigned(&refused), "{refused}");

@@ -117,7 +117,7 @@ fn a_rollout_is_seen(mut client: Client, header: &str, passes: Passes) {
 
     falls_back(&client.ask("garage", Some("camera-0")), "FLAG_NOT_FOUND");
     falls_back(&client.ask(key, None), no_camera);
-    falls_back(&client.ask(key, Some("two words")), "INVALID_CONTEXT");
+    falls_back(&client.ask(key, Some("two\nwords")), "INVALID_CONTEXT");
     provide(&mut client, &world, &json!({"Authorization": "Bearer tg_0000"}));
     falls_back(&client.ask(key, Some("camera-0")), "GENERAL");
     provide(&mut client, &world, &json!({}));

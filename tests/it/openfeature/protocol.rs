@@ -120,7 +120,7 @@ fn every_failure_has_its_code_and_the_key_that_was_asked_for() {
         (
             "/door",
             Some("door"),
-            r#"{"context": {"targetingKey": "a b"}}"#,
+            r#"{"context": {"targetingKey": "a b "}}"#,
             (400, "INVALID_CONTEXT"),
         ),
         (

@@ -1,4 +1,4 @@
-//! What decides in restless worlds: ramps, switchbacks, few cameras, the fast path.
+//! What decides in restless worlds: ramps, switchbacks, the fast path.
 
 use system_tests::repository;
 use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
@@ -8,7 +8,7 @@ use tidegate_engine::observation::{Analysis, Origin, Outcome};
 use tidegate_engine::phase::{Condition, Phase};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::{Rollout, Variant};
-use tidegate_stats::evidence::EValue;
+use tidegate_stats::proportion::Proportion;
 use tidegate_stats::strata::{ShownVariant, Strata, StratumSide};
 use tidegate_stats::switchback::{CameraBlock, Switchback};
 
@@ -84,11 +84,13 @@ fn switchback_jackknife() {
 }
 
 #[test]
-fn evidence_splits() {
-    for_each_case("evidence_splits", |case| {
-        let evidence = EValue::from_ln(case.number("log_e")).unwrap();
-        let capped = evidence.at_most_splits(case.integer("control"), case.integer("treatment"));
-        case.expect("log_e_capped", capped.ln());
+fn cameras_failing() {
+    for_each_case("cameras_failing", |case| {
+        let share = |variant| {
+            let counts = case.integers(variant);
+            Proportion::new(counts[0], counts[1]).unwrap()
+        };
+        case.expect("chance", share("treatment").exceeds_by_chance(&share("control")));
     });
 }
 

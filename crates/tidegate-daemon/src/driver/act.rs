@@ -53,7 +53,7 @@ impl Driver {
             tracing::info!(experiment = %key, action = command.as_str(), "acted");
         }
         let run = self.run_of(key)?;
-        let status = describe::status(run, self.rollouts.prompts(), now, self.trust());
+        let status = describe::status(run, self.view());
         Ok(match agreed {
             Agreed::Go(_) => Done { decisions: changed.items.clone(), already: false, status },
             Agreed::Already(step) => {

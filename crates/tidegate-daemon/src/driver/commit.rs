@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use tidegate_engine::notice::WarningState;
 use tidegate_engine::phase::Phase;
 use tidegate_journal::{Batch, WriteError};
+use tidegate_spec::api::What;
 
 use super::Driver;
 use super::pending::Pending;
@@ -102,6 +104,15 @@ fn tell_log(changed: &Changed) {
             ProductionMove::Moved(_) | ProductionMove::There => {
                 tracing::info!(%experiment, %prompt, sentence, "production follows");
             }
+        }
+    }
+    for (experiment, what) in changed.units.iter().flat_map(Unit::told_of) {
+        let What::Warning(warning) = what else { continue };
+        let (code, sentence) = (warning.code.as_str(), warning.sentence.as_str());
+        if warning.state == WarningState::Raised.as_str() {
+            tracing::warn!(%experiment, code, sentence, advice = warning.advice, "warning");
+        } else {
+            tracing::info!(%experiment, code, sentence, "warning is over");
         }
     }
     for Decided { experiment, decision } in &changed.decisions {

@@ -101,7 +101,8 @@ impl Driver {
             | Event::Analysis(_)
             | Event::Comparison(_)
             | Event::Feedback(_)
-            | Event::CardReply(_) => &settings.control,
+            | Event::CardReply(_)
+            | Event::Absent(_) => &settings.control,
         };
         let version = prompt_version.as_ref().filter(|version| *version != served)?;
         // Who is served the predecessor names its version; that nothing is compared yet is the answer.

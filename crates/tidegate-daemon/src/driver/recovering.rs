@@ -62,7 +62,9 @@ impl Driver {
                 self.was_ready = true;
                 (self.last, self.since_snapshot) = (last, 0);
                 self.shared.feed.replace(kept, last);
-                self.shared.clock.not_before(self.rollouts.latest());
+                let latest = self.rollouts.latest();
+                self.shared.clock.not_before(latest);
+                self.attendance.begin(latest);
                 self.shared.metrics.recovered(seconds);
                 self.end_again(&before);
                 self.pass_time();

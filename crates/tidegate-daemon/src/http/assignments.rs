@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::Response;
 use hyper::body::{Body as _, Incoming};
 use serde::Deserialize;
-use tidegate_engine::id::{CameraId, ExperimentKey};
+use tidegate_engine::id::{CameraId, ExperimentKey, InvalidId};
 use tidegate_spec::api::{Assignment, Assignments, AssignmentsRequest};
 
 use super::App;
@@ -107,6 +107,8 @@ pub(super) fn at_once(app: &App, request: &Request<Incoming>) -> Option<Response
 }
 
 /// Tells which prompt version each of many cameras gets.
+///
+/// A camera whose id is none is served control, `invalid_camera_id`, with what is wrong in `detail`.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/experiments/{key}/assignments", operation_id = "assign_many", tag = "assignments",
     request_body = AssignmentsRequest,
@@ -126,25 +128,23 @@ pub(super) async fn many(
         let detail = format!("{count} cameras, allowed: 1 to {CAMERAS_MAX}");
         return Err(Problem::new(Code::TooManyItems, detail));
     }
-    let cameras: Vec<CameraId> = request
-        .camera_ids
-        .iter()
-        .enumerate()
-        .map(|(index, id)| {
-            id.parse().map_err(|error| {
-                Problem::invalid_field(format!("/camera_ids/{index}"), format!("is no {error}"))
-            })
-        })
-        .collect::<Result<_, _>>()?;
+    let cameras: Vec<Result<CameraId, InvalidId>> =
+        request.camera_ids.iter().map(|id| id.parse()).collect();
     let shared = &app.0.shared;
     // One table for all of them.
     let (table, now) = (shared.published.load(), shared.now());
-    let assign = |camera| {
-        let (reason, assignment) = table.assign(key.as_str(), camera, now);
-        shared.metrics.assigned(reason);
-        assignment
-    };
-    let assignments: Vec<Assignment<'_>> = cameras.iter().map(assign).collect();
+    let asked = request.camera_ids.iter().zip(&cameras);
+    let assignments: Vec<Assignment<'_>> = asked
+        .map(|(id, camera)| {
+            let (reason, assignment) = match camera {
+                Ok(camera) => table.assign(key.as_str(), camera, now),
+                // Control, so that one bad name does not leave all other cameras without an answer.
+                Err(invalid) => table.assign_invalid(key.as_str(), id, invalid),
+            };
+            shared.metrics.assigned(reason);
+            assignment
+        })
+        .collect();
     let mut texts = BTreeMap::new();
     for assignment in assignments.iter().filter(|_| request.text) {
         let shadow = assignment.shadow.iter().map(|shadow| &shadow.digest);

@@ -45,6 +45,8 @@ pub(super) struct EventsQuery {
     /// The last event that is known; the header counts before it.
     #[cfg_attr(feature = "openapi", param(pattern = "^[0-9]{1,19}$"))]
     last_event_id: Option<String>,
+    /// `false` for a stream that ends behind what is there.
+    follow: Option<bool>,
 }
 
 /// Streams events: from now on, or after the one that is known.
@@ -78,6 +80,7 @@ pub(super) async fn stream(
         reader,
         heartbeat: app.0.heartbeat,
         said: StreamCursor::Nothing,
+        end: if asked.follow == Some(false) { StreamEnd::CaughtUp } else { StreamEnd::Never },
         _permit: permit,
     };
     Ok(streamed(unfold(streaming, |mut streaming| async {
@@ -161,11 +164,19 @@ enum StreamCursor {
     Place(u64),
 }
 
+/// When a stream ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StreamEnd {
+    Never,
+    CaughtUp,
+}
+
 /// One open stream.
 struct EventsStreaming {
     reader: Reader,
     heartbeat: Duration,
     said: StreamCursor,
+    end: StreamEnd,
     /// Given back when the stream ends.
     _permit: OwnedSemaphorePermit,
 }
@@ -176,7 +187,11 @@ impl EventsStreaming {
             // A client that is cut off before the first event resumes here all the same.
             return Some(self.place().retry(RETRY));
         }
-        match tokio::time::timeout(self.heartbeat, self.reader.next()).await {
+        let next = match self.end {
+            StreamEnd::Never => tokio::time::timeout(self.heartbeat, self.reader.next()).await,
+            StreamEnd::CaughtUp => Ok(self.reader.look()),
+        };
+        match next {
             Ok(ReaderNext::Event(event)) => {
                 self.said = StreamCursor::Place(event.id);
                 let sent = Event::default().id(event.id.to_string());

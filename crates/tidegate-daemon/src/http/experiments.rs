@@ -12,8 +12,8 @@ use tidegate_engine::variant::Variant;
 #[cfg(feature = "openapi")]
 use tidegate_spec::api::schema;
 use tidegate_spec::api::{
-    self, Accepted, ActionRequest, CheckReport, Defined, Destination, Done, ExperimentDetail,
-    Experiments, OverrideRequest, Status,
+    self, Accepted, ActionRequest, CheckReport, Defined, Destination, Diagnosis, Done,
+    ExperimentDetail, Experiments, OverrideRequest, Status,
 };
 use tidegate_spec::{ExperimentFile, document, wording};
 
@@ -96,10 +96,20 @@ pub(super) async fn show(
     extensions(("x-problems" = json!(["asks", "unknown_experiment"]))),
 ))]
 pub(super) async fn status(State(app): State<App>, path: KeyPath) -> Result<Json<Status>, Problem> {
-    let status = |run: &RunningExperiment, view: View<'_>| {
-        describe::status(run, view.rollouts.prompts(), view.now, view.trust)
-    };
-    Ok(Json(look(&app, key_of(path)?, status).await?))
+    Ok(Json(look(&app, key_of(path)?, describe::status).await?))
+}
+
+/// Tells what is wrong with a rollout and what to do about it, with no effect.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/experiments/{key}/doctor", operation_id = "diagnose", tag = "experiments",
+    responses((status = 200, body = Diagnosis)),
+    extensions(("x-problems" = json!(["asks", "unknown_experiment"]))),
+))]
+pub(super) async fn diagnose(
+    State(app): State<App>,
+    path: KeyPath,
+) -> Result<Json<Diagnosis>, Problem> {
+    Ok(Json(look(&app, key_of(path)?, describe::diagnosis).await?))
 }
 
 /// Tells what the guardrails say now, with no effect.

@@ -168,7 +168,9 @@ fn flag<'a>(evaluated: &Evaluated<'a>, text: PromptText) -> Flag<'a> {
         variant: evaluated.variant.as_str(),
         reason: match evaluated.reason {
             AssignmentReason::Rollout(reason) => FlagReason::of(reason),
-            AssignmentReason::StoreUnavailable => FlagReason::Unknown,
+            AssignmentReason::StoreUnavailable | AssignmentReason::InvalidCameraId => {
+                FlagReason::Unknown
+            }
         },
         metadata: FlagMetadata {
             experiment: evaluated.key,

@@ -154,7 +154,11 @@ impl Replaced {
             Event::Analysis(analysis) => self.analysis(analysis, experiment),
             Event::Comparison(comparison) => self.comparison(comparison, experiment),
             // Feedback names no variant; it is counted by the sums, see `set`.
-            Event::Feedback(_) | Event::CardReply(_) | Event::Tick | Event::Action(_) => {}
+            Event::Feedback(_)
+            | Event::CardReply(_)
+            | Event::Absent(_)
+            | Event::Tick
+            | Event::Action(_) => {}
         }
     }
 

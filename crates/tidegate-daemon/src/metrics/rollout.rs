@@ -22,6 +22,7 @@ pub(super) struct RolloutGauges {
     latency_seconds: Family<Two, Number>,
     guardrail_evidence_ln: Family<Two, Number>,
     guardrail_verdict: Family<Two, Number>,
+    warning: Family<Two, Number>,
     open_analyses: Family<One, Number>,
     cameras: Family<One, Number>,
 }
@@ -49,6 +50,10 @@ impl RolloutGauges {
         let name = "tidegate_rollout_guardrail_verdict";
         let help = "0 pass, 1 inconclusive, 2 alarm, 3 fail";
         registry.register(name, help, gauges.guardrail_verdict.clone());
+        let name = "tidegate_rollout_warning";
+        let help =
+            "1 while something is wrong with what a rollout hears, by its name in the status";
+        registry.register(name, help, gauges.warning.clone());
         let name = "tidegate_rollout_open_analyses";
         let help = "Analyses whose feedback may still come";
         registry.register(name, help, gauges.open_analyses.clone());
@@ -71,6 +76,9 @@ impl RolloutGauges {
             self.remaining_seconds.get_or_create(&one).set(seconds);
             self.open_analyses.get_or_create(&one).set(status.open_analyses as f64);
             self.cameras.get_or_create(&one).set(status.cameras as f64);
+            for symptom in &status.symptoms {
+                self.warning.get_or_create(&two("warning", symptom.kind().as_str())).set(1.0);
+            }
             for variant in Variant::ALL {
                 let tally = match variant {
                     Variant::Control => &status.sides.control,
@@ -112,6 +120,7 @@ impl RolloutGauges {
             &self.latency_seconds,
             &self.guardrail_evidence_ln,
             &self.guardrail_verdict,
+            &self.warning,
         ] {
             family.clear();
         }

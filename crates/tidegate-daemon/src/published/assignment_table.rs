@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidegate_engine::assignment::{ServeReason, Serving};
-use tidegate_engine::id::CameraId;
+use tidegate_engine::id::{CameraId, InvalidId};
 use tidegate_engine::phase::Phase;
 use tidegate_engine::prompt::Version;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_spec::api::{Assignment, ShadowVersion};
 
@@ -32,6 +32,8 @@ pub(crate) struct View<'a> {
     pub(crate) rollouts: &'a Rollouts,
     pub(crate) now: Timestamp,
     pub(crate) trust: Trust,
+    /// How far the machine's clock is behind: time stands still until it has caught up.
+    pub(crate) clock_behind: Duration,
 }
 
 /// Who is served what.
@@ -72,12 +74,14 @@ pub(crate) struct ShadowServed<'a> {
 pub(crate) enum AssignmentReason {
     Rollout(ServeReason),
     StoreUnavailable,
+    InvalidCameraId,
 }
 
 impl AssignmentReason {
     /// Every reason.
-    pub(crate) const ALL: [Self; ServeReason::ALL.len() + 1] = {
-        let mut all = [Self::StoreUnavailable; ServeReason::ALL.len() + 1];
+    pub(crate) const ALL: [Self; ServeReason::ALL.len() + 2] = {
+        let mut all = [Self::StoreUnavailable; ServeReason::ALL.len() + 2];
+        all[ServeReason::ALL.len() + 1] = Self::InvalidCameraId;
         let mut at = 0;
         while at < ServeReason::ALL.len() {
             all[at] = Self::Rollout(ServeReason::ALL[at]);
@@ -90,7 +94,8 @@ impl AssignmentReason {
     pub(crate) const fn index(self) -> usize {
         match self {
             Self::Rollout(reason) => reason.index(),
-            Self::StoreUnavailable => Self::ALL.len() - 1,
+            Self::StoreUnavailable => ServeReason::ALL.len(),
+            Self::InvalidCameraId => ServeReason::ALL.len() + 1,
         }
     }
 
@@ -98,6 +103,7 @@ impl AssignmentReason {
         match self {
             Self::Rollout(reason) => reason.as_str(),
             Self::StoreUnavailable => STORE_UNAVAILABLE,
+            Self::InvalidCameraId => "invalid_camera_id",
         }
     }
 }
@@ -151,50 +157,31 @@ impl AssignmentTable {
         camera: &'a CameraId,
         at: Timestamp,
     ) -> (AssignmentReason, Assignment<'a>) {
-        let (camera_id, experiment) = (camera.as_str().into(), key.into());
         let Some(evaluated) = self.evaluate(key, camera, at) else {
             let reason = match self.trust {
                 Trust::Full => AssignmentReason::Rollout(ServeReason::UnknownExperiment),
                 Trust::ControlOnly => AssignmentReason::StoreUnavailable,
             };
-            let assignment = Assignment {
-                camera_id,
-                experiment,
-                variant: Variant::Control.as_str().into(),
-                prompt_version: None,
-                prompt: None,
-                digest: None,
-                reason: reason.as_str().into(),
-                phase: None,
-                run: 0,
-                shadow_sample: 0.0,
-                prompt_text: None,
-                shadow: None,
-            };
-            return (reason, assignment);
+            return (reason, unknown(camera.as_str(), key, reason));
         };
-        let shadow = evaluated.shadow.and_then(|shadow| {
-            Some(ShadowVersion {
-                prompt_version: shadow.prompt_version.into(),
-                digest: (&shadow.kept?.digest).into(),
-                prompt_text: None,
-            })
-        });
-        let assignment = Assignment {
-            camera_id,
-            experiment,
-            variant: evaluated.variant.as_str().into(),
-            prompt_version: Some(evaluated.prompt_version.into()),
-            prompt: evaluated.prompt.map(Into::into),
-            digest: evaluated.kept.map(|version| (&version.digest).into()),
-            reason: evaluated.reason.as_str().into(),
-            phase: Some(evaluated.phase.as_str().into()),
-            run: evaluated.run,
-            shadow_sample: evaluated.shadow_sample,
-            prompt_text: None,
-            shadow,
+        (evaluated.reason, assignment(camera.as_str(), &evaluated))
+    }
+
+    /// What is served where a camera's id is none: control, with what is wrong.
+    pub(crate) fn assign_invalid<'a>(
+        &'a self,
+        key: &'a str,
+        camera_id: &'a str,
+        invalid: &InvalidId,
+    ) -> (AssignmentReason, Assignment<'a>) {
+        let reason = AssignmentReason::InvalidCameraId;
+        let assignment = match self.experiments.get_key_value(key) {
+            Some((key, served)) => {
+                assignment(camera_id, &served.evaluated(key, Variant::Control, reason, 0.0))
+            }
+            None => unknown(camera_id, key, reason),
         };
-        (evaluated.reason, assignment)
+        (reason, Assignment { detail: Some(format!("is no {invalid}").into()), ..assignment })
     }
 
     /// Whether every experiment that there is can be in it.
@@ -241,6 +228,16 @@ impl Served {
             }
             Trust::ControlOnly => (Variant::Control, AssignmentReason::StoreUnavailable, 0.0),
         };
+        self.evaluated(key, variant, reason, shadow_sample)
+    }
+
+    fn evaluated<'a>(
+        &'a self,
+        key: &'a str,
+        variant: Variant,
+        reason: AssignmentReason,
+        shadow_sample: f64,
+    ) -> Evaluated<'a> {
         let prompt = self.prompt.as_ref();
         let treatment = prompt.map(|prompt| &prompt.treatment);
         let (prompt_version, kept) = match variant {
@@ -297,6 +294,50 @@ impl Served {
     }
 }
 
+fn assignment<'a>(camera_id: &'a str, evaluated: &Evaluated<'a>) -> Assignment<'a> {
+    let shadow = evaluated.shadow.and_then(|shadow| {
+        Some(ShadowVersion {
+            prompt_version: shadow.prompt_version.into(),
+            digest: (&shadow.kept?.digest).into(),
+            prompt_text: None,
+        })
+    });
+    Assignment {
+        camera_id: camera_id.into(),
+        experiment: evaluated.key.into(),
+        variant: evaluated.variant.as_str().into(),
+        prompt_version: Some(evaluated.prompt_version.into()),
+        prompt: evaluated.prompt.map(Into::into),
+        digest: evaluated.kept.map(|version| (&version.digest).into()),
+        reason: evaluated.reason.as_str().into(),
+        detail: None,
+        phase: Some(evaluated.phase.as_str().into()),
+        run: evaluated.run,
+        shadow_sample: evaluated.shadow_sample,
+        prompt_text: None,
+        shadow,
+    }
+}
+
+/// What is served of an experiment that there is not.
+fn unknown<'a>(camera_id: &'a str, key: &'a str, reason: AssignmentReason) -> Assignment<'a> {
+    Assignment {
+        camera_id: camera_id.into(),
+        experiment: key.into(),
+        variant: Variant::Control.as_str().into(),
+        prompt_version: None,
+        prompt: None,
+        digest: None,
+        reason: reason.as_str().into(),
+        detail: None,
+        phase: None,
+        run: 0,
+        shadow_sample: 0.0,
+        prompt_text: None,
+        shadow: None,
+    }
+}
+
 impl ServedPrompt {
     fn of(in_play: &InPlay) -> Self {
         let ByVariant { control, treatment } = &in_play.versions;
@@ -318,9 +359,7 @@ mod tests {
         for (place, reason) in AssignmentReason::ALL.into_iter().enumerate() {
             assert_eq!(reason.index(), place, "{reason:?}");
         }
-        assert_eq!(
-            AssignmentReason::ALL.map(AssignmentReason::as_str).last(),
-            Some(&STORE_UNAVAILABLE)
-        );
+        let names = AssignmentReason::ALL.map(AssignmentReason::as_str);
+        assert!(names.ends_with(&[STORE_UNAVAILABLE, "invalid_camera_id"]), "{names:?}");
     }
 }

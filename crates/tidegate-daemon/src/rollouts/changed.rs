@@ -61,6 +61,11 @@ impl Unit {
         entries.into_iter().map(alone).collect()
     }
 
+    /// What subscribers are told of it, and of which experiment.
+    pub(crate) fn told_of(&self) -> impl Iterator<Item = (&ExperimentKey, &What)> {
+        self.telling.iter().map(|telling| (&telling.experiment, &telling.what))
+    }
+
     /// What subscribers are told of it once its entries have the numbers after `before`.
     pub(crate) fn told<'a>(
         &'a self,

@@ -32,7 +32,7 @@ pub(crate) struct RunningExperiment {
     /// The ended run that served when it was defined, if there was one.
     pub(super) predecessor: Option<Predecessor>,
     /// What was told of it already.
-    pub(super) noticed: Noticed,
+    pub(crate) noticed: Noticed,
     /// Every step of this and of former runs as JSON, oldest first.
     pub(crate) history: Vec<String>,
 }
@@ -138,25 +138,45 @@ impl RunningExperiment {
         }
         let (phase, pairs) = (self.rollout.lifecycle().state.phase, &self.rollout.sums().pairs);
         if let Some(notice) = self.noticed.warnings(at, phase, pairs.latency_warnings) {
-            self.note(at, notice, None, unit);
+            self.note(at, notice, self.is_noted(), unit);
         }
     }
 
     fn notice_look(&mut self, at: Timestamp, check: &Check, unit: &mut Unit) {
         for notice in self.noticed.look(check) {
-            self.note(at, notice, Some(check), unit);
+            self.note(at, notice, WhatIsNoted { check: Some(check), ..self.is_noted() }, unit);
         }
     }
 
-    fn note(&mut self, at: Timestamp, notice: Notice, check: Option<&Check>, unit: &mut Unit) {
-        let what = What::noted(
-            &notice,
-            WhatIsNoted {
-                check,
-                comparisons: self.rollout.sums().pairs.comparisons(),
-                threshold: self.rollout.definition().experiment().shadow.latency_warning_threshold,
-            },
-        );
+    /// Tells what is wrong with what is heard, and what is so no longer.
+    pub(super) fn notice_symptoms(&mut self, at: Timestamp, changed: &mut Changed) {
+        let symptoms = self.rollout.symptoms(at);
+        let mut unit = Unit::default();
+        for notice in self.noticed.symptoms(&symptoms) {
+            self.note(
+                at,
+                notice,
+                WhatIsNoted { symptoms: &symptoms, ..self.is_noted() },
+                &mut unit,
+            );
+        }
+        if !unit.entries.is_empty() {
+            changed.units.push(unit);
+        }
+    }
+
+    /// What a notice of this run rests on, but for what was looked at.
+    fn is_noted(&self) -> WhatIsNoted<'static> {
+        WhatIsNoted {
+            check: None,
+            comparisons: self.rollout.sums().pairs.comparisons(),
+            threshold: self.rollout.definition().experiment().shadow.latency_warning_threshold,
+            symptoms: &[],
+        }
+    }
+
+    fn note(&mut self, at: Timestamp, notice: Notice, of: WhatIsNoted<'_>, unit: &mut Unit) {
+        let what = What::noted(&notice, of);
         self.noticed.note(at, &notice);
         // As an account of a step: always JSON.
         let account = serde_json::to_string(&what).unwrap_or_default();

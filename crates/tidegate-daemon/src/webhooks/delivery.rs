@@ -112,6 +112,7 @@ impl Delivery {
             | EventType::VerdictChanged
             | EventType::Alarm
             | EventType::LatencyWarning
+            | EventType::Warning
             | EventType::PromptLabelMoved
             | EventType::ExperimentDefined => event.id.to_string(),
         };

@@ -5,9 +5,15 @@ use alloc::vec::Vec;
 use super::{BlockSums, Comparable, Fleet};
 use crate::id::CameraId;
 use crate::presence::Reported;
+use crate::time::Timestamp;
 use crate::variant::Variant;
 
 impl Fleet {
+    /// A camera reports.
+    pub(crate) fn hear(&mut self, at: u32, heard_at: Timestamp) {
+        self.heard_at[at as usize] = heard_at;
+    }
+
     /// What the treatment reported from a stretch of the test on.
     pub(crate) fn treated_since(&self, first: usize) -> Reported {
         let since = |blocks: &&Vec<BlockSums>| {
@@ -22,6 +28,25 @@ impl Fleet {
             analyses: stretches.iter().map(|sides| sides.treatment.analyses).sum(),
             cameras: self.blocks.iter().filter(since).count() as u64,
         }
+    }
+
+    /// When any camera reported last.
+    pub(crate) fn heard_last(&self) -> Option<Timestamp> {
+        self.heard_at.iter().max().copied()
+    }
+
+    /// The cameras that take part in the comparison, and when each reported last.
+    pub(crate) fn heard(&self) -> impl Iterator<Item = (&CameraId, Timestamp)> {
+        let heard = self.entries.iter().zip(&self.heard_at);
+        let comparable = heard.filter(|(entry, _)| entry.comparable == Comparable::Yes);
+        comparable.map(|(entry, heard_at)| (&entry.camera, *heard_at))
+    }
+
+    /// The cameras that take part in the comparison, and what each showed stretch by stretch.
+    pub(crate) fn reported_blocks(&self) -> impl Iterator<Item = (&CameraId, &[BlockSums])> {
+        let reported = self.entries.iter().zip(&self.blocks);
+        let comparable = reported.filter(|(entry, _)| entry.comparable == Comparable::Yes);
+        comparable.map(|(entry, blocks)| (&entry.camera, blocks.as_slice()))
     }
 
     /// The cameras that take part in the comparison.

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::assignment::SplitMethod;
 use crate::course::Stage;
 use crate::decision::{Cause, Decision};
 use crate::epoch::Epochs;
@@ -43,12 +44,21 @@ impl Rollout {
         }
         let alpha = self.definition.experiment().guardrails.alpha.value() * FAST_PATH_ALPHA_SHARE;
         let treated = self.fleet.total().ab.treatment.analyses;
+        let treated_cameras = self.fleet.treated_cameras();
+        let control_cameras = match self.definition.experiment().assignment.method {
+            // Each camera runs both in turns.
+            SplitMethod::Switchback => treated_cameras,
+            SplitMethod::Hash | SplitMethod::Balanced => {
+                (self.fleet.len() as u64).saturating_sub(treated_cameras)
+            }
+        };
         Plan {
             // Traffic may grow beyond what the shadow showed.
             analyses: self.lifecycle.planned_analyses.max(treated),
             tolerated: TOLERATED,
             alpha,
-            treated_cameras: self.fleet.treated_cameras(),
+            treated_cameras,
+            control_cameras,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Where a rollout stands.
 
 use crate::phase::State;
-use crate::time::Timestamp;
+use crate::time::{Duration, Timestamp};
 
 /// Whether the last event led to a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,17 @@ impl DeadlineReason {
 }
 
 impl Lifecycle {
+    /// Moves what is still to come on by a time that did not pass for the rollout. A pause moves it when it ends.
+    pub(super) fn stand_still(&mut self, lasted: Duration) {
+        if self.paused_at.is_some() {
+            return;
+        }
+        let now = self.now;
+        let moved = |ends: Timestamp| if ends > now { ends.plus(lasted) } else { ends };
+        self.phase_ends = self.phase_ends.map(moved);
+        self.step_ends = self.step_ends.map(moved);
+    }
+
     /// Nothing that was due in the phase is due any more.
     pub(super) const fn end_phase(&mut self) {
         self.phase_ends = None;

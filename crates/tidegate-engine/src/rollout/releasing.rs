@@ -64,6 +64,8 @@ impl Rollout {
             tolerated: TOLERATED_IN_RELEASE,
             alpha: experiment.guardrails.alpha.value() * RELEASE_FAST_PATH_ALPHA_SHARE,
             treated_cameras: self.fleet.len() as u64,
+            // Where none keeps the control, it is asked afterwards, of those that the treatment failed on.
+            control_cameras: 0,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::limits;
 use crate::observation::{Alerts, Analysis, Comparison, Feedback, Origin, Outcome};
 use crate::phase::Phase;
 use crate::tally::{Cuts, Warned};
-use crate::time::Timestamp;
+use crate::time::{Duration, Timestamp};
 use crate::variant::{ByVariant, Variant};
 
 impl Rollout {
@@ -25,6 +25,7 @@ impl Rollout {
             Event::Tick => self.fast_path.settle(at),
             Event::Action(_) => {}
             Event::CardReply(reply) => self.absorb_reply(at, reply)?,
+            Event::Absent(lasted) => return self.absorb_absence(at, *lasted),
             Event::Analysis(analysis) => return self.absorb_analysis(at, analysis),
             Event::Comparison(comparison) => return self.absorb_comparison(at, comparison),
             Event::Feedback(feedback) => return self.absorb_feedback(at, feedback),
@@ -33,13 +34,21 @@ impl Rollout {
         Ok(Looked::Yes)
     }
 
+    fn absorb_absence(&mut self, at: Timestamp, lasted: Duration) -> Result<Looked, Rejection> {
+        self.check_no_deadline(at)?;
+        self.advance_time(at);
+        self.lifecycle.stand_still(lasted);
+        self.heard_since = Some(at.plus(lasted));
+        Ok(Looked::No)
+    }
+
     fn absorb_analysis(&mut self, at: Timestamp, analysis: &Analysis) -> Result<Looked, Rejection> {
         self.check_observable(at)?;
         self.check_observed(at, analysis.origin)?;
         let fingerprint = analysis.id.as_ref().map(|id| self.check_new(at, id)).transpose()?;
         self.check_blocks()?;
         // The last that may be refused: from here on nothing fails, so that a rejected event leaves no trace.
-        let camera = self.camera(&analysis.camera)?;
+        let camera = self.camera(&analysis.camera, at)?;
         let before = self.advance_time(at);
 
         let place = self.place(camera, analysis.variant, analysis.origin);
@@ -67,7 +76,7 @@ impl Rollout {
         self.check_observed(at, comparison.origin)?;
         let fingerprint = self.check_new(at, &comparison.id)?;
         self.check_blocks()?;
-        let camera = self.camera(&comparison.camera)?;
+        let camera = self.camera(&comparison.camera, at)?;
         let before = self.advance_time(at);
 
         // The control's answer was served, so the event counts as an analysis of the control.
@@ -225,10 +234,11 @@ impl Rollout {
         (at.since(self.exposures.happened_at(exposure)) <= window).then_some(exposure)
     }
 
-    /// The camera's place; a new camera is taken in if the definition allows one more.
-    fn camera(&mut self, camera: &CameraId) -> Result<u32, Rejection> {
+    /// The place of a camera that reports now; a new camera is taken in if the definition allows one more.
+    fn camera(&mut self, camera: &CameraId, heard_at: Timestamp) -> Result<u32, Rejection> {
         let split = self.definition.split();
         if let Some(at) = self.fleet.find(camera, split.hash(camera)) {
+            self.fleet.hear(at, heard_at);
             return Ok(at);
         }
         let cameras_max = self.definition.experiment().bounds.cameras_max;
@@ -237,7 +247,7 @@ impl Rollout {
         }
         let (sums, blocks) = (Sums::default(), Vec::new());
         let full = ByVariant::default();
-        let seen = CameraSums { camera: camera.clone(), sums, blocks, full };
+        let seen = CameraSums { camera: camera.clone(), sums, blocks, full, heard_at };
         Ok(self.fleet.insert(seen, split))
     }
 

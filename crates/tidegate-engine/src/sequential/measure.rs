@@ -148,7 +148,6 @@ impl LookContext<'_> {
                 | Guardrail::ThreatRetention => arms(&sides, guardrail, Cameras::rate)
                     .and_then(|arms| Arm::difference(&arms.treatment, &arms.control).ok()),
             };
-            let estimate = estimate.map(|estimate| sided(guardrail, estimate));
             let weights = sides.map(|side| side.of(guardrail).weights());
             let event_factor = 1.0 / weights.control + 1.0 / weights.treatment;
             Some(Measure { estimate, trials, cameras, event_factor, ..unmeasured })
@@ -194,7 +193,6 @@ impl LookContext<'_> {
             | Guardrail::LabelShare
             | Guardrail::ThreatRetention => within.rate().ok(),
         });
-        let estimate = estimate.map(|estimate| sided(guardrail, estimate));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
         let [control, treatment] = within.map_or([0, 0], |w| w.trials.map(|trials| trials as u64));
         let trials = ByVariant { control, treatment };
@@ -235,15 +233,6 @@ impl LookContext<'_> {
         let cameras = ByVariant { control: cameras, treatment: cameras };
         let unmeasured = self.unmeasured(Guardrail::ThreatRetention)?;
         Some(Measure { estimate, trials, cameras, ..unmeasured })
-    }
-}
-
-/// Labels may differ to either side.
-pub(super) fn sided(guardrail: Guardrail, estimate: Estimate) -> Estimate {
-    if guardrail == Guardrail::LabelShare {
-        Estimate { value: estimate.value.abs(), ..estimate }
-    } else {
-        estimate
     }
 }
 

@@ -28,8 +28,8 @@ const SCREEN: f64 = 0.5;
 
 /// A guardrail over one window of the test.
 pub(super) struct Later<'a> {
-    context: LookContext<'a>,
-    measure: Measure,
+    pub(super) context: LookContext<'a>,
+    pub(super) measure: Measure,
 }
 
 impl<'a> LookContext<'a> {

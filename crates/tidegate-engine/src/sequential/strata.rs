@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use tidegate_stats::range::OutOfRange;
 use tidegate_stats::strata::{ShownVariant, Strata, StratumSide};
 
-use super::measure::{block_values, sided};
+use super::measure::block_values;
 use super::{LookContext, Measure};
 use crate::baseline::Usual;
 use crate::fleet::BlockSums;
@@ -51,7 +51,7 @@ impl LookContext<'_> {
                 // A fall is what is worse.
                 estimate.value = -estimate.value;
             }
-            sided(guardrail, estimate)
+            estimate
         });
         let [control, treatment] = strata.trials();
         let trials = ByVariant { control, treatment };

@@ -45,3 +45,16 @@ fn more_false_alarms_that_are_labelled_alike_are_rolled_back_as_before() {
     world.live(&Truth { treatment_labels: 1.0, ..EAGER }, 40.0, 10.0);
     assert!(world.ended().is_some(), "{:?}", world.decisions);
 }
+
+#[test]
+fn what_a_surplus_of_labels_may_explain_is_a_question_before_the_surplus_is_proved() {
+    let biased = Truth { treatment_false_alarms: 1.5, label_share: 0.075, ..Truth::HARMLESS };
+    // Rolled back after 35.7, 9.4 and 11.8 hours while only a proved surplus was a question.
+    for (seed, hour) in [(2, 35.7), (6, 9.5), (15, 11.9)] {
+        let mut world = World::new(sequential(), 50, seed);
+        world.live(&biased, hour, 8.0);
+        assert_eq!(world.ended(), None, "{seed}");
+        assert_eq!(verdict(&world, Guardrail::LabelShare), Some(Verdict::Alarm), "{seed}");
+        assert_eq!(verdict(&world, Guardrail::FpRate), Some(Verdict::Alarm), "{seed}");
+    }
+}

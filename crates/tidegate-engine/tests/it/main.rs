@@ -12,4 +12,5 @@ mod replaced;
 mod reviewed;
 mod script;
 mod sequential;
+mod symptoms;
 mod world;

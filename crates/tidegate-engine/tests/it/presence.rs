@@ -90,3 +90,21 @@ fn a_shadow_needs_comparisons_of_more_than_one_of_its_cameras() {
     let (_, answers) = tell(shadow, &format!("{one}61m c e4 cam-1 100/50 100/50"));
     assert_eq!(answers[1], "61m shadow -> ab: The shadow comparisons are within bounds");
 }
+
+#[test]
+fn time_in_which_the_shell_was_away_is_no_dwell() {
+    let (_, _, story) = after_reports(&["1h"], None);
+    let (rollout, answers) = tell(ramp(), &format!("{story}1h absent 10h\n 11h tick\n"));
+    assert_eq!((answers.len(), rollout.lifecycle().step), (1, 0));
+    assert_eq!(rollout.next_deadline().unwrap(), (at("12h"), DeadlineReason::StepEnds));
+    assert_eq!(rollout.lifecycle().phase_ends, Some(at("58h")));
+    let (rollout, _) = tell(ramp(), &format!("{story}1h absent 10h\n 12h tick\n"));
+    assert_eq!(rollout.lifecycle().step, 1);
+}
+
+#[test]
+fn a_pause_is_not_counted_twice_where_the_shell_was_away_in_it() {
+    let story = "0 start\n 1h pause\n 2h absent 5h\n 8h resume";
+    let (rollout, _) = tell(ramp(), story);
+    assert_eq!(rollout.lifecycle().step_ends, Some(at("9h")));
+}

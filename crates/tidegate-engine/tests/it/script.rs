@@ -9,6 +9,7 @@
 //! 1h     a e door control 100 50 *3     three analyses e/0, e/1, e/2
 //! 1h     c e3 door 100/50 150/45        comparison: control, treatment; `fail` for either
 //! 2h     f e1 false_positive            feedback; `*3` labels e1/0, e1/1, e1/2
+//! 3h     absent 8h                      from then on the shell was away for eight hours
 //! 3h     serve door                     asks what the camera is served
 //! ```
 
@@ -104,6 +105,7 @@ fn event(words: &[&str], numbered: impl Fn(&str) -> String) -> Event {
     let id = |text: &str| numbered(text).parse().unwrap();
     match words {
         ["tick"] => Event::Tick,
+        ["absent", lasted] => Event::Absent(at(lasted).since(Timestamp::EPOCH)),
         ["a", name, camera, variant, outcome @ ..] => Event::Analysis(Analysis {
             id: Some(id(name)),
             camera: camera.parse().unwrap(),

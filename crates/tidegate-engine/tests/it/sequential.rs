@@ -160,6 +160,34 @@ fn three_cameras_that_try_again_and_again_are_not_the_fleet() {
     assert_eq!(world.rollout.lifecycle().state.phase, Phase::RolledBack);
 }
 
+/// Half an hour in which so many of ten cameras fail under each variant, all of them reporting every minute.
+fn half_an_hour_of_failing(cameras: ByVariant<u32>) -> World {
+    let mut world = World::new(sequential(), 30, 5);
+    for minute in 1..=30 {
+        for camera in 0..10 {
+            for (variant, first) in [(Variant::Control, 100), (Variant::Treatment, 0)] {
+                let failing = camera < cameras[variant];
+                let outcome = if failing { Outcome::Failed } else { ANSWERED };
+                if world.rollout.lifecycle().state.phase == Phase::Ab {
+                    let id = first + camera;
+                    reported(&mut world, id, variant, outcome, &format!("{minute}m"));
+                }
+            }
+        }
+    }
+    world
+}
+
+#[test]
+fn an_outage_of_cameras_that_happen_to_be_treated_is_no_total_failure() {
+    // One draw in eleven puts seven of ten failing cameras, or more, on the treatment's side.
+    let world = half_an_hour_of_failing(ByVariant { control: 3, treatment: 7 });
+    assert_eq!(world.rollout.lifecycle().state.phase, Phase::Ab);
+    // One in six hundred puts ten of thirteen there.
+    let world = half_an_hour_of_failing(ByVariant { control: 3, treatment: 10 });
+    assert_eq!(world.rollout.lifecycle().state.phase, Phase::RolledBack);
+}
+
 #[test]
 fn a_rate_that_rises_over_the_whole_site_is_no_harm_on_a_ramp() {
     let mut settings = sequential();

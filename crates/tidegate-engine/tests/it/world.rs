@@ -24,6 +24,8 @@ pub(crate) struct Truth {
     pub(crate) label_share: f64,
     /// How much more readily the treatment's analyses are labelled.
     pub(crate) treatment_labels: f64,
+    /// How much more readily again its false alarms are.
+    pub(crate) treatment_false_alarms: f64,
 }
 
 pub(crate) const fn both<T: Copy>(value: T) -> ByVariant<T> {
@@ -42,6 +44,7 @@ impl Truth {
         otherwise: both(Label::Correct),
         label_share: 0.25,
         treatment_labels: 1.0,
+        treatment_false_alarms: 1.0,
     };
 }
 
@@ -171,9 +174,16 @@ impl World {
             })
         };
         self.apply(at, &event);
-        let readily = if variant == Variant::Treatment { truth.treatment_labels } else { 1.0 };
-        let labelled = self.draw() < truth.label_share * readily;
+        let luck = self.draw();
         let false_alarm = self.draw() < truth.fp_rate[variant] + place * truth.camera_spread;
+        let readily = match variant {
+            Variant::Control => 1.0,
+            Variant::Treatment if false_alarm => {
+                truth.treatment_labels * truth.treatment_false_alarms
+            }
+            Variant::Treatment => truth.treatment_labels,
+        };
+        let labelled = luck < truth.label_share * readily;
         if labelled && !outcomes[variant].failed() && !self.is_over() {
             let label = if false_alarm { Label::FalsePositive } else { truth.otherwise[variant] };
             if variant == Variant::Treatment {

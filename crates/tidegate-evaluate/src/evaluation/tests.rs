@@ -96,7 +96,7 @@ proptest! {
         }
         prop_assert_eq!(evaluation.answers.control.parsed + evaluation.answers.control.unparsed
             + evaluation.answers.control.failed + evaluation.answers.control.absent, evaluation.cases);
-        prop_assert!(crate::report::html(&evaluation, "x").unwrap().ends_with("</html>"));
+        prop_assert!(crate::report::html(&evaluation, "x", &["2 rejected".to_owned()]).unwrap().ends_with("</html>"));
         prop_assert!(serde_json::to_string(&evaluation).is_ok());
     }
 

@@ -45,6 +45,7 @@ impl<'a> Record<'a> {
                 id: feedback.analysis.as_str(),
                 label: feedback.label.code(),
             },
+            Event::Absent(lasted) => Self::Absent { rollout, at_ms, lasted_ms: lasted.ms() },
             Event::CardReply(reply) => Self::CardReply { rollout, at_ms, reply: reply.into() },
         }
     }

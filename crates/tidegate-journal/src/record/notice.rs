@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::guardrail::Guardrail;
-use tidegate_engine::notice::Notice;
+use tidegate_engine::notice::{Notice, WarningState};
+use tidegate_engine::symptom::SymptomKind;
 use tidegate_engine::verdict::Verdict;
 
 use crate::codes::{Coded, UnknownCode};
@@ -13,6 +14,7 @@ use crate::codes::{Coded, UnknownCode};
 pub(crate) enum KeptNotice {
     Verdict { guardrail: u8, from: u8, to: u8 },
     LatencyWarnings { count: u64, total: u64 },
+    Symptom { kind: u8, state: u8 },
 }
 
 impl From<Notice> for KeptNotice {
@@ -22,6 +24,9 @@ impl From<Notice> for KeptNotice {
                 Self::Verdict { guardrail: guardrail.code(), from: from.code(), to: to.code() }
             }
             Notice::LatencyWarnings { count, total } => Self::LatencyWarnings { count, total },
+            Notice::Symptom { kind, state } => {
+                Self::Symptom { kind: kind.code(), state: state.code() }
+            }
         }
     }
 }
@@ -37,6 +42,10 @@ impl TryFrom<KeptNotice> for Notice {
                 to: Verdict::of_code(to)?,
             },
             KeptNotice::LatencyWarnings { count, total } => Self::LatencyWarnings { count, total },
+            KeptNotice::Symptom { kind, state } => Self::Symptom {
+                kind: SymptomKind::of_code(kind)?,
+                state: WarningState::of_code(state)?,
+            },
         })
     }
 }

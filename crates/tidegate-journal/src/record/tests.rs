@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::{AnalysisId, PromptName};
-use tidegate_engine::notice::Notice;
+use tidegate_engine::notice::{Notice, WarningState};
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{
     Analysis, Comparison, Feedback, Label, Origin, Outcome, RunNamed,
@@ -12,6 +12,7 @@ use tidegate_engine::observation::{
 use tidegate_engine::phase::{State, Transition};
 use tidegate_engine::prompt::{Move, PromptChange, TextDigest, Version, VersionHead};
 use tidegate_engine::review::{Answer, CardReply};
+use tidegate_engine::symptom::SymptomKind;
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_engine::verdict::Verdict;
 
@@ -95,6 +96,7 @@ pub(crate) fn samples() -> Vec<Entry> {
             reviewer: Actor::new("mara").unwrap(),
             answer: Some(Answer::CannotTell),
         })),
+        event(Event::Absent(Duration::from_ms(21_600_000))),
         Entry::Decided { rollout, step, account: "{\"reason\":\"a try\"}".to_owned() },
         Entry::Noted {
             rollout,
@@ -110,6 +112,15 @@ pub(crate) fn samples() -> Vec<Entry> {
             rollout,
             at,
             notice: Notice::LatencyWarnings { count: 3, total: 300 },
+            account: String::new(),
+        },
+        Entry::Noted {
+            rollout,
+            at,
+            notice: Notice::Symptom {
+                kind: SymptomKind::TreatmentSilent,
+                state: WarningState::Cleared,
+            },
             account: String::new(),
         },
         Entry::DefinedBy { rollout, at, account: "{\"actor\":\"ann\"}".to_owned() },
@@ -182,6 +193,7 @@ fn a_tag_never_changes_its_meaning() {
             Entry::Noted { .. } => 9,
             Entry::DefinedBy { .. } => 10,
             Entry::Event { event: Event::CardReply(_), .. } => 13,
+            Entry::Event { event: Event::Absent(_), .. } => 14,
         };
         assert_eq!(bytes[0], tag, "{entry:?}");
     }
@@ -282,7 +294,8 @@ fn event() -> impl Strategy<Value = Event> {
         let reviewer = Actor::new("mara").unwrap();
         Event::CardReply(CardReply { event: id.parse().unwrap(), turn, reviewer, answer })
     });
-    prop_oneof![Just(Event::Tick), action, analysis, comparison, feedback, reply]
+    let absent = any::<u64>().prop_map(|ms| Event::Absent(Duration::from_ms(ms)));
+    prop_oneof![Just(Event::Tick), action, analysis, comparison, feedback, reply, absent]
 }
 
 fn notice() -> impl Strategy<Value = Notice> {
@@ -295,6 +308,12 @@ fn notice() -> impl Strategy<Value = Notice> {
             to
         }),
         any::<(u64, u64)>().prop_map(|(count, total)| Notice::LatencyWarnings { count, total }),
+        (proptest::sample::select(&SymptomKind::ALL), proptest::bool::ANY).prop_map(
+            |(kind, over)| Notice::Symptom {
+                kind,
+                state: if over { WarningState::Cleared } else { WarningState::Raised }
+            }
+        ),
     ]
 }
 

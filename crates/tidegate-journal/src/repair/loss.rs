@@ -63,6 +63,8 @@ pub enum EntryKind {
     Feedback,
     /// An answer to a card of a review.
     CardReply,
+    /// A time in which the daemon was away.
+    Absence,
     /// A step that the engine took.
     Step,
     /// A version of a prompt, or a part of its text.
@@ -84,6 +86,7 @@ impl EntryKind {
                 Event::Comparison(_) => Self::Comparison,
                 Event::Feedback(_) => Self::Feedback,
                 Event::CardReply(_) => Self::CardReply,
+                Event::Absent(_) => Self::Absence,
             },
             Entry::Decided { .. } => Self::Step,
             Entry::Version { .. } => Self::PromptVersion,
@@ -103,6 +106,7 @@ impl fmt::Display for EntryKind {
             Self::Comparison => "comparison",
             Self::Feedback => "feedback",
             Self::CardReply => "answer to a card of a review",
+            Self::Absence => "absence of the daemon",
             Self::Step => "step of a rollout",
             Self::PromptVersion => "prompt version",
             Self::LabelMove => "move of a prompt label",

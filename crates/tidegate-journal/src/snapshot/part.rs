@@ -19,6 +19,7 @@ mod exposure;
 mod fast_path;
 mod feed;
 mod head;
+mod hearing;
 mod latencies;
 mod noticed;
 mod predecessor;
@@ -36,9 +37,10 @@ use definition::KeptDefinition;
 use end::KeptEnd;
 use epochs::KeptEpochs;
 use exposure::KeptExposure;
-use fast_path::KeptAdded;
+use fast_path::{KeptAdded, KeptShown};
 use feed::KeptFeed;
 use head::KeptHead;
+use hearing::KeptHearing;
 use latencies::KeptLatencies;
 use noticed::KeptNoticed;
 use predecessor::KeptPredecessor;
@@ -81,6 +83,8 @@ pub(crate) enum Part {
     Outside(KeptOutside),
     Review(KeptReview),
     Cards(Vec<KeptCard>),
+    Hearing(KeptHearing),
+    Shown(Vec<KeptShown>),
 }
 
 /// A part by what it tells of, which says what it may follow.
@@ -103,6 +107,7 @@ enum OfRollout {
     Noticed(KeptNoticed),
     Epochs(KeptEpochs),
     FastPath(KeptAdded),
+    Shown(Vec<KeptShown>),
     Latencies(KeptLatencies),
     Cameras(Vec<KeptCamera>),
     Blocks(Vec<KeptBlock>),
@@ -115,6 +120,7 @@ enum OfRollout {
     Outside(KeptOutside),
     Review(KeptReview),
     Cards(Vec<KeptCard>),
+    Hearing(KeptHearing),
 }
 
 /// A part that adds to the prompt before it.
@@ -164,6 +170,7 @@ impl Part {
             Self::Noticed(noticed) => Belonging::OfRollout(OfRollout::Noticed(noticed)),
             Self::Epochs(epochs) => Belonging::OfRollout(OfRollout::Epochs(epochs)),
             Self::FastPath(added) => Belonging::OfRollout(OfRollout::FastPath(added)),
+            Self::Shown(shown) => Belonging::OfRollout(OfRollout::Shown(shown)),
             Self::Latencies(buckets) => Belonging::OfRollout(OfRollout::Latencies(buckets)),
             Self::Cameras(cameras) => Belonging::OfRollout(OfRollout::Cameras(cameras)),
             Self::Blocks(blocks) => Belonging::OfRollout(OfRollout::Blocks(blocks)),
@@ -176,6 +183,7 @@ impl Part {
             Self::Outside(counts) => Belonging::OfRollout(OfRollout::Outside(counts)),
             Self::Review(review) => Belonging::OfRollout(OfRollout::Review(review)),
             Self::Cards(cards) => Belonging::OfRollout(OfRollout::Cards(cards)),
+            Self::Hearing(heard) => Belonging::OfRollout(OfRollout::Hearing(heard)),
             Self::Prompt(name) => Belonging::Prompt(name),
             Self::Version(head) => Belonging::OfPrompt(OfPrompt::Version(head)),
             Self::Text(text) => Belonging::OfPrompt(OfPrompt::Text(text)),
@@ -210,6 +218,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(noticed::part(state))
         .chain(epochs::part(state))
         .chain(fast_path::parts(state))
+        .chain(fast_path::shown(state))
         .chain(latencies::parts(state))
         .chain(camera::parts(state))
         .chain(block::parts(state))
@@ -217,6 +226,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(exposure::parts(state))
         .chain(course::parts(state))
         .chain(review::parts(state))
+        .chain(hearing::parts(state))
 }
 
 /// A text in pieces that fit a part; none of an empty one.

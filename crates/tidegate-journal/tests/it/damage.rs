@@ -4,9 +4,10 @@ use std::fs;
 use std::panic;
 use std::path::{Path, PathBuf};
 
+use tidegate_engine::time::Timestamp;
 use tidegate_journal::{
-    Cache, Consent, EntryKind, Journal, Loss, OpenError, RETENTION_DEFAULT, RepairError, Repaired,
-    Soundness, export, repair, verify,
+    Cache, Consent, EntryKind, GoOnFrom, Journal, Loss, OpenError, RETENTION_DEFAULT, RepairError,
+    Repaired, Soundness, export, repair, verify,
 };
 
 use crate::world::{append, at, events, live, open, recall, state, tick};
@@ -177,8 +178,12 @@ fn a_lost_tail_is_damage_and_a_lost_mark_too() {
     assert!(!verify::in_process(&sound).unwrap().is_sound());
 }
 
+fn from(export: Option<&Path>) -> GoOnFrom<'_> {
+    export.map_or(GoOnFrom::Whole, GoOnFrom::Export)
+}
+
 fn repaired(folder: &Path, export: Option<&Path>) -> Result<Repaired, RepairError> {
-    repair(folder, export, verify::in_process, |_| Consent::Given, |_, _, _| Ok(()))
+    repair(folder, from(export), verify::in_process, |_| Consent::Given, |_, _, _| Ok(()))
 }
 
 /// What a repair says that it would lose, where nobody agrees to that.
@@ -188,7 +193,7 @@ fn told_before(folder: &Path, export: Option<&Path>) -> Loss {
         told = Some(loss.clone());
         Consent::Withheld
     };
-    let refused = repair(folder, export, verify::in_process, refuse, |_, _, _| Ok(()));
+    let refused = repair(folder, from(export), verify::in_process, refuse, |_, _, _| Ok(()));
     assert!(matches!(refused, Err(RepairError::NotAgreed)), "{refused:?}");
     told.unwrap()
 }
@@ -224,6 +229,51 @@ fn repair_goes_on_from_what_is_whole_and_deletes_nothing() {
 }
 
 #[test]
+fn a_sound_journal_goes_on_from_what_it_was_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let last = make(&path);
+    let (journal, opened) = open(&path);
+    let rollout = recall(&journal, &opened);
+    // The clock is ahead by half a century, and right again.
+    let ahead = 1_600_000_000_000;
+    append(&journal, &[tick(ahead)]);
+    append(&journal, &[tick(ahead + 1), tick(ahead + 2)]);
+    journal.append_and_wait(tidegate_journal::Batch::default()).unwrap();
+    journal.close();
+    let until = |ms| GoOnFrom::Time(at(ms));
+    let go = |from: GoOnFrom<'_>, consent| {
+        let mut told = None;
+        let agree = |loss: &Loss| {
+            told = Some(loss.clone());
+            consent
+        };
+        let done = repair(&path, from, verify::in_process, agree, |_, _, _| Ok(()));
+        (done, told)
+    };
+    let (nothing, _) = go(until(ahead + 2), Consent::Given);
+    assert!(matches!(nothing, Err(RepairError::NothingAfter(_))), "{nothing:?}");
+    let (refused, told) = go(until(30_000_000), Consent::Withheld);
+    assert!(matches!(refused, Err(RepairError::NotAgreed)), "{refused:?}");
+    let told = told.unwrap();
+    assert_eq!((told.last, told.acknowledged, told.unreadable), (last, Some(last + 3), Some(0)));
+    assert_eq!((told.readable.len(), told.readable[0].count), (1, 3));
+    assert_eq!(open(&path).1.last, last + 3, "nothing was changed");
+
+    let (done, _) = go(until(30_000_000), Consent::Given);
+    let done = done.unwrap();
+    assert_eq!((done.last, done.lost), (last, Some(3)));
+    assert!(done.moved_to.ends_with("rewound-1"), "{}", done.moved_to.display());
+    let (journal, opened) = open(&path);
+    assert_eq!(opened.last, last);
+    assert_eq!(recall(&journal, &opened).snapshot(), rollout.snapshot());
+    journal.close();
+    // It goes on after its oldest snapshot, of whose time before nothing is kept.
+    let (none, _) = go(GoOnFrom::Time(Timestamp::EPOCH), Consent::Given);
+    assert!(matches!(none, Err(RepairError::BeginsAfter(_))), "{none:?}");
+}
+
+#[test]
 fn repair_of_a_store_that_cannot_be_opened_takes_the_newest_snapshot() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
@@ -238,7 +288,8 @@ fn repair_of_a_store_that_cannot_be_opened_takes_the_newest_snapshot() {
         let verdict = Soundness::Damaged { why };
         Ok(verify::Verification { verdict, ..verify::Verification::default() })
     };
-    let repaired = repair(&path, None, broken, |_| Consent::Given, |_, _, _| Ok(())).unwrap();
+    let repaired =
+        repair(&path, GoOnFrom::Whole, broken, |_| Consent::Given, |_, _, _| Ok(())).unwrap();
     assert_eq!(repaired.last, snapshot);
     let (journal, opened) = open(&path);
     assert_eq!(opened.state.map(|state| state.sequence), Some(snapshot));
@@ -302,5 +353,5 @@ fn repaired_by(path: &Path, export: &Path) -> Repaired {
         let verdict = Soundness::Damaged { why: "the store cannot be opened".to_owned() };
         Ok(verify::Verification { verdict, ..verify::Verification::default() })
     };
-    repair(path, Some(export), broken, |_| Consent::Given, |_, _, _| Ok(())).unwrap()
+    repair(path, GoOnFrom::Export(export), broken, |_| Consent::Given, |_, _, _| Ok(())).unwrap()
 }

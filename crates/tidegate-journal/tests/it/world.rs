@@ -11,6 +11,7 @@ use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Origin, Outcome};
 use tidegate_engine::phase::{self, Condition, Phase};
+use tidegate_engine::symptom::SymptomKind;
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_engine::verdict::Verdict;
@@ -134,6 +135,7 @@ pub(crate) fn state(rollout: &Rollout, sequence: u64, at: Timestamp) -> JournalS
             verdicts: vec![(Guardrail::Latency, Verdict::Alarm)],
             warnings: 3,
             warned_at: Some(at),
+            symptoms: vec![SymptomKind::Away],
         },
         rollout: rollout.snapshot(),
     };

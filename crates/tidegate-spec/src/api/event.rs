@@ -6,6 +6,7 @@ use tidegate_engine::look::Check;
 use tidegate_engine::notice::Notice;
 use tidegate_engine::number::Percent;
 use tidegate_engine::prompt::{Move, Prompt};
+use tidegate_engine::symptom::Symptom;
 use tidegate_engine::verdict::Verdict;
 
 use super::definition::SettingChange;
@@ -49,6 +50,8 @@ pub enum What {
     Alarm(VerdictChanged),
     /// In shadow the treatment took longer than the owner's warning threshold allows.
     LatencyWarning(LatencyWarning),
+    /// Something is wrong with what a rollout hears, or is so no longer.
+    Warning(WarningChanged),
     /// A label of a prompt points to another version.
     PromptLabelMoved(PromptLabelMoved),
     /// An experiment is defined: a draft, or the next run of one that has ended. It changes nothing that is served.
@@ -130,6 +133,21 @@ pub struct LatencyWarning {
     pub sentence: String,
 }
 
+/// Something wrong with what a rollout hears, such as cameras that fell silent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WarningChanged {
+    /// A stable name, as among the warnings of the status: `reports_stopped`, `nothing_compared`, `control_silent`,
+    /// `treatment_silent`, `treatment_nowhere`, `variants_disagree` or `away`.
+    pub code: String,
+    /// `raised`, or `cleared` once it is over.
+    pub state: String,
+    /// What is wrong, in words; of one that is over, what was.
+    pub sentence: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
 /// A label of a prompt that moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -177,6 +195,7 @@ impl What {
             Self::VerdictChanged(_) => EventType::VerdictChanged,
             Self::Alarm(_) => EventType::Alarm,
             Self::LatencyWarning(_) => EventType::LatencyWarning,
+            Self::Warning(_) => EventType::Warning,
             Self::PromptLabelMoved(_) => EventType::PromptLabelMoved,
             Self::ExperimentDefined(_) => EventType::ExperimentDefined,
             Self::Reset(_) => EventType::Reset,
@@ -226,6 +245,8 @@ pub struct WhatIsNoted<'a> {
     pub comparisons: u64,
     /// By how much longer the treatment may take.
     pub threshold: Percent,
+    /// What is wrong with what is heard.
+    pub symptoms: &'a [Symptom],
 }
 
 impl What {
@@ -263,6 +284,16 @@ impl What {
                     sentence,
                 })
             }
+            Notice::Symptom { kind, state } => {
+                let found = of.symptoms.iter().find(|symptom| symptom.kind() == kind);
+                let over = || format!("It is over: {}", kind.words());
+                Self::Warning(WarningChanged {
+                    code: kind.as_str().to_owned(),
+                    state: state.as_str().to_owned(),
+                    sentence: found.map_or_else(over, ToString::to_string),
+                    advice: kind.advice().to_owned(),
+                })
+            }
         }
     }
 }
@@ -294,7 +325,7 @@ mod tests {
     }
 
     /// One of each type.
-    fn samples() -> [What; 7] {
+    fn samples() -> [What; 8] {
         let text = String::new;
         let verdict =
             VerdictChanged { guardrail: text(), from: text(), to: text(), sentence: text() };
@@ -316,6 +347,12 @@ mod tests {
                 threshold_pct: 50.0,
                 comparisons: 1,
                 sentence: text(),
+            }),
+            What::Warning(WarningChanged {
+                code: text(),
+                state: text(),
+                sentence: text(),
+                advice: text(),
             }),
             What::PromptLabelMoved(PromptLabelMoved {
                 prompt: text(),

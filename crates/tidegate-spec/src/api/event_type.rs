@@ -11,6 +11,8 @@ pub enum EventType {
     Alarm,
     /// See [`What::LatencyWarning`](super::What::LatencyWarning).
     LatencyWarning,
+    /// See [`What::Warning`](super::What::Warning).
+    Warning,
     /// See [`What::PromptLabelMoved`](super::What::PromptLabelMoved).
     PromptLabelMoved,
     /// See [`What::ExperimentDefined`](super::What::ExperimentDefined).
@@ -21,11 +23,12 @@ pub enum EventType {
 
 impl EventType {
     /// Every type with its name.
-    pub const NAMES: [(&'static str, Self); 7] = [
+    pub const NAMES: [(&'static str, Self); 8] = [
         Self::PhaseChanged.named(),
         Self::VerdictChanged.named(),
         Self::Alarm.named(),
         Self::LatencyWarning.named(),
+        Self::Warning.named(),
         Self::PromptLabelMoved.named(),
         Self::ExperimentDefined.named(),
         Self::Reset.named(),
@@ -42,6 +45,7 @@ impl EventType {
             Self::VerdictChanged => "verdict_changed",
             Self::Alarm => "alarm",
             Self::LatencyWarning => "latency_warning",
+            Self::Warning => "warning",
             Self::PromptLabelMoved => "prompt_label_moved",
             Self::ExperimentDefined => "experiment_defined",
             Self::Reset => "reset",

@@ -52,6 +52,12 @@ named!(
     text().pattern(Some(ID_PATTERN))
 );
 named!(
+    CameraId,
+    "A camera: 1 to 128 of `A-Z a-z 0-9 . _ ~ : / -`. Other letters, and blanks between them, count as the percent-encoding of their \
+     UTF-8, `%C3%BC` for `ü`, which is the id. In a path a `/` is written `%2F`.",
+    text().min_length(Some(1)).max_length(Some(limits::ID_LEN_MAX))
+);
+named!(
     Variant,
     "The version in use, or the one being tried.",
     one_of(variant::Variant::ALL.map(variant::Variant::as_str))
@@ -250,13 +256,13 @@ fn observation() -> Value {
     let mut analysis = of_type(
         "analysis",
         "One prompt call on one detection event.",
-        &[("camera_id", id()), ("variant", reference("Variant"))],
+        &[("camera_id", reference("CameraId")), ("variant", reference("Variant"))],
     );
     allow(&mut analysis, outcome_fields());
     allow(&mut analysis, belonging());
     analysis["anyOf"] = outcome_rules();
     let sides = [
-        ("camera_id", id()),
+        ("camera_id", reference("CameraId")),
         ("control", reference("Outcome")),
         ("treatment", reference("Outcome")),
     ];
@@ -289,7 +295,7 @@ fn flag_request() -> Value {
         "properties": {"context": {
             "type": "object", "required": ["targetingKey"], "description": "All else in it is the caller's.",
             "properties": {
-                "targetingKey": id(),
+                "targetingKey": {"$ref": "#/components/schemas/CameraId"},
                 "prompt_text": {"description": "`true` for the text of the prompt version too."},
             },
         }},

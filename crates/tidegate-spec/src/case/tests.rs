@@ -98,14 +98,40 @@ fn what_is_too_much_is_refused() {
 }
 
 #[test]
-fn fields_that_come_twice_and_nulls_are_refused() {
+fn fields_that_come_twice_are_refused() {
     let fault = faults_with("\"b\": {\"risk", "\"a\": {\"risk");
     assert!(fault.contains("the field \"a\" comes twice"), "{fault}");
-    let fault = faults_with("\"note\": \"a parcel is left\"", "\"note\": null");
-    assert!(fault.contains("is null, allowed: a text, a number"), "{fault}");
     for json in ["", "[]", "7", "{} {}", "{\"id\":", "\u{0}"] {
         assert!(matches!(Case::parse(json), Err(ParseError::Json(_))), "{json:?}");
     }
+}
+
+/// As pandas and Python's `json` write a cell without a value.
+#[test]
+fn null_and_nan_are_no_value() {
+    for nothing in ["null", "NaN", "Infinity", "-Infinity"] {
+        let with = |from: &str, field: &str| {
+            Case::parse(&WHOLE.replace(from, &format!("\"{field}\": {nothing}"))).unwrap()
+        };
+        assert_eq!(with("\"note\": \"a parcel is left\"", "note").note, None);
+        let case = with("\"latency_ms\": 812", "latency_ms");
+        assert_eq!(case.answers[&"a".parse().unwrap()].latency_ms, None);
+        let case = WHOLE
+            .replace("\"risk_score\": 20", &format!("\"error\": {nothing}, \"risk_score\": 20"));
+        assert_eq!(Case::parse(&case).unwrap(), Case::parse(WHOLE).unwrap());
+        let fault = faults_with("\"risk_score\": 20", &format!("\"risk_score\": {nothing}"));
+        assert!(fault.contains("answers.b.risk_score is missing"), "{fault}");
+    }
+    assert_eq!(
+        Case::parse(&WHOLE.replace("812", "null")).unwrap().note.unwrap(),
+        "a parcel is left"
+    );
+}
+
+#[test]
+fn an_answer_that_is_null_is_asked_about() {
+    let fault = faults_with("{\"error\": \"timed out\", \"latency_ms\": 30000}", "null");
+    assert!(fault.contains("answers.c is null, allowed: an object with error"), "{fault}");
 }
 
 #[test]

@@ -2,21 +2,29 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use toml::{Table, Value};
 
-/// An object whose fields, and those of the objects in it, come once each and are not null.
-pub(crate) struct Strict(pub(crate) Table);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(StrictVisitor).map(Self)
-    }
+/// What `null` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nulls {
+    /// A fault: a field without a value is left out.
+    Refused,
+    /// A value like others: `NaN`, which JSON has no number for.
+    Kept,
 }
 
-struct StrictVisitor;
+/// An object whose fields, and those of the objects in it, come once each.
+pub(crate) fn table(text: &str, nulls: Nulls) -> Result<Table, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let table = deserializer.deserialize_map(ObjectVisitor(nulls))?;
+    deserializer.end()?;
+    Ok(table)
+}
 
-impl<'de> Visitor<'de> for StrictVisitor {
+struct ObjectVisitor(Nulls);
+
+impl<'de> Visitor<'de> for ObjectVisitor {
     type Value = Table;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,29 +38,36 @@ impl<'de> Visitor<'de> for StrictVisitor {
                 let shown: String = key.chars().take(40).collect();
                 return Err(A::Error::custom(format!("the field {shown:?} comes twice")));
             }
-            let NotNull(value) = map.next_value()?;
+            let value = map.next_value_seed(Anything(self.0))?;
             table.insert(key, value);
         }
         Ok(table)
     }
 }
 
-/// Any value but null.
-struct NotNull(Value);
+/// Any value.
+struct Anything(Nulls);
 
-impl<'de> Deserialize<'de> for NotNull {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Anything).map(Self)
+impl<'de> DeserializeSeed<'de> for Anything {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
-
-struct Anything;
 
 impl<'de> Visitor<'de> for Anything {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text, a number, a list or an object; a field without a value is left out")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        match self.0 {
+            Nulls::Refused => Err(E::invalid_type(Unexpected::Unit, &self)),
+            Nulls::Kept => Ok(Value::Float(f64::NAN)),
+        }
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
@@ -82,13 +97,13 @@ impl<'de> Visitor<'de> for Anything {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(NotNull(value)) = list.next_element()? {
+        while let Some(value) = list.next_element_seed(Anything(self.0))? {
             values.push(value);
         }
         Ok(Value::Array(values))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
-        StrictVisitor.visit_map(map).map(Value::Table)
+        ObjectVisitor(self.0).visit_map(map).map(Value::Table)
     }
 }

@@ -84,6 +84,11 @@ fn id() -> Value {
     json!({"type": "string", "pattern": ID_PATTERN})
 }
 
+/// A camera's name may have any letters; how long they are as an id is beyond a schema.
+fn camera_id() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": limits::ID_LEN_MAX})
+}
+
 fn number(range: &RangeInclusive<f64>) -> Value {
     json!({"type": "number", "minimum": range.start(), "maximum": range.end()})
 }
@@ -163,10 +168,10 @@ fn full() -> Value {
 
 fn assignment() -> Value {
     let cameras = json!({
-        "type": "array", "items": id(), "uniqueItems": true, "maxItems": limits::CAMERAS_MAX,
+        "type": "array", "items": camera_id(), "uniqueItems": true, "maxItems": limits::CAMERAS_MAX,
     });
     let overrides = json!({
-        "type": "object", "propertyNames": id(),
+        "type": "object", "propertyNames": camera_id(),
         "additionalProperties": {"enum": Variant::ALL.map(Variant::as_str)},
     });
     let mut assignment = table(&[

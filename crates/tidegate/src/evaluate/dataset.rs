@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write as _};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use tidegate_engine::id::PromptKey;
+use tidegate_engine::variant::ByVariant;
 use tidegate_spec::{Case, ParseError, json};
 
+use super::counts::{self, CaseCounts, CaseFault};
 use crate::encoding;
 use crate::failure::Failure;
 use crate::lines::{LINE_BYTES_MAX, Line, Lines};
@@ -16,14 +19,21 @@ use crate::printable::printable;
 const CASES_MAX: usize = 100_000;
 /// Most bytes of all cases together.
 const BYTES_MAX: usize = 256 * 1024 * 1024;
-/// Faulty cases that are named before the reading is given up.
-const FAULTY_MAX: usize = 20;
 /// Folders within folders that are walked.
 const DEPTH_MAX: usize = 8;
 
-/// Reads every case, or says what is wrong with the first twenty that are not valid.
-pub(crate) fn read(path: &Path) -> Result<Vec<Case>, Failure> {
-    let mut reading = DataSetReading::default();
+/// Reads every case, and counts those that are not valid; `keys` are the prompts compared.
+pub(crate) fn read(
+    path: &Path,
+    keys: ByVariant<&PromptKey>,
+) -> Result<(Vec<Case>, CaseCounts), Failure> {
+    let mut reading = DataSetReading {
+        keys,
+        cases: Vec::new(),
+        counts: CaseCounts::default(),
+        places: BTreeMap::new(),
+        bytes: 0,
+    };
     let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
     if path == Path::new("-") {
         read_lines(encoding::text(io::stdin().lock()), &mut reading, path)?;
@@ -36,60 +46,54 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Case>, Failure> {
     reading.finish(path)
 }
 
-#[derive(Default)]
-struct DataSetReading {
+struct DataSetReading<'a> {
+    keys: ByVariant<&'a PromptKey>,
     cases: Vec<Case>,
+    counts: CaseCounts,
     /// Where each id was first.
     places: BTreeMap<String, String>,
     bytes: usize,
-    faults: Vec<String>,
-    /// Hidden files and folders that were left out.
-    hidden: usize,
 }
 
-impl DataSetReading {
+impl DataSetReading<'_> {
     /// Takes in one case; `place` says where it is written.
     fn take(&mut self, place: String, bytes: &[u8]) {
         self.bytes += bytes.len();
         if let Some(what) = encoding::foreign(bytes) {
-            return self.fault(&place, what);
+            return self.reject(place, what);
         }
         let Ok(text) = std::str::from_utf8(bytes) else {
-            return self.fault(&place, "is no UTF-8, allowed: a JSON object");
+            return self.reject(place, "is no UTF-8, allowed: a JSON object");
         };
         let case = match Case::parse(text) {
             Ok(case) => case,
-            Err(error) => return self.fault(&place, &told(&error, text)),
+            Err(ParseError::Faults(faults)) => {
+                let (fault, variant) = (counts::kind(&faults), counts::variant(&faults, self.keys));
+                return self.counts.reject(place, fault, variant, faults.to_string());
+            }
+            Err(error) => return self.reject(place, &told(&error, text)),
         };
         if let Some(first) = self.places.get(&case.id) {
-            let fault = format!("id is {:?}, as in {first}, allowed: an id of its own", case.id);
-            return self.fault(&place, &fault);
+            let why = format!("id is {:?}, as in {first}, allowed: an id of its own", case.id);
+            return self.counts.reject(place, CaseFault::Id, None, why);
         }
+        self.counts.no_value += json::JsonText::new(text).not_numbers() as u64;
         self.places.insert(case.id.clone(), place);
+        self.counts.take(&case, self.keys);
         self.cases.push(case);
     }
 
-    fn fault(&mut self, place: &str, fault: &str) {
-        self.faults.push(format!("{place}: {fault}"));
-    }
-
-    /// Whether it is of no use to go on.
-    fn is_over(&self) -> bool {
-        self.faults.len() >= FAULTY_MAX || self.is_too_large()
+    /// Rejects what is no case at all.
+    fn reject(&mut self, place: String, why: &str) {
+        self.counts.reject(place, CaseFault::Form, None, why.to_owned());
     }
 
     fn is_too_large(&self) -> bool {
-        self.cases.len() > CASES_MAX || self.bytes > BYTES_MAX
+        self.counts.read > CASES_MAX as u64 || self.bytes > BYTES_MAX
     }
 
-    fn finish(self, path: &Path) -> Result<Vec<Case>, Failure> {
-        let Self { cases, faults, .. } = &self;
+    fn finish(self, path: &Path) -> Result<(Vec<Case>, CaseCounts), Failure> {
         let path = printable(&path.to_string_lossy());
-        if self.hidden > 0 {
-            let text =
-                format!("tidegate: {path} has {} hidden files or folders, left out", self.hidden);
-            writeln!(io::stderr(), "{text}")?;
-        }
         if self.is_too_large() {
             let text = format!(
                 "{path} is too large, allowed: {CASES_MAX} cases and {} MiB",
@@ -97,53 +101,34 @@ impl DataSetReading {
             );
             return Err(Failure::BadInput(text));
         }
-        if !faults.is_empty() {
-            let more = if faults.len() >= FAULTY_MAX { "; the rest was not read" } else { "" };
-            let cases = if faults.len() == 1 { "case" } else { "cases" };
-            let list = printable_lines(&faults.join("\n"));
-            let text =
-                format!("{path} has {} {cases} that are not valid{more}\n{list}", faults.len());
-            return Err(Failure::BadInput(text));
-        }
-        if cases.is_empty() {
+        if self.counts.read == 0 {
             let text = format!("{path} has no case, allowed: at least one");
             return Err(Failure::BadInput(text));
         }
-        Ok(self.cases)
+        Ok((self.cases, self.counts))
     }
 }
 
-/// Lines of faults, which quote what others wrote.
-fn printable_lines(text: &str) -> String {
-    text.lines().map(printable).collect::<Vec<_>>().join("\n")
-}
-
-/// The faults of a case; for a fault of syntax the place in its own text, not in the whole file.
+/// Why a text is no JSON object; the place is that in its own text, not in the whole file.
 fn told(error: &ParseError, text: &str) -> String {
     let ParseError::Json(json) = error else { return error.to_string() };
-    let whole = json.to_string();
-    let place = format!(" at line {} column {}", json.line(), json.column());
-    let problem = whole.strip_suffix(&place).unwrap_or(&whole);
-    if json::JsonText::new(text).not_numbers() > 0 && problem == "expected value" {
-        return format!(
-            "has NaN or an infinity, which JSON has no word for, in line {} column {}, allowed: a number, or the field left out",
-            json.line(),
-            json.column()
-        );
-    }
-    if problem.contains("surrogate") {
+    if json.to_string().contains("surrogate") {
         return format!(
             "has half of a surrogate pair in line {} column {}, allowed: both halves",
             json.line(),
             json.column()
         );
     }
-    error.to_string()
+    match json::JsonText::new(text).object() {
+        // The tools that write such texts are named.
+        Err(why) => format!("not valid JSON: {why}"),
+        Ok(_) => error.to_string(),
+    }
 }
 
 fn read_lines(
     reader: Result<impl BufRead, encoding::NotText>,
-    reading: &mut DataSetReading,
+    reading: &mut DataSetReading<'_>,
     path: &Path,
 ) -> Result<(), Failure> {
     let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
@@ -156,13 +141,12 @@ fn read_lines(
         }
     };
     let mut lines = Lines::default();
-    while !reading.is_over() {
+    while !reading.is_too_large() {
         match lines.next_line(&mut reader).map_err(unreadable)? {
             None => break,
             Some(Line::TooLong) => {
                 let place = format!("line {}", lines.number());
-                let fault = format!("is too long, allowed: {LINE_BYTES_MAX} bytes");
-                reading.fault(&place, &fault);
+                reading.reject(place, &format!("is too long, allowed: {LINE_BYTES_MAX} bytes"));
             }
             Some(Line::Read(bytes)) => {
                 let bytes = bytes.trim_ascii().to_owned();
@@ -175,12 +159,12 @@ fn read_lines(
     Ok(())
 }
 
-fn read_folder(folder: &Path, reading: &mut DataSetReading) -> Result<(), Failure> {
+fn read_folder(folder: &Path, reading: &mut DataSetReading<'_>) -> Result<(), Failure> {
     let mut files = Vec::new();
-    find(folder, DEPTH_MAX, &mut files, &mut reading.hidden)?;
+    find(folder, DEPTH_MAX, &mut files, &mut reading.counts.hidden)?;
     files.sort();
     for path in files {
-        if reading.is_over() {
+        if reading.is_too_large() {
             break;
         }
         let unreadable = |source| Failure::Unreadable { path: path.clone(), source };
@@ -189,8 +173,7 @@ fn read_folder(folder: &Path, reading: &mut DataSetReading) -> Result<(), Failur
         let file = File::open(&path).map_err(unreadable)?;
         file.take(LINE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() > LINE_BYTES_MAX {
-            let fault = format!("is too large, allowed: {LINE_BYTES_MAX} bytes");
-            reading.fault(&place, &fault);
+            reading.reject(place, &format!("is too large, allowed: {LINE_BYTES_MAX} bytes"));
         } else {
             reading.take(place, &bytes);
         }
@@ -205,7 +188,7 @@ fn find(
     folder: &Path,
     depth: usize,
     files: &mut Vec<PathBuf>,
-    hidden: &mut usize,
+    hidden: &mut u64,
 ) -> Result<(), Failure> {
     let unreadable = |source| Failure::Unreadable { path: folder.to_owned(), source };
     for entry in fs::read_dir(folder).map_err(unreadable)? {

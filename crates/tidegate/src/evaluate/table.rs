@@ -5,16 +5,23 @@ use std::io::{self, Write};
 use tidegate_evaluate::report::{TITLES, cells, left_out};
 use tidegate_evaluate::{AnswerCounts, Differing, Evaluation, words};
 
+use super::counts::{CaseCounts, RejectedCase};
+use crate::printable::printable;
 use crate::table::aligned;
 
 /// Differing cases that are named.
 const NAMED_MAX: usize = 8;
 
-pub(crate) fn print(evaluation: &Evaluation, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn print(
+    evaluation: &Evaluation,
+    counts: &CaseCounts,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let Evaluation { control, treatment, cases, scenarios, .. } = evaluation;
     let (cases, scenarios) =
         (words::counted(*cases, "case"), words::counted(*scenarios, "scenario"));
     writeln!(out, "{treatment} (treatment) against {control} (control): {cases} in {scenarios}")?;
+    print_counts(counts, out)?;
     let answers = |answers: AnswerCounts| {
         let AnswerCounts { parsed, unparsed, failed, absent } = answers;
         format!("{parsed} parsed, {unparsed} not parsed, {failed} failed, {absent} not asked")
@@ -45,6 +52,21 @@ pub(crate) fn print(evaluation: &Evaluation, out: &mut impl Write) -> io::Result
     }
     print_differing(&evaluation.differing, out)?;
     writeln!(out, "\n{}: {}", evaluation.verdict, evaluation.reason)
+}
+
+/// What was rejected or left out, where anything was.
+pub(crate) fn print_counts(counts: &CaseCounts, out: &mut impl Write) -> io::Result<()> {
+    for remark in counts.remarks() {
+        writeln!(out, "  {remark}")?;
+    }
+    for RejectedCase { place, why } in &counts.rejected_cases {
+        let shown: Vec<String> = format!("{place}: {why}").lines().map(printable).collect();
+        writeln!(out, "  {}", shown.join("\n  "))?;
+    }
+    match counts.rejected - counts.rejected_cases.len() as u64 {
+        0 => Ok(()),
+        more => writeln!(out, "  and {more} more"),
+    }
 }
 
 fn print_differing(differing: &[Differing], out: &mut impl Write) -> io::Result<()> {

@@ -1,11 +1,10 @@
-//! `tidegate journal repair`: says what would be lost, then goes on from what is whole.
+//! `tidegate journal repair` and `rewind`: say what would be lost, then go on from what is whole, or was at a time.
 
 use std::io::Write;
-use std::path::Path;
 
 use serde::Serialize;
 use tidegate_daemon::AfterRepair;
-use tidegate_journal::{Consent, Loss, LostEntries, RepairError, Repaired, repair};
+use tidegate_journal::{Consent, GoOnFrom, Loss, LostEntries, RepairError, Repaired, repair};
 use tidegate_spec::api::shown;
 
 use super::{Folder, answer, by_child, must_exist};
@@ -51,21 +50,13 @@ struct LostKind {
     last_at: String,
 }
 
-/// Where the new journal comes from.
-#[derive(Debug, Clone, Copy)]
-enum Source {
-    Whole,
-    Export,
-}
-
 pub(super) fn repaired(
     folder: &Folder,
-    from: Option<&Path>,
+    from: GoOnFrom<'_>,
     consent: Consent,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     must_exist(&folder.data)?;
-    let source = if from.is_some() { Source::Export } else { Source::Whole };
     let mut after = AfterRepair::default();
     let mut lost = None;
     let check = by_child(&folder.data)?;
@@ -81,7 +72,7 @@ pub(super) fn repaired(
     });
     match (repaired, lost) {
         (Err(RepairError::NotAgreed), Some(lost)) => {
-            answer(folder.format, &lost.text(source), &lost, out)?;
+            answer(folder.format, &lost.text(from), &lost, out)?;
             let why = "nothing was changed: `--yes` goes on without what would be lost";
             Err(Failure::Unmet(why.to_owned()))
         }
@@ -108,7 +99,7 @@ impl WouldLose {
     }
 
     /// The same in sentences.
-    fn text(&self, source: Source) -> String {
+    fn text(&self, from: GoOnFrom<'_>) -> String {
         let at = |at: &Option<String>| at.as_ref().map_or(String::new(), |at| format!(" ({at})"));
         let acknowledged = match self.acknowledged {
             Some(acknowledged) => format!("acknowledged was to entry {acknowledged}"),
@@ -119,7 +110,7 @@ impl WouldLose {
             self.last,
             at(&self.last_at)
         )];
-        if let Source::Export = source {
+        if let GoOnFrom::Export(_) = from {
             lines.push(
                 "whether the export is one of this journal, its numbers do not tell".to_owned(),
             );
@@ -168,7 +159,7 @@ impl RepairDone {
             None => "how many acknowledged entries are lost is not known".to_owned(),
         };
         let mut lines = vec![format!(
-            "the journal goes on after entry {last}, {lost}; the damaged files are in {}",
+            "the journal goes on after entry {last}, {lost}; the files from before are in {}",
             moved_to.display()
         )];
         let paused = self.paused.iter().map(|one| format!("{} ({})", one.experiment, one.before));

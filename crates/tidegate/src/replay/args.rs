@@ -27,6 +27,9 @@ pub(crate) struct ReplayArgs {
     /// Leave out what was recorded before this time; the first window starts here
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) from: Option<Timestamp>,
+    /// Take so much of the recording, from where a run starts, as what the control showed before its test, such as 24h
+    #[arg(long, value_name = "LENGTH", value_parser = parse_window)]
+    pub(crate) baseline: Option<Duration>,
     /// Give no verdict where more than this part of the rows, of one variant's rows or of the labels was rejected, in
     /// percent
     #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = parse_percent)]

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tidegate_engine::variant::Variant;
 
 use super::time::TimesRead;
+use crate::rejected::{self, ByVariantCount, RejectedPart};
 
 /// Rejected records shown with their line; all others are counted.
 const SHOWN_MAX: usize = 20;
@@ -29,7 +30,7 @@ pub(crate) struct RowCounts {
     /// Before `--from`.
     pub(crate) before_start: u64,
     /// So far from the rest in time that a clock must have been wrong.
-    pub(crate) set_apart: RowsByVariant,
+    pub(crate) set_apart: ByVariantCount,
     /// An id that was there before.
     pub(crate) duplicates: u64,
     /// Labels the engine took.
@@ -46,11 +47,11 @@ pub(crate) struct RowCounts {
     /// Columns of the map that no row has.
     pub(crate) unseen_columns: Vec<String>,
     /// Rows of each variant, whatever became of them.
-    pub(crate) rows: RowsByVariant,
+    pub(crate) rows: ByVariantCount,
     /// Values that are not allowed, rows that cannot be read.
     pub(crate) rejected: u64,
     /// The same by what is wrong and by variant.
-    pub(crate) rejected_by: BTreeMap<RejectedReason, RowsByVariant>,
+    pub(crate) rejected_by: BTreeMap<RejectedReason, ByVariantCount>,
     /// The first of them.
     pub(crate) rejected_lines: Vec<Rejected>,
     /// Values of the variant column that `variants` does not name.
@@ -67,39 +68,6 @@ pub(crate) struct RowCounts {
     pub(crate) latencies_too_long: u64,
     /// What was decided about times.
     pub(crate) times: TimesRead,
-}
-
-/// A count of rows for each variant, and of rows whose variant nobody knows.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct RowsByVariant {
-    pub(crate) control: u64,
-    pub(crate) treatment: u64,
-    pub(crate) unknown: u64,
-}
-
-impl RowsByVariant {
-    pub(crate) const fn add(&mut self, variant: Option<Variant>, rows: u64) {
-        *match variant {
-            Some(Variant::Control) => &mut self.control,
-            Some(Variant::Treatment) => &mut self.treatment,
-            None => &mut self.unknown,
-        } += rows;
-    }
-
-    pub(crate) const fn sum(self) -> u64 {
-        self.control + self.treatment + self.unknown
-    }
-
-    /// For a person: `3 (control 1, treatment 2)`.
-    pub(crate) fn shown(self) -> String {
-        let parts: Vec<String> =
-            [(self.control, "control"), (self.treatment, "treatment"), (self.unknown, "unknown")]
-                .into_iter()
-                .filter(|(count, _)| *count > 0)
-                .map(|(count, name)| format!("{name} {count}"))
-                .collect();
-        format!("{} ({})", self.sum(), parts.join(", "))
-    }
 }
 
 /// What is wrong with a rejected row.
@@ -213,7 +181,7 @@ impl RowCounts {
 
     /// Why there is no verdict on these records, where more than `max` percent of them were rejected.
     pub(crate) fn refusal(&self, max: f64) -> Option<String> {
-        let mut lost = RowsByVariant::default();
+        let mut lost = ByVariantCount::default();
         for by_variant in self.rejected_by.values() {
             lost.control += by_variant.control;
             lost.treatment += by_variant.treatment;
@@ -225,20 +193,8 @@ impl RowCounts {
             (lost.treatment, self.rows.treatment, "the treatment's rows"),
             (self.labels_rejected, self.labels_read, "the labels"),
         ];
-        let over: Vec<String> = shares
-            .into_iter()
-            .filter(|(part, whole, _)| *part as f64 * 100.0 > max * *whole as f64)
-            .map(|(part, whole, what)| {
-                let percent = part as f64 * 100.0 / whole.max(1) as f64;
-                format!("{percent:.1} % of {what} ({part} of {whole})")
-            })
-            .collect();
-        (!over.is_empty()).then(|| {
-            format!(
-                "no verdict, as too much was rejected: {}; allowed: {max} % (--rejected-max). Mend the rows or the map",
-                over.join(", ")
-            )
-        })
+        let shares = shares.map(|(rejected, whole, what)| RejectedPart { rejected, whole, what });
+        rejected::refusal(&shares, max, "Mend the rows or the map")
     }
 
     /// One line for a person.

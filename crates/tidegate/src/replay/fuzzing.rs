@@ -22,6 +22,9 @@ error = "e"
 score = "s"
 feedback = "f"
 feedback_time = "ft"
+treatment_latency_ms = "tl"
+treatment_error = "te"
+treatment_score = "ts"
 [variants]
 control = "a"
 treatment = ["b", "v2_calibrated"]

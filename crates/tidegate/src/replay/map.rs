@@ -28,10 +28,13 @@ pub(crate) enum Role {
     Score,
     Feedback,
     FeedbackTime,
+    TreatmentLatencyMs,
+    TreatmentError,
+    TreatmentScore,
 }
 
 impl Role {
-    pub(crate) const ALL: [(&'static str, Self); 10] = [
+    pub(crate) const ALL: [(&'static str, Self); 13] = [
         ("time", Self::Time),
         ("order", Self::Order),
         ("id", Self::Id),
@@ -42,6 +45,9 @@ impl Role {
         ("score", Self::Score),
         ("feedback", Self::Feedback),
         ("feedback_time", Self::FeedbackTime),
+        ("treatment_latency_ms", Self::TreatmentLatencyMs),
+        ("treatment_error", Self::TreatmentError),
+        ("treatment_score", Self::TreatmentScore),
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -49,6 +55,10 @@ impl Role {
         found.expect("every role is in the list").0
     }
 }
+
+/// The treatment's answer to an event whose answer by the control stands in the same row.
+pub(crate) const TREATMENT: [Role; 3] =
+    [Role::TreatmentLatencyMs, Role::TreatmentError, Role::TreatmentScore];
 
 /// Where the value of a role comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +127,11 @@ impl Map {
     /// Reads a map in TOML or JSON.
     pub(crate) fn parse(text: &str) -> Result<Self, ParseError> {
         document::read(text, |fields| Some(read_map(fields)))
+    }
+
+    /// Whether rows may hold the treatment's answer beside the control's.
+    pub(crate) fn has_both_answers(&self) -> bool {
+        TREATMENT.into_iter().any(|role| self.source(role).is_some())
     }
 
     pub(crate) fn source(&self, role: Role) -> Option<&ColumnSource> {

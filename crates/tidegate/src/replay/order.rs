@@ -11,9 +11,9 @@ use std::iter;
 
 use tidegate_engine::event::Event;
 use tidegate_engine::id::CameraId;
-use tidegate_engine::observation::{Analysis, Feedback, Origin};
+use tidegate_engine::observation::{Analysis, Comparison, Feedback, Origin};
 use tidegate_engine::time::Timestamp;
-use tidegate_engine::variant::Variant;
+use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_journal::{Entry, RolloutId};
 
 use super::record::RecordedAnalysis;
@@ -42,22 +42,29 @@ enum Naming {
 }
 
 impl Recorded {
-    /// The events of a record; a record without an id but with feedback is known by its line.
+    /// The events of a record; one without an id but with feedback, or with both answers, is known by its line.
     pub(crate) fn of(record: RecordedAnalysis, line: u64) -> impl Iterator<Item = Self> {
-        let RecordedAnalysis { at, id, camera, variant, outcome, feedback } = record;
+        let RecordedAnalysis { at, id, camera, variant, outcome, treatment, feedback } = record;
         let by_line = || {
             let id = format!("line:{line}").parse();
-            feedback.map(|_| id.expect("a word and a number are an id"))
+            id.expect("a word and a number are an id")
         };
-        let id = id.or_else(by_line);
+        let is_named = feedback.is_some() || treatment.is_some();
+        let id = id.or_else(|| is_named.then(by_line));
         let label = feedback.zip(id.clone()).map(|((label_at, label), analysis)| {
             let event = Event::Feedback(Feedback { analysis, label });
             Self { at: label_at, line, analysis_at: at, naming: Naming::Named, event }
         });
         let naming = if variant.is_some() { Naming::Named } else { Naming::Drawn };
         let variant = variant.unwrap_or(Variant::Control);
-        let event =
-            Event::Analysis(Analysis { id, camera, variant, outcome, origin: Origin::default() });
+        let origin = Origin::default();
+        let event = match (treatment, id) {
+            (Some(treatment), Some(id)) => {
+                let outcomes = ByVariant { control: outcome, treatment };
+                Event::Comparison(Comparison { id, camera, outcomes, origin })
+            }
+            (_, id) => Event::Analysis(Analysis { id, camera, variant, outcome, origin }),
+        };
         let analysis = Self { at, line, analysis_at: at, naming, event };
         [Some(analysis), label].into_iter().flatten()
     }
@@ -68,7 +75,7 @@ impl Recorded {
     }
 
     pub(crate) const fn is_analysis(&self) -> bool {
-        matches!(self.event, Event::Analysis(_))
+        matches!(self.event, Event::Analysis(_) | Event::Comparison(_))
     }
 
     pub(crate) fn line(&self) -> u64 {
@@ -282,6 +289,7 @@ mod tests {
             camera: "gate".parse().unwrap(),
             variant: None,
             outcome: Outcome::Failed,
+            treatment: None,
             feedback: Some((at, Label::Correct)),
         };
         // The feedback first, where the sort must turn them round.

@@ -8,7 +8,7 @@ use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 
 use super::counts::{RejectedReason, RowCounts};
-use super::map::{ColumnSource, Decimal, Fractions, Map, Role};
+use super::map::{ColumnSource, Decimal, Fractions, Map, Role, TREATMENT};
 
 /// One record: an analysis, and its feedback where it has some.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub(crate) struct RecordedAnalysis {
     /// `None`: the split decides.
     pub(crate) variant: Option<Variant>,
     pub(crate) outcome: Outcome,
+    /// The treatment's on the same event, where the row has both.
+    pub(crate) treatment: Option<Outcome>,
     pub(crate) feedback: Option<(Timestamp, Label)>,
 }
 
@@ -55,6 +57,29 @@ enum RoleSource<'a> {
     Column(usize),
     Fixed(&'a str),
 }
+
+/// One variant's answer in a row.
+struct ReadAnswer<'v> {
+    outcome: Outcome,
+    /// What the row calls its error.
+    error: Option<&'v str>,
+}
+
+/// Where one variant's answer stands in a row.
+#[derive(Debug, Clone, Copy)]
+struct AnswerRoles {
+    error: Role,
+    latency_ms: Role,
+    score: Role,
+}
+
+const ANSWER: AnswerRoles =
+    AnswerRoles { error: Role::Error, latency_ms: Role::LatencyMs, score: Role::Score };
+const TREATMENT_ANSWER: AnswerRoles = AnswerRoles {
+    error: Role::TreatmentError,
+    latency_ms: Role::TreatmentLatencyMs,
+    score: Role::TreatmentScore,
+};
 
 /// What a row says of the time of an answer.
 #[derive(Debug, Clone, Copy)]
@@ -138,34 +163,75 @@ impl<'a> RecordReader<'a> {
             }
             None => None,
         };
-        let error = self
-            .value(values, Role::Error, counts)
-            .filter(|text| !self.map.no_error.iter().any(|none| none.eq_ignore_ascii_case(text)));
-        let outcome = if error.is_some() {
-            // What a failed call reports as its time or score is not an answer's.
-            Outcome::Failed
-        } else {
-            let latency =
-                self.latency(values, counts).map_err(|why| (RejectedReason::LatencyMs, why))?;
-            let score = self.score(values, counts).map_err(|why| (RejectedReason::Score, why))?;
-            match latency {
-                // Nobody waits so long: rejected, the slowest prompt would lose its worst answers.
-                RecordedLatency::TooLong => Outcome::Failed,
-                RecordedLatency::Measured(latency) => {
-                    Outcome::Answered { latency: Some(latency), score }
-                }
-                RecordedLatency::None => Outcome::Answered { latency: None, score },
-            }
-        };
+        let answer = self.answer(values, ANSWER, counts)?;
+        let treatment = self.treatment(values, variant, counts)?;
         let label = self.label(values, counts).map_err(|why| (RejectedReason::Feedback, why))?;
         let feedback = match label {
             Some(label) => Some((self.feedback_time(values, at, counts)?, label)),
             None => None,
         };
-        if let Some(error) = error {
-            counts.errors.note(error);
+        for read in [Some(&answer), treatment.as_ref()].into_iter().flatten() {
+            if let Some(error) = read.error {
+                counts.errors.note(error);
+            }
         }
-        Ok(RecordedAnalysis { at, id, camera, variant, outcome, feedback })
+        let (outcome, treatment) = (answer.outcome, treatment.map(|answer| answer.outcome));
+        Ok(RecordedAnalysis { at, id, camera, variant, outcome, treatment, feedback })
+    }
+
+    /// One variant's answer.
+    fn answer<'v>(
+        &self,
+        values: &'v [Option<String>],
+        roles: AnswerRoles,
+        counts: &mut RowCounts,
+    ) -> Result<ReadAnswer<'v>, (RejectedReason, String)>
+    where
+        'a: 'v,
+    {
+        let error = self
+            .value(values, roles.error, counts)
+            .filter(|text| !self.map.no_error.iter().any(|none| none.eq_ignore_ascii_case(text)));
+        if error.is_some() {
+            // What a failed call reports as its time or score is not an answer's.
+            return Ok(ReadAnswer { outcome: Outcome::Failed, error });
+        }
+        let latency = self
+            .latency(values, roles.latency_ms, counts)
+            .map_err(|why| (RejectedReason::LatencyMs, why))?;
+        let score =
+            self.score(values, roles.score, counts).map_err(|why| (RejectedReason::Score, why))?;
+        let outcome = match latency {
+            // Nobody waits so long: rejected, the slowest prompt would lose its worst answers.
+            RecordedLatency::TooLong => Outcome::Failed,
+            RecordedLatency::Measured(latency) => {
+                Outcome::Answered { latency: Some(latency), score }
+            }
+            RecordedLatency::None => Outcome::Answered { latency: None, score },
+        };
+        Ok(ReadAnswer { outcome, error: None })
+    }
+
+    /// The treatment's answer, where the row of the control's answer holds it too.
+    fn treatment<'v>(
+        &self,
+        values: &'v [Option<String>],
+        variant: Option<Variant>,
+        counts: &mut RowCounts,
+    ) -> Result<Option<ReadAnswer<'v>>, (RejectedReason, String)>
+    where
+        'a: 'v,
+    {
+        let set = |role: &Role| self.text(values, *role).filter(|text| !self.is_no_value(text));
+        let Some((role, text)) = TREATMENT.into_iter().find_map(|role| Some(role).zip(set(&role)))
+        else {
+            return Ok(None);
+        };
+        if variant == Some(Variant::Treatment) {
+            let why = "is set in a row of the treatment, allowed: in the control's";
+            return Err((RejectedReason::Row, refused(role, text, why)));
+        }
+        self.answer(values, TREATMENT_ANSWER, counts).map(Some)
     }
 
     /// A role's text, unless it is one of the words for no value.
@@ -247,12 +313,13 @@ impl<'a> RecordReader<'a> {
     fn latency(
         &self,
         values: &[Option<String>],
+        role: Role,
         counts: &mut RowCounts,
     ) -> Result<RecordedLatency, String> {
-        let Some(text) = self.value(values, Role::LatencyMs, counts) else {
+        let Some(text) = self.value(values, role, counts) else {
             return Ok(RecordedLatency::None);
         };
-        let ms = self.number(Role::LatencyMs, text)? * self.map.latency_scale;
+        let ms = self.number(role, text)? * self.map.latency_scale;
         if ms.is_finite() && ms > LATENCY_MS_MAX {
             counts.latencies_too_long += 1;
             return Ok(RecordedLatency::TooLong);
@@ -264,12 +331,13 @@ impl<'a> RecordReader<'a> {
     fn score(
         &self,
         values: &[Option<String>],
+        role: Role,
         counts: &mut RowCounts,
     ) -> Result<Option<RiskScore>, String> {
         /// What scaling leaves of a whole number.
         const NOISE: f64 = 1e-4;
-        let Some(text) = self.value(values, Role::Score, counts) else { return Ok(None) };
-        let score = self.number(Role::Score, text)? * self.map.score_scale;
+        let Some(text) = self.value(values, role, counts) else { return Ok(None) };
+        let score = self.number(role, text)? * self.map.score_scale;
         let whole = score.round();
         // No score outside the range is rounded into it.
         let is_whole = (score - whole).abs() <= NOISE;
@@ -277,11 +345,8 @@ impl<'a> RecordReader<'a> {
         // Minus zero is zero.
         let taken = if is_rounded { whole + 0.0 } else { score };
         if !is_whole && self.map.fractions == Fractions::Refused {
-            return Err(refused(
-                Role::Score,
-                text,
-                "is no whole number, as score_rounding = \"refuse\" asks",
-            ));
+            let why = "is no whole number, as score_rounding = \"refuse\" asks";
+            return Err(refused(role, text, why));
         }
         let risk = RiskScore::new(taken).map_err(|error| error.to_string())?;
         counts.scores_rounded += u64::from(!is_whole);

@@ -28,9 +28,18 @@ pub(crate) struct Report<'a, W> {
 impl<'a, W: Write> Report<'a, W> {
     pub(crate) fn new(args: &'a ReplayArgs, definition: &Definition, out: &'a mut W) -> Self {
         let experiment = definition.experiment();
+        let shadow = experiment.shadow.duration;
+        let before = match args.baseline {
+            Some(baseline) => {
+                format!("the first {} h are the control's past", baseline.hours())
+            }
+            None if shadow.is_zero() => {
+                "shadow skipped, as a recording has one answer for each event".to_owned()
+            }
+            None => format!("after {} h of shadow", shadow.hours()),
+        };
         let about = format!(
-            "{}: {} (control) against {} (treatment), {} % of the cameras for {} h; shadow skipped, \
-             as a recording has one answer for each event",
+            "{}: {} (control) against {} (treatment), {} % of the cameras for {} h; {before}",
             experiment.key,
             experiment.control,
             experiment.treatment,

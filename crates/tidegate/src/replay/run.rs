@@ -3,7 +3,7 @@
 use tidegate_engine::assignment::{Serving, SplitMethod};
 use tidegate_engine::decision::Decision;
 use tidegate_engine::event::{Action, Actor, Command, Event, Reason, Rejection};
-use tidegate_engine::experiment::{Definition, OnExpiry, Watch};
+use tidegate_engine::experiment::{Definition, Gate, OnExpiry, Watch};
 use tidegate_engine::look::Check;
 use tidegate_engine::phase::{Condition, Phase, Transition};
 use tidegate_engine::rollout::{Looked, Rollout};
@@ -22,6 +22,8 @@ pub(crate) struct Replay {
     from: Option<Timestamp>,
     /// Where the first window starts, once there is one.
     origin: Option<Timestamp>,
+    /// How much of each run is what the control showed before.
+    baseline: Option<Duration>,
     explain: Explain,
     current: Option<RecordedRun>,
 }
@@ -32,6 +34,8 @@ struct RecordedWindow {
     started_at: Timestamp,
     /// The start of the next.
     ends_at: Option<Timestamp>,
+    /// When the test begins after what the control showed before.
+    tests_from: Option<Timestamp>,
 }
 
 /// One rollout over recorded traffic.
@@ -39,6 +43,10 @@ pub(crate) struct RecordedRun {
     pub(crate) started_at: Timestamp,
     /// The end of its window, which belongs to the next.
     pub(crate) ends_at: Option<Timestamp>,
+    /// When what is decided on begins: the comparisons in shadow, or the test.
+    pub(crate) decides_from: Timestamp,
+    /// The same, while what the control showed before is read.
+    tests_from: Option<Timestamp>,
     /// Every decision after the start.
     pub(crate) decisions: Vec<Decision>,
     /// Every look that led to no decision, where they are wanted.
@@ -63,6 +71,8 @@ enum Explain {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RecordedEnding {
     RolledBack,
+    /// The comparisons in shadow let it on, and there was no test.
+    GateOpened,
     Promoted,
     Expired,
     Undecided,
@@ -72,6 +82,7 @@ impl RecordedEnding {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::RolledBack => "rolled_back",
+            Self::GateOpened => "gate_opened",
             Self::Promoted => "promoted",
             Self::Expired => "expired",
             Self::Undecided => "undecided",
@@ -83,8 +94,9 @@ impl Replay {
     pub(crate) fn new(definition: Definition, args: &ReplayArgs) -> Self {
         let recorder = without_end(&definition);
         let explain = if args.explain { Explain::Looks } else { Explain::Decisions };
-        let (window, from) = (args.window, args.from);
-        Self { definition, recorder, window, from, origin: None, explain, current: None }
+        let (window, from, baseline) = (args.window, args.from, args.baseline);
+        let (origin, current) = (None, None);
+        Self { definition, recorder, window, from, origin, baseline, explain, current }
     }
 
     /// Takes the next event in time; gives back the run it left behind.
@@ -123,12 +135,17 @@ impl Replay {
         // One run begins with its first record, however early `--from` is: nothing happens before.
         let first = if self.window.is_some() { self.from.unwrap_or(at) } else { at };
         let origin = *self.origin.get_or_insert(first);
+        let tests_from =
+            |started_at: Timestamp| self.baseline.map(|baseline| started_at.plus(baseline));
         match self.window {
-            None => RecordedWindow { started_at: origin, ends_at: None },
+            None => {
+                RecordedWindow { started_at: origin, ends_at: None, tests_from: tests_from(origin) }
+            }
             Some(length) => {
                 let passed = at.since(origin).ms() / length.ms();
                 let started_at = origin.plus(Duration::from_ms(passed * length.ms()));
-                RecordedWindow { started_at, ends_at: Some(started_at.plus(length)) }
+                let ends_at = Some(started_at.plus(length));
+                RecordedWindow { started_at, ends_at, tests_from: tests_from(started_at) }
             }
         }
     }
@@ -141,10 +158,26 @@ fn without_end(definition: &Definition) -> Definition {
     everything.guardrails.watch = Watch::Off;
     everything.ab.steps.clear();
     everything.ab.on_expiry = OnExpiry::Hold;
+    // It follows the rollout that decides out of the shadow.
+    everything.shadow.gate = Gate::Manual;
     if everything.assignment.method != SplitMethod::Switchback {
         everything.ab.duration = Duration::from_ms(u64::MAX);
     }
     Definition::new(everything).expect("a test of valid length without a ramp is valid too")
+}
+
+/// Ends a rollout's shadow.
+fn open_test(rollout: &mut Rollout, at: Timestamp) {
+    while let Some((deadline, _)) = rollout.next_deadline().filter(|due| due.0 <= at) {
+        if rollout.apply(deadline, &Event::Tick).is_err() {
+            return;
+        }
+    }
+    let advance = action(Command::Advance, "the test begins");
+    // One that is not in shadow stays where it is.
+    if rollout.lifecycle().state.phase == Phase::Shadow {
+        let _ = rollout.apply(at.max(rollout.lifecycle().now), &advance);
+    }
 }
 
 fn action(command: Command, reason: &str) -> Event {
@@ -159,7 +192,7 @@ impl RecordedRun {
     fn start(
         definition: &Definition,
         recorder: &Definition,
-        RecordedWindow { started_at, ends_at }: RecordedWindow,
+        RecordedWindow { started_at, ends_at, tests_from }: RecordedWindow,
     ) -> Self {
         let start = |definition: &Definition| {
             let mut rollout = Rollout::new(definition.clone());
@@ -172,6 +205,8 @@ impl RecordedRun {
         Self {
             started_at,
             ends_at,
+            decides_from: tests_from.unwrap_or(started_at),
+            tests_from,
             decisions: Vec::new(),
             looks: Vec::new(),
             explain: Explain::Decisions,
@@ -183,6 +218,9 @@ impl RecordedRun {
     }
 
     fn feed(&mut self, at: Timestamp, event: Recorded, line: u64, counts: &mut RowCounts) {
+        if self.tests_from.is_some_and(|from| from <= at) {
+            self.begin_test();
+        }
         self.meet_deadlines(at);
         let is_analysis = event.is_analysis();
         let is_drawn = event.is_drawn();
@@ -230,6 +268,14 @@ impl RecordedRun {
         }
     }
 
+    /// Leaves what the control showed before behind; until then nothing can be decided.
+    fn begin_test(&mut self) {
+        let Some(at) = self.tests_from.take() else { return };
+        open_test(&mut self.rollout, at);
+        open_test(&mut self.recorder, at);
+        self.serving = self.rollout.serving();
+    }
+
     fn meet_deadlines(&mut self, until: Timestamp) {
         while let Some((deadline, _)) = self.rollout.next_deadline() {
             if deadline > until {
@@ -256,6 +302,11 @@ impl RecordedRun {
 
     fn take(&mut self, decisions: Vec<Decision>) {
         if !decisions.is_empty() {
+            for decision in &decisions {
+                if decision.transition == Transition::OpenAb {
+                    open_test(&mut self.recorder, decision.at);
+                }
+            }
             self.serving = self.rollout.serving();
             self.decisions.extend(decisions);
         }
@@ -264,6 +315,9 @@ impl RecordedRun {
     /// Lets the time of a whole window pass: a test as long as its window is over then.
     fn conclude(mut self) -> Self {
         if let Some(ends_at) = self.ends_at {
+            if self.tests_from.is_some_and(|from| from < ends_at) {
+                self.begin_test();
+            }
             // The recording's window is over; the wait for feedback after the test passes too.
             let grace = self.rollout.definition().experiment().promotion.feedback_grace;
             self.meet_deadlines(ends_at.plus(grace).plus(Duration::from_ms(2)));
@@ -280,9 +334,16 @@ impl RecordedRun {
         match (state.phase, state.condition) {
             (Phase::RolledBack, _) => RecordedEnding::RolledBack,
             (Phase::Full, _) => RecordedEnding::Promoted,
+            (Phase::Ab, _) if self.has_no_test() => RecordedEnding::GateOpened,
             (_, Condition::Expired) => RecordedEnding::Expired,
             _ => RecordedEnding::Undecided,
         }
+    }
+
+    /// Whether the test that the comparisons led to has not a report of the treatment.
+    fn has_no_test(&self) -> bool {
+        let opened = |decision: &Decision| decision.transition == Transition::OpenAb;
+        self.decisions.iter().any(opened) && self.recorder.sums().ab.treatment.analyses == 0
     }
 
     /// The decision that led to the ending.
@@ -291,7 +352,7 @@ impl RecordedRun {
             matches!(
                 decision.transition,
                 Transition::RollBack | Transition::OpenFull | Transition::Expire
-            )
+            ) || decision.transition == Transition::OpenAb && self.has_no_test()
         })
     }
 }

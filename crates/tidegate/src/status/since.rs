@@ -2,31 +2,37 @@
 
 use std::io::Write;
 
+use serde::Serialize;
 use tidegate_engine::time::Timestamp;
-use tidegate_spec::api::{History, HistoryItem, shown};
+use tidegate_spec::api::{Event, History, HistoryItem, What, shown};
 
 use crate::client::Client;
-use crate::clock;
+use crate::events;
 use crate::experiment::steps;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
-use crate::replay::time::{parse_length, parse_moment};
+use crate::replay::time::parse_moment;
 
-/// A time, or how long ago.
-pub(super) fn parse_since(text: &str) -> Result<Timestamp, String> {
-    if let Ok(length) = parse_length(text) {
-        let since = i64::try_from(length.ms()).ok().and_then(|ms| clock::now_ms().checked_sub(ms));
-        return since.and_then(|ms| Timestamp::from_ms(ms.max(0)).ok()).ok_or_else(not_allowed);
-    }
-    parse_moment(text).map_err(|_| not_allowed())
+/// What is told beside the steps and definitions, which histories have for ever.
+const TYPES: &str = "alarm,latency_warning,warning,prompt_label_moved";
+
+/// What happened at a time.
+enum Happened<'a> {
+    Step(&'a str, Box<HistoryItem>),
+    Told(Box<Event>),
 }
 
-fn not_allowed() -> String {
-    "is neither, allowed: a length such as 12h, or a time such as 2026-03-02T20:00:00Z".to_owned()
+/// A step as a program reads it, with the experiment it is of.
+#[derive(Serialize)]
+struct StepLine<'a> {
+    experiment: &'a str,
+    #[serde(flatten)]
+    item: &'a HistoryItem,
 }
 
-/// Prints the steps and definitions of these experiments since then, oldest first.
+/// Prints the steps, definitions, alarms and warnings of these experiments since then, and the moves of labels, oldest
+/// first.
 pub(super) fn say(
     client: &Client,
     keys: &[String],
@@ -34,35 +40,58 @@ pub(super) fn say(
     format: Format,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    let mut all: Vec<(Timestamp, &str, HistoryItem)> = Vec::new();
+    let moment = |text: &str| {
+        let at = parse_moment(text);
+        at.map_err(|why| client.not_understood(format!("{text}: {why}")))
+    };
+    let mut all: Vec<(Timestamp, Happened<'_>)> = Vec::new();
     for key in keys {
         for item in history(client, key)? {
-            let at = parse_moment(&item.at);
-            let at = at.map_err(|why| client.not_understood(format!("{}: {why}", item.at)))?;
-            if at >= since {
-                all.push((at, key, item));
-            }
+            all.push((moment(&item.at)?, Happened::Step(key, Box::new(item))));
         }
     }
-    all.sort_by_key(|(at, ..)| *at);
+    for event in events::kept(client, TYPES)? {
+        if event.experiment.as_ref().is_none_or(|key| keys.contains(key)) {
+            all.push((moment(&event.at)?, Happened::Told(Box::new(event))));
+        }
+    }
+    all.retain(|(at, happened)| *at >= since || is_reset(happened));
+    all.sort_by_key(|(at, _)| *at);
     match format {
         Format::Json => {
-            for (_, _, item) in &all {
-                json_line(item, out)?;
+            for (_, happened) in &all {
+                match happened {
+                    Happened::Step(experiment, item) => {
+                        json_line(&StepLine { experiment, item }, out)?;
+                    }
+                    Happened::Told(event) => json_line(event, out)?,
+                }
             }
         }
         Format::Text => {
             writeln!(out, "since {}:", shown(since))?;
             if all.is_empty() {
-                writeln!(out, "  no step was taken, and nothing was defined")?;
+                writeln!(out, "  no step was taken, nothing was defined, and nothing alarmed")?;
             }
-            for (_, key, item) in &all {
-                writeln!(out, "  {}  run {}", printable(key), item.run)?;
-                steps::say(item, steps::Detail::Step, out)?;
+            for (_, happened) in &all {
+                match happened {
+                    Happened::Step(key, item) => {
+                        writeln!(out, "  {}  run {}", printable(key), item.run)?;
+                        steps::say(item, steps::Detail::Step, out)?;
+                    }
+                    Happened::Told(event) => {
+                        write!(out, "  ")?;
+                        events::say(event, out)?;
+                    }
+                }
             }
         }
     }
     Ok(())
+}
+
+fn is_reset(happened: &Happened<'_>) -> bool {
+    matches!(happened, Happened::Told(event) if matches!(event.what, What::Reset(_)))
 }
 
 /// Every page of a history.

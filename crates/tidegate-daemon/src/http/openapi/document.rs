@@ -43,6 +43,7 @@ ignores what it does not know.";
         experiments::status,
         experiments::history,
         experiments::check,
+        experiments::diagnose,
         experiments::set_override,
         experiments::clear_override,
         assignments::one,
@@ -69,6 +70,7 @@ ignores what it does not know.";
         refetch::stream,
     ),
     components(schemas(
+        schema::CameraId,
         schema::Id,
         schema::Variant,
         schema::Actor,
@@ -271,6 +273,7 @@ fn path_parameters(path: &str) -> impl Iterator<Item = Value> {
         };
         let schema = match name {
             "version" => json!({"type": "string", "minLength": 1}),
+            "camera_id" => json!({"$ref": "#/components/schemas/CameraId"}),
             _ => json!({"$ref": "#/components/schemas/Id"}),
         };
         json!({

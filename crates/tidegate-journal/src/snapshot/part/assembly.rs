@@ -105,6 +105,9 @@ impl OfRollout {
             Self::Predecessor(predecessor) => predecessor.add_to(rollout)?,
             Self::Epochs(epochs) => return epochs.add_to(rollout),
             Self::FastPath(added) => return added.add_to(rollout),
+            Self::Shown(shown) => {
+                shown.into_iter().try_for_each(|shown| shown.add_to(rollout))?;
+            }
             Self::Release(release) => return release.add_to(rollout),
             Self::Released(cameras) => return cameras.add_to(rollout),
             Self::Course(stages) => return stages.add_to(rollout),
@@ -114,6 +117,7 @@ impl OfRollout {
             Self::Cards(cards) => {
                 return cards.into_iter().map(|card| card.add_to(rollout)).collect();
             }
+            Self::Hearing(heard) => return heard.add_to(rollout),
             Self::Latencies(latencies) => return Ok(latencies.add_to(buckets)),
             Self::Cameras(cameras) => {
                 cameras.into_iter().try_for_each(|camera| camera.add_to(rollout))?;

@@ -47,6 +47,8 @@ impl KeptCamera {
             sums,
             blocks: Vec::new(),
             full: ByVariant::default(),
+            // An earlier version did not keep it.
+            heard_at: state.rollout.lifecycle.now,
         };
         state.rollout.cameras.push(camera);
         Ok(())

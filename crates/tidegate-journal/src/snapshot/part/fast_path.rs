@@ -1,11 +1,13 @@
-//! A rollout's fast path: its sum in the rollout's first part, and what cameras added in parts of their own.
+//! A rollout's fast path: its sum in the rollout's first part, and what cameras added and showed in parts of their own.
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::fast_path::{Added, Excursion, FastPath, OutageHold};
+use tidegate_engine::fast_path::{Added, Excursion, FastPath, OutageHold, Shown};
 use tidegate_engine::time::Timestamp;
+use tidegate_engine::variant::Variant;
 use tidegate_stats::cusum::Cusum;
 
 use super::{Part, RolloutState, ms, time};
+use crate::codes::Coded;
 use crate::record::Unreadable;
 
 /// Cameras in a part.
@@ -40,6 +42,15 @@ pub(crate) struct KeptAdded {
     held: bool,
 }
 
+/// What a camera showed in the excursion.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct KeptShown {
+    camera: u32,
+    variant: u8,
+    analyses: u32,
+    failures: u32,
+}
+
 /// None where the sum is on no excursion and nothing is held.
 pub(super) fn parts(state: &RolloutState) -> Vec<Part> {
     let FastPath { added, hold, drained, .. } = &state.rollout.fast_path;
@@ -55,6 +66,18 @@ pub(super) fn parts(state: &RolloutState) -> Vec<Part> {
         return vec![part(&[])];
     }
     added.chunks(ADDED_IN_PART).map(part).collect()
+}
+
+/// None where the sum is on no excursion.
+pub(super) fn shown(state: &RolloutState) -> Option<Part> {
+    let shown = &state.rollout.fast_path.shown;
+    let kept = shown.iter().map(|&Shown { camera, variant, analyses, failures }| KeptShown {
+        camera,
+        variant: variant.code(),
+        analyses,
+        failures,
+    });
+    (!shown.is_empty()).then(|| Part::Shown(kept.collect()))
 }
 
 impl From<&FastPath> for KeptFastPath {
@@ -105,5 +128,14 @@ impl KeptAdded {
         fast_path.drained = self.drained;
         fast_path.hold = if self.held { OutageHold::Yes } else { OutageHold::No };
         Ok(Some(()))
+    }
+}
+
+impl KeptShown {
+    pub(super) fn add_to(self, state: &mut RolloutState) -> Result<(), Unreadable> {
+        let Self { camera, variant, analyses, failures } = self;
+        let variant = Variant::of_code(variant)?;
+        state.rollout.fast_path.shown.push(Shown { camera, variant, analyses, failures });
+        Ok(())
     }
 }

@@ -20,9 +20,11 @@ pub(crate) struct KeptNoticed {
 
 /// None where nothing was told.
 pub(super) fn part(state: &RolloutState) -> Option<Part> {
-    let Noticed { verdicts, warnings, warned_at } = &state.noticed;
+    // What is wrong with what is heard is kept beside when it was heard.
+    let Noticed { verdicts, warnings, warned_at, symptoms: _ } = &state.noticed;
+    let told = !verdicts.is_empty() || *warnings > 0 || warned_at.is_some();
     let verdicts = verdicts.iter().map(|(guardrail, verdict)| (guardrail.code(), verdict.code()));
-    (state.noticed != Noticed::default()).then(|| {
+    told.then(|| {
         Part::Noticed(KeptNoticed {
             verdicts: verdicts.collect(),
             warnings: *warnings,
@@ -38,7 +40,8 @@ impl KeptNoticed {
         });
         let verdicts = verdicts.collect::<Result<_, Unreadable>>()?;
         let warned_at = time(self.warned_at_ms)?;
-        state.noticed = Noticed { verdicts, warnings: self.warnings, warned_at };
+        let symptoms = Vec::new();
+        state.noticed = Noticed { verdicts, warnings: self.warnings, warned_at, symptoms };
         Ok(())
     }
 }

@@ -103,6 +103,7 @@ impl KeptRollout {
             outside_causes: OutsideCounts::default(),
             evicted: self.evicted,
             review: None,
+            heard_since: None,
         };
         Ok(RolloutState {
             id: RolloutId(self.id),

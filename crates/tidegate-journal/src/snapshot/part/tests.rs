@@ -6,7 +6,7 @@ use tidegate_engine::epoch::{Epoch, Epochs, Opens};
 use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::experiment::Digest;
 use tidegate_engine::exposure::{Alerts, Exposure, Fingerprint, Window};
-use tidegate_engine::fast_path::{Added, Excursion, FastPath, OutageHold};
+use tidegate_engine::fast_path::{Added, Excursion, FastPath, OutageHold, Shown};
 use tidegate_engine::fleet::{BlockSums, CameraSums, Latencies, Sums};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::notice::Noticed;
@@ -21,6 +21,7 @@ use tidegate_engine::review::{
 };
 use tidegate_engine::rollout::Lifecycle;
 use tidegate_engine::snapshot::Snapshot;
+use tidegate_engine::symptom::SymptomKind;
 use tidegate_engine::tally::{Pairs, Tally};
 use tidegate_engine::time::{Block, Timestamp};
 use tidegate_engine::variant::{ByVariant, Variant};
@@ -97,6 +98,7 @@ fn draft() -> RolloutState {
             outside_causes: OutsideCounts::default(),
             evicted: 0,
             review: None,
+            heard_since: None,
         },
     }
 }
@@ -251,13 +253,17 @@ fn fast_path() -> impl Strategy<Value = FastPath> {
     let added = proptest::collection::vec(added, 0..5_000);
     let hold = proptest::sample::select(&[OutageHold::No, OutageHold::Yes]);
     let excursion = proptest::option::of(excursion());
-    (sum(), excursion, some_time(), added, -1_000.0..0.0, hold).prop_map(
-        |(sum, excursion, outage_at, added, drained, hold)| {
+    let shown = (any::<u32>(), variant(), any::<(u32, u32)>()).prop_map(
+        |(camera, variant, (analyses, failures))| Shown { camera, variant, analyses, failures },
+    );
+    let shown = proptest::collection::vec(shown, 0..129);
+    (sum(), excursion, some_time(), added, -1_000.0..0.0, hold, shown).prop_map(
+        |(sum, excursion, outage_at, added, drained, hold, shown)| {
             let sum = Cusum::new(sum).unwrap();
             // Where nobody added anything and nothing is held, the sum alone is kept.
             let nothing = added.is_empty() && hold == OutageHold::No;
             let drained = if nothing { -sum.value() } else { drained };
-            FastPath { sum, excursion, outage_at, added, drained, hold }
+            FastPath { sum, excursion, outage_at, added, drained, hold, shown }
         },
     )
 }
@@ -284,9 +290,9 @@ fn blocks() -> impl Strategy<Value = Vec<BlockSums>> {
 fn cameras() -> impl Strategy<Value = Vec<CameraSums>> {
     let sums =
         (tally(), pairs(), tallies()).prop_map(|(shadow, pairs, ab)| Sums { shadow, pairs, ab });
-    let camera = (id(), sums, blocks()).prop_map(|(camera, sums, blocks)| {
+    let camera = (id(), sums, blocks(), at()).prop_map(|(camera, sums, blocks, heard_at)| {
         let camera = camera.parse().unwrap();
-        CameraSums { camera, sums, blocks, full: ByVariant::default() }
+        CameraSums { camera, sums, blocks, full: ByVariant::default(), heard_at }
     });
     proptest::collection::vec(camera, 0..60)
 }
@@ -306,8 +312,15 @@ fn exposure() -> impl Strategy<Value = Exposure> {
 fn noticed() -> impl Strategy<Value = Noticed> {
     let verdict =
         (proptest::sample::select(&Guardrail::ALL), proptest::sample::select(&Verdict::ALL));
-    (proptest::collection::vec(verdict, 0..7), any::<u64>(), some_time())
-        .prop_map(|(verdicts, warnings, warned_at)| Noticed { verdicts, warnings, warned_at })
+    let symptoms = proptest::collection::vec(proptest::sample::select(&SymptomKind::ALL), 0..3);
+    (proptest::collection::vec(verdict, 0..7), any::<u64>(), some_time(), symptoms).prop_map(
+        |(verdicts, warnings, warned_at, symptoms)| Noticed {
+            verdicts,
+            warnings,
+            warned_at,
+            symptoms,
+        },
+    )
 }
 
 fn epochs() -> impl Strategy<Value = Epochs> {
@@ -445,19 +458,23 @@ fn of_every_kind() -> Vec<Part> {
         let rollout = &mut rollout.rollout;
         rollout.epochs = Epochs::new(vec![Epoch { after: at, opens: Opens::Step }]).unwrap();
         rollout.fast_path.added = vec![Added { camera: 0, sum: 1.5 }];
+        let (variant, analyses) = (Variant::Treatment, 3);
+        rollout.fast_path.shown = vec![Shown { camera: 0, variant, analyses, failures: 2 }];
         rollout.latencies.shadow.add(900_000);
         let block =
             BlockSums { block: Block(0), variant: Variant::Control, tally: Tally::default() };
         let (camera, sums) = ("door".parse().unwrap(), Sums::default());
         let full = Tally { analyses: 3, errors: 1, ..Tally::default() };
         let full = ByVariant { control: Tally::default(), treatment: full };
-        rollout.cameras = vec![CameraSums { camera, sums, blocks: vec![block], full }];
+        rollout.cameras =
+            vec![CameraSums { camera, sums, blocks: vec![block], full, heard_at: at }];
         rollout.release.day = 2;
         rollout.course =
             Course::new(vec![Stage { from: at, state: State::DRAFT, step: 0 }]).unwrap();
         rollout.backlog = vec![(Fingerprint(5), at)];
         rollout.outside_causes = OutsideCounts::new([1; OutsideCause::ALL.len()]);
         rollout.review = Some(review(at));
+        rollout.heard_since = Some(at);
         rollout.exposures = vec![Exposure {
             fingerprint: Fingerprint(5),
             at,
@@ -476,7 +493,7 @@ fn of_every_kind() -> Vec<Part> {
 #[test]
 fn a_tag_never_changes_its_meaning() {
     // As docs/journal-format.md has them.
-    let mut seen = [false; 25];
+    let mut seen = [false; 27];
     for part in of_every_kind() {
         let mut payload = Vec::new();
         part.write(&mut payload).unwrap();
@@ -506,6 +523,8 @@ fn a_tag_never_changes_its_meaning() {
             Part::Outside(_) => 22,
             Part::Review(_) => 23,
             Part::Cards(_) => 24,
+            Part::Hearing(_) => 25,
+            Part::Shown(_) => 26,
         };
         assert_eq!(payload[2], tag, "{part:?}");
         seen[usize::from(tag)] = true;
@@ -548,10 +567,11 @@ fn a_part_that_cannot_follow_is_refused() {
         assert!(!last_follows(&[0, 1, tag]), "{tag} amid a rollout");
     }
     assert!(!last_follows(&[0, 0]), "a second head");
-    for tag in [23, 24] {
+    for tag in [23, 24, 25] {
         assert!(!last_follows(&[0, tag]), "{tag} of no rollout");
     }
     assert!(!last_follows(&[0, 1, 24]), "cards of no review");
+    assert!(!last_follows(&[0, 1, 25]), "reports of no camera");
     assert!(!last_follows(&[0, 1, 6]), "a block of no camera");
     assert!(!last_follows(&[0, 1, 9, 1]), "a rollout after a prompt");
     assert!(!last_follows(&[0, 9, 11]), "the text of no version");

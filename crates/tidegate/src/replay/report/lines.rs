@@ -9,9 +9,10 @@ use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::number::RiskScore;
 use tidegate_engine::observation::Label;
 use tidegate_engine::tally::Tally;
+use tidegate_engine::variant::ByVariant;
 use tidegate_spec::api::{self, Judgement, SplitCheck};
 
-use super::recorded::{averages, overridden, reason, recorded};
+use super::recorded::{averages, compared, overridden, reason, recorded};
 use crate::replay::args::ReplayArgs;
 use crate::replay::counts::RowCounts;
 use crate::replay::run::RecordedRun;
@@ -182,14 +183,17 @@ impl<'a> RunLine<'a> {
         });
         let looks = run.looks.iter().map(|(at, check)| LookLine {
             at: api::shown(*at),
-            hours: at.since(run.started_at).hours(),
+            hours: at.since(run.decides_from).hours(),
             finding: api::finding(check),
             judgements: Judgement::all(check),
         });
-        let cameras = run.recorder.cameras().map(|seen| CameraLine {
-            camera_id: seen.camera.to_string(),
-            control: VariantLine::from(&seen.sums.ab.control),
-            treatment: VariantLine::from(&seen.sums.ab.treatment),
+        let cameras = run.recorder.cameras().map(|seen| {
+            let ByVariant { control, treatment } = compared(run, &seen.sums);
+            CameraLine {
+                camera_id: seen.camera.to_string(),
+                control: VariantLine::from(&control),
+                treatment: VariantLine::from(&treatment),
+            }
         });
         Self {
             counts,
@@ -197,7 +201,7 @@ impl<'a> RunLine<'a> {
             ends_at: run.ends_at.map(api::shown),
             outcome: run.ending().as_str(),
             decided_at: deciding.map(|decision| api::shown(decision.at)),
-            hours_to_decision: deciding.map(|d| d.at.since(run.started_at).hours()),
+            hours_to_decision: deciding.map(|d| d.at.since(run.decides_from).hours()),
             cause: deciding.map(|decision| decision.cause.code()),
             guardrail: deciding.and_then(|decision| match &decision.cause {
                 Cause::Breach(breach) => Some(breach.guardrail.as_str()),

@@ -2,14 +2,16 @@
 
 use tidegate_engine::decision::Evidence;
 use tidegate_engine::experiment::{Experiment, Rule};
+use tidegate_engine::fleet::Sums;
 use tidegate_engine::id::CameraId;
 use tidegate_engine::look::Check;
+use tidegate_engine::phase::Phase;
 use tidegate_engine::tally::Tally;
 use tidegate_engine::threshold;
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_spec::api;
 
-use crate::replay::run::RecordedRun;
+use crate::replay::run::{RecordedEnding, RecordedRun};
 
 /// Analyses the recorder took and compares with nothing.
 pub(super) fn overridden(run: &RecordedRun) -> u64 {
@@ -35,10 +37,21 @@ pub(super) fn averages(
     threshold::check(&experiment.guardrails, sides, samples)
 }
 
+/// What was compared: a recording without a test has its comparisons.
+pub(super) fn compared(run: &RecordedRun, sums: &Sums) -> ByVariant<Tally> {
+    if run.ending() == RecordedEnding::GateOpened
+        || run.recorder.lifecycle().state.phase == Phase::Shadow
+    {
+        sums.pairs.sides
+    } else {
+        sums.ab
+    }
+}
+
 /// All that was recorded, with what the rule says of it as a whole.
 pub(super) fn recorded(run: &RecordedRun) -> Evidence {
     let experiment = run.rollout.definition().experiment();
-    let sides = run.recorder.sums().ab;
+    let sides = compared(run, run.recorder.sums());
     let check = match experiment.guardrails.rule {
         Rule::Threshold => Check::Threshold(averages(experiment, &sides)),
         Rule::Sequential => run.recorder.check(),
@@ -50,9 +63,10 @@ pub(super) fn sides_of_cameras(
     run: &RecordedRun,
 ) -> impl Iterator<Item = (CameraId, Variant, Tally)> {
     run.recorder.cameras().flat_map(|seen| {
+        let sides = compared(run, &seen.sums);
         Variant::ALL
             .into_iter()
-            .map(move |variant| (seen.camera.clone(), variant, seen.sums.ab[variant]))
+            .map(move |variant| (seen.camera.clone(), variant, sides[variant]))
             .filter(|(_, _, side)| side.analyses > 0)
     })
 }

@@ -12,7 +12,7 @@ use tidegate_engine::variant::ByVariant;
 use tidegate_spec::api;
 
 use super::Report;
-use super::recorded::{averages, overridden, reason, recorded, sides_of_cameras};
+use super::recorded::{averages, compared, overridden, reason, recorded, sides_of_cameras};
 use crate::failure::Failure;
 use crate::judgements;
 use crate::printable::printable;
@@ -51,8 +51,8 @@ impl<W: Write> Report<'_, W> {
                 "window from", "outcome", "after h", "control n / mean ms", "treatment n / mean"
             )?;
         }
-        let hours = run.deciding().map(|decision| decision.at.since(run.started_at).hours());
-        let sides = run.recorder.sums().ab;
+        let hours = run.deciding().map(|decision| decision.at.since(run.decides_from).hours());
+        let sides = compared(run, run.recorder.sums());
         let [control, treatment] = [sides.control, sides.treatment].map(|side| {
             let mean = side.latency_ms_mean().map_or("-".to_owned(), |ms| format!("{ms:.2}"));
             format!("{} / {mean}", side.analyses)
@@ -76,7 +76,7 @@ impl<W: Write> Report<'_, W> {
         self.records(counts)?;
         writeln!(self.out)?;
         for decision in &run.decisions {
-            let after = decision.at.since(run.started_at).hours();
+            let after = decision.at.since(run.decides_from).hours();
             let (at, to) = (api::shown(decision.at), decision.to);
             writeln!(self.out, "{at}  after {after:.2} h: {to}: {}", decision.cause)?;
         }
@@ -117,7 +117,7 @@ impl<W: Write> Report<'_, W> {
     /// Prints every look of a run, where they were kept.
     fn looks(&mut self, run: &RecordedRun) -> Result<(), Failure> {
         for (at, check) in &run.looks {
-            let after = at.since(run.started_at).hours();
+            let after = at.since(run.decides_from).hours();
             writeln!(self.out, "{}  after {after:.2} h: look", api::shown(*at))?;
             judgements::sentences(check, self.out)?;
         }

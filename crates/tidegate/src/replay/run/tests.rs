@@ -46,6 +46,8 @@ prop_compose! {
         mode in prop_oneof![Just("manual"), Just("automatic")],
         enabled in any::<bool>(),
         duration in hours(),
+        shadow in prop_oneof![Just(0.0), hours()],
+        gate in prop_oneof![Just("automatic"), Just("manual")],
         grace in prop_oneof![Just(0.0), Just(6.0)],
         attribution in hours(),
         alpha in 0.0001..0.5,
@@ -55,7 +57,7 @@ prop_compose! {
         assignment in assignment(),
     ) -> Option<Definition> {
         let text = format!(
-            "key = \"k\"\ncontrol = \"v1\"\ntreatment = \"v2\"\nshadow.duration_hours = 0\n\
+            "key = \"k\"\ncontrol = \"v1\"\ntreatment = \"v2\"\nshadow.duration_hours = {shadow}\nshadow.gate = \"{gate}\"\n\
              guardrails.rule = \"{rule}\"\nguardrails.enabled = {enabled}\n\
              guardrails.alpha = {alpha}\nguardrails.min_samples = {min_samples}\n\
              promotion.mode = \"{mode}\"\npromotion.feedback_grace_hours = {grace}\n\
@@ -66,25 +68,33 @@ prop_compose! {
     }
 }
 
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let answered = (0_u8..=100).prop_map(|score| Outcome::Answered {
+        latency: None,
+        score: RiskScore::new(f64::from(score)).ok(),
+    });
+    prop_oneof![Just(Outcome::Failed), answered]
+}
+
 prop_compose! {
     /// A record of up to five cameras, at any time there is.
     fn record()(
         at_ms in prop_oneof![0_i64..300_000_000, Just(0), Just(250_000_000_000_000)],
         camera in 0_u8..5,
         variant in prop_oneof![Just(None), Just(Some(Variant::Control)), Just(Some(Variant::Treatment))],
-        failed in any::<bool>(),
-        score in 0_u8..=100,
+        outcome in outcome(),
         label in prop_oneof![Just(None), (0_usize..4, 0_i64..500_000_000).prop_map(Some)],
         id in prop_oneof![Just(None), (0_u8..50).prop_map(Some)],
+        treatment in prop::option::of(outcome()),
     ) -> RecordedAnalysis {
         let at = Timestamp::EPOCH.plus(Duration::from_ms(at_ms.unsigned_abs()));
-        let score = RiskScore::new(f64::from(score)).ok();
         RecordedAnalysis {
             at,
             id: id.map(|id| format!("e{id}").parse().unwrap()),
             camera: format!("c{camera}").parse().unwrap(),
             variant,
-            outcome: if failed { Outcome::Failed } else { Outcome::Answered { latency: None, score } },
+            outcome,
+            treatment,
             feedback: label.map(|(label, delay)| {
                 (at.plus(Duration::from_ms(delay.unsigned_abs())), Label::ALL[label])
             }),
@@ -92,7 +102,7 @@ prop_compose! {
     }
 }
 
-fn arguments(window: Option<Duration>) -> ReplayArgs {
+fn arguments(window: Option<Duration>, baseline: Option<Duration>) -> ReplayArgs {
     ReplayArgs {
         // Whatever is rejected, it must not panic.
         rejected_max: 100.0,
@@ -100,6 +110,7 @@ fn arguments(window: Option<Duration>) -> ReplayArgs {
         experiment: "-".into(),
         map: "-".into(),
         window,
+        baseline,
         from: None,
         explain: true,
         by_camera: true,
@@ -114,16 +125,25 @@ proptest! {
         definition in definition(),
         records in prop::collection::vec(record(), 1..120),
         window in prop_oneof![Just(None), (1_u64..200_000_000).prop_map(Some)],
+        baseline in prop_oneof![Just(None), (1_u64..200_000_000).prop_map(Some)],
     ) {
         // What is not valid is refused before a replay; most of these are valid.
         prop_assume!(definition.is_some());
+        let mut experiment = definition.unwrap().experiment().clone();
+        let baseline = baseline.map(Duration::from_ms);
+        if let Some(baseline) = baseline {
+            experiment.shadow.duration = baseline;
+            experiment.shadow.gate = Gate::Manual;
+        }
+        let definition = Definition::new(experiment);
+        prop_assume!(definition.is_ok());
         let definition = definition.unwrap();
         let used = records.len() as u64;
         let mut events: Vec<Recorded> =
             records.into_iter().zip(1..).flat_map(|(record, line)| Recorded::of(record, line)).collect();
         events.sort_by_key(|event| (event.at(), event.line(), !event.is_analysis()));
         let mut counts = RowCounts::default();
-        let mut replay = Replay::new(definition, &arguments(window.map(Duration::from_ms)));
+        let mut replay = Replay::new(definition, &arguments(window.map(Duration::from_ms), baseline));
         for event in events {
             let _ended = replay.feed(event, &mut counts);
         }
@@ -139,7 +159,7 @@ fn a_switchback_is_recorded_beyond_the_end_of_its_test() {
     let text = "key = \"k\"\ncontrol = \"v1\"\ntreatment = \"v2\"\nshadow.duration_hours = 0\n\
         assignment.split = \"switchback\"\nab.duration_hours = 2\n";
     let definition = ExperimentFile::parse(text).unwrap().definition;
-    let mut replay = Replay::new(definition, &arguments(None));
+    let mut replay = Replay::new(definition, &arguments(None, None));
     let mut counts = RowCounts::default();
     for hour in 0..50_u64 {
         let record = RecordedAnalysis {
@@ -148,6 +168,7 @@ fn a_switchback_is_recorded_beyond_the_end_of_its_test() {
             camera: "c".parse().unwrap(),
             variant: None,
             outcome: Outcome::Failed,
+            treatment: None,
             feedback: None,
         };
         Recorded::of(record, hour).for_each(|event| {

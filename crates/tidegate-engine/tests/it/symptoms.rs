@@ -1,0 +1,167 @@
+//! What is wrong with what a rollout hears.
+
+use std::fmt::Write as _;
+
+use tidegate_engine::Rollout;
+use tidegate_engine::experiment::{Experiment, RampStep, Rule};
+use tidegate_engine::number::Share;
+use tidegate_engine::symptom::{Symptom, SymptomKind};
+
+use crate::script::{at, experiment, hours, tell};
+
+const CAMERAS: usize = 20;
+
+fn fleet() -> Experiment {
+    let mut experiment = experiment();
+    experiment.guardrails.rule = Rule::Sequential;
+    experiment
+}
+
+fn kinds(rollout: &Rollout, time: &str) -> Vec<SymptomKind> {
+    rollout.symptoms(at(time)).iter().map(Symptom::kind).collect()
+}
+
+/// Every camera reports every ten minutes of these hours what `reports` makes of its name and variant.
+fn story(
+    experiment: &Experiment,
+    hours: std::ops::Range<usize>,
+    reports: impl Fn(&str, &str) -> Option<String>,
+) -> String {
+    let (rollout, _) = tell(experiment.clone(), "0 start\n");
+    (hours.start * 6..hours.end * 6).fold(String::new(), |mut story, turn| {
+        let minutes = turn * 10;
+        for camera in 0..CAMERAS {
+            let name = format!("cam-{camera}");
+            let variant = rollout.serve(&name.parse().unwrap(), at("1h")).variant;
+            if let Some(variant) = reports(&name, variant.as_str()) {
+                writeln!(story, "{minutes}m a {minutes}-{camera} {name} {variant} 100 50").unwrap();
+            }
+        }
+        story
+    })
+}
+
+#[test]
+fn a_fleet_that_reports_what_it_was_assigned_has_no_symptom() {
+    let experiment = fleet();
+    let reports = story(&experiment, 0..3, |_, variant| Some(variant.to_owned()));
+    let (rollout, _) = tell(experiment, &format!("0 start\n{reports}"));
+    assert_eq!(kinds(&rollout, "3h"), []);
+    // An hour without a report is silence, and a minute less is not.
+    assert_eq!(kinds(&rollout, "229m"), []);
+    assert_eq!(kinds(&rollout, "230m"), [SymptomKind::ReportsStopped]);
+    let said = rollout.symptoms(at("8h"))[0].to_string();
+    assert_eq!(said, "No camera has reported for 5.2 h");
+}
+
+#[test]
+fn a_rollout_of_which_nobody_ever_reports_says_so() {
+    let (rollout, _) = tell(fleet(), "0 start\n");
+    assert_eq!(kinds(&rollout, "59m"), []);
+    let said = rollout.symptoms(at("2h"))[0].to_string();
+    assert_eq!(said, "No camera has reported since it began 2.0 h ago");
+}
+
+#[test]
+fn treatment_cameras_that_fall_silent_are_named() {
+    let experiment = fleet();
+    let both = story(&experiment, 0..2, |_, variant| Some(variant.to_owned()));
+    let control =
+        story(&experiment, 2..9, |_, variant| (variant == "control").then(|| variant.to_owned()));
+    let (rollout, _) = tell(experiment, &format!("0 start\n{both}{control}"));
+    let symptoms = rollout.symptoms(at("9h"));
+    let [Symptom::CamerasSilent { cameras, of, named, .. }] = symptoms.as_slice() else {
+        panic!("{symptoms:?}")
+    };
+    assert_eq!(symptoms[0].kind(), SymptomKind::TreatmentSilent);
+    assert_eq!((cameras, named.len()), (of, 5));
+    let assigned = |name| rollout.serve(name, at("9h")).variant.as_str();
+    assert!(named.iter().all(|name| assigned(name) == "treatment"));
+}
+
+#[test]
+fn one_dead_camera_of_many_is_no_symptom() {
+    let experiment = fleet();
+    let both = story(&experiment, 0..2, |_, variant| Some(variant.to_owned()));
+    let rest =
+        story(&experiment, 2..9, |name, variant| (name != "cam-7").then(|| variant.to_owned()));
+    let (rollout, _) = tell(experiment, &format!("0 start\n{both}{rest}"));
+    assert_eq!(kinds(&rollout, "9h"), []);
+}
+
+#[test]
+fn a_client_that_runs_another_variant_than_assigned_is_seen() {
+    let experiment = fleet();
+    let control = story(&experiment, 0..2, |_, _| Some("control".to_owned()));
+    let (rollout, _) = tell(experiment.clone(), &format!("0 start\n{control}"));
+    assert_eq!(kinds(&rollout, "2h"), [SymptomKind::VariantsDisagree]);
+    let said = rollout.symptoms(at("2h"))[0].to_string();
+    assert!(said.contains("of 240 analyses are of another variant"), "{said}");
+    // One that names no run and reports the treatment where it cannot be.
+    let treatment = story(&experiment, 0..2, |_, _| Some("treatment".to_owned()));
+    let (rollout, _) = tell(experiment, &format!("0 start\n{treatment}"));
+    assert_eq!(kinds(&rollout, "2h"), [SymptomKind::VariantsDisagree]);
+}
+
+#[test]
+fn a_switchback_is_judged_block_by_block() {
+    let mut experiment = fleet();
+    experiment.assignment.method = tidegate_engine::assignment::SplitMethod::Switchback;
+    experiment.assignment.block = hours(2.0);
+    let (rollout, _) = tell(experiment.clone(), "0 start\n");
+    let told = |swap: bool| {
+        let mut story = "0 start\n".to_owned();
+        for minutes in (0..720).step_by(10) {
+            for camera in 0..CAMERAS {
+                let name = format!("cam-{camera}");
+                let time = format!("{minutes}m");
+                let variant = rollout.serve(&name.parse().unwrap(), at(&time)).variant;
+                let variant = if swap { "control" } else { variant.as_str() };
+                writeln!(story, "{time} a {minutes}-{camera} {name} {variant} 100 50").unwrap();
+            }
+        }
+        tell(experiment.clone(), &story).0
+    };
+    assert_eq!(kinds(&told(false), "12h"), []);
+    assert_eq!(kinds(&told(true), "12h"), [SymptomKind::VariantsDisagree]);
+}
+
+#[test]
+fn a_first_step_that_holds_no_camera_that_reported_says_so() {
+    let mut experiment = fleet();
+    let step = |share, dwell| RampStep { share: Share::new(share).unwrap(), dwell: hours(dwell) };
+    experiment.ab.steps = vec![step(0.0001, 2.0), step(0.5, 4.0)];
+    let reports = story(&experiment, 0..3, |_, variant| Some(variant.to_owned()));
+    let (rollout, _) =
+        tell(experiment, &format!("0 start\n{}2h tick\n", reports.split("120m").next().unwrap()));
+    assert_eq!(rollout.lifecycle().step, 0, "it waits");
+    let said = rollout.symptoms(at("150m"))[0].to_string();
+    assert_eq!(said, "None of the 20 cameras that reported has the treatment at this ramp step");
+}
+
+#[test]
+fn a_shadow_in_which_the_treatment_never_runs_says_so() {
+    let mut experiment = fleet();
+    experiment.shadow.duration = hours(6.0);
+    let reports = story(&experiment, 0..2, |_, _| Some("control".to_owned()));
+    let (rollout, _) = tell(experiment, &format!("0 start\n{reports}"));
+    assert_eq!(kinds(&rollout, "2h"), [SymptomKind::NothingCompared]);
+}
+
+#[test]
+fn an_absence_is_told_for_a_day_and_its_silence_is_nobodys() {
+    let experiment = fleet();
+    let reports = story(&experiment, 0..1, |_, variant| Some(variant.to_owned()));
+    let (rollout, _) = tell(experiment, &format!("0 start\n{reports}1h absent 9h\n"));
+    assert_eq!(kinds(&rollout, "630m"), [SymptomKind::Away]);
+    assert_eq!(kinds(&rollout, "12h"), [SymptomKind::Away, SymptomKind::ReportsStopped]);
+    assert_eq!(kinds(&rollout, "35h"), [SymptomKind::ReportsStopped]);
+}
+
+#[test]
+fn nothing_is_wrong_where_nothing_is_compared() {
+    for end in ["pause", "stop", "roll_back"] {
+        let (rollout, _) = tell(fleet(), &format!("0 start\n1h {end}\n"));
+        assert_eq!(kinds(&rollout, "30h"), [], "{end}");
+    }
+}
