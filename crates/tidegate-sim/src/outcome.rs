@@ -3,6 +3,7 @@
 use tidegate_engine::decision::Cause;
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::phase::Phase;
+use tidegate_engine::review::ReviewVerdict;
 
 /// How one simulated rollout ended, and what it cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,6 +24,31 @@ pub struct RunOutcome {
     pub analyses: u64,
     /// Reports the engine refused, repeated ones included.
     pub refused: u64,
+    /// What came of its review, where people were asked.
+    pub review: Option<ReviewOutcome>,
+}
+
+/// What came of the review of one simulated rollout.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReviewOutcome {
+    /// What it said last.
+    pub verdict: ReviewVerdict,
+    /// Answers, skipped cards included.
+    pub answers: u64,
+    /// The hour of the rollout at which it first rejected the treatment or let it go on.
+    pub decided_hours: Option<f64>,
+}
+
+impl ReviewOutcome {
+    /// Whether it rejected the treatment.
+    pub const fn is_rejected(&self) -> bool {
+        matches!(self.verdict, ReviewVerdict::RejectFalseAlarms | ReviewVerdict::RejectMissed)
+    }
+
+    /// Whether it proved the treatment.
+    pub fn is_proved(&self) -> bool {
+        self.verdict == ReviewVerdict::Promote
+    }
 }
 
 /// How a rollout ended.

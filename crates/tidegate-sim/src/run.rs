@@ -5,6 +5,7 @@ mod arriving;
 mod observer;
 mod pending;
 mod restarts;
+mod sitting;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -25,6 +26,7 @@ use self::analysis_id::analysis_id;
 pub use self::observer::{Observer, Unobserved};
 use self::pending::Underway;
 use self::restarts::Restarts;
+use self::sitting::Sittings;
 use crate::outcome::{Ending, RunOutcome, Stopper};
 use crate::traffic::{Arrivals, MINUTE_MS};
 use crate::unrest::Restless;
@@ -57,6 +59,7 @@ struct Run<'a, O> {
     cameras: Vec<Camera>,
     arrivals: Arrivals,
     restless: Option<Restless>,
+    sittings: Option<Sittings>,
     pending: BinaryHeap<Reverse<Underway>>,
     sequence: u64,
     serving: Serving,
@@ -128,6 +131,7 @@ impl<'a, O: Observer> Run<'a, O> {
             cameras,
             arrivals,
             restless,
+            sittings: Sittings::new(scenario, number),
             pending: BinaryHeap::new(),
             sequence: 0,
             assigned_block: None,
@@ -156,6 +160,7 @@ impl<'a, O: Observer> Run<'a, O> {
             harmed_analyses: harmed,
             analyses,
             refused,
+            review: self.review_outcome(),
         }
     }
 
@@ -164,6 +169,7 @@ impl<'a, O: Observer> Run<'a, O> {
         while self.ending.is_none() {
             let arrival = self.arrivals.peek().filter(|_| self.is_collecting());
             let report = self.pending.peek().map(|Reverse(pending)| pending.at);
+            let report = report.into_iter().chain(self.next_sitting()).reduce(f64::min);
             let next = match (arrival, report) {
                 (Some(arrival), Some(report)) => arrival.at_ms.min(report),
                 (Some(arrival), None) => arrival.at_ms,
@@ -187,6 +193,7 @@ impl<'a, O: Observer> Run<'a, O> {
                     self.arrivals.pass(&mut self.random);
                     self.arrive(arrival);
                 }
+                _ if self.next_sitting() == report => self.sit(),
                 _ => {
                     if let Some(Reverse(pending)) = self.pending.pop() {
                         self.deliver(&pending.event);
@@ -194,6 +201,13 @@ impl<'a, O: Observer> Run<'a, O> {
                 }
             }
         }
+    }
+
+    /// When people next sit down to answer cards, if anybody still asks them.
+    fn next_sitting(&self) -> Option<f64> {
+        let sittings = self.sittings.as_ref()?;
+        let asked = matches!(self.rollout.lifecycle().state.phase, Phase::Shadow | Phase::Ab);
+        asked.then_some(sittings.next)
     }
 
     /// Whether new analyses still tell anything.
@@ -263,6 +277,8 @@ impl<'a, O: Observer> Run<'a, O> {
         if self.now >= self.change_until {
             let hour = self.ab_began.map(|began| (self.now - began) / HOUR_MS);
             self.change = self.world.change(hour);
+            let days = self.restless.as_ref().map_or(1.0, |restless| restless.day_factor(self.now));
+            self.change.false_alarm_factor = days;
             self.change_until = self.now + MINUTE_MS;
             if let Some(restless) = &mut self.restless {
                 restless.step(self.world.scenario(), &mut self.cameras, self.now, hour);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tidegate_engine::phase::Phase;
+use tidegate_engine::review::ReviewVerdict;
 use tidegate_spec::experiment::rule_name;
 use tidegate_spec::scenario::{Bound, Expectation, RunMeasure};
 use tidegate_stats::proportion::Proportion;
@@ -47,10 +48,28 @@ pub struct Summary {
     pub treatment_analyses_before_rollback: Option<SpreadOverRuns>,
     /// Analyses by the treatment while it did harm, of all runs.
     pub harmed_analyses: Tail,
+    /// What came of reviews, where people were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<ReviewSummary>,
     /// What was expected, and whether it came true.
     pub expectations: Vec<Judged>,
     /// Prompt calls that were simulated.
     pub simulated_analyses: u64,
+}
+
+/// What came of reviews. Shares are of all runs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ReviewSummary {
+    /// It rejected the treatment, with nobody exposed or in the test after it.
+    pub rejected_share: f64,
+    /// It proved the treatment.
+    pub proved_share: f64,
+    /// It found the treatment harmless, and nothing more.
+    pub harmless_share: f64,
+    /// Answers, of the runs in which it rejected or proved.
+    pub answers: Option<SpreadOverRuns>,
+    /// Hours until it rejected the treatment or let it go on, of the runs in which it did.
+    pub hours_to_decision: Option<SpreadOverRuns>,
 }
 
 /// How a number is spread over runs.
@@ -146,6 +165,15 @@ impl Summary {
                 &sample.values(RunOutcome::treatment_to_rollback),
             ),
             harmed_analyses: Tail { p50: tail(0.5), p95: tail(0.95) },
+            review: scenario.reviewers.map(|_| ReviewSummary {
+                rejected_share: tally(|o| o.review.is_some_and(|review| review.is_rejected())),
+                proved_share: tally(RunOutcome::is_proved),
+                harmless_share: tally(|o| {
+                    o.review.is_some_and(|review| review.verdict == ReviewVerdict::Pass)
+                }),
+                answers: spread(&sample.values(RunOutcome::answers)),
+                hours_to_decision: spread(&sample.values(RunOutcome::hours_to_decision)),
+            }),
             expectations: scenario.expect.iter().map(|wanted| sample.judge(wanted)).collect(),
             simulated_analyses: outcomes.iter().map(|outcome| outcome.analyses).sum(),
         }
@@ -170,6 +198,27 @@ impl RunOutcome {
     /// Hours from the start of its phase to its rollback.
     pub fn hours_to_rollback(&self) -> Option<f64> {
         self.is_rolled_back().then_some(self.hours)
+    }
+
+    /// Whether its review rejected the treatment or let it go on.
+    pub fn is_reviewed(&self) -> bool {
+        self.review.is_some_and(|review| review.decided_hours.is_some())
+    }
+
+    /// Whether its review proved the treatment.
+    pub fn is_proved(&self) -> bool {
+        self.review.is_some_and(|review| review.is_proved())
+    }
+
+    /// Answers until its review rejected or proved the treatment.
+    pub fn answers(&self) -> Option<f64> {
+        let review = self.review.filter(|review| review.is_rejected() || review.is_proved());
+        review.map(|review| review.answers as f64)
+    }
+
+    /// Hours until its review rejected the treatment or let it go on.
+    pub fn hours_to_decision(&self) -> Option<f64> {
+        self.review?.decided_hours
     }
 
     fn treatment_to_rollback(&self) -> Option<f64> {
@@ -212,6 +261,12 @@ impl Sample<'_> {
             RunMeasure::PromotedShare => share(&|o| o.ending == Ending::Promoted),
             RunMeasure::InconclusiveShare => share(&RunOutcome::is_inconclusive),
             RunMeasure::ExposedShare => share(&|o| o.treatment_analyses > 0),
+            RunMeasure::ReviewedShare => share(&RunOutcome::is_reviewed),
+            RunMeasure::ProvedShare => share(&RunOutcome::is_proved),
+            RunMeasure::Answers(q) => at(&self.values(RunOutcome::answers), q.part()),
+            RunMeasure::HoursToDecision(q) => {
+                at(&self.values(RunOutcome::hours_to_decision), q.part())
+            }
             RunMeasure::HoursToRollback(q) => {
                 at(&self.values(RunOutcome::hours_to_rollback), q.part())
             }

@@ -7,13 +7,13 @@ use rand::seq::index;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp1, StandardNormal};
-use tidegate_engine::Variant;
+use tidegate_engine::{ByVariant, Variant};
 use tidegate_spec::scenario::Scenario;
-use tidegate_spec::scenario::unrest::{AlikeBursts, GroupOutages, Hit, Retries, Shifted};
+use tidegate_spec::scenario::unrest::{AlikeBursts, GroupOutages, Hit, Retries, Shifted, Shocks};
 
 use crate::alike::Alike;
 use crate::traffic::{Arrival, DAY_MS, MINUTE_MS};
-use crate::world::{Camera, PerRate};
+use crate::world::{Camera, PerRate, Scene};
 
 /// How often what moves is brought up to date.
 const STEP_MS: f64 = 10.0 * MINUTE_MS;
@@ -30,6 +30,11 @@ pub(crate) struct Restless {
     next_step: f64,
     bursts: Vec<Alike>,
     outages: Vec<CameraOutage>,
+    /// Beginnings and ends of stretches in which the prompts disagree more often, and how much more.
+    shocks: Vec<(f64, f64)>,
+    shock_factor: f64,
+    /// What the treatment's false alarms are multiplied by on each day.
+    days: Vec<f64>,
 }
 
 /// An outage of some cameras.
@@ -71,22 +76,70 @@ impl Restless {
             next_step: 0.0,
             bursts: Vec::new(),
             outages: Vec::new(),
+            shocks: Vec::new(),
+            shock_factor: unrest.shocks.map_or(1.0, |shocks| shocks.factor),
+            days: Vec::new(),
         };
         let mut extra = Vec::new();
+        // How often the prompts disagree on a burst, where there are scores to disagree by.
+        let scored = scenario.control.alert_rate.map(|_| scenario.treatment.disagreement);
         if let Some(bursts) = unrest.bursts {
             for camera in (0_u32..).zip(cameras).map(|(camera, _)| camera) {
-                restless.add_bursts(bursts, camera, until_ms, &mut extra);
+                restless.add_bursts(bursts, scored, camera, until_ms, &mut extra);
             }
         }
         if let Some(outages) = unrest.group_outages {
             restless.add_outages(outages, cameras.len(), until_ms);
         }
+        if let Some(shocks) = unrest.shocks {
+            restless.add_shocks(shocks, until_ms);
+        }
+        if unrest.day_log_sd > 0.0 {
+            restless.add_days(unrest.day_log_sd, until_ms);
+        }
         Some((restless, extra))
+    }
+
+    fn add_shocks(&mut self, shocks: Shocks, until_ms: f64) {
+        let mut from = 0.0;
+        loop {
+            let wait: f64 = Exp1.sample(&mut self.random);
+            from += wait * DAY_MS / shocks.per_day;
+            if from >= until_ms || !from.is_finite() {
+                return;
+            }
+            self.shocks.push((from, from + shocks.hours * HOUR_MS));
+        }
+    }
+
+    fn add_days(&mut self, log_sd: f64, until_ms: f64) {
+        for day in 0_u32.. {
+            if f64::from(day) * DAY_MS > until_ms {
+                return;
+            }
+            let noise: f64 = StandardNormal.sample(&mut self.random);
+            // The mean of a log-normal is above its median.
+            self.days.push(exp(log_sd * noise - log_sd * log_sd / 2.0));
+        }
+    }
+
+    /// How many times as often the prompts disagree at a time.
+    pub(crate) fn shock_factor(&self, at_ms: f64) -> f64 {
+        let is_shock = self.shocks.iter().any(|(from, until)| (*from..*until).contains(&at_ms));
+        if is_shock { self.shock_factor } else { 1.0 }
+    }
+
+    /// What the treatment's false alarms are multiplied by on the day of a time.
+    pub(crate) fn day_factor(&self, at_ms: f64) -> f64 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a day")]
+        let day = (at_ms / DAY_MS) as usize;
+        self.days.get(day).copied().unwrap_or(1.0)
     }
 
     fn add_bursts(
         &mut self,
         bursts: AlikeBursts,
+        disagreement: Option<f64>,
         camera: u32,
         until_ms: f64,
         extra: &mut Vec<Arrival>,
@@ -105,7 +158,12 @@ impl Restless {
             let failure: f64 = random.random();
             let failure = if fails { f64::NEG_INFINITY } else { failure };
             let burst = u32::try_from(self.bursts.len()).ok();
-            self.bursts.push(Alike { failure, label: random.random(), share });
+            let label = random.random();
+            let scenes = disagreement.map(|share| {
+                let control = Scene::draw(random);
+                ByVariant { control, treatment: control.or_apart(share, random) }
+            });
+            self.bursts.push(Alike { failure, label, share, scenes });
             for _ in 0..events {
                 let at_ms = begins + random.random::<f64>() * minutes * MINUTE_MS;
                 extra.push(Arrival { at_ms, camera, burst });

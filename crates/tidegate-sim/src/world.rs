@@ -10,6 +10,7 @@ use tidegate_engine::id::CameraId;
 use tidegate_engine::limits::LATENCY_MS_MAX;
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{Label, Outcome};
+use tidegate_engine::review::Answer;
 use tidegate_spec::scenario::Scenario;
 use tidegate_stats::range::OutOfRange;
 
@@ -58,6 +59,8 @@ pub(crate) struct CurrentChange {
     latency_factor: f64,
     alert_factor: f64,
     slow_share: f64,
+    /// What its false alarms are multiplied by today.
+    pub(crate) false_alarm_factor: f64,
     /// Whether any of it is harm.
     pub(crate) harmful: bool,
 }
@@ -95,6 +98,19 @@ enum Correctness {
     /// Nothing is there and nothing was said.
     Nothing,
     Seen(Label),
+}
+
+impl Scene {
+    /// Draws a whole scene.
+    pub(crate) fn draw(random: &mut impl Rng) -> Self {
+        Self { threat: random.random(), alert: random.random(), score: random.random() }
+    }
+
+    /// The same event with a chance of being judged anew.
+    pub(crate) fn or_apart(self, share: f64, random: &mut impl Rng) -> Self {
+        let is_apart = random.random::<f64>() < share;
+        if is_apart { Self { alert: random.random(), ..self } } else { self }
+    }
 }
 
 impl World {
@@ -193,6 +209,7 @@ impl World {
             alert_factor: 1.0
                 + treatment.alert_rate_pct.change / 100.0 * now(&treatment.alert_rate_pct),
             slow_share: treatment.slow_share.change * now(&treatment.slow_share),
+            false_alarm_factor: 1.0,
             harmful: treatment.harms().any(|effect| now(effect) > 0.0),
         }
     }
@@ -202,7 +219,14 @@ impl World {
         if self.scenario.control.alert_rate.is_none() {
             return Scene::default();
         }
-        Scene { threat: random.random(), alert: random.random(), score: random.random() }
+        Scene::draw(random)
+    }
+
+    /// Whether an event is worth an alert; none is where no scores are drawn.
+    pub(crate) fn truth(&self, camera: &Camera, scene: Scene) -> Answer {
+        let alerts = self.scenario.control.alert_rate;
+        let is_threat = alerts.is_some_and(|alerts| scene.threat < threats(camera, alerts));
+        if is_threat { Answer::Yes } else { Answer::No }
     }
 
     /// Draws what a prompt answers.
@@ -254,12 +278,15 @@ impl World {
         let Some(alerts) = self.scenario.control.alert_rate else {
             return (None, Correctness::Unscored);
         };
-        let rates = camera.today;
-        let threats = (alerts * (1.0 - rates.fp) / (1.0 - rates.missed_threat)).clamp(0.0, 1.0);
+        let threats = threats(camera, alerts);
         let threat = scene.threat < threats;
         let (fp, missed) = labels_of(camera, prompt);
         let AnsweringPrompt { variant, change, .. } = prompt;
-        let factor = if variant == Variant::Treatment { change.alert_factor } else { 1.0 };
+        let factor = match variant {
+            Variant::Control => 1.0,
+            Variant::Treatment if threat => change.alert_factor,
+            Variant::Treatment => change.alert_factor * change.false_alarm_factor,
+        };
         let alerts_with = if threat {
             1.0 - missed / (1.0 - fp).max(1e-9)
         } else {
@@ -334,6 +361,12 @@ impl World {
         let noise: f64 = StandardNormal.sample(random);
         delay.median * exp(delay.log_sd * noise) * crate::traffic::MINUTE_MS
     }
+}
+
+/// The share of a camera's events that are threats.
+fn threats(camera: &Camera, alerts: f64) -> f64 {
+    let rates = camera.today;
+    (alerts * (1.0 - rates.fp) / (1.0 - rates.missed_threat)).clamp(0.0, 1.0)
 }
 
 /// The false positives and missed threats among the labels of a camera.

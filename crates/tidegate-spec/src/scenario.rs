@@ -6,6 +6,7 @@ mod grid;
 mod merge;
 mod ranges;
 mod read;
+mod reviewers;
 pub mod unrest;
 mod world;
 
@@ -15,6 +16,7 @@ pub use self::check::ANALYSES_MAX;
 pub use self::expectation::{Bound, Expectation, Quantile, RunMeasure};
 pub use self::grid::{CELLS_MAX, InvalidVariation, Setting, Variation, cells};
 pub use self::read::RUNS_MAX;
+pub use self::reviewers::Reviewers;
 pub use self::world::{
     Bursts, ClockJump, Control, Effect, FeedbackSettings, FleetSettings, LogNormal, Outage,
     Scenario, Treatment, WorldFaults,

@@ -36,7 +36,28 @@ impl Rollout {
     pub fn asks_reviewers(&self) -> bool {
         self.takes_answers()
             && (self.lifecycle.state.phase == Phase::Shadow
-                || self.review_progress().is_some_and(|progress| progress.missing.is_some()))
+                || self.review_verdict().is_none_or(|verdict| !self.is_enough(verdict)))
+    }
+
+    /// What the answers say, once the window is closed; [`Self::reading`] has the numbers.
+    pub fn review_verdict(&self) -> Option<ReviewVerdict> {
+        let (rules, window) = self.review()?;
+        window.findings(rules).map(|findings| findings.verdict)
+    }
+
+    /// Whether further answers would change nothing: of a treatment that is harmless the test asks for proof.
+    fn is_enough(&self, verdict: ReviewVerdict) -> bool {
+        match verdict {
+            ReviewVerdict::Pass => {
+                let promoted_by = self.review().map(|(rules, _)| rules.promoted_by);
+                self.lifecycle.state.phase == Phase::Shadow
+                    || promoted_by != Some(PromotedBy::Proved)
+            }
+            ReviewVerdict::Open | ReviewVerdict::Alarm => false,
+            ReviewVerdict::Promote
+            | ReviewVerdict::RejectFalseAlarms
+            | ReviewVerdict::RejectMissed => true,
+        }
     }
 
     const fn takes_answers(&self) -> bool {
@@ -108,6 +129,7 @@ impl Rollout {
     pub(super) fn look_at_review(&mut self, decisions: &mut Vec<Decision>) {
         if self.takes_answers()
             && self.definition.experiment().guardrails.watch == Watch::On
+            && self.review_gate() == ReviewGate::Blocks
             && let Some(reading) = self.reading().filter(Reading::rejects)
         {
             let cause = Cause::Reviewed(Box::new(reading));
@@ -211,16 +233,7 @@ impl Rollout {
             return Some(Missing::Window);
         }
         let Some(reading) = reading else { return Some(Missing::Traffic) };
-        let is_enough = match reading.verdict {
-            ReviewVerdict::Pass => {
-                phase == Phase::Shadow || rules.promoted_by != PromotedBy::Proved
-            }
-            ReviewVerdict::Open | ReviewVerdict::Alarm => false,
-            ReviewVerdict::Promote
-            | ReviewVerdict::RejectFalseAlarms
-            | ReviewVerdict::RejectMissed => true,
-        };
-        if is_enough {
+        if self.is_enough(reading.verdict) {
             None
         } else if waiting > 0 {
             Some(Missing::Cards(waiting))

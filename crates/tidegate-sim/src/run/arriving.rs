@@ -15,14 +15,7 @@ impl<O: Observer> Run<'_, O> {
     /// A detection event at a camera.
     pub(super) fn arrive(&mut self, arrival: Arrival) {
         let camera = arrival.camera as usize;
-        if self.now >= self.days * DAY_MS {
-            self.days += 1.0;
-            self.world.begin_day(&mut self.cameras, &mut self.random);
-            if let Some(restless) = &mut self.restless {
-                restless.hurry();
-                self.change_until = self.now;
-            }
-        }
+        self.begin_day_if_due();
         self.refresh();
         let in_shadow = self.rollout.lifecycle().state.phase == Phase::Shadow;
         let sample = self.world.definition().experiment().shadow.sample.value();
@@ -30,8 +23,11 @@ impl<O: Observer> Run<'_, O> {
         let variant = if in_shadow { Variant::Control } else { self.assigned[camera] };
         let scene = self.world.scene(&mut self.random);
         let alike = self.restless.as_ref().and_then(|restless| restless.alike(arrival));
-        let mut answer = self.answer(camera, variant, alike, scene);
-        let mut shadow = compared.then(|| self.answer(camera, Variant::Treatment, alike, scene));
+        let scenes = self.scenes(scene, alike);
+        let mut answer = self.answer(camera, variant, alike, scenes[variant]);
+        let mut shadow = compared
+            .then(|| self.answer(camera, Variant::Treatment, alike, scenes[Variant::Treatment]));
+        let truth = self.world.truth(&self.cameras[camera], scenes.control);
         if self.is_outage() {
             answer.outcome = Outcome::Failed;
             if let Some(shadow) = &mut shadow {
@@ -71,7 +67,9 @@ impl<O: Observer> Run<'_, O> {
         let event = match (shadow, id) {
             (Some(shadow), Some(id)) => {
                 let outcomes = ByVariant { control: answer.outcome, treatment: shadow.outcome };
-                Event::Comparison(Comparison { id, camera, outcomes, origin: Origin::default() })
+                let comparison = Comparison { id, camera, outcomes, origin: Origin::default() };
+                self.show_to_reviewers(&comparison, truth);
+                Event::Comparison(comparison)
             }
             (_, id) => Event::Analysis(Analysis {
                 id,
@@ -82,6 +80,34 @@ impl<O: Observer> Run<'_, O> {
             }),
         };
         self.report(&event);
+    }
+
+    fn begin_day_if_due(&mut self) {
+        if self.now >= self.days * DAY_MS {
+            self.days += 1.0;
+            self.world.begin_day(&mut self.cameras, &mut self.random);
+            if let Some(restless) = &mut self.restless {
+                restless.hurry();
+                self.change_until = self.now;
+            }
+        }
+    }
+
+    /// What each prompt judges an event by: the same, except where the treatment judges on its own. Events of a burst
+    /// may all be one and the same.
+    fn scenes(&mut self, scene: Scene, alike: Option<Alike>) -> ByVariant<Scene> {
+        if let Some(scenes) = alike.and_then(|alike| alike.scenes(&mut self.random)) {
+            return scenes;
+        }
+        let share = self.world.scenario().treatment.disagreement;
+        let treatment = if share > 0.0 {
+            let now = self.now;
+            let more = self.restless.as_ref().map_or(1.0, |restless| restless.shock_factor(now));
+            scene.or_apart(share * more, &mut self.random)
+        } else {
+            scene
+        };
+        ByVariant { control: scene, treatment }
     }
 
     fn answer(

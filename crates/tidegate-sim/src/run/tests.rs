@@ -8,6 +8,7 @@ use tidegate_spec::ScenarioFile;
 
 use super::*;
 
+mod reviewers;
 mod unrest;
 
 /// Keeps the sums of the last look before an hour, and of the last of all.

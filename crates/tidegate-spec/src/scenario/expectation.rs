@@ -43,6 +43,15 @@ pub enum RunMeasure {
     TreatmentAnalyses(Quantile),
     /// Analyses by the treatment while it did harm: this quantile of all runs.
     HarmedAnalyses(Quantile),
+    /// The share of runs in which the review rejected the treatment or let it go on.
+    ReviewedShare,
+    /// The share of runs in which the review proved the treatment.
+    ProvedShare,
+    /// Answers, skipped cards included: this quantile of the runs in which the review rejected or proved.
+    Answers(Quantile),
+    /// Hours from the start of the rollout until the review rejected the treatment or let it go on: this quantile of the
+    /// runs in which it did.
+    HoursToDecision(Quantile),
 }
 
 /// A quantile that may be bounded.
@@ -73,7 +82,7 @@ impl fmt::Display for Bound {
     }
 }
 
-const KNOWN: [(&str, RunMeasure, Bound); 15] = [
+const KNOWN: [(&str, RunMeasure, Bound); 22] = [
     ("rolled_back_share_min", RunMeasure::RolledBackShare, Bound::Min),
     ("rolled_back_share_max", RunMeasure::RolledBackShare, Bound::Max),
     ("false_rollback_share_max", RunMeasure::RolledBackShare, Bound::Max),
@@ -97,6 +106,13 @@ const KNOWN: [(&str, RunMeasure, Bound); 15] = [
     ),
     ("harmed_analyses_median_max", RunMeasure::HarmedAnalyses(Quantile::Median), Bound::Max),
     ("harmed_analyses_p95_max", RunMeasure::HarmedAnalyses(Quantile::P95), Bound::Max),
+    ("reviewed_share_min", RunMeasure::ReviewedShare, Bound::Min),
+    ("reviewed_share_max", RunMeasure::ReviewedShare, Bound::Max),
+    ("proved_share_min", RunMeasure::ProvedShare, Bound::Min),
+    ("proved_share_max", RunMeasure::ProvedShare, Bound::Max),
+    ("answers_median_max", RunMeasure::Answers(Quantile::Median), Bound::Max),
+    ("hours_to_decision_median_max", RunMeasure::HoursToDecision(Quantile::Median), Bound::Max),
+    ("hours_to_decision_p95_max", RunMeasure::HoursToDecision(Quantile::P95), Bound::Max),
 ];
 
 pub(super) fn read(fields: &mut Fields<'_>) -> Vec<Expectation> {
@@ -106,10 +122,14 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Vec<Expectation> {
             RunMeasure::RolledBackShare
             | RunMeasure::PromotedShare
             | RunMeasure::InconclusiveShare
-            | RunMeasure::ExposedShare => 0.0..=1.0,
+            | RunMeasure::ExposedShare
+            | RunMeasure::ReviewedShare
+            | RunMeasure::ProvedShare => 0.0..=1.0,
             RunMeasure::HoursToRollback(_)
             | RunMeasure::TreatmentAnalyses(_)
-            | RunMeasure::HarmedAnalyses(_) => 0.0..=1e12,
+            | RunMeasure::HarmedAnalyses(_)
+            | RunMeasure::Answers(_)
+            | RunMeasure::HoursToDecision(_) => 0.0..=1e12,
         };
         if let Some(value) = fields.real(name, &range) {
             expectations.push(Expectation { name, measure, bound, value });

@@ -12,7 +12,7 @@ use super::world::{
     Bursts, ClockJump, Control, Effect, FeedbackSettings, FleetSettings, LogNormal, Outage,
     Scenario, Treatment, WorldFaults,
 };
-use super::{check, expectation, unrest};
+use super::{check, expectation, reviewers, unrest};
 use crate::experiment::{ExperimentFile, read_experiment};
 use crate::fields::Fields;
 use crate::preset::Preset;
@@ -54,12 +54,17 @@ pub(super) fn scenario(fields: &mut Fields<'_>) -> Option<Scenario> {
     let feedback = fields.table("feedback", read_feedback);
     let faults = fields.table("faults", read_faults);
     let unrest = fields.table("unrest", unrest::read);
+    let reviewers =
+        fields.value("reviewers").is_some().then(|| fields.table("reviewers", reviewers::read));
     let release_hour = fields.table("owner", |fields| fields.real("release_hour", &HOURS));
     let expect = fields.table("expect", expectation::read);
     // Read before all else, and known here for who looks for it.
     fields.value("grid");
     check::labels(fields, &control, &treatment, &feedback);
     let experiment = experiment?;
+    if reviewers.is_some() {
+        reviewers::check(fields, experiment.definition.experiment());
+    }
     check::size(fields, &fleet, &unrest, experiment.definition.experiment());
     Some(Scenario {
         name,
@@ -71,6 +76,7 @@ pub(super) fn scenario(fields: &mut Fields<'_>) -> Option<Scenario> {
         control,
         treatment,
         feedback,
+        reviewers,
         faults,
         unrest,
         release_hour,
@@ -155,11 +161,17 @@ fn read_treatment(fields: &mut Fields<'_>, control: &Control) -> Treatment {
         latency_pct: effect(fields, "latency_change_pct", &(-100.0..=10_000.0)),
         alert_rate_pct: effect(fields, "alert_rate_change_pct", &(-100.0..=1_000.0)),
         slow_share: effect(fields, "slow_share_change", &points),
+        disagreement: fields.real("disagreement", &SHARE).unwrap_or(0.0),
     };
-    if treatment.alert_rate_pct.change != 0.0 && control.alert_rate.is_none() {
-        let problem =
-            "is set, allowed: only with control.alert_rate, as no scores are drawn without";
-        fields.fault("alert_rate_change_pct", problem);
+    for (key, is_set) in [
+        ("alert_rate_change_pct", treatment.alert_rate_pct.change != 0.0),
+        ("disagreement", treatment.disagreement > 0.0),
+    ] {
+        if is_set && control.alert_rate.is_none() {
+            let problem =
+                "is set, allowed: only with control.alert_rate, as no scores are drawn without";
+            fields.fault(key, problem);
+        }
     }
     for (key, rate, effect) in [
         ("fp_rate_change", control.fp_rate, treatment.fp_rate),

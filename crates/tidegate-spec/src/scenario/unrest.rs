@@ -18,6 +18,21 @@ pub struct Unrest {
     pub retries: Option<Retries>,
     /// Outages that hit some cameras only.
     pub group_outages: Option<GroupOutages>,
+    /// Stretches in which the prompts disagree more often, at all cameras.
+    pub shocks: Option<Shocks>,
+    /// Standard deviation, over days, of the logarithm of the treatment's false alarms.
+    pub day_log_sd: f64,
+}
+
+/// Stretches in which the prompts disagree more often, at all cameras: rain, say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shocks {
+    /// On a day.
+    pub per_day: f64,
+    /// How long one lasts.
+    pub hours: f64,
+    /// How many times as often.
+    pub factor: f64,
 }
 
 /// A rate or latency that is another for some cameras, or at some hours.
@@ -169,6 +184,12 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Unrest {
                 .choice("of", &[("both", Hit::Both), ("treatment", Hit::Treatment)])
                 .unwrap_or(Hit::Both),
         }),
+        shocks: optional(fields, "shocks", |fields| Shocks {
+            per_day: fields.real("per_day", &(0.0..=100.0)).unwrap_or(1.0),
+            hours: fields.real("hours", &(0.01..=1_000.0)).unwrap_or(2.0),
+            factor: fields.real("factor", &(0.0..=1_000.0)).unwrap_or(2.0),
+        }),
+        day_log_sd: fields.real("day_log_sd", &(0.0..=3.0)).unwrap_or(0.0),
     }
 }
 

@@ -3,6 +3,7 @@
 use tidegate_engine::id::CameraId;
 
 use super::expectation::Expectation;
+use super::reviewers::Reviewers;
 use super::unrest::Unrest;
 use crate::experiment::ExperimentFile;
 
@@ -27,6 +28,8 @@ pub struct Scenario {
     pub treatment: Treatment,
     /// What people say, and when.
     pub feedback: FeedbackSettings,
+    /// Who answers the cards of a review; nobody without.
+    pub reviewers: Option<Reviewers>,
     /// What goes wrong around the engine.
     pub faults: WorldFaults,
     /// What makes the world restless, whichever prompt runs.
@@ -119,6 +122,8 @@ pub struct Treatment {
     pub alert_rate_pct: Effect,
     /// Points added to the share of slow answers.
     pub slow_share: Effect,
+    /// The share of events of which it judges on its own: as often as its rates say, but not where the control does.
+    pub disagreement: f64,
 }
 
 /// A change that may begin later, at once or by degrees.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use tidegate_sim::report::{expected, hours, percent, sentence, stoppers};
-use tidegate_sim::summary::{Met, Summary};
+use tidegate_sim::summary::{Met, ReviewSummary, SpreadOverRuns, Summary};
 use tidegate_sim::{Ending, RunOutcome};
 use tidegate_spec::scenario::{Bound, Expectation, RunMeasure};
 
@@ -27,6 +27,11 @@ pub(crate) const TITLES: [&str; 11] = [
 pub(crate) fn print(all: &[Simulated], out: &mut impl Write) -> io::Result<()> {
     let rows = all.iter().map(|simulated| row(&simulated.summary).to_vec());
     writeln!(out, "{}", aligned(&TITLES, &[0, 1, 4], rows))?;
+    for Summary { name, rule, review, .. } in all.iter().map(|simulated| &simulated.summary) {
+        if let Some(review) = review {
+            writeln!(out, "{name} ({rule}): {}", reviewed(review))?;
+        }
+    }
     for Simulated { summary, .. } in all {
         for judged in summary.expectations.iter().filter(|judged| judged.verdict != Met::Met) {
             let Summary { name, rule, .. } = summary;
@@ -34,6 +39,21 @@ pub(crate) fn print(all: &[Simulated], out: &mut impl Write) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What came of reviews, in a sentence.
+fn reviewed(review: &ReviewSummary) -> String {
+    let spread = |of: Option<SpreadOverRuns>| {
+        of.map_or_else(|| "–".to_owned(), |s| format!("{:.0} ({:.0}–{:.0})", s.p50, s.p5, s.p95))
+    };
+    format!(
+        "review: rejected {}, proved {}, harmless {}; answers to reject or prove {}, hours to a decision {}",
+        percent(review.rejected_share),
+        percent(review.proved_share),
+        percent(review.harmless_share),
+        spread(review.answers),
+        spread(review.hours_to_decision),
+    )
 }
 
 /// One scenario in the order of [`TITLES`].
@@ -74,6 +94,12 @@ pub(crate) fn telling_run(simulated: &Simulated) -> u32 {
             first(&|outcome| matches!(outcome.ending, Ending::Inconclusive | Ending::GateShut))
         }
         RunMeasure::ExposedShare => first(&|outcome| outcome.treatment_analyses > 0),
+        RunMeasure::ReviewedShare => first(&RunOutcome::is_reviewed),
+        RunMeasure::ProvedShare => first(&RunOutcome::is_proved),
+        RunMeasure::Answers(_) => most(&|outcome| outcome.answers().unwrap_or(-1.0)),
+        RunMeasure::HoursToDecision(_) => {
+            most(&|outcome| outcome.hours_to_decision().unwrap_or(-1.0))
+        }
         RunMeasure::HoursToRollback(_) => {
             most(&|outcome| outcome.hours_to_rollback().unwrap_or(-1.0))
         }
