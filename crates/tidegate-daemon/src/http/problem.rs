@@ -86,6 +86,7 @@ impl Problem {
     /// A body with so many faults, of which the first are here.
     fn invalid_of(count: usize, faults: Vec<FieldFault>) -> Self {
         let detail = match &faults[..] {
+            [fault] if fault.pointer.is_empty() => fault.detail.clone(),
             [fault] => format!("{} {}", fault.pointer, fault.detail),
             _ if count <= FAULTS_MAX => format!("{count} fields are not valid"),
             _ => format!("{count} fields are not valid; the first {FAULTS_MAX} are named"),
@@ -114,6 +115,7 @@ impl Problem {
     /// An import against which something stands, each thing with its pointer.
     pub(super) fn conflicts(faults: Vec<FieldFault>) -> Self {
         let detail = match &faults[..] {
+            [fault] if fault.pointer.is_empty() => fault.detail.clone(),
             [fault] => format!("{} {}", fault.pointer, fault.detail),
             faults => format!("{} things stand against it; nothing was taken in", faults.len()),
         };
