@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tidegate_engine::prompt::OrderRejection;
 use tidegate_spec::api::ofrep::{ErrorCode, FlagFailure};
@@ -56,13 +56,6 @@ impl Problem {
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
         let (detail, faults) = (detail.into(), Vec::new());
         Self { code, detail, faults, retry_after_seconds: None }
-    }
-
-    /// `allowed` is what `Allow` says.
-    pub(super) fn method_not_allowed(method: &Method, allowed: &str) -> Self {
-        let allowed = allowed.replace(',', " | ");
-        let detail = format!("`{method}` is not allowed for this path, allowed: {allowed}");
-        Self::new(Code::MethodNotAllowed, detail)
     }
 
     pub(super) fn malformed(detail: impl Into<String>) -> Self {
@@ -303,9 +296,9 @@ pub(super) async fn not_found() -> Problem {
     Problem::new(Code::NotFound, detail)
 }
 
-/// What the path allows is known to the guard alone.
 pub(super) async fn method_not_allowed() -> Problem {
-    Problem::new(Code::MethodNotAllowed, "this path knows other methods")
+    let detail = "this path knows other methods; see Allow";
+    Problem::new(Code::MethodNotAllowed, detail)
 }
 
 #[cfg(test)]
