@@ -42,7 +42,7 @@ fn each_bad_row_is_counted_and_named_and_the_good_ones_are_used() {
             format!("{time},e2,c1,v1,1,,101,,\n"),
             "risk score 101 is out of range, allowed: 0 to 100",
         ),
-        (format!("{time},e2,c 1,v1,1,,50,,\n"), "camera id `c 1` has the character ' '"),
+        (format!("{time},e2,c\t1,v1,1,,50,,\n"), "camera id `c\\t1` has the character '\\t'"),
         (format!("{time},e2,,v1,1,,50,,\n"), "camera is empty"),
         (format!("{time},{},c1,v1,1,,50,,\n", "x".repeat(129)), "is 129 bytes long"),
         ("yesterday,e2,c1,v1,1,,50,,\n".to_owned(), "time \"yesterday\" is no ISO 8601 time"),

@@ -5,6 +5,7 @@
 
 mod camera;
 
+use alloc::format;
 use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
@@ -34,6 +35,12 @@ impl InvalidId {
     fn new(kind: &'static str, text: &str, fault: IdFault, allowed: &'static str) -> Self {
         let shown = text.chars().take(40).flat_map(char::escape_default).collect();
         Self { kind, shown, fault, allowed }
+    }
+
+    /// The same of a field whose name stands before it.
+    pub fn of_field(&self) -> String {
+        let Self { kind, shown, fault, allowed } = self;
+        format!("is no {kind}: `{shown}` {fault}, allowed: {allowed}")
     }
 }
 

@@ -232,7 +232,7 @@ fn read_answers(fields: &mut Fields<'_>) -> Option<BTreeMap<PromptKey, CaseAnswe
             }
             Err(invalid) => {
                 let shown: String = name.chars().take(40).collect();
-                fields.fault(&format!("answers.{shown}"), format!("is no {invalid}"));
+                fields.fault(&format!("answers.{shown}"), invalid.of_field());
             }
         }
     }

@@ -365,7 +365,7 @@ impl<'a> Fields<'a> {
             self.not_allowed(key, value, ID);
             return None;
         };
-        text.parse().map_err(|invalid: InvalidId| self.fault(key, format!("is no {invalid}"))).ok()
+        text.parse().map_err(|invalid: InvalidId| self.fault(key, invalid.of_field())).ok()
     }
 
     fn parse_choice<T: Copy>(

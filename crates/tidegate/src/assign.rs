@@ -78,7 +78,7 @@ pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure
             "no camera given: name some, or pipe one id per line to standard input".to_owned(),
         ));
     }
-    let mut faults = 0_u64;
+    let (mut cameras, mut faults) = (0_u64, 0_u64);
     let mut lines = Lines::default();
     loop {
         let number = lines.number() + 1;
@@ -103,7 +103,10 @@ pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure
             }
         };
         match camera {
-            Ok(camera) => answers.add(&camera, out)?,
+            Ok(camera) => {
+                cameras += 1;
+                answers.add(&camera, out)?;
+            }
             Err(why) => {
                 faults += 1;
                 out.flush()?;
@@ -112,6 +115,9 @@ pub(crate) fn run(args: &AssignArgs, out: &mut impl Write) -> Result<(), Failure
         }
     }
     answers.end(out)?;
+    if cameras == 0 && faults == 0 {
+        writeln!(io::stderr(), "tidegate: standard input has no camera id, one a line")?;
+    }
     if faults > 0 {
         return Err(Failure::BadInput(format!("{faults} lines are no camera ids")));
     }

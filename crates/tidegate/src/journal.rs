@@ -175,7 +175,10 @@ fn must_exist(folder: &Path) -> Result<(), Failure> {
     if folder.join("lock").exists() {
         Ok(())
     } else {
-        Err(Failure::BadInput(format!("there is no journal in {}", folder.display())))
+        Err(Failure::BadInput(format!(
+            "there is no journal in {}, allowed: the folder that `tidegate serve --data` keeps",
+            folder.display()
+        )))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tidegate_engine::prompt::OrderRejection;
 use tidegate_spec::api::ofrep::{ErrorCode, FlagFailure};
@@ -58,13 +58,6 @@ impl Problem {
         Self { code, detail, faults, retry_after_seconds: None }
     }
 
-    /// `allowed` is what `Allow` says.
-    pub(super) fn method_not_allowed(method: &Method, allowed: &str) -> Self {
-        let allowed = allowed.replace(',', " | ");
-        let detail = format!("`{method}` is not allowed for this path, allowed: {allowed}");
-        Self::new(Code::MethodNotAllowed, detail)
-    }
-
     pub(super) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(Code::MalformedBody, detail)
     }
@@ -86,6 +79,7 @@ impl Problem {
     /// A body with so many faults, of which the first are here.
     fn invalid_of(count: usize, faults: Vec<FieldFault>) -> Self {
         let detail = match &faults[..] {
+            [fault] if fault.pointer.is_empty() => fault.detail.clone(),
             [fault] => format!("{} {}", fault.pointer, fault.detail),
             _ if count <= FAULTS_MAX => format!("{count} fields are not valid"),
             _ => format!("{count} fields are not valid; the first {FAULTS_MAX} are named"),
@@ -114,6 +108,7 @@ impl Problem {
     /// An import against which something stands, each thing with its pointer.
     pub(super) fn conflicts(faults: Vec<FieldFault>) -> Self {
         let detail = match &faults[..] {
+            [fault] if fault.pointer.is_empty() => fault.detail.clone(),
             [fault] => format!("{} {}", fault.pointer, fault.detail),
             faults => format!("{} things stand against it; nothing was taken in", faults.len()),
         };
@@ -302,9 +297,9 @@ pub(super) async fn not_found() -> Problem {
     Problem::new(Code::NotFound, detail)
 }
 
-/// What the path allows is known to the guard alone.
 pub(super) async fn method_not_allowed() -> Problem {
-    Problem::new(Code::MethodNotAllowed, "this path knows other methods")
+    let detail = "this path knows other methods; see Allow";
+    Problem::new(Code::MethodNotAllowed, detail)
 }
 
 #[cfg(test)]

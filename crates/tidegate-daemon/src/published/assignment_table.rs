@@ -181,7 +181,7 @@ impl AssignmentTable {
             }
             None => unknown(camera_id, key, reason),
         };
-        (reason, Assignment { detail: Some(format!("is no {invalid}").into()), ..assignment })
+        (reason, Assignment { detail: Some(invalid.of_field().into()), ..assignment })
     }
 
     /// Whether every experiment that there is can be in it.

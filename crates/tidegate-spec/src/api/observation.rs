@@ -296,7 +296,7 @@ fn run(number: f64) -> Result<u32, InvalidField> {
 }
 
 fn id<T: std::str::FromStr<Err = InvalidId>>(field: &str, text: &str) -> Result<T, InvalidField> {
-    text.parse().map_err(|invalid: InvalidId| InvalidField::new(field, format!("is no {invalid}")))
+    text.parse().map_err(|invalid: InvalidId| InvalidField::new(field, invalid.of_field()))
 }
 
 /// The beginning of a text that a client sent, escaped, for messages.

@@ -164,7 +164,7 @@ fn read_assignment(fields: &mut Fields<'_>, assignment: &mut AssignmentRules) {
         let path = format!("overrides.{camera}");
         match (camera.parse::<CameraId>(), variant) {
             (Ok(camera), Some(variant)) => assignment.overrides.push((camera, variant)),
-            (Err(invalid), _) => fields.fault(&path, format!("is no {invalid}")),
+            (Err(invalid), _) => fields.fault(&path, invalid.of_field()),
             (Ok(_), None) => fields.not_allowed(&path, value, "control | treatment"),
         }
     }

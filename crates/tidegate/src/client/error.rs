@@ -132,6 +132,18 @@ impl fmt::Display for Refusal {
         if let Some(id) = &problem.request_id {
             write!(f, "\n  request {}", printable(id))?;
         }
-        Ok(())
+        hint(&problem.code).map_or(Ok(()), |hint| write!(f, "\nhint: {hint}"))
+    }
+}
+
+/// What to do about an error, where the daemon's sentence is about what it found alone.
+fn hint(code: &str) -> Option<&'static str> {
+    match code {
+        "unknown_experiment" => Some("`tidegate experiment list` prints those that there are"),
+        "unknown_prompt" => Some("`tidegate prompt list` prints those that there are"),
+        "experiment_running" => {
+            Some("`tidegate experiment stop` ends the run; then a file begins the next")
+        }
+        _ => None,
     }
 }

@@ -184,7 +184,9 @@ impl RowCounts {
         for (rows, variant) in
             [(self.rows.control, Variant::Control), (self.rows.treatment, Variant::Treatment)]
         {
-            if rows == 0 && self.other_variant > 0 {
+            // A row without a value is of nobody, whatever the map says.
+            let mut named = self.other_variants.counts.keys().filter(|name| !name.is_empty());
+            if rows == 0 && named.next().is_some() {
                 let others = self.other_variants.shown().unwrap_or_default();
                 return Some(format!(
                     "no verdict, as no row is of the {variant}; of another variant: {others}; allowed: what [variants] names"
