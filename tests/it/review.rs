@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use system_tests::daemon::{Daemon, Start};
+use system_tests::stream::Stream;
 
 use crate::command::{run, run_with_input};
 
@@ -100,6 +101,27 @@ fn review(daemon: &Daemon) -> usize {
     answers
 }
 
+/// That cards waited: the first, all at the end of the shadow, and at most once a day between; and what they came to.
+fn subscribers_were_told(daemon: &Daemon) {
+    let path = "/v1/events?types=cards_waiting,review_changed";
+    let mut stream = Stream::after(daemon.address(), path, 0);
+    let mut told = Vec::new();
+    while told.last().is_none_or(|(_, data): &(String, Value)| data["to"] != "proved") {
+        let event = stream.next_event().expect("an event until it is proved");
+        told.push((event.kind.clone(), event.data["data"].clone()));
+    }
+    let waited = told.iter().filter(|(kind, _)| kind == "cards_waiting");
+    let waited: Vec<u64> = waited.map(|(_, data)| data["waiting"].as_u64().unwrap()).collect();
+    assert_eq!(waited.first(), Some(&1));
+    assert_eq!(waited.last(), Some(&200), "when the shadow ends");
+    assert!((3..=5).contains(&waited.len()), "{waited:?}");
+    let said: Vec<&Value> =
+        told.iter().filter(|(kind, _)| kind == "review_changed").map(|(_, data)| data).collect();
+    assert_eq!(said[0]["from"], "open");
+    assert!(said.windows(2).all(|pair| pair[0]["to"] == pair[1]["from"]), "{said:?}");
+    assert!(said.iter().any(|data| data["to"] == "harmless"), "the gate opened on it: {said:?}");
+}
+
 /// Answers truly whatever still waits in the test.
 fn review_to_the_end(daemon: &Daemon) -> usize {
     let mut answers = 0;
@@ -165,6 +187,7 @@ fn thirty_percent_fewer_false_alarms_are_reviewed_tested_and_released() {
     let verdict = daemon.get(&format!("/v1/experiments/{KEY}/review")).body["verdict"].clone();
     assert_eq!(verdict, "proved");
     println!("{more} more answers in the test: proved");
+    subscribers_were_told(&daemon);
 
     // Six cameras label too little for the test to prove anything by itself.
     test(&daemon, FEWER);

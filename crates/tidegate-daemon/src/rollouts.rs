@@ -3,6 +3,7 @@
 mod changed;
 mod defining;
 mod predecessor;
+mod review_told;
 mod run;
 
 use std::collections::{BTreeMap, HashMap};

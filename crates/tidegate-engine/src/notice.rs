@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use crate::guardrail::Guardrail;
 use crate::look::Check;
 use crate::phase::{Phase, Transition};
+use crate::review::ReviewVerdict;
 use crate::symptom::{Symptom, SymptomKind};
 use crate::time::{Duration, Timestamp};
 use crate::verdict::Verdict;
@@ -42,6 +43,18 @@ pub enum Notice {
         kind: SymptomKind,
         /// Which of the two.
         state: WarningState,
+    },
+    /// Cards of a review wait for people.
+    CardsWait {
+        /// How many.
+        waiting: u64,
+    },
+    /// The answers of a review say something else than before.
+    Reviewed {
+        /// What they said.
+        from: ReviewVerdict,
+        /// What they say.
+        to: ReviewVerdict,
     },
 }
 
@@ -120,6 +133,8 @@ impl Noticed {
                     self.verdicts.sort_unstable();
                 }
             }
+            // What is told of a review follows from its own state before and after an event.
+            Notice::CardsWait { .. } | Notice::Reviewed { .. } => {}
             Notice::LatencyWarnings { total, .. } => {
                 self.warnings = total;
                 self.warned_at = Some(at);

@@ -6,7 +6,7 @@ use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::notice::WarningState;
 use tidegate_engine::observation::{Label, RunNamed};
 use tidegate_engine::phase::{Condition, Phase, State, Transition};
-use tidegate_engine::review::{Answer, Direction};
+use tidegate_engine::review::{Answer, Direction, ReviewVerdict};
 use tidegate_engine::symptom::SymptomKind;
 use tidegate_engine::variant::Variant;
 use tidegate_engine::verdict::Verdict;
@@ -79,6 +79,14 @@ const SYMPTOMS: [SymptomKind; 7] = [
     SymptomKind::VariantsDisagree,
     SymptomKind::Away,
 ];
+const REVIEW_VERDICTS: [ReviewVerdict; 6] = [
+    ReviewVerdict::RejectFalseAlarms,
+    ReviewVerdict::RejectMissed,
+    ReviewVerdict::Promote,
+    ReviewVerdict::Pass,
+    ReviewVerdict::Alarm,
+    ReviewVerdict::Open,
+];
 const WARNING_STATES: [WarningState; 2] = [WarningState::Raised, WarningState::Cleared];
 
 /// A number that names nothing.
@@ -134,6 +142,7 @@ coded! {
     Answer, "answer", ANSWERS;
     Direction, "direction", DIRECTIONS;
     SymptomKind, "symptom", SYMPTOMS;
+    ReviewVerdict, "verdict of a review", REVIEW_VERDICTS;
     WarningState, "state of a warning", WARNING_STATES;
 }
 
@@ -178,6 +187,14 @@ mod tests {
         round_trips(&Direction::ALL);
         round_trips(&SymptomKind::ALL);
         // These have no list of their own. A new value does not compile here until it has its place.
+        round_trips_at(|verdict| match verdict {
+            ReviewVerdict::RejectFalseAlarms => 0,
+            ReviewVerdict::RejectMissed => 1,
+            ReviewVerdict::Promote => 2,
+            ReviewVerdict::Pass => 3,
+            ReviewVerdict::Alarm => 4,
+            ReviewVerdict::Open => 5,
+        });
         round_trips_at(|phase| match phase {
             Phase::Draft => 0,
             Phase::Shadow => 1,

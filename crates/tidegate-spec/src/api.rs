@@ -29,8 +29,8 @@ use serde::{Deserialize, Serialize};
 pub use definition::{Defined, ServingRun, SettingChange};
 pub use diagnosis::{Diagnosis, HeardCameras};
 pub use event::{
-    Event, ExperimentDefined, LatencyWarning, PhaseChanged, PromptLabelMoved, Reset,
-    VerdictChanged, WarningChanged, What, WhatIsNoted,
+    CardsWaiting, Event, ExperimentDefined, LatencyWarning, PhaseChanged, PromptLabelMoved, Reset,
+    ReviewChanged, VerdictChanged, WarningChanged, What, WhatIsNoted,
 };
 pub use event_type::EventType;
 pub use history::{DEFINED, Definer, Evidence, History, HistoryItem};

@@ -150,6 +150,10 @@ fn sentence(what: &What) -> String {
         What::Warning(warning) => {
             format!("{} {}: {}", warning.code, warning.state, warning.sentence)
         }
+        What::CardsWaiting(cards) => cards.sentence.clone(),
+        What::ReviewChanged(review) => {
+            format!("{} → {}: {}", review.from, review.to, review.sentence)
+        }
         What::PromptLabelMoved(moved) => {
             let from = moved.from.as_deref().unwrap_or("nothing");
             let to = moved.to.as_deref().unwrap_or("nothing");

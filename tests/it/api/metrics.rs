@@ -276,6 +276,8 @@ fn the_document_names_every_metric_there_is_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let (receiver, config) = hooked(&folder, 1);
     let world = World::new(&["--metric-names", "tidegate_and_hsi", "--config", &config]);
+    let reviewed = "key = \"attic\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n[review]\n";
+    assert_eq!(world.daemon.define("attic", reviewed).status, 201);
     let_all_happen(&world);
     // The first is known to be taken once the second comes.
     receiver.next();
@@ -295,6 +297,7 @@ fn the_document_names_every_metric_there_is_and_no_other() {
     // Without the switch there are only our own.
     let (receiver, config) = hooked(&folder, 1);
     let own = World::new(&["--config", &config]);
+    assert_eq!(own.daemon.define("attic", reviewed).status, 201);
     let_all_happen(&own);
     receiver.next();
     receiver.next();

@@ -100,7 +100,7 @@ fn a_query_or_a_header_that_is_none_is_refused() {
     for (query, told) in [
         (
             "types=alarms",
-            "allowed: phase_changed,verdict_changed,alarm,latency_warning,warning,prompt_label_moved,experiment_defined",
+            "allowed: phase_changed,verdict_changed,alarm,latency_warning,warning,cards_waiting,review_changed,prompt_label_moved,experiment_defined",
         ),
         ("types=", "types: `` is not allowed"),
         ("types=alarm,,alarm", "types: `` is not allowed"),

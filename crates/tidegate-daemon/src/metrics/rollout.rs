@@ -25,6 +25,7 @@ pub(super) struct RolloutGauges {
     warning: Family<Two, Number>,
     open_analyses: Family<One, Number>,
     cameras: Family<One, Number>,
+    review_cards: Family<Two, Number>,
 }
 
 impl RolloutGauges {
@@ -58,6 +59,8 @@ impl RolloutGauges {
         let help = "Analyses whose feedback may still come";
         registry.register(name, help, gauges.open_analyses.clone());
         registry.register("tidegate_rollout_cameras", "Cameras seen", gauges.cameras.clone());
+        let name = "tidegate_rollout_review_cards";
+        registry.register(name, "Cards of the review", gauges.review_cards.clone());
         gauges
     }
 
@@ -76,6 +79,15 @@ impl RolloutGauges {
             self.remaining_seconds.get_or_create(&one).set(seconds);
             self.open_analyses.get_or_create(&one).set(status.open_analyses as f64);
             self.cameras.get_or_create(&one).set(status.cameras as f64);
+            if let Some(review) = &status.review {
+                for (standing, cards) in [
+                    ("settled", review.settled),
+                    ("waiting", review.waiting),
+                    ("unanswered", review.unanswered),
+                ] {
+                    self.review_cards.get_or_create(&two("standing", standing)).set(cards as f64);
+                }
+            }
             for symptom in &status.symptoms {
                 self.warning.get_or_create(&two("warning", symptom.kind().as_str())).set(1.0);
             }
@@ -113,6 +125,7 @@ impl RolloutGauges {
         self.cameras.clear();
         for family in [
             &self.phase,
+            &self.review_cards,
             &self.analyses,
             &self.errors,
             &self.labels,

@@ -15,6 +15,7 @@ use tidegate_spec::api::{DEFINED, HistoryItem, What, WhatIsNoted};
 
 use super::changed::{Changed, Decided, Telling, Unit};
 use super::predecessor::Predecessor;
+use super::review_told::ReviewTold;
 use crate::prompts::{Followed, InPlay, ProductionMove, Prompts};
 
 /// The present run of an experiment, and the account of all its runs.
@@ -80,10 +81,15 @@ impl RunningExperiment {
         changed: &mut Changed,
     ) -> Result<(), Rejection> {
         let before = self.rollout.lifecycle().state.phase;
+        let review = ReviewTold::of(&self.rollout, &event);
         let decisions = self.rollout.apply(at, &event)?;
+        let review = review.zip(ReviewTold::of(&self.rollout, &event));
         let rollout = self.id;
         let mut unit = Unit { entries: vec![Entry::Event { rollout, at, event }], telling: vec![] };
         self.notice(at, before, &decisions, &mut unit);
+        if let Some((before, after)) = review {
+            self.notice_review(at, before, after, &mut unit);
+        }
         for decision in decisions {
             self.noticed.step(decision.transition);
             let mut item = HistoryItem::new(self.number, &decision);
@@ -148,6 +154,20 @@ impl RunningExperiment {
         }
     }
 
+    fn notice_review(
+        &mut self,
+        at: Timestamp,
+        before: ReviewTold,
+        after: ReviewTold,
+        unit: &mut Unit,
+    ) {
+        for notice in before.notices(after, &self.rollout) {
+            let reading = self.rollout.reading();
+            let of = WhatIsNoted { reading: reading.as_ref(), ..self.is_noted() };
+            self.note(at, notice, of, unit);
+        }
+    }
+
     /// Tells what is wrong with what is heard, and what is so no longer.
     pub(super) fn notice_symptoms(&mut self, at: Timestamp, changed: &mut Changed) {
         let symptoms = self.rollout.symptoms(at);
@@ -172,6 +192,7 @@ impl RunningExperiment {
             comparisons: self.rollout.sums().pairs.comparisons(),
             threshold: self.rollout.definition().experiment().shadow.latency_warning_threshold,
             symptoms: &[],
+            reading: None,
         }
     }
 

@@ -113,6 +113,8 @@ impl Delivery {
             | EventType::Alarm
             | EventType::LatencyWarning
             | EventType::Warning
+            | EventType::CardsWaiting
+            | EventType::ReviewChanged
             | EventType::PromptLabelMoved
             | EventType::ExperimentDefined => event.id.to_string(),
         };

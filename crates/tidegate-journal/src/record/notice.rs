@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::notice::{Notice, WarningState};
+use tidegate_engine::review::ReviewVerdict;
 use tidegate_engine::symptom::SymptomKind;
 use tidegate_engine::verdict::Verdict;
 
@@ -15,6 +16,8 @@ pub(crate) enum KeptNotice {
     Verdict { guardrail: u8, from: u8, to: u8 },
     LatencyWarnings { count: u64, total: u64 },
     Symptom { kind: u8, state: u8 },
+    CardsWait { waiting: u64 },
+    Reviewed { from: u8, to: u8 },
 }
 
 impl From<Notice> for KeptNotice {
@@ -27,6 +30,8 @@ impl From<Notice> for KeptNotice {
             Notice::Symptom { kind, state } => {
                 Self::Symptom { kind: kind.code(), state: state.code() }
             }
+            Notice::CardsWait { waiting } => Self::CardsWait { waiting },
+            Notice::Reviewed { from, to } => Self::Reviewed { from: from.code(), to: to.code() },
         }
     }
 }
@@ -45,6 +50,11 @@ impl TryFrom<KeptNotice> for Notice {
             KeptNotice::Symptom { kind, state } => Self::Symptom {
                 kind: SymptomKind::of_code(kind)?,
                 state: WarningState::of_code(state)?,
+            },
+            KeptNotice::CardsWait { waiting } => Self::CardsWait { waiting },
+            KeptNotice::Reviewed { from, to } => Self::Reviewed {
+                from: ReviewVerdict::of_code(from)?,
+                to: ReviewVerdict::of_code(to)?,
             },
         })
     }

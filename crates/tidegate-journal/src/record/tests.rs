@@ -11,7 +11,7 @@ use tidegate_engine::observation::{
 };
 use tidegate_engine::phase::{State, Transition};
 use tidegate_engine::prompt::{Move, PromptChange, TextDigest, Version, VersionHead};
-use tidegate_engine::review::{Answer, CardReply};
+use tidegate_engine::review::{Answer, CardReply, ReviewVerdict};
 use tidegate_engine::symptom::SymptomKind;
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_engine::verdict::Verdict;
@@ -121,6 +121,18 @@ pub(crate) fn samples() -> Vec<Entry> {
                 kind: SymptomKind::TreatmentSilent,
                 state: WarningState::Cleared,
             },
+            account: String::new(),
+        },
+        Entry::Noted {
+            rollout,
+            at,
+            notice: Notice::CardsWait { waiting: 12 },
+            account: String::new(),
+        },
+        Entry::Noted {
+            rollout,
+            at,
+            notice: Notice::Reviewed { from: ReviewVerdict::Open, to: ReviewVerdict::Promote },
             account: String::new(),
         },
         Entry::DefinedBy { rollout, at, account: "{\"actor\":\"ann\"}".to_owned() },
@@ -314,6 +326,7 @@ fn notice() -> impl Strategy<Value = Notice> {
                 state: if over { WarningState::Cleared } else { WarningState::Raised }
             }
         ),
+        any::<u64>().prop_map(|waiting| Notice::CardsWait { waiting }),
     ]
 }
 

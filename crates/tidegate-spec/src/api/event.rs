@@ -6,12 +6,14 @@ use tidegate_engine::look::Check;
 use tidegate_engine::notice::Notice;
 use tidegate_engine::number::Percent;
 use tidegate_engine::prompt::{Move, Prompt};
+use tidegate_engine::review::Reading;
 use tidegate_engine::symptom::Symptom;
 use tidegate_engine::verdict::Verdict;
 
 use super::definition::SettingChange;
 use super::event_type::EventType;
 use super::history::HistoryItem;
+use super::review::verdict_name;
 
 #[cfg(feature = "openapi")]
 use super::schema;
@@ -52,6 +54,10 @@ pub enum What {
     LatencyWarning(LatencyWarning),
     /// Something is wrong with what a rollout hears, or is so no longer.
     Warning(WarningChanged),
+    /// Cards of a review wait for people.
+    CardsWaiting(CardsWaiting),
+    /// The answers of a review say something else than before.
+    ReviewChanged(ReviewChanged),
     /// A label of a prompt points to another version.
     PromptLabelMoved(PromptLabelMoved),
     /// An experiment is defined: a draft, or the next run of one that has ended. It changes nothing that is served.
@@ -148,6 +154,28 @@ pub struct WarningChanged {
     pub advice: String,
 }
 
+/// Cards of a review that wait for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CardsWaiting {
+    /// How many.
+    pub waiting: u64,
+    /// That in words.
+    pub sentence: String,
+}
+
+/// Answers of a review that say something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReviewChanged {
+    /// What they said before: `open`, `alarm`, `harmless`, `proved`, `rejected_false_alarms` or `rejected_missed_threats`.
+    pub from: String,
+    /// What they say.
+    pub to: String,
+    /// The numbers in words.
+    pub sentence: String,
+}
+
 /// A label of a prompt that moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -196,6 +224,8 @@ impl What {
             Self::Alarm(_) => EventType::Alarm,
             Self::LatencyWarning(_) => EventType::LatencyWarning,
             Self::Warning(_) => EventType::Warning,
+            Self::CardsWaiting(_) => EventType::CardsWaiting,
+            Self::ReviewChanged(_) => EventType::ReviewChanged,
             Self::PromptLabelMoved(_) => EventType::PromptLabelMoved,
             Self::ExperimentDefined(_) => EventType::ExperimentDefined,
             Self::Reset(_) => EventType::Reset,
@@ -247,6 +277,8 @@ pub struct WhatIsNoted<'a> {
     pub threshold: Percent,
     /// What is wrong with what is heard.
     pub symptoms: &'a [Symptom],
+    /// What the answers of its review say.
+    pub reading: Option<&'a Reading>,
 }
 
 impl What {
@@ -294,6 +326,16 @@ impl What {
                     advice: kind.advice().to_owned(),
                 })
             }
+            Notice::CardsWait { waiting } => {
+                let cards = if waiting == 1 { "card waits" } else { "cards wait" };
+                let sentence = format!("{waiting} {cards} for an answer");
+                Self::CardsWaiting(CardsWaiting { waiting, sentence })
+            }
+            Notice::Reviewed { from, to } => Self::ReviewChanged(ReviewChanged {
+                from: verdict_name(from).to_owned(),
+                to: verdict_name(to).to_owned(),
+                sentence: of.reading.map(ToString::to_string).unwrap_or_default(),
+            }),
         }
     }
 }
@@ -325,7 +367,7 @@ mod tests {
     }
 
     /// One of each type.
-    fn samples() -> [What; 8] {
+    fn samples() -> [What; 10] {
         let text = String::new;
         let verdict =
             VerdictChanged { guardrail: text(), from: text(), to: text(), sentence: text() };
@@ -354,6 +396,8 @@ mod tests {
                 sentence: text(),
                 advice: text(),
             }),
+            What::CardsWaiting(CardsWaiting { waiting: 1, sentence: text() }),
+            What::ReviewChanged(ReviewChanged { from: text(), to: text(), sentence: text() }),
             What::PromptLabelMoved(PromptLabelMoved {
                 prompt: text(),
                 label: text(),

@@ -13,6 +13,10 @@ pub enum EventType {
     LatencyWarning,
     /// See [`What::Warning`](super::What::Warning).
     Warning,
+    /// See [`What::CardsWaiting`](super::What::CardsWaiting).
+    CardsWaiting,
+    /// See [`What::ReviewChanged`](super::What::ReviewChanged).
+    ReviewChanged,
     /// See [`What::PromptLabelMoved`](super::What::PromptLabelMoved).
     PromptLabelMoved,
     /// See [`What::ExperimentDefined`](super::What::ExperimentDefined).
@@ -23,12 +27,14 @@ pub enum EventType {
 
 impl EventType {
     /// Every type with its name.
-    pub const NAMES: [(&'static str, Self); 8] = [
+    pub const NAMES: [(&'static str, Self); 10] = [
         Self::PhaseChanged.named(),
         Self::VerdictChanged.named(),
         Self::Alarm.named(),
         Self::LatencyWarning.named(),
         Self::Warning.named(),
+        Self::CardsWaiting.named(),
+        Self::ReviewChanged.named(),
         Self::PromptLabelMoved.named(),
         Self::ExperimentDefined.named(),
         Self::Reset.named(),
@@ -46,6 +52,8 @@ impl EventType {
             Self::Alarm => "alarm",
             Self::LatencyWarning => "latency_warning",
             Self::Warning => "warning",
+            Self::CardsWaiting => "cards_waiting",
+            Self::ReviewChanged => "review_changed",
             Self::PromptLabelMoved => "prompt_label_moved",
             Self::ExperimentDefined => "experiment_defined",
             Self::Reset => "reset",

@@ -77,7 +77,7 @@ impl Review {
             experiment: experiment.to_owned(),
             run,
             phase: phase.to_owned(),
-            verdict: reading.map(|reading| verdict_name(reading).to_owned()),
+            verdict: reading.map(|reading| verdict_name(reading.verdict).to_owned()),
             sentence: sentence.trim_end().to_owned(),
             lost: progress.lost,
             gained: progress.gained,
@@ -92,8 +92,9 @@ impl Review {
     }
 }
 
-const fn verdict_name(reading: &Reading) -> &'static str {
-    match reading.verdict {
+/// The name of a verdict in answers and events.
+pub(super) const fn verdict_name(verdict: ReviewVerdict) -> &'static str {
+    match verdict {
         ReviewVerdict::RejectFalseAlarms => "rejected_false_alarms",
         ReviewVerdict::RejectMissed => "rejected_missed_threats",
         ReviewVerdict::Promote => "proved",

@@ -171,7 +171,7 @@ fn value(text: &str) -> Value {
 /// Whether the path leads to the simulated world and not to the experiment.
 fn is_of_world(path: &str) -> bool {
     let first = path.split('.').next().unwrap_or_default();
-    let tables = ["fleet", "feedback", "faults", "expect"];
+    let tables = ["fleet", "feedback", "reviewers", "faults", "expect"];
     let prompt = ["control.", "treatment."].iter().any(|prefix| path.starts_with(prefix));
     tables.contains(&first) || prompt || ["shadow.hours", "runs", "seed"].contains(&path)
 }
