@@ -299,7 +299,11 @@ fn a_hook_gets_what_it_wants_and_one_that_hangs_holds_nobody_up() {
 #[test]
 fn what_is_not_taken_for_three_days_is_given_up_and_said() {
     let receiver = FakeDaemon::at(SocketAddr::from(([127, 0, 0, 1], 0)), [], failing(500));
-    let mut world = World::new(&[("desk", receiver.address(), "")]);
+    let mut world = World::new(&[(
+        "desk",
+        receiver.address(),
+        "events = [\"phase_changed\", \"experiment_defined\"]",
+    )]);
     let daemon = world.ready();
     running(&daemon, "night");
     daemon.act("night", "hold");
@@ -318,7 +322,9 @@ fn what_is_not_taken_for_three_days_is_given_up_and_said() {
     }
     let told = daemon.await_log("events were given up");
     assert_eq!((&told["webhook"], &told["events"]), (&"desk".into(), &3.into()));
-    let newest = Stream::after(daemon.address(), "/v1/events", 0).events(4);
+    let newest =
+        Stream::after(daemon.address(), "/v1/events?types=phase_changed,experiment_defined", 0)
+            .events(4);
     assert_eq!(last, newest[3].id.to_string());
     let metrics = daemon.get("/metrics").text;
     let line = "tidegate_webhook_events_total{webhook=\"desk\",outcome=\"given_up\"} 3";

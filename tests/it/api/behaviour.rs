@@ -617,8 +617,8 @@ fn a_camera_has_any_name_and_one_id() {
     for (case, assignment) in cases.iter().zip(many["assignments"].as_array().unwrap()) {
         assert_eq!(assignment["camera_id"], case["camera_id"], "{case}");
         // In a path every byte that is not plain is written so, the percent sign of an id too.
-        let encoded: String =
-            case["name"].as_str().unwrap().bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let bytes = case["name"].as_str().unwrap().bytes();
+        let encoded = bytes.fold(String::new(), |path, byte| path + &format!("%{byte:02x}"));
         let one = get(&format!("{cameras}/{encoded}")).send(world.address());
         assert_eq!(one.json(), *assignment, "{case}");
     }

@@ -109,7 +109,6 @@ fn what_a_client_sent_is_told_back_cut() {
     for request in [
         post("/v1/experiments/door/actions", &object),
         post("/v1/experiments/door/actions", &action(&long)),
-        post("/v1/experiments/door/assignments", &json!({"camera_ids": [&long]})),
         post("/v1/prompts", &object),
         post("/v1/prompts", &json!({"name": &long, "text": "t", "actor": "a"})),
         post("/ofrep/v1/evaluate/flags", &json!({"context": {"targetingKey": &long}})),
@@ -123,6 +122,11 @@ fn what_a_client_sent_is_told_back_cut() {
         assert!((400..500).contains(&answer.status), "{}", answer.status);
         told_short(&answer);
     }
+    // One bad name among many answers for itself.
+    let answer = post("/v1/experiments/door/assignments", &json!({"camera_ids": [&long]}))
+        .send(world.address());
+    assert_eq!(answer.status, 200);
+    told_short(&answer);
     peak.is_within("100 unknown fields of 900 KB");
 }
 

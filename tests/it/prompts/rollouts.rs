@@ -205,7 +205,7 @@ fn an_experiment_names_versions_that_there_are() {
 
 #[test]
 fn two_experiments_do_not_try_one_prompt_at_once() {
-    let world = World::new(&[]);
+    let world = World::with_door(&[]);
     world.define();
     world.act("start");
     let toml = EXPERIMENT.replace("door_v2", "gate");

@@ -139,7 +139,7 @@ pub(super) async fn many(
             let (reason, assignment) = match camera {
                 Ok(camera) => table.assign(key.as_str(), camera, now),
                 // Control, so that one bad name does not leave all other cameras without an answer.
-                Err(invalid) => table.assign_invalid(key.as_str(), id, invalid),
+                Err(invalid) => table.assign_invalid(key.as_str(), beginning(id), invalid),
             };
             shared.metrics.assigned(reason);
             assignment
@@ -157,4 +157,12 @@ pub(super) async fn many(
         }
     }
     Ok(Json(Assignments { assignments, texts }).into_response())
+}
+
+/// So much of a name as an id may have.
+const SHOWN_BYTES_MAX: usize = 128;
+
+/// The beginning of a name that is none: what is sent is not sent back whole.
+fn beginning(name: &str) -> &str {
+    &name[..name.floor_char_boundary(SHOWN_BYTES_MAX)]
 }
