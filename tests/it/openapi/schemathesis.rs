@@ -40,9 +40,9 @@ fn prepare(daemon: &Daemon) {
         ("full", &["start", "advance", "advance"]),
     ];
     for (key, actions) in experiments {
-        let experiment = format!(
-            "key = \"{key}\"\ncontrol = \"v1\"\ntreatment = \"v2\"\nprompt = \"detector\"\n"
-        );
+        // One at a time tries a prompt.
+        let prompt = if matches!(key, "draft" | "full") { "prompt = \"detector\"\n" } else { "" };
+        let experiment = format!("key = \"{key}\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n{prompt}");
         assert_eq!(daemon.define(key, &experiment).status, 201);
         for action in actions {
             let acted = daemon.act(key, action);
