@@ -1,10 +1,10 @@
-//! A journal written by an older release opens for ever. `tests/journals/v1` is never edited.
+//! A journal written by an older release opens for ever. What is in `tests/journals` is never edited.
 
 use std::fs;
 use std::path::Path;
 
 use system_tests::repository;
-use tidegate_journal::{Journal, export, verify};
+use tidegate_journal::{Journal, export, import, verify};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -43,6 +43,39 @@ fn a_journal_of_version_1_opens_and_says_what_it_said() {
         (&"shadow".into(), &42.into()),
         "{status}"
     );
+}
+
+/// One with what later records and parts keep: the run that reports name, a review, warnings, and a time in which the daemon was away.
+#[test]
+fn a_journal_with_runs_a_review_and_an_absence_opens_and_says_what_it_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    copy(&repository("tests/journals/v2/data"), &data);
+    let (journal, opened) = Journal::open(&data, verify::in_process).unwrap();
+    assert!(opened.report.is_sound(), "{:?}", opened.report);
+    let file = folder.path().join("export.jsonl");
+    export(&journal, &file).unwrap();
+    let frozen = fs::read_to_string(repository("tests/journals/v2/export.jsonl")).unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), frozen);
+    journal.close();
+
+    let program = env!("CARGO_BIN_EXE_tidegate-under-test");
+    let asked = |data: &Path| {
+        let daemon = system_tests::daemon::Start::new(program, data).ready();
+        let mut status = daemon.get("/v1/experiments/door/status").body;
+        let review = daemon.get("/v1/experiments/door/review").body;
+        assert_eq!(status["observations"], 380, "{status}");
+        assert_eq!(status["outside"]["causes"]["impossible_variant"], 1, "{status}");
+        assert_eq!(status["warnings"][1]["code"], "away", "{status}");
+        assert_eq!(review["cards"], 16, "{review}");
+        status["now"].take();
+        (status, review)
+    };
+    // Its snapshot and its entries give the same.
+    let from_snapshot = asked(&data);
+    let anew = folder.path().join("anew");
+    import(fs::File::open(&file).map(std::io::BufReader::new).unwrap(), &anew).unwrap();
+    assert_eq!(asked(&anew), from_snapshot);
 }
 
 /// One with a page that sled had moved to a file of its own, as a power cut would have lost it.

@@ -159,8 +159,8 @@ pub(super) async fn many(
     Ok(Json(Assignments { assignments, texts }).into_response())
 }
 
-/// So much of a name as an id may have.
-const SHOWN_BYTES_MAX: usize = 128;
+/// Of a name that is none, so much is told: more than an id may have, so that it is known again.
+const SHOWN_BYTES_MAX: usize = 256;
 
 /// The beginning of a name that is none: what is sent is not sent back whole.
 fn beginning(name: &str) -> &str {
