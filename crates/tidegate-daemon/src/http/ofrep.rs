@@ -377,7 +377,7 @@ mod tests {
             (r#"{"context": {"targetingKey": null}}"#, ErrorCode::TargetingKeyMissing),
             (r#"{"context": {"targetingKey": ""}}"#, ErrorCode::TargetingKeyMissing),
             (r#"{"context": {"targetingKey": 7}}"#, ErrorCode::InvalidContext),
-            (r#"{"context": {"targetingKey": "two words"}}"#, ErrorCode::InvalidContext),
+            (r#"{"context": {"targetingKey": " gate"}}"#, ErrorCode::InvalidContext),
             (r#"{"context": ["gate"]}"#, ErrorCode::InvalidContext),
             (r#"{"context": null}"#, ErrorCode::InvalidContext),
             ("{}", ErrorCode::InvalidContext),
