@@ -12,7 +12,6 @@ use tidegate_engine::event::{Event, Rejection};
 use tidegate_engine::experiment::Definition;
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::notice::Noticed;
-use tidegate_engine::phase::Phase;
 use tidegate_engine::prompt;
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::{Rollout, snapshot};
@@ -139,8 +138,7 @@ impl Rollouts {
     fn tell_all_on(&mut self, at: Timestamp, event: &Event) -> Changed {
         let mut changed = Changed::default();
         for run in self.runs.values_mut() {
-            let phase = run.rollout.lifecycle().state.phase;
-            if matches!(phase, Phase::Shadow | Phase::Ab | Phase::Full) {
+            if run.rollout.lifecycle().state.phase.is_under_way() {
                 run.meet_deadlines(at, &mut self.prompts, &mut changed);
                 // Neither is ever refused at a time that is not before the last, with every deadline met.
                 let _ = run.apply(at, event.clone(), &mut self.prompts, &mut changed);

@@ -34,6 +34,11 @@ impl Phase {
             Self::Stopped => "stopped",
         }
     }
+
+    /// Whether a rollout in it was started and has not ended.
+    pub const fn is_under_way(self) -> bool {
+        matches!(self, Self::Shadow | Self::Ab | Self::Full)
+    }
 }
 
 /// What holds a phase up.

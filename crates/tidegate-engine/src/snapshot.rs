@@ -261,7 +261,7 @@ fn can_be(lifecycle: &Lifecycle, definition: &Definition) -> bool {
     let stands = match condition {
         Condition::Clear => true,
         Condition::Held => matches!(phase, Phase::Shadow | Phase::Ab),
-        Condition::Paused => matches!(phase, Phase::Shadow | Phase::Ab | Phase::Full),
+        Condition::Paused => phase.is_under_way(),
         Condition::Grace | Condition::Expired => phase == Phase::Ab,
     };
     let started = match phase {

@@ -4,7 +4,6 @@ use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::{LabelTrust, Watch};
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::look::Check;
-use tidegate_engine::phase::Phase;
 use tidegate_engine::status;
 use tidegate_engine::time::Duration;
 use tidegate_engine::verdict::Verdict;
@@ -30,7 +29,7 @@ pub(super) fn warnings_now(
 
 /// That the machine's clock is behind, where a rollout waits for it.
 fn behind(status: &status::Status, clock_behind: Duration) -> Option<Warning> {
-    let waits = matches!(status.state.phase, Phase::Shadow | Phase::Ab | Phase::Full);
+    let waits = status.state.phase.is_under_way();
     (waits && clock_behind >= CLOCK_BEHIND_TOLD).then(|| Warning {
         code: "clock_behind".to_owned(),
         detail: format!(

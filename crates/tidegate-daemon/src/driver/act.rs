@@ -77,7 +77,7 @@ impl Driver {
         let other = self.rollouts.iter().find(|other| {
             let tries = other.in_play.as_ref().is_some_and(|in_play| in_play.prompt == *prompt);
             let phase = other.rollout.lifecycle().state.phase;
-            other.key != *key && tries && matches!(phase, Phase::Shadow | Phase::Ab | Phase::Full)
+            other.key != *key && tries && phase.is_under_way()
         });
         other.map_or(Ok(()), |other| {
             let (prompt, experiment) = (prompt.clone(), other.key.clone());

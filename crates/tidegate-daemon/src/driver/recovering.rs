@@ -112,8 +112,8 @@ impl Driver {
                 };
                 let now = self.rollouts.get(&run.key)?;
                 let phase = now.rollout.lifecycle().state.phase;
-                let goes_on = matches!(phase, Phase::Shadow | Phase::Ab | Phase::Full);
-                (now.number == run.number && goes_on).then(|| (run.key.clone(), command, reason))
+                (now.number == run.number && phase.is_under_way())
+                    .then(|| (run.key.clone(), command, reason))
             })
             .collect();
         for (key, command, reason) in lost {

@@ -131,7 +131,7 @@ impl RunningExperiment {
 
     /// Adds what is worth telling of an event at a time, in the phase before it.
     fn notice(&mut self, at: Timestamp, before: Phase, decisions: &[Decision], unit: &mut Unit) {
-        if !matches!(before, Phase::Shadow | Phase::Ab | Phase::Full) {
+        if !before.is_under_way() {
             return;
         }
         let sequential = self.rollout.definition().experiment().guardrails.rule == Rule::Sequential;

@@ -138,8 +138,7 @@ impl Rollout {
     /// The sequential rule: the fast path at every event, the guardrails when a look is due.
     pub(super) fn look(&mut self, decisions: &mut Vec<Decision>) {
         let State { phase, condition } = self.lifecycle.state;
-        let watched = matches!(phase, Phase::Shadow | Phase::Ab | Phase::Full);
-        if !watched {
+        if !phase.is_under_way() {
             return;
         }
         if self.is_watched()
@@ -236,7 +235,7 @@ impl Rollout {
 
     /// The threshold rule: rolls back on a breach; opens the gate of a shadow that is over and passed.
     pub(super) fn look_at_averages(&mut self, decisions: &mut Vec<Decision>) {
-        if !matches!(self.lifecycle.state.phase, Phase::Shadow | Phase::Ab | Phase::Full) {
+        if !self.lifecycle.state.phase.is_under_way() {
             return;
         }
         if let Check::Threshold(check) = self.check()

@@ -326,7 +326,7 @@ impl RecordedRun {
     }
 
     fn is_under_way(&self) -> bool {
-        matches!(self.rollout.lifecycle().state.phase, Phase::Shadow | Phase::Ab | Phase::Full)
+        self.rollout.lifecycle().state.phase.is_under_way()
     }
 
     pub(crate) fn ending(&self) -> RecordedEnding {
