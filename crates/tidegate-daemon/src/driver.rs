@@ -30,7 +30,7 @@ use crate::refusal::Refusal;
 use crate::rollouts::{Changed, Rollouts, RunningExperiment};
 use crate::settings::DriverSettings;
 use crate::shared::Shared;
-use attendance::{Absence, Attendance, MARK_EVERY};
+use attendance::{Absence, Attendance};
 use pending::Pending;
 
 pub(crate) use protocol::{ActionOrder, DriverCommand, Ordered, Override, ReadObservation, Reply};
@@ -223,7 +223,9 @@ impl Driver {
                 tracing::warn!(seconds, since_ms = since.ms(), "away, which counts for no rollout");
                 self.rollouts.be_absent(since, lasted)
             }
-            None if now.since(self.rollouts.latest()) >= MARK_EVERY => self.rollouts.pass(now),
+            None if self.attendance.is_mark_due(now, || self.rollouts.latest()) => {
+                self.rollouts.pass(now)
+            }
             None => return,
         };
         self.commit_any(&changed);
