@@ -65,9 +65,7 @@ impl Driver {
             }
         })
     }
-}
 
-impl Driver {
     /// Two experiments on one prompt at once would each see what the other does.
     fn check_prompt_is_free(&self, key: &ExperimentKey) -> Result<(), Refusal> {
         let run = self.run_of(key)?;
