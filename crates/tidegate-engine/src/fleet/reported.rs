@@ -35,23 +35,28 @@ impl Fleet {
         self.heard_at.iter().max().copied()
     }
 
+    /// The cameras that take part in the comparison.
+    pub(crate) fn comparable_cameras(&self) -> impl Iterator<Item = &CameraId> {
+        self.heard().map(|(camera, _)| camera)
+    }
+
     /// The cameras that take part in the comparison, and when each reported last.
     pub(crate) fn heard(&self) -> impl Iterator<Item = (&CameraId, Timestamp)> {
-        let heard = self.entries.iter().zip(&self.heard_at);
-        let comparable = heard.filter(|(entry, _)| entry.comparable == Comparable::Yes);
-        comparable.map(|(entry, heard_at)| (&entry.camera, *heard_at))
+        self.comparable_with(self.heard_at.iter().copied())
     }
 
     /// The cameras that take part in the comparison, and what each showed stretch by stretch.
     pub(crate) fn reported_blocks(&self) -> impl Iterator<Item = (&CameraId, &[BlockSums])> {
-        let reported = self.entries.iter().zip(&self.blocks);
-        let comparable = reported.filter(|(entry, _)| entry.comparable == Comparable::Yes);
-        comparable.map(|(entry, blocks)| (&entry.camera, blocks.as_slice()))
+        self.comparable_with(self.blocks.iter().map(Vec::as_slice))
     }
 
-    /// The cameras that take part in the comparison.
-    pub(crate) fn comparable_cameras(&self) -> impl Iterator<Item = &CameraId> {
-        let comparable = self.entries.iter().filter(|entry| entry.comparable == Comparable::Yes);
-        comparable.map(|entry| &entry.camera)
+    /// The cameras that take part in the comparison, each with its place in a column.
+    fn comparable_with<T>(
+        &self,
+        column: impl Iterator<Item = T>,
+    ) -> impl Iterator<Item = (&CameraId, T)> {
+        let cameras = self.entries.iter().zip(column);
+        let comparable = cameras.filter(|(entry, _)| entry.comparable == Comparable::Yes);
+        comparable.map(|(entry, of_camera)| (&entry.camera, of_camera))
     }
 }
