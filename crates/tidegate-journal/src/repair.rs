@@ -262,16 +262,12 @@ impl Salvage {
                 bases.push(sequence);
             }
         }
-        Ok(Self::reaching(frames, bases))
-    }
-
-    /// The furthest reach, and of equals the one with the most entries behind it.
-    fn reaching(frames: Vec<Whole>, bases: Vec<u64>) -> Self {
+        // The furthest reach, and of equals the one with the most entries behind it.
         let reached = bases.iter().map(|base| (reach(*base, &frames), *base));
         let (last, base) = reached
             .max_by(|(a, a_base), (b, b_base)| a.cmp(b).then(b_base.cmp(a_base)))
             .unwrap_or((0, 0));
-        Self { frames, bases, base, last }
+        Ok(Self { frames, bases, base, last })
     }
 
     /// What is before the first frame with an entry of after a time: what was written together stays together. The frames
@@ -298,7 +294,7 @@ impl Salvage {
         if begins.is_some_and(|frame| frame.first > base + 1) {
             return Err(RepairError::BeginsAfter(folder.to_owned()));
         }
-        Ok(Self { frames, bases, base: cut.min(base), last: cut })
+        Ok(Self { frames, bases, base, last: cut })
     }
 
     /// Makes a journal of it, with the snapshots of the damaged one, which was moved aside.
