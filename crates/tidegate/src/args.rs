@@ -39,7 +39,7 @@ pub(crate) enum CliCommand {
     Events(EventsArgs),
     /// Write experiment files, define experiments in the daemon, and act on them
     Experiment(ExperimentArgs),
-    /// Export, import, verify or repair a journal that no daemon has open
+    /// Export, import, verify, repair or rewind a journal that no daemon has open
     Journal(JournalArgs),
     /// Keep prompts in versions that never change, and move the labels that point to them
     Prompt(PromptArgs),

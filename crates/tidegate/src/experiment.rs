@@ -46,11 +46,11 @@ pub(crate) enum ExperimentCommand {
     /// Say which settings a file would change in the daemon, and what cameras would notice
     Diff(create::DiffArgs),
     /// Say what is wrong with a rollout and what to do about it; exit code 1 where something is
-    Doctor(doctor::DoctorArgs),
+    Doctor(defined::AskedArgs),
     /// List the daemon's experiments
     List(defined::ListArgs),
     /// Print an experiment of the daemon as a file, with every setting
-    Show(defined::ShowArgs),
+    Show(defined::AskedArgs),
     /// Begin the rollout of a draft
     Start(steps::ActionArgs),
     /// Serve control for now; the phase's time stands still

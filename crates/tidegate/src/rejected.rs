@@ -3,6 +3,9 @@
 use serde::Serialize;
 use tidegate_engine::variant::Variant;
 
+/// What is rejected is shown with its place up to so many; all others are counted.
+pub(crate) const SHOWN_MAX: usize = 20;
+
 /// What was rejected of something.
 pub(crate) struct RejectedPart {
     pub(crate) rejected: u64,

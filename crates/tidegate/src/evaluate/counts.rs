@@ -7,10 +7,7 @@ use tidegate_engine::id::PromptKey;
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_spec::{Case, Faults};
 
-use crate::rejected::{self, ByVariantCount, RejectedPart};
-
-/// Rejected cases shown with their place; all others are counted.
-const SHOWN_MAX: usize = 20;
+use crate::rejected::{self, ByVariantCount, RejectedPart, SHOWN_MAX};
 
 /// What became of every case, and of the answers of the two prompts.
 #[derive(Debug, Default, Serialize)]

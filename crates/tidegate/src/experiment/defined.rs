@@ -24,17 +24,17 @@ pub(crate) struct ListArgs {
     format: Format,
 }
 
-/// Print an experiment of the daemon as a file, with every setting
+/// Which experiment of the daemon is asked about
 #[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
+pub(crate) struct AskedArgs {
     /// The experiment
     #[arg(value_name = "KEY")]
-    key: ExperimentKey,
+    pub(super) key: ExperimentKey,
     #[command(flatten)]
-    server: ServerArgs,
+    pub(super) server: ServerArgs,
     /// How to answer
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    pub(super) format: Format,
 }
 
 /// Give a camera of a draft one variant whatever its hash, or let the hash decide again
@@ -89,7 +89,7 @@ pub(crate) fn list(args: &ListArgs, out: &mut impl Write) -> Result<(), Failure>
     say_list(&found.experiments, args.format, out)
 }
 
-pub(crate) fn show(args: &ShowArgs, out: &mut impl Write) -> Result<(), Failure> {
+pub(crate) fn show(args: &AskedArgs, out: &mut impl Write) -> Result<(), Failure> {
     let client = Client::new(&args.server, &ProcessEnvironment)?;
     let detail: ExperimentDetail = client.get(&["v1", "experiments", args.key.as_str()])?;
     match args.format {

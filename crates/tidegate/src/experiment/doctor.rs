@@ -2,30 +2,16 @@
 
 use std::io::Write;
 
-use clap::Args;
-use tidegate_engine::id::ExperimentKey;
 use tidegate_spec::api::{Diagnosis, HeardCameras};
 
-use crate::client::{Client, ServerArgs};
+use super::defined::AskedArgs;
+use crate::client::Client;
 use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
 
-/// Say what is wrong with a rollout and what to do about it
-#[derive(Debug, Args)]
-pub(crate) struct DoctorArgs {
-    /// The experiment
-    #[arg(value_name = "KEY")]
-    key: ExperimentKey,
-    #[command(flatten)]
-    server: ServerArgs,
-    /// How to answer
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
-
-pub(crate) fn doctor(args: &DoctorArgs, out: &mut impl Write) -> Result<(), Failure> {
+pub(crate) fn doctor(args: &AskedArgs, out: &mut impl Write) -> Result<(), Failure> {
     let client = Client::new(&args.server, &ProcessEnvironment)?;
     let diagnosis: Diagnosis = client.get(&["v1", "experiments", args.key.as_str(), "doctor"])?;
     match args.format {

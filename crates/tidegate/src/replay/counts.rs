@@ -6,10 +6,8 @@ use serde::Serialize;
 use tidegate_engine::variant::Variant;
 
 use super::time::TimesRead;
-use crate::rejected::{self, ByVariantCount, RejectedPart};
+use crate::rejected::{self, ByVariantCount, RejectedPart, SHOWN_MAX};
 
-/// Rejected records shown with their line; all others are counted.
-const SHOWN_MAX: usize = 20;
 /// Different values of a column that are counted one by one.
 const VALUES_MAX: usize = 50;
 /// Characters of a value that are kept.
