@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use system_tests::repository;
-use tidegate_journal::{Journal, export, import, verify};
+use tidegate_journal::{Journal, JournalState, export, import, verify};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -19,20 +19,28 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Opens a journal, which must be sound, and holds its export against the frozen one; gives its snapshot.
+fn opens_as_it_was(data: &Path, name: &str) -> Option<JournalState> {
+    let (journal, opened) = Journal::open(data, verify::in_process).unwrap();
+    assert!(opened.report.is_sound(), "{:?}", opened.report);
+    let file = data.with_extension("jsonl");
+    export(&journal, &file).unwrap();
+    assert_eq!(fs::read_to_string(file).unwrap(), frozen(name), "{name}");
+    journal.close();
+    opened.state
+}
+
+fn frozen(name: &str) -> String {
+    fs::read_to_string(repository(&format!("tests/journals/{name}/export.jsonl"))).unwrap()
+}
+
 #[test]
 fn a_journal_of_version_1_opens_and_says_what_it_said() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     copy(&repository("tests/journals/v1/data"), &data);
-    let (journal, opened) = Journal::open(&data, verify::in_process).unwrap();
-    assert!(opened.report.is_sound(), "{:?}", opened.report);
-    let state = opened.state.expect("it has a snapshot");
+    let state = opens_as_it_was(&data, "v1").expect("it has a snapshot");
     assert_eq!(state.rollouts[0].key.as_str(), "long");
-    let file = folder.path().join("export.jsonl");
-    export(&journal, &file).unwrap();
-    let frozen = fs::read_to_string(repository("tests/journals/v1/export.jsonl")).unwrap();
-    assert_eq!(fs::read_to_string(file).unwrap(), frozen);
-    journal.close();
 
     // And a daemon goes on from it.
     let program = env!("CARGO_BIN_EXE_tidegate-under-test");
@@ -51,13 +59,7 @@ fn a_journal_with_runs_a_review_and_an_absence_opens_and_says_what_it_said() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     copy(&repository("tests/journals/v2/data"), &data);
-    let (journal, opened) = Journal::open(&data, verify::in_process).unwrap();
-    assert!(opened.report.is_sound(), "{:?}", opened.report);
-    let file = folder.path().join("export.jsonl");
-    export(&journal, &file).unwrap();
-    let frozen = fs::read_to_string(repository("tests/journals/v2/export.jsonl")).unwrap();
-    assert_eq!(fs::read_to_string(&file).unwrap(), frozen);
-    journal.close();
+    opens_as_it_was(&data, "v2");
 
     let program = env!("CARGO_BIN_EXE_tidegate-under-test");
     let asked = |data: &Path| {
@@ -74,7 +76,7 @@ fn a_journal_with_runs_a_review_and_an_absence_opens_and_says_what_it_said() {
     // Its snapshot and its entries give the same.
     let from_snapshot = asked(&data);
     let anew = folder.path().join("anew");
-    import(fs::File::open(&file).map(std::io::BufReader::new).unwrap(), &anew).unwrap();
+    import(frozen("v2").as_bytes(), &anew).unwrap();
     assert_eq!(asked(&anew), from_snapshot);
 }
 
@@ -84,16 +86,10 @@ fn a_journal_with_long_records_is_written_anew_where_no_power_cut_loses_them() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     copy(&repository("tests/journals/v1-long/data"), &data);
-    let frozen = fs::read_to_string(repository("tests/journals/v1-long/export.jsonl")).unwrap();
     // What a rewriting that was cut short leaves: it begins anew.
     copy(&repository("tests/journals/v1-long/data/store"), &data.join("frames.unfinished"));
-    for start in ["the first", "the next"] {
-        let (journal, opened) = Journal::open(&data, verify::in_process).unwrap();
-        assert!(opened.report.is_sound(), "{:?}", opened.report);
-        let file = folder.path().join("export.jsonl");
-        export(&journal, &file).unwrap();
-        assert_eq!(fs::read_to_string(file).unwrap(), frozen, "{start}");
-        journal.close();
+    for _ in ["the first start", "the next"] {
+        opens_as_it_was(&data, "v1-long");
         assert!(!data.join("store").exists() && !data.join("frames.unfinished").exists());
         assert_eq!(fs::read_dir(data.join("frames/blobs")).unwrap().count(), 0);
         // What a cut right after the renaming leaves: the new one counts.

@@ -178,22 +178,18 @@ fn a_lost_tail_is_damage_and_a_lost_mark_too() {
     assert!(!verify::in_process(&sound).unwrap().is_sound());
 }
 
-fn from(export: Option<&Path>) -> GoOnFrom<'_> {
-    export.map_or(GoOnFrom::Whole, GoOnFrom::Export)
-}
-
-fn repaired(folder: &Path, export: Option<&Path>) -> Result<Repaired, RepairError> {
-    repair(folder, from(export), verify::in_process, |_| Consent::Given, |_, _, _| Ok(()))
+fn repaired(folder: &Path, from: GoOnFrom<'_>) -> Result<Repaired, RepairError> {
+    repair(folder, from, verify::in_process, |_| Consent::Given, |_, _, _| Ok(()))
 }
 
 /// What a repair says that it would lose, where nobody agrees to that.
-fn told_before(folder: &Path, export: Option<&Path>) -> Loss {
+fn told_before(folder: &Path, from: GoOnFrom<'_>) -> Loss {
     let mut told = None;
     let refuse = |loss: &Loss| {
         told = Some(loss.clone());
         Consent::Withheld
     };
-    let refused = repair(folder, from(export), verify::in_process, refuse, |_, _, _| Ok(()));
+    let refused = repair(folder, from, verify::in_process, refuse, |_, _, _| Ok(()));
     assert!(matches!(refused, Err(RepairError::NotAgreed)), "{refused:?}");
     told.unwrap()
 }
@@ -203,7 +199,7 @@ fn repair_goes_on_from_what_is_whole_and_deletes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
     let last = make(&path);
-    assert!(matches!(repaired(&path, None), Err(RepairError::Sound(_))));
+    assert!(matches!(repaired(&path, GoOnFrom::Whole), Err(RepairError::Sound(_))));
     // A mark beyond the store: one entry was acknowledged and is lost.
     let before = folder.path().join("before");
     copy(&path, &before);
@@ -213,11 +209,11 @@ fn repair_goes_on_from_what_is_whole_and_deletes_nothing() {
     journal.close();
     fs::copy(path.join("mark"), before.join("mark")).unwrap();
 
-    let told = told_before(&before, None);
+    let told = told_before(&before, GoOnFrom::Whole);
     assert_eq!((told.last, told.acknowledged), (last, Some(last + 1)));
     assert_eq!((told.readable, told.unreadable), (Vec::new(), Some(1)));
 
-    let repaired = repaired(&before, None).unwrap();
+    let repaired = repaired(&before, GoOnFrom::Whole).unwrap();
     assert_eq!(
         (repaired.last, repaired.acknowledged, repaired.lost),
         (last, Some(last + 1), Some(1))
@@ -242,26 +238,14 @@ fn a_sound_journal_goes_on_from_what_it_was_at_a_time() {
     journal.append_and_wait(tidegate_journal::Batch::default()).unwrap();
     journal.close();
     let until = |ms| GoOnFrom::Time(at(ms));
-    let go = |from: GoOnFrom<'_>, consent| {
-        let mut told = None;
-        let agree = |loss: &Loss| {
-            told = Some(loss.clone());
-            consent
-        };
-        let done = repair(&path, from, verify::in_process, agree, |_, _, _| Ok(()));
-        (done, told)
-    };
-    let (nothing, _) = go(until(ahead + 2), Consent::Given);
+    let nothing = repaired(&path, until(ahead + 2));
     assert!(matches!(nothing, Err(RepairError::NothingAfter(_))), "{nothing:?}");
-    let (refused, told) = go(until(30_000_000), Consent::Withheld);
-    assert!(matches!(refused, Err(RepairError::NotAgreed)), "{refused:?}");
-    let told = told.unwrap();
+    let told = told_before(&path, until(30_000_000));
     assert_eq!((told.last, told.acknowledged, told.unreadable), (last, Some(last + 3), Some(0)));
     assert_eq!((told.readable.len(), told.readable[0].count), (1, 3));
     assert_eq!(open(&path).1.last, last + 3, "nothing was changed");
 
-    let (done, _) = go(until(30_000_000), Consent::Given);
-    let done = done.unwrap();
+    let done = repaired(&path, until(30_000_000)).unwrap();
     assert_eq!((done.last, done.lost), (last, Some(3)));
     assert!(done.moved_to.ends_with("rewound-1"), "{}", done.moved_to.display());
     let (journal, opened) = open(&path);
@@ -269,7 +253,7 @@ fn a_sound_journal_goes_on_from_what_it_was_at_a_time() {
     assert_eq!(recall(&journal, &opened).snapshot(), rollout.snapshot());
     journal.close();
     // It goes on after its oldest snapshot, of whose time before nothing is kept.
-    let (none, _) = go(GoOnFrom::Time(Timestamp::EPOCH), Consent::Given);
+    let none = repaired(&path, GoOnFrom::Time(Timestamp::EPOCH));
     assert!(matches!(none, Err(RepairError::BeginsAfter(_))), "{none:?}");
 }
 
@@ -308,12 +292,12 @@ fn a_repair_that_fails_leaves_the_journal_as_it_was() {
     fs::remove_file(path.join("mark")).unwrap();
     let before: Vec<_> =
         files(&path).into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
-    let absent = repaired(&path, Some(&folder.path().join("absent")));
+    let absent = repaired(&path, GoOnFrom::Export(&folder.path().join("absent")));
     assert!(matches!(absent, Err(RepairError::Disk(_))), "{absent:?}");
     // Cut in the middle, so that some of it was taken in before.
     let text = fs::read_to_string(&export_file).unwrap();
     fs::write(&export_file, &text[..text.len() / 2]).unwrap();
-    let cut = repaired(&path, Some(&export_file));
+    let cut = repaired(&path, GoOnFrom::Export(&export_file));
     assert!(matches!(cut, Err(RepairError::Import(_))), "{cut:?}");
     let after: Vec<_> =
         files(&path).into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
@@ -332,10 +316,10 @@ fn repair_from_an_export_has_all_that_the_export_has() {
     append(&journal, &[tick(30_000_000)]);
     journal.close();
     fs::remove_file(path.join("mark")).unwrap();
-    let told = told_before(&path, Some(&file));
+    let told = told_before(&path, GoOnFrom::Export(&file));
     let [ticks] = &told.readable[..] else { panic!("{told:?}") };
     assert_eq!((told.last, ticks.kind, ticks.count), (last, EntryKind::Tick, 1));
-    let repaired = repaired(&path, Some(&file)).unwrap();
+    let repaired = repaired(&path, GoOnFrom::Export(&file)).unwrap();
     assert_eq!((repaired.last, repaired.acknowledged, repaired.lost), (last, None, None));
     assert_eq!(open(&path).1.last, last);
     // Also where the mark is there: the numbers do not tell whether the export is of the same line.
