@@ -42,7 +42,7 @@ pub struct ReviewOutcome {
 impl ReviewOutcome {
     /// Whether it rejected the treatment.
     pub const fn is_rejected(&self) -> bool {
-        matches!(self.verdict, ReviewVerdict::RejectFalseAlarms | ReviewVerdict::RejectMissed)
+        self.verdict.rejects()
     }
 
     /// Whether it proved the treatment.

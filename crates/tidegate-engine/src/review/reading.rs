@@ -49,14 +49,9 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Whether it says that the treatment does harm.
-    pub const fn rejects(&self) -> bool {
-        matches!(self.verdict, ReviewVerdict::RejectFalseAlarms | ReviewVerdict::RejectMissed)
-    }
-
     /// Whether it lets the rollout go on.
     pub const fn passes(&self) -> bool {
-        matches!(self.verdict, ReviewVerdict::Promote | ReviewVerdict::Pass)
+        self.verdict.passes()
     }
 }
 

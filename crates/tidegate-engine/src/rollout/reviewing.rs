@@ -130,7 +130,7 @@ impl Rollout {
         if self.takes_answers()
             && self.definition.experiment().guardrails.watch == Watch::On
             && self.review_gate() == ReviewGate::Blocks
-            && let Some(reading) = self.reading().filter(Reading::rejects)
+            && let Some(reading) = self.reading().filter(|reading| reading.verdict.rejects())
         {
             let cause = Cause::Reviewed(Box::new(reading));
             decisions.push(self.decide(Transition::RollBack, cause));

@@ -110,7 +110,7 @@ impl<O: Observer> Run<'_, O> {
         let is_decided = self
             .rollout
             .review_verdict()
-            .is_some_and(|verdict| !matches!(verdict, ReviewVerdict::Open | ReviewVerdict::Alarm));
+            .is_some_and(|verdict| verdict.rejects() || verdict.passes());
         if let Some(sittings) = self.sittings.as_mut().filter(|_| is_decided) {
             sittings.decided_hours.get_or_insert(self.now / HOUR_MS);
         }

@@ -39,6 +39,18 @@ pub enum ReviewVerdict {
     Open,
 }
 
+impl ReviewVerdict {
+    /// Whether it says that the treatment does harm.
+    pub const fn rejects(self) -> bool {
+        matches!(self, Self::RejectFalseAlarms | Self::RejectMissed)
+    }
+
+    /// Whether it lets the rollout go on.
+    pub const fn passes(self) -> bool {
+        matches!(self, Self::Promote | Self::Pass)
+    }
+}
+
 /// A verdict with every number behind it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Findings {
