@@ -37,8 +37,10 @@ impl Rollout {
         if matches!(condition, Condition::Paused | Condition::Grace | Condition::Expired) {
             return Err(OutsideCause::Paused);
         }
-        if self.fleet.comparable(camera) == Comparable::Overridden {
-            return Err(OutsideCause::Overridden);
+        match self.fleet.comparable(camera) {
+            Comparable::Overridden => return Err(OutsideCause::Overridden),
+            Comparable::OutsideGroup => return Err(OutsideCause::OutsideGroup),
+            Comparable::Yes => {}
         }
         match phase {
             Phase::Completed | Phase::RolledBack | Phase::Stopped => {
