@@ -70,6 +70,7 @@ pub mod release;
 pub mod review;
 pub mod rollout;
 mod sequential;
+pub mod series;
 pub mod snapshot;
 pub mod split_check;
 pub mod status;
