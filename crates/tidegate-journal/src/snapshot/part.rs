@@ -27,6 +27,7 @@ mod prompt;
 mod release;
 mod review;
 mod rollout;
+mod series;
 mod sums;
 
 use account::KeptAccount;
@@ -48,6 +49,7 @@ use prompt::{KeptLabelMove, KeptPrompt, KeptText};
 use release::{KeptRelease, KeptReleased};
 use review::{KeptCard, KeptReview};
 use rollout::KeptRollout;
+use series::KeptSeries;
 
 pub(crate) use assembly::Assembly;
 
@@ -85,6 +87,7 @@ pub(crate) enum Part {
     Cards(Vec<KeptCard>),
     Hearing(KeptHearing),
     Shown(Vec<KeptShown>),
+    Series(KeptSeries),
 }
 
 /// A part by what it tells of, which says what it may follow.
@@ -121,6 +124,7 @@ enum OfRollout {
     Review(KeptReview),
     Cards(Vec<KeptCard>),
     Hearing(KeptHearing),
+    Series(KeptSeries),
 }
 
 /// A part that adds to the prompt before it.
@@ -184,6 +188,7 @@ impl Part {
             Self::Review(review) => Belonging::OfRollout(OfRollout::Review(review)),
             Self::Cards(cards) => Belonging::OfRollout(OfRollout::Cards(cards)),
             Self::Hearing(heard) => Belonging::OfRollout(OfRollout::Hearing(heard)),
+            Self::Series(points) => Belonging::OfRollout(OfRollout::Series(points)),
             Self::Prompt(name) => Belonging::Prompt(name),
             Self::Version(head) => Belonging::OfPrompt(OfPrompt::Version(head)),
             Self::Text(text) => Belonging::OfPrompt(OfPrompt::Text(text)),
@@ -227,6 +232,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(course::parts(state))
         .chain(review::parts(state))
         .chain(hearing::parts(state))
+        .chain(series::parts(state))
 }
 
 /// A text in pieces that fit a part; none of an empty one.

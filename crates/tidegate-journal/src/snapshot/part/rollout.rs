@@ -10,6 +10,7 @@ use tidegate_engine::number::Latency;
 use tidegate_engine::outside::OutsideCounts;
 use tidegate_engine::release::Release;
 use tidegate_engine::rollout::Lifecycle;
+use tidegate_engine::series::Series;
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::time::Timestamp;
 
@@ -113,6 +114,7 @@ impl KeptRollout {
             accounts: Vec::new(),
             predecessor: None,
             noticed: Noticed::default(),
+            series: Series::default(),
             rollout,
         })
     }

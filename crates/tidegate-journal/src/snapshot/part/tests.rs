@@ -20,6 +20,7 @@ use tidegate_engine::review::{
     Answer, Card, CardHash, Direction, FleetBlock, Opinion, QueueSnapshot, ReviewSnapshot,
 };
 use tidegate_engine::rollout::Lifecycle;
+use tidegate_engine::series::{POINTS_MAX, Series};
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::symptom::SymptomKind;
 use tidegate_engine::tally::{Pairs, Tally};
@@ -31,6 +32,7 @@ use tidegate_stats::quantile::QuantileSketch;
 
 use super::*;
 use crate::codes::Coded as _;
+use crate::record::tests::{points, series_point};
 use crate::record::{PART_BYTES_MAX, RolloutId};
 use crate::snapshot::{FeedState, JournalState, PredecessorState, RolloutState};
 
@@ -82,6 +84,7 @@ fn draft() -> RolloutState {
         accounts: Vec::new(),
         predecessor: None,
         noticed: Noticed::default(),
+        series: Series::default(),
         rollout: Snapshot {
             definition: Digest(9),
             lifecycle,
@@ -454,6 +457,7 @@ fn of_every_kind() -> Vec<Part> {
         rollout.definition = "key = 1".to_owned();
         rollout.accounts = vec!["{}".to_owned()];
         rollout.noticed.warnings = 3;
+        rollout.series.keep(Window::Ab, series_point(at));
         rollout.predecessor = Some(predecessor("key = 1".to_owned()));
         let rollout = &mut rollout.rollout;
         rollout.epochs = Epochs::new(vec![Epoch { after: at, opens: Opens::Step }]).unwrap();
@@ -493,7 +497,7 @@ fn of_every_kind() -> Vec<Part> {
 #[test]
 fn a_tag_never_changes_its_meaning() {
     // As docs/journal-format.md has them.
-    let mut seen = [false; 27];
+    let mut seen = [false; 28];
     for part in of_every_kind() {
         let mut payload = Vec::new();
         part.write(&mut payload).unwrap();
@@ -525,6 +529,7 @@ fn a_tag_never_changes_its_meaning() {
             Part::Cards(_) => 24,
             Part::Hearing(_) => 25,
             Part::Shown(_) => 26,
+            Part::Series(_) => 27,
         };
         assert_eq!(payload[2], tag, "{part:?}");
         seen[usize::from(tag)] = true;
@@ -567,7 +572,7 @@ fn a_part_that_cannot_follow_is_refused() {
         assert!(!last_follows(&[0, 1, tag]), "{tag} amid a rollout");
     }
     assert!(!last_follows(&[0, 0]), "a second head");
-    for tag in [23, 24, 25] {
+    for tag in [23, 24, 25, 27] {
         assert!(!last_follows(&[0, tag]), "{tag} of no rollout");
     }
     assert!(!last_follows(&[0, 1, 24]), "cards of no review");
@@ -645,6 +650,15 @@ proptest! {
     #[test]
     fn what_was_noticed_comes_back(noticed in noticed()) {
         let state = with(|rollout| rollout.noticed = noticed);
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn a_series_comes_back(shadow in points(POINTS_MAX), ab in points(3)) {
+        let state = with(|rollout| {
+            rollout.series.restore(Window::Shadow, shadow).unwrap();
+            rollout.series.restore(Window::Ab, ab).unwrap();
+        });
         prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
     }
 
