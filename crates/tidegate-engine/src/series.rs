@@ -48,6 +48,8 @@ pub struct GuardrailPoint {
     pub verdict: Option<Verdict>,
     /// By how much the treatment was worse, if anything could be compared.
     pub change: Option<ChangePoint>,
+    /// The owner's limit, in points or percent; unknown where it is a part of a rate that is 0.
+    pub limit: Option<f32>,
     /// The evidence against "no worse", at most [`f32::MAX`]; the threshold rule has none.
     pub evidence: Option<f32>,
     /// The evidence that rolls back, where anything does.
@@ -63,8 +65,6 @@ pub struct ChangePoint {
     pub low: Option<f32>,
     /// Its upper one-sided 95 % bound, where there is one.
     pub high: Option<f32>,
-    /// The owner's limit.
-    pub limit: f32,
 }
 
 /// Why a point may be due.
@@ -183,7 +183,8 @@ impl GuardrailPoint {
         let of = |guardrail, estimate: Option<f64>, limit: f64| Self {
             guardrail,
             verdict: None,
-            change: estimate.and_then(|estimate| ChangePoint::new(estimate, None, limit)),
+            change: estimate.and_then(|estimate| ChangePoint::new(estimate, None)),
+            limit: single(limit),
             evidence: None,
             evidence_needed: None,
         };
@@ -224,13 +225,12 @@ impl From<&Judgement> for GuardrailPoint {
         // Of nothing there are no percent: what is said in points then has no place beside them.
         let no_percent =
             matches!(judgement.unit, ChangeUnit::PercentOf { control } if control <= 0.0);
-        let change = judgement.change_shown().filter(|_| !no_percent).and_then(|estimate| {
-            ChangePoint::new(estimate, judgement.bounds_shown(), judgement.limit_shown())
-        });
+        let change = judgement.change_shown().filter(|_| !no_percent);
         Self {
             guardrail: judgement.guardrail,
             verdict: Some(judgement.verdict),
-            change,
+            change: change.and_then(|change| ChangePoint::new(change, judgement.bounds_shown())),
+            limit: single(judgement.limit_shown()).filter(|_| !no_percent),
             evidence: single(judgement.evidence.value().min(f64::from(f32::MAX))),
             evidence_needed: judgement.evidence_needed.and_then(single),
         }
@@ -238,12 +238,11 @@ impl From<&Judgement> for GuardrailPoint {
 }
 
 impl ChangePoint {
-    fn new(estimate: f64, bounds: Option<(f64, f64)>, limit: f64) -> Option<Self> {
+    fn new(estimate: f64, bounds: Option<(f64, f64)>) -> Option<Self> {
         Some(Self {
             estimate: single(estimate)?,
             low: bounds.and_then(|(low, _)| single(low)),
             high: bounds.and_then(|(_, high)| single(high)),
-            limit: single(limit)?,
         })
     }
 }
@@ -270,6 +269,7 @@ mod tests {
             guardrail: Guardrail::ErrorRate,
             verdict: Some(verdict),
             change: None,
+            limit: Some(5.0),
             evidence: Some(0.0),
             evidence_needed: Some(200.0),
         };

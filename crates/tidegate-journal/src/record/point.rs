@@ -25,6 +25,7 @@ struct KeptGuardrailPoint {
     guardrail: u8,
     verdict: Option<u8>,
     change: Option<KeptChangePoint>,
+    limit: Option<f32>,
     evidence: Option<f32>,
     evidence_needed: Option<f32>,
 }
@@ -35,7 +36,6 @@ struct KeptChangePoint {
     estimate: f32,
     low: Option<f32>,
     high: Option<f32>,
-    limit: f32,
 }
 
 impl From<&SeriesPoint> for KeptPoint {
@@ -43,9 +43,12 @@ impl From<&SeriesPoint> for KeptPoint {
         let guardrails = point.guardrails.iter().map(|point| KeptGuardrailPoint {
             guardrail: point.guardrail.code(),
             verdict: point.verdict.map(Coded::code),
-            change: point.change.map(|ChangePoint { estimate, low, high, limit }| {
-                KeptChangePoint { estimate, low, high, limit }
+            change: point.change.map(|ChangePoint { estimate, low, high }| KeptChangePoint {
+                estimate,
+                low,
+                high,
             }),
+            limit: point.limit,
             evidence: point.evidence,
             evidence_needed: point.evidence_needed,
         });
@@ -74,13 +77,13 @@ impl KeptGuardrailPoint {
                 estimate: finite(kept.estimate)?,
                 low: kept.low.map(finite).transpose()?,
                 high: kept.high.map(finite).transpose()?,
-                limit: finite(kept.limit)?,
             })
         });
         Ok(GuardrailPoint {
             guardrail: Guardrail::of_code(self.guardrail)?,
             verdict: self.verdict.map(Verdict::of_code).transpose()?,
             change: change.transpose()?,
+            limit: self.limit.map(finite).transpose()?,
             evidence: self.evidence.map(finite).transpose()?,
             evidence_needed: self.evidence_needed.map(finite).transpose()?,
         })

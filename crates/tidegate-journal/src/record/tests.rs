@@ -147,11 +147,12 @@ pub(crate) fn samples() -> Vec<Entry> {
 
 /// A point with one guardrail of which all is known, and one of which nothing is.
 pub(crate) fn series_point(at: Timestamp) -> SeriesPoint {
-    let change = ChangePoint { estimate: 3.1, low: Some(-0.7), high: Some(f32::MAX), limit: 5.0 };
+    let change = ChangePoint { estimate: 3.1, low: Some(-0.7), high: Some(f32::MAX) };
     let known = GuardrailPoint {
         guardrail: Guardrail::FpRate,
         verdict: Some(Verdict::Alarm),
         change: Some(change),
+        limit: Some(5.0),
         evidence: Some(7.25),
         evidence_needed: Some(50.0),
     };
@@ -159,6 +160,7 @@ pub(crate) fn series_point(at: Timestamp) -> SeriesPoint {
         guardrail: Guardrail::Latency,
         verdict: None,
         change: None,
+        limit: None,
         evidence: None,
         evidence_needed: None,
     };
@@ -398,18 +400,22 @@ fn entry() -> impl Strategy<Value = Entry> {
 pub(crate) fn points(count: usize) -> impl Strategy<Value = Vec<SeriesPoint>> {
     let number = proptest::num::f32::NORMAL | proptest::num::f32::SUBNORMAL;
     let some = || proptest::option::of(number);
-    let change = (number, some(), some(), number)
-        .prop_map(|(estimate, low, high, limit)| ChangePoint { estimate, low, high, limit });
+    let change = (number, some(), some()).prop_map(|(estimate, low, high)| ChangePoint {
+        estimate,
+        low,
+        high,
+    });
     let guardrail = (
         proptest::sample::select(&Guardrail::ALL),
         proptest::option::of(proptest::sample::select(&Verdict::ALL)),
         proptest::option::of(change),
         some(),
         some(),
+        some(),
     );
     let guardrail =
-        guardrail.prop_map(|(guardrail, verdict, change, evidence, evidence_needed)| {
-            GuardrailPoint { guardrail, verdict, change, evidence, evidence_needed }
+        guardrail.prop_map(|(guardrail, verdict, change, limit, evidence, evidence_needed)| {
+            GuardrailPoint { guardrail, verdict, change, limit, evidence, evidence_needed }
         });
     let point = (at(), proptest::collection::vec(guardrail, 0..9))
         .prop_map(|(at, guardrails)| SeriesPoint { at, guardrails });
