@@ -55,6 +55,7 @@ pub mod fast_path;
 pub mod fleet;
 pub mod guardrail;
 pub mod id;
+pub mod joint_scores;
 pub mod limits;
 pub mod look;
 pub mod notice;

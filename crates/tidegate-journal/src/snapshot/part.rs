@@ -20,6 +20,7 @@ mod fast_path;
 mod feed;
 mod head;
 mod hearing;
+mod joint_scores;
 mod latencies;
 mod noticed;
 mod predecessor;
@@ -42,6 +43,7 @@ use fast_path::{KeptAdded, KeptShown};
 use feed::KeptFeed;
 use head::KeptHead;
 use hearing::KeptHearing;
+use joint_scores::KeptJointScores;
 use latencies::KeptLatencies;
 use noticed::KeptNoticed;
 use predecessor::KeptPredecessor;
@@ -88,6 +90,7 @@ pub(crate) enum Part {
     Hearing(KeptHearing),
     Shown(Vec<KeptShown>),
     Series(KeptSeries),
+    JointScores(KeptJointScores),
 }
 
 /// A part by what it tells of, which says what it may follow.
@@ -125,6 +128,7 @@ enum OfRollout {
     Cards(Vec<KeptCard>),
     Hearing(KeptHearing),
     Series(KeptSeries),
+    JointScores(KeptJointScores),
 }
 
 /// A part that adds to the prompt before it.
@@ -189,6 +193,7 @@ impl Part {
             Self::Cards(cards) => Belonging::OfRollout(OfRollout::Cards(cards)),
             Self::Hearing(heard) => Belonging::OfRollout(OfRollout::Hearing(heard)),
             Self::Series(points) => Belonging::OfRollout(OfRollout::Series(points)),
+            Self::JointScores(scores) => Belonging::OfRollout(OfRollout::JointScores(scores)),
             Self::Prompt(name) => Belonging::Prompt(name),
             Self::Version(head) => Belonging::OfPrompt(OfPrompt::Version(head)),
             Self::Text(text) => Belonging::OfPrompt(OfPrompt::Text(text)),
@@ -233,6 +238,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(review::parts(state))
         .chain(hearing::parts(state))
         .chain(series::parts(state))
+        .chain(joint_scores::part(state))
 }
 
 /// A text in pieces that fit a part; none of an empty one.

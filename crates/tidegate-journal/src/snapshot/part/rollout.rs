@@ -104,6 +104,7 @@ impl KeptRollout {
             outside_causes: OutsideCounts::default(),
             evicted: self.evicted,
             review: None,
+            joint_scores: Box::default(),
             heard_since: None,
         };
         Ok(RolloutState {
