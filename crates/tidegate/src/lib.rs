@@ -34,6 +34,7 @@ mod settings_file;
 mod simulate;
 mod status;
 mod table;
+mod terminal;
 mod token;
 mod tune;
 

@@ -2,6 +2,7 @@
 
 mod bar;
 mod following;
+mod layout;
 pub(crate) mod page;
 pub(crate) mod paint;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
 use crate::replay::time::parse_length;
+use crate::terminal::Room;
 use following::Following;
 use paint::Paint;
 
@@ -99,7 +101,9 @@ pub(crate) fn run(args: &StatusArgs, out: &mut impl Write) -> Result<(), Failure
         Format::Json => {
             json_line(&status, out)?;
         }
-        Format::Text => write!(out, "{}", page::page(&status, paint))?,
+        Format::Text => {
+            write!(out, "{}", page::page(&status, paint, Room::of_stdout().scrolled()))?;
+        }
     }
     Ok(())
 }
