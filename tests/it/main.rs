@@ -34,6 +34,7 @@ mod readme;
 mod record;
 mod recordings;
 mod replay;
+mod reported;
 mod restarts;
 mod review;
 mod sample_config;
