@@ -18,6 +18,7 @@ mod events;
 mod examples;
 mod experiment;
 mod faults;
+mod figures;
 mod frozen;
 mod guarded;
 mod hostile;
