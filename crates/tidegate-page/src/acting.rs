@@ -17,7 +17,7 @@ pub struct CamerasMoved {
 
 /// Evidence that does not pass, which whoever acts may accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
+pub struct EvidenceQuestion {
     /// What is to be accepted, in the name of the interface: `inconclusive` or `failing`.
     pub accept: String,
     /// The evidence, a sentence each.
@@ -44,7 +44,7 @@ pub struct Proposal {
     /// What it changes.
     pub cameras: CamerasMoved,
     /// What is to be accepted, if anything.
-    pub question: Option<Question>,
+    pub question: Option<EvidenceQuestion>,
 }
 
 impl Proposal {

@@ -43,8 +43,8 @@ pub(crate) fn count(number: &u64, _: &dyn askama::Values) -> askama::Result<Html
 pub(crate) fn percent(
     share: &f64,
     _: &dyn askama::Values,
-) -> askama::Result<HtmlSafeOutput<Measure>> {
-    Ok(HtmlSafeOutput(Measure { value: share * 100.0, unit: "%" }))
+) -> askama::Result<HtmlSafeOutput<WithUnit>> {
+    Ok(HtmlSafeOutput(WithUnit { value: share * 100.0, unit: "%" }))
 }
 
 /// A text as a segment of a path, or a value of a query.
@@ -52,8 +52,8 @@ pub(crate) fn percent(
 pub(crate) fn segment(
     text: &str,
     _: &dyn askama::Values,
-) -> askama::Result<HtmlSafeOutput<Segment>> {
-    Ok(HtmlSafeOutput(Segment(text.to_owned())))
+) -> askama::Result<HtmlSafeOutput<PathSegment>> {
+    Ok(HtmlSafeOutput(PathSegment(text.to_owned())))
 }
 
 /// See [`moment`](self).
@@ -103,14 +103,14 @@ impl Display for Count {
 
 /// A number with its unit.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Measure {
+pub(crate) struct WithUnit {
     /// The number.
     pub(crate) value: f64,
     /// Its unit.
     pub(crate) unit: &'static str,
 }
 
-impl Display for Measure {
+impl Display for WithUnit {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { value, unit } = self;
         write!(f, "<data value=\"{value:.1}\">{value:.1}</data>\u{a0}{unit}")
@@ -119,9 +119,9 @@ impl Display for Measure {
 
 /// See [`segment`](self).
 #[derive(Debug, Clone)]
-pub(crate) struct Segment(String);
+pub(crate) struct PathSegment(String);
 
-impl Display for Segment {
+impl Display for PathSegment {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for byte in self.0.bytes() {
             if byte.is_ascii_alphanumeric() || PLAIN.contains(&byte) {
@@ -196,7 +196,10 @@ mod tests {
 
     #[test]
     fn a_segment_leads_nowhere_else() {
-        assert_eq!(Segment("site/door:1?&é".to_owned()).to_string(), "site%2Fdoor%3A1%3F%26%C3%A9");
-        assert_eq!(Segment("a-b.c_d~0".to_owned()).to_string(), "a-b.c_d~0");
+        assert_eq!(
+            PathSegment("site/door:1?&é".to_owned()).to_string(),
+            "site%2Fdoor%3A1%3F%26%C3%A9"
+        );
+        assert_eq!(PathSegment("a-b.c_d~0".to_owned()).to_string(), "a-b.c_d~0");
     }
 }
