@@ -121,20 +121,34 @@ pub fn serve(config: Config) -> Result<(), RunError> {
         let listener = TcpListener::bind(listen)
             .await
             .map_err(|source| RunError::Listen { listen, source })?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(RunError::System)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::System)?;
+        let told = signals().map_err(RunError::System)?;
         let clock = match config.time {
             TimeSource::System => Clock::System,
             TimeSource::Driven => Clock::driven(),
         };
-        run(config, listener, clock, async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        })
-        .await
+        run(config, listener, clock, told).await
     })
+}
+
+/// Ends once this process is told to end, by SIGTERM or SIGINT.
+fn signals() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Waits until this process is told to end, by SIGTERM or SIGINT.
+///
+/// # Errors
+/// Where the system gives no signals.
+pub fn told_to_end() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { Ok(signals()?.await) })
 }
 
 /// Serves on `listener` until `shutdown`, then lets requests in flight end and writes a snapshot.
