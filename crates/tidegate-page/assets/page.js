@@ -34,34 +34,37 @@ function localise(root) {
 function verdicts(root) {
   const found = new Map();
   for (const element of root.querySelectorAll("[data-verdict]")) {
-    found.set(element.dataset.name, [element.dataset.verdict, element.textContent.trim()]);
+    const words = element.cloneNode(true);
+    for (const sign of words.querySelectorAll("[aria-hidden]")) sign.remove();
+    found.set(element.dataset.name, [element.dataset.verdict, words.textContent.trim()]);
   }
   return found;
 }
 
-/** Says which verdicts and phases are others now. */
-function announce(before, after) {
+/** Which verdicts and phases are others now, a sentence each. */
+function changes(before, after) {
   const said = [];
   for (const [name, [verdict, words]] of after) {
     const known = before.get(name);
     if (known && known[0] !== verdict) said.push(`${name}: ${words}.`);
   }
-  if (said.length > 0 && news) news.textContent = said.join(" ");
+  return said;
 }
 
-/** Replaces a part, and leaves what is open open and what has the focus in focus. */
+/** Replaces a part, leaves what is open open and what has the focus in focus, and gives what is to be said of it. */
 function replace(old, fresh) {
   const open = [...old.querySelectorAll("details[open][id]")].map((details) => details.id);
   const focusable = "a[href], button, input, select, summary, [tabindex]";
   const held = [...old.querySelectorAll(focusable)].indexOf(document.activeElement);
   const scrolled = old.scrollLeft;
-  announce(verdicts(old), verdicts(fresh));
+  const said = changes(verdicts(old), verdicts(fresh));
   localise(fresh);
   for (const id of open) fresh.querySelector(`[id="${CSS.escape(id)}"]`)?.setAttribute("open", "");
   old.replaceWith(fresh);
   fresh.scrollLeft = scrolled;
   fresh.classList.add("fresh");
   if (held >= 0) fresh.querySelectorAll(focusable)[held]?.focus({ preventScroll: true });
+  return said;
 }
 
 let asking = false;
@@ -80,12 +83,14 @@ async function renew() {
     if (answer.type === "opaqueredirect" || answer.status === 404) return location.reload();
     if (!answer.ok) return lost();
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const said = [];
     for (const fresh of parts(page)) {
       const old = document.getElementById(fresh.id);
       if (!old || written.get(fresh.id) === fresh.outerHTML) continue;
       written.set(fresh.id, fresh.outerHTML);
-      replace(old, document.adoptNode(fresh));
+      said.push(...replace(old, document.adoptNode(fresh)));
     }
+    if (said.length > 0) news.textContent = said.join(" ");
     found();
   } catch {
     lost();
