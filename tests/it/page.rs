@@ -1,8 +1,11 @@
 //! The pages, in a real browser: looked at, followed and acted upon.
 
 mod browser;
+mod hostile;
+mod pictures;
 mod policy;
 mod reach;
+mod size;
 
 use std::path::PathBuf;
 

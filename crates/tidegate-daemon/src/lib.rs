@@ -148,7 +148,10 @@ fn signals() -> io::Result<impl Future<Output = ()>> {
 /// Where the system gives no signals.
 pub fn told_to_end() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async { Ok(signals()?.await) })
+    runtime.block_on(async {
+        signals()?.await;
+        Ok(())
+    })
 }
 
 /// Serves on `listener` until `shutdown`, then lets requests in flight end and writes a snapshot.

@@ -157,8 +157,16 @@ fn write_moment(f: &mut Formatter<'_>, time: &str) -> fmt::Result {
     write!(f, "<time datetime=\"{time}\">{date} {hour} UTC</time>")
 }
 
+/// A text that is nothing but text wherever it stands in a page.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    // Writing into a text does not fail.
+    let _ = write_escaped(&mut escaped, text);
+    escaped
+}
+
 /// As askama escapes.
-fn write_escaped(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
+fn write_escaped(f: &mut impl fmt::Write, text: &str) -> fmt::Result {
     for letter in text.chars() {
         match letter {
             '"' | '&' | '\'' | '<' | '>' => write!(f, "&#{};", u32::from(letter))?,

@@ -1,9 +1,18 @@
 //! One rollout, in the order in which a person asks.
 
-use askama::Template;
-use tidegate_spec::api::{HistoryItem, Judgement, Labels, SettingChange, Status, VariantMetrics};
+mod camera_rows;
+mod chart;
 
+use askama::Template;
+use tidegate_spec::api::{
+    HistoryItem, Judgement, Labels, Scores, Series, SettingChange, Status, VariantMetrics,
+};
+
+use self::camera_rows::ColumnHead;
+use self::chart::{GuardrailChart, ScoresChart};
 use crate::{NotRendered, PageFrame, WaitsFor, asset, filters, wording};
+
+pub use self::camera_rows::CameraPage;
 
 /// When a phase is, seen from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +63,12 @@ pub struct RolloutView {
     pub phases: Vec<PhaseEntry>,
     /// What a person may do now, in the names of the interface.
     pub allowed: Vec<String>,
+    /// What each guardrail said over time.
+    pub series: Series,
+    /// Some of the cameras.
+    pub cameras: CameraPage,
+    /// Both scores of the shadow.
+    pub scores: Scores,
     /// The steps that are shown, newest first.
     pub history: Vec<HistoryItem>,
     /// From which place on older steps are; none where there are no older ones.
@@ -71,6 +86,8 @@ struct RolloutPage<'a> {
     state: String,
     bars: Vec<GuardrailBar<'a>>,
     sides: [(&'static str, String, String); 8],
+    camera_heads: Vec<ColumnHead>,
+    scores: Option<ScoresChart<'a>>,
 }
 
 /// Where a guardrail stands between no change and its limit, in cells of 1 to 100.
@@ -80,11 +97,13 @@ struct GuardrailBar<'a> {
     limit: f64,
     span: Option<(f64, f64)>,
     change: Option<f64>,
+    /// How it came there.
+    chart: Option<GuardrailChart<'a>>,
 }
 
 impl<'a> GuardrailBar<'a> {
     /// The scale has no change, the limit and both bounds on it, but nothing beyond three limits.
-    fn new(judgement: &'a Judgement) -> Self {
+    fn new(judgement: &'a Judgement, series: &'a Series) -> Result<Self, NotRendered> {
         let limit = judgement.limit.max(0.1);
         let (least, most) = (-2.0 * limit, 3.0 * limit);
         let clamped = |number: f64| number.clamp(least, most);
@@ -101,7 +120,10 @@ impl<'a> GuardrailBar<'a> {
             let end = |bound: Option<f64>| place(bound.unwrap_or(change));
             (end(judgement.low_95), end(judgement.high_95))
         });
-        Self { judgement, zero: place(0.0), limit: place(limit), span, change: change.map(place) }
+        let of_it = series.guardrails.iter().find(|one| one.guardrail == judgement.guardrail);
+        let chart = of_it.map(GuardrailChart::of).transpose()?.flatten();
+        let change = change.map(place);
+        Ok(Self { judgement, zero: place(0.0), limit: place(limit), span, change, chart })
     }
 }
 
@@ -111,13 +133,16 @@ impl<'a> GuardrailBar<'a> {
 /// [`NotRendered`] where the page cannot be written.
 pub fn rollout(frame: &PageFrame, view: &RolloutView) -> Result<String, NotRendered> {
     let status = &view.status;
+    let bars = status.guardrails.iter().map(|one| GuardrailBar::new(one, &view.series));
     let page = RolloutPage {
         frame,
         view,
         status,
         state: wording::state(&status.phase, &status.condition),
-        bars: status.guardrails.iter().map(GuardrailBar::new).collect(),
+        bars: bars.collect::<Result<_, _>>()?,
         sides: sides(status),
+        camera_heads: view.cameras.heads(),
+        scores: ScoresChart::of(&view.scores)?,
     };
     Ok(page.render()?)
 }

@@ -114,6 +114,11 @@ pub(crate) fn evidence(judgement: &Judgement) -> String {
     shown
 }
 
+/// Evidence at one moment.
+pub(crate) fn shown(evidence: Option<f32>) -> String {
+    evidence.map_or_else(|| "–".to_owned(), |evidence| short(f64::from(evidence)))
+}
+
 /// A number of any size in a few letters.
 pub(crate) fn short(number: f64) -> String {
     match number {

@@ -91,6 +91,23 @@ fn file(asset: Asset) -> Response {
         .into_response()
 }
 
+/// Reads bytes as every form and as a cookie.
+#[cfg(test)]
+pub(super) fn read_whatever(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    drop(form::parse::<act::ActForm>(&text));
+    drop(form::parse::<sign_in::SignIn>(&text));
+    drop(form::parse::<sign_in::SignOut>(&text));
+    let mut headers = HeaderMap::new();
+    if let Ok(value) = HeaderValue::from_bytes(bytes) {
+        headers.insert(header::COOKIE, value);
+    }
+    let secret = sessions::cookie(&headers);
+    assert!(secret.is_none_or(|secret| secret.len() == 64));
+    let escaped = form::escaped(&text);
+    assert!(escaped.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));
+}
+
 /// A page that was written.
 fn html(status: StatusCode, page: Result<String, NotRendered>) -> Result<Response, Problem> {
     let page = page.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;

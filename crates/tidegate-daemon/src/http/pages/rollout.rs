@@ -7,22 +7,27 @@ use axum::response::Response;
 use serde::Deserialize;
 use tidegate_engine::experiment::Gate;
 use tidegate_engine::phase::{Condition, Phase};
-use tidegate_page::{Overview, RolloutCard, RolloutView, WaitsFor};
+use tidegate_page::{CameraPage, Overview, RolloutCard, RolloutView, WaitsFor};
 use tidegate_spec::ExperimentFile;
-use tidegate_spec::api::{HistoryItem, SettingChange, Status};
+use tidegate_spec::api::{
+    CameraSort, CamerasQuery, HistoryItem, Scores, Series, SettingChange, SortOrder, Status,
+};
 
 use super::course::Planned;
 use super::{App, FrameNow, rendered};
 use crate::describe;
 use crate::http::asked;
 use crate::http::experiments::{KeyPath, key_of, look};
+use crate::http::figures;
 use crate::http::problem::Problem;
 use crate::rollouts::RunningExperiment;
 
 /// Rollouts on one page: each is a look at its data.
 const ROLLOUTS_SHOWN: usize = 20;
 /// Steps of the history on one page.
-const STEPS_SHOWN: usize = 30;
+const STEPS_SHOWN: usize = 15;
+/// Cameras on one page.
+const CAMERAS_SHOWN: usize = 50;
 /// The newest steps, in which those of the present run are looked for.
 const STEPS_READ: usize = 200;
 /// Bytes of a definition that is held against the defaults: of a fleet's list nobody reads the differences.
@@ -93,6 +98,37 @@ fn waits_for(run: &RunningExperiment, status: &Status) -> WaitsFor {
 #[serde(deny_unknown_fields)]
 pub(super) struct RolloutQuery {
     before: Option<usize>,
+    sort: Option<String>,
+    order: Option<String>,
+    after: Option<usize>,
+}
+
+impl RolloutQuery {
+    /// Which cameras, and in which order; nothing where nobody said.
+    fn cameras(&self) -> Result<Option<CamerasQuery>, Problem> {
+        let after = self.after.unwrap_or(0);
+        let (sort, order) = figures::sorting(self.sort.as_deref(), self.order.as_deref())?;
+        let order = order.unwrap_or_default();
+        let query = |sort| CamerasQuery { window: None, sort, order, after, limit: CAMERAS_SHOWN };
+        Ok(sort.map(query))
+    }
+}
+
+/// Those cameras first that do worst in what is worst of all.
+fn worst_first(status: &Status) -> CamerasQuery {
+    let badness = |verdict: &str| {
+        ["pass", "inconclusive", "alarm", "fail"].iter().position(|one| *one == verdict)
+    };
+    let worst = status.guardrails.iter().rev().max_by_key(|one| badness(&one.verdict));
+    let sort = match worst.map(|worst| worst.guardrail.as_str()) {
+        Some("error_rate") => CameraSort::ErrorRateDifference,
+        Some("latency" | "slow_rate") => CameraSort::LatencyMsMeanDifference,
+        Some("alert_drop" | "alert_rise" | "threat_retention") => CameraSort::AlertRateDifference,
+        Some(_) if status.window != "shadow" => CameraSort::FpRateDifference,
+        Some(_) | None => CameraSort::ErrorRateDifference,
+    };
+    let order = SortOrder::Descending;
+    CamerasQuery { window: None, sort, order, after: 0, limit: CAMERAS_SHOWN }
 }
 
 /// What is taken from the engine for a page, to be worked on elsewhere.
@@ -102,6 +138,9 @@ struct Gathered {
     waits_for: WaitsFor,
     planned: Planned,
     allowed: Vec<String>,
+    series: Series,
+    cameras: CameraPage,
+    scores: Scores,
     newest: Vec<String>,
     shown: Vec<String>,
     older: Option<usize>,
@@ -116,17 +155,23 @@ pub(super) async fn rollout(
     asked: Result<Query<RolloutQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let key = key_of(path)?;
-    let RolloutQuery { before } = asked::query(asked)?;
+    let asked = asked::query(asked)?;
+    let (before, sorted) = (asked.before, asked.cameras()?);
     let gathered = look(&app, key, move |run, view| {
         let status = describe::status(run, view);
         let end = before.unwrap_or(usize::MAX).min(run.history.len());
         let begin = end.saturating_sub(STEPS_SHOWN);
         let newest = run.history.len().saturating_sub(STEPS_READ);
+        let query = sorted.unwrap_or_else(|| worst_first(&status));
+        let cameras = describe::cameras(run, view, &query);
         Gathered {
             around: FrameNow::of(view),
             waits_for: waits_for(run, &status),
             status,
             planned: Planned::of(run.rollout.definition()),
+            series: describe::series(run, None),
+            cameras: CameraPage { cameras, sort: query.sort, order: query.order },
+            scores: describe::scores(run),
             allowed: run.rollout.allowed().map(|command| command.as_str().to_owned()).collect(),
             newest: run.history[newest..].to_vec(),
             shown: run.history[begin..end].to_vec(),
@@ -141,16 +186,26 @@ pub(super) async fn rollout(
 
 impl Gathered {
     fn view(self) -> RolloutView {
-        let Self { status, waits_for, planned, allowed, newest, shown, older, definition, .. } =
-            self;
-        let steps: Vec<HistoryItem> = read(&newest).filter(|item| item.run == status.run).collect();
-        let step = usize::try_from(status.step.number).unwrap_or(usize::MAX);
-        let phases = planned.entries(&steps, &status.phase, step);
-        let mut history: Vec<HistoryItem> = read(&shown).collect();
+        let steps = read(&self.newest).filter(|item| item.run == self.status.run);
+        let steps: Vec<HistoryItem> = steps.collect();
+        let step = usize::try_from(self.status.step.number).unwrap_or(usize::MAX);
+        let mut history: Vec<HistoryItem> = read(&self.shown).collect();
         history.reverse();
-        let mut settings = definition.map_or_else(Vec::new, |text| differing(&text, status.run));
+        let run = self.status.run;
+        let mut settings = self.definition.map_or_else(Vec::new, |text| differing(&text, run));
         settings.truncate(SETTINGS_SHOWN);
-        RolloutView { status, waits_for, phases, allowed, history, older, settings }
+        RolloutView {
+            phases: self.planned.entries(&steps, &self.status.phase, step),
+            status: self.status,
+            waits_for: self.waits_for,
+            allowed: self.allowed,
+            series: self.series,
+            cameras: self.cameras,
+            scores: self.scores,
+            history,
+            older: self.older,
+            settings,
+        }
     }
 }
 
