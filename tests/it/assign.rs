@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use system_tests::fake_daemon::{FakeDaemon, Reply};
-use tidegate_engine::assignment::{SaltedHash, Split};
+use tidegate_engine::assignment::{Assignment, Group, SaltedHash, ServeReason, Split};
 use tidegate_engine::id::CameraId;
 use tidegate_engine::number::Share;
 use tidegate_engine::time::{Block, Timestamp};
@@ -29,7 +29,7 @@ fn the_engine_agrees_with_another_implementation_on_every_vector() {
     for case in cases {
         let salt = case["salt"].as_str().unwrap().parse().unwrap();
         let camera: CameraId = case["camera_id"].as_str().unwrap().parse().unwrap();
-        let split = Split::new(&salt, &[], &[], None);
+        let split = Split::new(&salt, &[], &[], None, None);
         assert_eq!(split.hash(&camera).to_string(), case["hash"].as_str().unwrap(), "{case}");
         for share in &shares {
             let treated =
@@ -41,6 +41,49 @@ fn the_engine_agrees_with_another_implementation_on_every_vector() {
         lengths.insert(camera.as_str().len());
     }
     assert_eq!(lengths, (1..=128).collect());
+}
+
+#[test]
+fn the_parts_of_a_group_are_those_of_another_implementation() {
+    let path = system_tests::repository("tests/vectors/group.json");
+    let vectors: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let cases = vectors["cases"].as_array().unwrap();
+    assert!(cases.len() >= 500, "{} cases", cases.len());
+    let bound = |share: &Value| Share::new(share.as_f64().unwrap()).unwrap();
+    for case in cases {
+        let camera: CameraId = case["camera_id"].as_str().unwrap().parse().unwrap();
+        let name = case["group"].as_str().unwrap().parse().unwrap();
+        let mut group = Group { name, from: Share::NONE, to: Share::ALL };
+        for part in vectors["parts"].as_array().unwrap() {
+            (group.from, group.to) = (bound(&part[0]), bound(&part[1]));
+            let expected = case["parts"].as_array().unwrap().contains(part);
+            assert_eq!(group.has(&camera), expected, "{case} in {part}");
+        }
+    }
+}
+
+#[test]
+fn who_is_in_a_part_of_a_group_says_nothing_of_who_is_treated_in_it() {
+    // Salt and group of one name would be one hash, if they were seeded alike.
+    let (salt, name) = ("door".parse().unwrap(), "door".parse().unwrap());
+    let half = Share::new(0.5).unwrap();
+    let group = Group { name, from: Share::NONE, to: half };
+    let split = Split::new(&salt, &[], &[], None, Some(&group));
+    let mut counts = [0; 3];
+    for number in 0..10_000 {
+        let camera = format!("camera-{number}").parse().unwrap();
+        let Assignment { variant, reason } = split.assign(&camera, half, NOW);
+        counts[match (reason, variant) {
+            (ServeReason::OutsideGroup, Variant::Control) => 0,
+            (ServeReason::Split, Variant::Control) => 1,
+            (ServeReason::Split, Variant::Treatment) => 2,
+            other => panic!("{other:?}"),
+        }] += 1;
+    }
+    // Within five standard deviations of 5,000, 2,500 and 2,500.
+    for (count, expected) in counts.into_iter().zip([5_000_i32, 2_500, 2_500]) {
+        assert!((count - expected).abs() < 250, "{counts:?}");
+    }
 }
 
 #[test]
@@ -148,7 +191,7 @@ fn a_balanced_split_sends_unknown_cameras_by_hash() {
     let salt = "s".parse().unwrap();
     let listed: Vec<CameraId> = (0..7).map(|i| format!("c{i}").parse().unwrap()).collect();
     let (balanced, hashed) =
-        (Split::new(&salt, &[], &listed, None), Split::new(&salt, &[], &[], None));
+        (Split::new(&salt, &[], &listed, None, None), Split::new(&salt, &[], &[], None, None));
     let half = Share::new(0.5).unwrap();
     for i in 100..200 {
         let unknown: CameraId = format!("c{i}").parse().unwrap();

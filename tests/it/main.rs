@@ -35,6 +35,7 @@ mod readme;
 mod record;
 mod recordings;
 mod replay;
+mod reported;
 mod restarts;
 mod review;
 mod sample_config;

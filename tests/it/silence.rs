@@ -177,6 +177,26 @@ fn a_fleet_that_stops_reporting_and_one_that_runs_what_it_was_not_assigned_are_t
 }
 
 #[test]
+fn what_was_known_before_the_start_is_no_finding_of_the_doctor() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("journal");
+    let daemon = Start::new(env!("CARGO_BIN_EXE_tidegate-under-test"), &data).ready();
+    daemon.set_time(START_MS);
+    let toml =
+        "key = \"few\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n[guardrails]\nenabled = false\n";
+    assert_eq!(daemon.define("few", toml).status, 201);
+    assert_eq!(daemon.act("few", "start").status, 200);
+    let compared = json!([{"type": "comparison", "experiment": "few", "id": "e1", "camera_id": "c1",
+        "control": {"score": 10, "latency_ms": 90}, "treatment": {"score": 10, "latency_ms": 90}}]);
+    assert_eq!(daemon.post("/v1/observations", &compared).body["accepted"], 1);
+    let warnings = daemon.get("/v1/experiments/few/status").body["warnings"].clone();
+    let codes: Vec<&Value> = warnings.as_array().unwrap().iter().map(|one| &one["code"]).collect();
+    assert_eq!(codes, ["guardrails_off", "few_cameras"]);
+    let well = run(&["experiment", "doctor", "few", "--server", daemon.address()]);
+    assert_eq!(well.code, 0, "{}{}", well.out, well.err);
+}
+
+#[test]
 fn the_doctor_says_what_is_wrong_and_what_to_do() {
     let (_folder, daemon) = ramp();
     let ask = || run(&["experiment", "doctor", "door", "--server", daemon.address()]);

@@ -158,7 +158,7 @@ proptest! {
         let listed = listed && !turns;
         let fleet = if listed { cameras.as_slice() } else { &[] };
         let block = turns.then_some(Duration::from_ms(3_600_000));
-        let split = Split::new(&salt.parse().expect("a salt"), &[], fleet, block);
+        let split = Split::new(&salt.parse().expect("a salt"), &[], fleet, block, None);
         let [small, large] = [shares.0.min(shares.1), shares.0.max(shares.1)]
             .map(|share| Share::new(share).expect("in range"));
         for camera in &cameras {

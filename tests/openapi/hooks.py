@@ -14,7 +14,7 @@ DOCUMENT = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read
 
 # Where a body that its schema allows may be refused nonetheless, as pointers of faults.
 BEYOND_SCHEMAS = {
-    "define_experiment": r"/key|/control|/treatment|/prompt|/ab/steps.*|/ab/duration_hours|/assignment/block_minutes|/full/holdback|/assignment/(cameras|overrides).*|/review|/limits/discordant_max|/limits",
+    "define_experiment": r"/key|/control|/treatment|/prompt|/ab/steps.*|/ab/duration_hours|/assignment/block_minutes|/full/holdback|/assignment/group_from|/assignment/(cameras|overrides).*|/review|/limits/discordant_max|/limits",
     "create_prompt": r"/key",
     "add_version": r"/key|/parent",
     "move_label": r"/version|/revision",

@@ -268,6 +268,7 @@ impl Prompts {
         experiment: &ExperimentKey,
         run: u32,
         in_play: &InPlay,
+        reaches_all: Phase,
         decision: &Decision,
     ) -> Option<Followed> {
         let name = &in_play.prompt;
@@ -277,7 +278,7 @@ impl Prompts {
         let followed =
             |sentence: String, outcome| Some(Followed { prompt: name.clone(), sentence, outcome });
         let before = now.as_ref().map_or("nowhere", |now| now.key.as_str());
-        match at_step(step, digest, in_play.digests()) {
+        match at_step(step, reaches_all, digest, in_play.digests()) {
             Production::Untouched => None,
             Production::There(variant) => {
                 let key = &in_play.version(variant).key;
@@ -317,9 +318,9 @@ fn production_of(prompt: &Prompt) -> Option<&VersionHead> {
 
 fn reason(experiment: &ExperimentKey, run: u32, step: Step) -> String {
     let what = match step.to.phase {
-        Phase::Full => "every camera gets the treatment",
+        Phase::Full | Phase::Completed => "every camera gets the treatment",
         Phase::RolledBack => "rolled back to the control",
-        Phase::Stopped | Phase::Draft | Phase::Shadow | Phase::Ab | Phase::Completed => {
+        Phase::Stopped | Phase::Draft | Phase::Shadow | Phase::Ab => {
             "stopped, and every camera gets the control"
         }
     };

@@ -52,7 +52,7 @@ pub(crate) enum Refusal {
     OverridesLost(String),
     #[error(
         "prompt `{prompt}` is tried by experiment `{experiment}`, which is in {state}: what one does to its cameras would be \
-         taken for what the other does. Start this one once that has ended"
+         taken for what the other does. Start this one once that has ended, or give each its own part of one `assignment.group`"
     )]
     PromptInUse { prompt: PromptName, experiment: ExperimentKey, state: State },
     #[error("{0} experiments are kept, allowed: {EXPERIMENTS_MAX}")]

@@ -9,6 +9,8 @@
 //! In a switchback the unit is a camera in a block of time, and what is hashed is `c#b`, with `b` the
 //! block's number in decimal: milliseconds since 1970 divided by the block's length, rounded down.
 
+mod group;
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -21,6 +23,9 @@ use crate::limits;
 use crate::number::Share;
 use crate::time::{Block, Duration, Timestamp};
 use crate::variant::Variant;
+
+pub use group::Group;
+use group::Membership;
 
 /// The frozen name of the assignment hash.
 pub const HASH_NAME: &str = "xxh3-64/1";
@@ -188,6 +193,8 @@ serve_reasons! {
     Override = "override",
     /// No such experiment.
     UnknownExperiment = "unknown_experiment",
+    /// Another experiment's camera: outside of this one's part of its group.
+    OutsideGroup = "outside_group",
 }
 
 /// What a camera is served, and why.
@@ -197,6 +204,11 @@ pub struct Assignment {
     pub variant: Variant,
     /// What decided.
     pub reason: ServeReason,
+}
+
+impl Assignment {
+    const OUTSIDE_GROUP: Self =
+        Self { variant: Variant::Control, reason: ServeReason::OutsideGroup };
 }
 
 /// A camera the definition names.
@@ -213,23 +225,31 @@ struct Named {
 pub struct Split {
     hash: SaltedHash,
     block: Option<Duration>,
+    membership: Option<Membership>,
     named: HashTable<Named>,
     ranked: usize,
 }
 
 impl Split {
     /// Prepares a split. `listed` are the cameras of a balanced split, empty for any other; `block` is
-    /// the length of a switchback's blocks.
+    /// the length of a switchback's blocks; `group` the part of a group whose cameras are split, without one all are.
     pub fn new(
         salt: &Salt,
         overrides: &[(CameraId, Variant)],
         listed: &[CameraId],
         block: Option<Duration>,
+        group: Option<&Group>,
     ) -> Self {
         let hash = SaltedHash::new(salt);
+        let membership = group.map(Membership::new);
+        let is_split =
+            |camera: &CameraId| membership.as_ref().is_none_or(|members| members.has(camera));
         let mut named: HashTable<Named> = HashTable::new();
-        let mut order: Vec<(CameraHash, &CameraId)> =
-            listed.iter().map(|camera| (hash.of(camera), camera)).collect();
+        let mut order: Vec<(CameraHash, &CameraId)> = listed
+            .iter()
+            .filter(|camera| is_split(camera))
+            .map(|camera| (hash.of(camera), camera))
+            .collect();
         order.sort_unstable();
         order.dedup();
         for (rank, (camera_hash, camera)) in order.iter().enumerate() {
@@ -255,7 +275,7 @@ impl Split {
                 named.insert_unique(camera_hash.0, entry, |n| n.hash.0);
             }
         }
-        Self { hash, block, named, ranked: order.len() }
+        Self { hash, block, membership, named, ranked: order.len() }
     }
 
     /// The camera's hash under this split's salt.
@@ -275,6 +295,12 @@ impl Split {
     /// The variant the owner named for this camera, if any.
     pub fn override_of(&self, camera: &CameraId) -> Option<Variant> {
         self.named(camera, self.hash.of(camera)).and_then(|named| named.override_to)
+    }
+
+    /// Whether a camera is in the part of the group whose cameras are split.
+    #[inline]
+    pub fn has(&self, camera: &CameraId) -> bool {
+        self.membership.as_ref().is_none_or(|members| members.has(camera))
     }
 
     /// The block that `at` lies in, where this is a switchback.
@@ -320,6 +346,9 @@ impl Split {
                     if rank < cut.treated { Variant::Treatment } else { Variant::Control };
                 return Assignment { variant, reason: ServeReason::Split };
             }
+        }
+        if !self.has(camera) {
+            return Assignment::OUTSIDE_GROUP;
         }
         let hash = match self.block(at) {
             Some(block) => self.hash.of_block(camera, block),
@@ -414,19 +443,28 @@ impl Serving {
     #[inline]
     pub fn assign(&self, camera: &CameraId, at: Timestamp) -> Assignment {
         match self.mode {
+            Mode::Control(ServeReason::Shadow) if !self.split.has(camera) => {
+                Assignment::OUTSIDE_GROUP
+            }
             Mode::Control(reason) => Assignment { variant: Variant::Control, reason },
             Mode::Split(cut) => self.split.assign_cut(camera, cut, at),
-            Mode::Released(cut) => match self.split.override_of(camera) {
-                Some(variant) => Assignment { variant, reason: ServeReason::Override },
-                None if self.split.kept_on_control(camera, cut) => {
-                    Assignment { variant: Variant::Control, reason: ServeReason::Holdback }
-                }
-                None => Assignment { variant: Variant::Treatment, reason: ServeReason::Full },
-            },
-            Mode::Treatment(reason) => match self.split.override_of(camera) {
-                Some(variant) => Assignment { variant, reason: ServeReason::Override },
-                None => Assignment { variant: Variant::Treatment, reason },
-            },
+            Mode::Released(cut) => self.released_to(camera, Some(cut), ServeReason::Full),
+            Mode::Treatment(reason) => self.released_to(camera, None, reason),
         }
+    }
+
+    /// What a camera is served once the treatment is released to all but those of a holdback's `cut`.
+    fn released_to(&self, camera: &CameraId, cut: Option<Cut>, reason: ServeReason) -> Assignment {
+        if let Some(variant) = self.split.override_of(camera) {
+            return Assignment { variant, reason: ServeReason::Override };
+        }
+        // Until the rollout is over, the other cameras of the group may be in another.
+        if reason == ServeReason::Full && !self.split.has(camera) {
+            return Assignment::OUTSIDE_GROUP;
+        }
+        if cut.is_some_and(|cut| self.split.kept_on_control(camera, cut)) {
+            return Assignment { variant: Variant::Control, reason: ServeReason::Holdback };
+        }
+        Assignment { variant: Variant::Treatment, reason }
     }
 }

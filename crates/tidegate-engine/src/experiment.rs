@@ -17,6 +17,7 @@ pub use self::settings::{
     Promotion, PromotionMode, RampStep, Rule, Shadow, Watch,
 };
 use crate::assignment::{Split, SplitMethod};
+use crate::phase::Phase;
 
 /// A valid experiment: what a rollout runs by.
 #[derive(Debug, Clone)]
@@ -44,7 +45,13 @@ impl Definition {
         };
         let rules = &experiment.assignment;
         let block = (rules.method == SplitMethod::Switchback).then_some(rules.block);
-        let split = Arc::new(Split::new(&experiment.salt, &rules.overrides, &rules.cameras, block));
+        let split = Arc::new(Split::new(
+            &experiment.salt,
+            &rules.overrides,
+            &rules.cameras,
+            block,
+            rules.group.as_ref(),
+        ));
         let digest = digest(&experiment);
         Ok(Self { experiment, ramp, split, digest })
     }
@@ -52,6 +59,14 @@ impl Definition {
     /// The settings.
     pub const fn experiment(&self) -> &Experiment {
         &self.experiment
+    }
+
+    /// The first phase in which all cameras get the treatment, but for those that its owner keeps on the control.
+    pub const fn reaches_all(&self) -> Phase {
+        match self.experiment.assignment.group {
+            Some(_) => Phase::Completed,
+            None => Phase::Full,
+        }
     }
 
     /// The ramp, at least one step; the last has the test's share.

@@ -104,11 +104,17 @@ pub(crate) enum Comparable {
     Yes,
     /// Its owner chose its variant.
     Overridden,
+    /// It is outside of the experiment's part of its group.
+    OutsideGroup,
 }
 
 impl Comparable {
     pub(crate) fn of(split: &Split, camera: &CameraId) -> Self {
-        split.override_of(camera).map_or(Self::Yes, |_| Self::Overridden)
+        match split.override_of(camera) {
+            Some(_) => Self::Overridden,
+            None if split.has(camera) => Self::Yes,
+            None => Self::OutsideGroup,
+        }
     }
 }
 

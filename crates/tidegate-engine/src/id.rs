@@ -143,6 +143,10 @@ id! {
     LabelName, "label"
 }
 id! {
+    /// What experiments that share a fleet without sharing a camera have in common.
+    GroupName, "group"
+}
+id! {
     /// The unit that is assigned: one camera.
     ///
     /// A name that is not made of `A-Z a-z 0-9 . _ ~ : / -` alone is kept in percent-encoding (RFC 3986, section 2.1): each other

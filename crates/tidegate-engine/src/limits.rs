@@ -40,6 +40,8 @@ pub const OPEN_ANALYSES_DEFAULT: usize = 1_048_576;
 pub const ATTRIBUTION_HOURS_DEFAULT: f64 = 168.0;
 /// How much later than now an observation may say that it happened: clocks differ.
 pub const OBSERVED_AHEAD_MAX: Duration = Duration::from_ms(60_000);
+/// A shorter absence is not told: a restart after a quiet time counts as one of some minutes.
+pub const ABSENCE_TOLD_MIN: Duration = Duration::from_ms(10 * 60_000);
 /// Total failure is looked for in what happened within this time; it says nothing about now if it is older.
 pub const FRESH_MAX: Duration = Duration::from_ms(30 * 60_000);
 /// Most discordant events that a review may keep.

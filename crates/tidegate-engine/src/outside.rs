@@ -19,11 +19,13 @@ pub enum OutsideCause {
     BeforeStart,
     /// It came after the phase, or the day of the release, that it was observed in.
     Late,
+    /// The camera is outside of the experiment's part of its group.
+    OutsideGroup,
 }
 
 impl OutsideCause {
     /// Every cause.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Paused,
         Self::Ended,
         Self::Unwatched,
@@ -32,6 +34,7 @@ impl OutsideCause {
         Self::ImpossibleVariant,
         Self::BeforeStart,
         Self::Late,
+        Self::OutsideGroup,
     ];
 
     /// The name in files and answers.
@@ -45,6 +48,7 @@ impl OutsideCause {
             Self::ImpossibleVariant => "impossible_variant",
             Self::BeforeStart => "before_start",
             Self::Late => "late",
+            Self::OutsideGroup => "outside_group",
         }
     }
 }

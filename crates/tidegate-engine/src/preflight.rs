@@ -94,6 +94,14 @@ impl ExpectedFleet {
         }
     }
 
+    /// Those of the fleet that an experiment splits: its part of a group.
+    fn in_group(self, experiment: &Experiment) -> Self {
+        let Some(group) = &experiment.assignment.group else { return self };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        let cameras = (self.cameras as f64 * group.share() + 0.5) as u64;
+        Self { cameras: cameras.max(1), ..self }
+    }
+
     fn check(&self) -> Result<(), OutOfRange> {
         let share = 0.0..=1.0;
         within("cameras", self.cameras as f64, &(1.0..=100_000.0))?;
@@ -117,6 +125,7 @@ impl Preflight {
     /// [`OutOfRange`] naming the first expectation out of range.
     pub fn new(experiment: &Experiment, expected: &ExpectedFleet) -> Result<Self, OutOfRange> {
         expected.check()?;
+        let expected = &expected.in_group(experiment);
         let plan = PlannedTest::new(experiment, expected);
         let sights = plan.sights()?;
         let labels = plan.fewer_trials(expected.feedback_share);

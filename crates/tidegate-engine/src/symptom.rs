@@ -159,7 +159,8 @@ impl SymptomKind {
             }
             Self::VariantsDisagree => {
                 "See that each event asks for its assignment and runs what it names, keeps the answer for a minute at most, \
-                 and reports the variant that ran with the `run` of the assignment"
+                 and reports the variant that ran with the `run` of the assignment. A client that falls back to the control often \
+                 shows here too: its time-out is short, or the daemon slow"
             }
             Self::Away => {
                 "Nothing is to be done about the rollout: that time does not count, and phases end as much later. See why the \

@@ -53,11 +53,23 @@ impl Timestamp {
         Self(self.0.saturating_sub(ms).max(0))
     }
 
+    /// The hour of the day, UTC.
+    pub(crate) fn hour_of_day(self) -> usize {
+        usize::try_from((self.0 / HOUR_MS) % 24).unwrap_or(0)
+    }
+
+    /// When the hour that it lies in ends.
+    pub(crate) fn hour_ends(self) -> Self {
+        Self(((self.0 / HOUR_MS + 1) * HOUR_MS).min(limits::TIMESTAMP_MS_MAX))
+    }
+
     /// How long ago `earlier` was; zero if it was not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         Duration(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
 }
+
+const HOUR_MS: i64 = 3_600_000;
 
 /// A length of time in whole milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

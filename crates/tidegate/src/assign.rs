@@ -182,7 +182,9 @@ impl Question {
                 let definition = read_run(path, args.run)?.definition;
                 (definition.split().clone(), definition.experiment().ab.share)
             }
-            (None, Some(salt), Some(share)) => (Arc::new(Split::new(salt, &[], &[], None)), share),
+            (None, Some(salt), Some(share)) => {
+                (Arc::new(Split::new(salt, &[], &[], None, None)), share)
+            }
             (None, _, _) => {
                 let hint = "give --key, or --experiment, or --salt and --share";
                 return Err(Failure::BadInput(hint.to_owned()));

@@ -39,11 +39,15 @@ fn starts_on(folder: &Path, what: &str) -> bool {
         assert_eq!(standing.body["status"], "damaged", "{what}: {}", standing.text);
         assert!(standing.text.contains("tidegate journal repair"), "{what}: {}", standing.text);
         assert!(serves_control_only(&daemon));
-        for (list, command) in [("experiments", "experiment"), ("prompts", "prompt")] {
+        for (list, command) in [
+            ("experiments", &["experiment", "list"][..]),
+            ("experiments", &["status"]),
+            ("prompts", &["prompt", "list"]),
+        ] {
             let listed = daemon.get(&format!("/v1/{list}"));
             assert_eq!((listed.status, &listed.body["code"]), (503, &"journal_damaged".into()));
             let listed =
-                tidegate().args([command, "list", "--server", daemon.address()]).output().unwrap();
+                tidegate().args(command).args(["--server", daemon.address()]).output().unwrap();
             let said = String::from_utf8_lossy(&listed.stderr).into_owned();
             assert!(listed.status.code() == Some(4) && said.contains("damaged"), "{said}");
         }

@@ -10,7 +10,7 @@ use super::committed;
 /// Everything that an experiment may have.
 const WHOLE: &str = r#"{
     "key": "e", "control": "v1", "treatment": "v2", "prompt": "p", "evaluation": {"dataset": "data"},
-    "ab": {"steps": [{"treatment_percentage": 0.5}]},
+    "ab": {"steps": [{"treatment_percentage": 0.5}]}, "assignment": {"group": "g"},
     "review": {"clip_url": "https://nvr.example/{event_id}"}
 }"#;
 
@@ -47,6 +47,9 @@ fn with(path: &[String], value: &Value) -> Value {
         if (0.0..=1.0).contains(&most) {
             experiment["ab"]["treatment_percentage"] = json!(most);
         }
+    }
+    if path.last().is_some_and(|key| key.starts_with("group_")) {
+        experiment["assignment"]["group"] = json!("g");
     }
     match path {
         [key] => experiment[key] = value.clone(),
@@ -122,7 +125,7 @@ fn every_setting_is_taken_up_to_its_bounds_and_refused_beyond() {
                 is_refused(&path, &json!(text));
             }
         } else if schema["type"] == "number" || schema["type"] == "integer" {
-            let max = schema["maximum"].as_f64().unwrap();
+            let max = schema["maximum"].as_f64().or(schema["exclusiveMaximum"].as_f64()).unwrap();
             if let Some(min) = schema["exclusiveMinimum"].as_f64() {
                 is_refused(&path, &json!(min));
             } else {
@@ -131,7 +134,11 @@ fn every_setting_is_taken_up_to_its_bounds_and_refused_beyond() {
                 is_refused(&path, &number(&schema, min - 1.0));
                 is_refused(&path, &json!(min - 0.000_01));
             }
-            is_taken(&path, &number(&schema, max));
+            if let Some(max) = schema["exclusiveMaximum"].as_f64() {
+                is_refused(&path, &json!(max));
+            } else {
+                is_taken(&path, &number(&schema, max));
+            }
             is_refused(&path, &number(&schema, max + 1.0));
             is_refused(&path, &json!(max + 0.000_01));
             if schema["type"] == "integer" {
@@ -169,6 +176,7 @@ fn assigned(assignment: &Value) -> bool {
 #[test]
 fn lists_are_what_the_schema_says() {
     assert!(assigned(&json!({"split": "balanced", "cameras": ["a", "b"]})));
+    assert!(assigned(&json!({"group": "g", "group_from": 0.25, "group_to": 0.5})));
     assert!(assigned(&json!({"overrides": {"two words": "control"}})));
     for refused in [
         json!({"split": "balanced", "cameras": ["a"]}),
@@ -176,6 +184,8 @@ fn lists_are_what_the_schema_says() {
         json!({"split": "balanced", "cameras": ["a", "a"]}),
         json!({"split": "hash", "cameras": ["a", "b"]}),
         json!({"overrides": {"a": "both"}}),
+        json!({"group_from": 0.5}),
+        json!({"group": "g", "group_from": 0.5, "group_to": 0.25}),
         json!({"overrides": {" blank": "control"}}),
         json!({"pins": {}}),
     ] {

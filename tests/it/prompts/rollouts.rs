@@ -218,3 +218,103 @@ fn two_experiments_do_not_try_one_prompt_at_once() {
     world.act("stop");
     assert_eq!(world.daemon.act("gate", "start").status, 200);
 }
+
+/// Two experiments on one prompt, on the two halves of the fleet.
+fn of_group(key: &str, from: f64, to: f64) -> String {
+    let group = format!("[assignment]\ngroup = \"fleet\"\ngroup_from = {from}\ngroup_to = {to}\n");
+    format!("{}{group}", EXPERIMENT.replace("door_v2", key))
+}
+
+impl World {
+    fn defined(&self, key: &str, toml: &str) {
+        let reply = self.daemon.define(key, toml);
+        assert_eq!(reply.status, 201, "{}", reply.text);
+    }
+
+    fn done(&self, key: &str, action: &str) -> Value {
+        let reply = self.daemon.act(key, action);
+        assert_eq!(reply.status, 200, "{action}: {}", reply.text);
+        reply.body
+    }
+
+    /// Variant and reason of each camera.
+    fn split_of(&self, key: &str) -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let one = |camera: usize| {
+            let answer = self.get(&format!("/v1/experiments/{key}/assignments/camera-{camera}"));
+            (text(&answer["variant"]), text(&answer["reason"]))
+        };
+        (0..60).map(one).collect()
+    }
+}
+
+#[test]
+fn two_experiments_try_one_prompt_on_cameras_that_are_apart() {
+    let world = World::with_door(&[]);
+    world.defined("low", &of_group("low", 0.0, 0.5));
+    world.defined("high", &of_group("high", 0.5, 1.0));
+    world.defined("across", &of_group("across", 0.4, 0.6));
+    world.done("low", "start");
+    let refused = world.daemon.act("across", "start");
+    assert_eq!((refused.status, &refused.body["code"]), (409, &"prompt_in_use".into()));
+    assert!(refused.body["detail"].as_str().unwrap().contains("`assignment.group`"));
+    world.done("high", "start");
+
+    // In shadow the others' cameras run nothing beside the control.
+    let (low, high) = (world.split_of("low"), world.split_of("high"));
+    let is_outside = |(variant, reason): &(String, String)| {
+        assert!(reason != "outside_group" || variant == "control");
+        reason == "outside_group"
+    };
+    let outside = low.iter().filter(|one| is_outside(one)).count();
+    assert!((15..45).contains(&outside), "{outside} of 60");
+    assert!(low.iter().zip(&high).all(|(low, high)| is_outside(low) != is_outside(high)));
+    let stranger = low.iter().position(is_outside).unwrap();
+    let answer = world.get(&format!("/v1/experiments/low/assignments/camera-{stranger}?text=true"));
+    assert_eq!((&answer["shadow_sample"], &answer["shadow"]), (&json!(0.0), &Value::Null));
+
+    // What a stranger reports is in no comparison, and the status says why.
+    let camera = format!("camera-{stranger}");
+    let compared = json!([{
+        "type": "comparison", "experiment": "low", "id": "e1", "camera_id": camera,
+        "control": {"score": 80, "latency_ms": 90}, "treatment": {"score": 20, "latency_ms": 90},
+    }]);
+    let taken = world.daemon.post("/v1/observations", &compared);
+    assert_eq!(taken.body["accepted"], 1, "{}", taken.text);
+    let status = world.get("/v1/experiments/low/status");
+    assert_eq!(status["outside"], json!({"analyses": 1, "causes": {"outside_group": 1}}));
+
+    // Each camera is tried by one at most, released to or not.
+    for key in ["low", "high"] {
+        world.done(key, "advance");
+    }
+    world.done("low", "advance");
+    let (released, tested) = (world.split_of("low"), world.split_of("high"));
+    for (one, (full, split)) in low.iter().zip(released.iter().zip(&tested)) {
+        assert_eq!(is_outside(one), is_outside(full));
+        assert!(is_outside(full) || *full == ("treatment".to_owned(), "full".to_owned()));
+        assert!(is_outside(full) != is_outside(split));
+    }
+    assert_eq!(world.production().0, "v1_original", "not every camera has the treatment");
+    world.done("low", "complete");
+    assert_eq!(world.production().0, "v2_calibrated");
+    assert!(world.split_of("low").iter().all(|one| one.1 == "completed" && one.0 == "treatment"));
+}
+
+#[test]
+fn a_part_of_a_group_that_is_none_is_refused() {
+    let world = World::with_door(&[]);
+    for (toml, expected) in [
+        (of_group("door", 0.5, 0.5), "group_from 0.5 is not below assignment.group_to"),
+        (of_group("door", 0.0, 1.5), "/assignment/group_to is 1.5, allowed: a number from 0 to 1"),
+        (of_group("door", 0.0, 0.5).replace("\"fleet\"", "\"the fleet\""), "has the character ' '"),
+        (
+            of_group("door", 0.0, 0.5).replace("group = \"fleet\"\n", ""),
+            "/assignment/group is missing",
+        ),
+    ] {
+        let refused = world.daemon.define("door", &toml);
+        assert_eq!(refused.status, 422, "{}", refused.text);
+        assert!(refused.text.contains(expected), "{expected}: {}", refused.text);
+    }
+}

@@ -13,6 +13,9 @@ const NAMED_MAX: usize = 20;
 /// So many analyses without a label are not for want of time.
 const UNLABELLED_MIN: u64 = 500;
 
+/// Warnings of what was known before the start; the status has them.
+const BY_DEFINITION: [&str; 3] = ["few_cameras", "guardrails_off", "percent_small"];
+
 pub(crate) fn diagnosis(run: &RunningExperiment, view: View<'_>) -> Diagnosis {
     let status = run.rollout.status(view.now);
     let hearing = run.rollout.hearing(view.now);
@@ -55,7 +58,9 @@ pub(crate) fn diagnosis(run: &RunningExperiment, view: View<'_>) -> Diagnosis {
             ),
         );
     }
-    findings.extend(warnings_now(run, &status, view.clock_behind));
+    let warnings = warnings_now(run, &status, view.clock_behind);
+    findings
+        .extend(warnings.into_iter().filter(|warning| !BY_DEFINITION.contains(&&*warning.code)));
     Diagnosis {
         experiment: run.key.to_string(),
         run: run.number,

@@ -72,10 +72,16 @@ impl Driver {
         let Some(prompt) = run.in_play.as_ref().map(|in_play| &in_play.prompt) else {
             return Ok(());
         };
+        let group = |run: &RunningExperiment| {
+            run.rollout.definition().experiment().assignment.group.clone()
+        };
+        let own = group(run);
         let other = self.rollouts.iter().find(|other| {
             let tries = other.in_play.as_ref().is_some_and(|in_play| in_play.prompt == *prompt);
             let phase = other.rollout.lifecycle().state.phase;
-            other.key != *key && tries && phase.is_under_way()
+            let apart =
+                own.as_ref().zip(group(other).as_ref()).is_some_and(|(a, b)| a.is_apart_from(b));
+            other.key != *key && tries && phase.is_under_way() && !apart
         });
         other.map_or(Ok(()), |other| {
             let (prompt, experiment) = (prompt.clone(), other.key.clone());

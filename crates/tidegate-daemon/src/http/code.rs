@@ -94,7 +94,7 @@ codes! {
     OverridesLost = "overrides_lost", CONFLICT:
         "the draft has overrides that the definition does not name; `detail` has them";
     PromptInUse = "prompt_in_use", CONFLICT:
-        "another experiment on the same prompt runs, so this one cannot be started";
+        "another experiment on the same prompt runs, on cameras that are not apart from those of this one";
     PromptExists = "prompt_exists", CONFLICT:
         "there is a prompt of this name, with other texts";
     NameTaken = "name_taken", CONFLICT:

@@ -224,7 +224,9 @@ impl Served {
         let (variant, reason, shadow_sample) = match trust {
             Trust::Full => {
                 let assigned = self.serving.assign(camera, at);
-                (assigned.variant, AssignmentReason::Rollout(assigned.reason), self.shadow_sample)
+                let is_other = assigned.reason == ServeReason::OutsideGroup;
+                let shadow_sample = if is_other { 0.0 } else { self.shadow_sample };
+                (assigned.variant, AssignmentReason::Rollout(assigned.reason), shadow_sample)
             }
             Trust::ControlOnly => (Variant::Control, AssignmentReason::StoreUnavailable, 0.0),
         };

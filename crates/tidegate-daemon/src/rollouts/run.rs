@@ -102,7 +102,9 @@ impl RunningExperiment {
             }
             let mut moved = Vec::new();
             if let Some(in_play) = &self.in_play {
-                let followed = prompts.follow(&self.key, self.number, in_play, &decision);
+                let reaches_all = self.rollout.definition().reaches_all();
+                let followed =
+                    prompts.follow(&self.key, self.number, in_play, reaches_all, &decision);
                 let sentence = followed.as_ref().map(|followed| followed.sentence.clone());
                 item.prompt = Some(in_play.shown(sentence));
                 if let Some(Followed { outcome: ProductionMove::Moved(changes), .. }) = &followed {

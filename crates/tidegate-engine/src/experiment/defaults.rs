@@ -73,6 +73,7 @@ impl Experiment {
                 block: hours(1.0),
                 cameras: Vec::new(),
                 overrides: Vec::new(),
+                group: None,
             },
             bounds: Bounds {
                 cameras_max: limits::CAMERAS_DEFAULT,

@@ -9,6 +9,7 @@ use super::settings::{
     Ab, AssignmentRules, Bounds, Experiment, Full, Guardrails, LabelTrust, Promotion, RampStep,
     Shadow,
 };
+use crate::assignment::Group;
 use crate::limits;
 use crate::review::{ClipUrl, PromotedBy, ReviewRules};
 
@@ -64,18 +65,7 @@ pub(super) fn digest(experiment: &Experiment) -> Digest {
     feed(&mut hash, *mode as u64);
     feed(&mut hash, feedback_grace.ms());
 
-    let AssignmentRules { method, block, cameras, overrides } = assignment;
-    feed(&mut hash, *method as u64);
-    feed(&mut hash, block.ms());
-    feed(&mut hash, cameras.len() as u64);
-    for camera in cameras {
-        feed_text(&mut hash, camera.as_str());
-    }
-    feed(&mut hash, overrides.len() as u64);
-    for (camera, variant) in overrides {
-        feed_text(&mut hash, camera.as_str());
-        feed(&mut hash, *variant as u64);
-    }
+    let group = feed_assignment(&mut hash, assignment);
 
     let Bounds { cameras_max, open_analyses_max, attribution_window, discordant_max } = bounds;
     feed(&mut hash, *cameras_max as u64);
@@ -102,6 +92,9 @@ pub(super) fn digest(experiment: &Experiment) -> Digest {
     if let Some(review) = review {
         feed_review(&mut hash, review);
     }
+    if let Some(group) = group {
+        feed_group(&mut hash, group);
+    }
     Digest(hash.digest128())
 }
 
@@ -115,6 +108,31 @@ fn feed_ab(hash: &mut Xxh3, ab: &Ab) {
         feed(hash, share.value().to_bits());
         feed(hash, dwell.ms());
     }
+}
+
+/// The group is left to whoever calls, as it is fed last.
+fn feed_assignment<'a>(hash: &mut Xxh3, assignment: &'a AssignmentRules) -> Option<&'a Group> {
+    let AssignmentRules { method, block, cameras, overrides, group } = assignment;
+    feed(hash, *method as u64);
+    feed(hash, block.ms());
+    feed(hash, cameras.len() as u64);
+    for camera in cameras {
+        feed_text(hash, camera.as_str());
+    }
+    feed(hash, overrides.len() as u64);
+    for (camera, variant) in overrides {
+        feed_text(hash, camera.as_str());
+        feed(hash, *variant as u64);
+    }
+    group.as_ref()
+}
+
+fn feed_group(hash: &mut Xxh3, group: &Group) {
+    let Group { name, from, to } = group;
+    feed_text(hash, "assignment.group");
+    feed_text(hash, name.as_str());
+    feed(hash, from.value().to_bits());
+    feed(hash, to.value().to_bits());
 }
 
 fn feed_review(hash: &mut Xxh3, review: &ReviewRules) {

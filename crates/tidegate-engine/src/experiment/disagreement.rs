@@ -91,6 +91,31 @@ pub enum Disagreement {
     /// A list that would not be used.
     #[error("assignment.cameras is set, allowed: only with split = \"balanced\"")]
     CamerasWithoutBalance,
+    /// A part of a group that ends before it begins.
+    #[error(
+        "assignment.group_from {from} is not below assignment.group_to {to}, allowed: below it"
+    )]
+    EmptyGroup {
+        /// Where it begins.
+        from: f64,
+        /// Where it ends.
+        to: f64,
+    },
+    /// A part that ends where its group begins.
+    #[error("assignment.group_to is 0, allowed: above 0 to 1")]
+    NoGroup,
+    /// A balanced split of one camera or none.
+    #[error(
+        "assignment.cameras has {cameras} in the part of the group from {from} to {to}, allowed: at least 2"
+    )]
+    TooFewOfGroup {
+        /// How many are in it.
+        cameras: usize,
+        /// Where it begins.
+        from: f64,
+        /// Where it ends.
+        to: f64,
+    },
     /// Blocks under different shares cannot be held against one plan.
     #[error("ab.steps is set, allowed: not with assignment.split = \"switchback\"")]
     SwitchbackWithRamp,
@@ -224,6 +249,17 @@ fn assignment_disagreements(rules: &AssignmentRules, found: &mut Vec<Disagreemen
             found.push(Disagreement::CamerasWithoutBalance);
         }
         SplitMethod::Balanced | SplitMethod::Hash | SplitMethod::Switchback => {}
+    }
+    if let Some(group) = &rules.group {
+        let (from, to) = (group.from.value(), group.to.value());
+        let cameras = rules.cameras.iter().filter(|camera| group.has(camera)).count();
+        if to == 0.0 {
+            found.push(Disagreement::NoGroup);
+        } else if from >= to {
+            found.push(Disagreement::EmptyGroup { from, to });
+        } else if rules.method == SplitMethod::Balanced && rules.cameras.len() >= 2 && cameras < 2 {
+            found.push(Disagreement::TooFewOfGroup { cameras, from, to });
+        }
     }
     let minutes = rules.block.hours() * 60.0;
     if !limits::BLOCK_MINUTES.contains(&minutes) {

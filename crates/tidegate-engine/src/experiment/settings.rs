@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::assignment::SplitMethod;
+use crate::assignment::{Group, SplitMethod};
 use crate::id::{CameraId, ExperimentKey, PromptKey, PromptName, Salt};
 use crate::number::{Alpha, Percent, PercentDrop, Points, RiskScore, Share};
 use crate::review::ReviewRules;
@@ -198,6 +198,8 @@ pub struct AssignmentRules {
     pub cameras: Vec<CameraId>,
     /// Cameras the owner assigns; they are left out of every comparison.
     pub overrides: Vec<(CameraId, Variant)>,
+    /// The part of a group whose cameras take part; without one all do.
+    pub group: Option<Group>,
 }
 
 /// How much the engine keeps of one experiment.

@@ -19,13 +19,19 @@ pub enum Production {
     LeftAlone(Variant),
 }
 
-/// What is to become of `production`, which points to `now`, at a step of a rollout of these versions.
+/// What is to become of `production`, which points to `now`, at a step of a rollout of these versions, whose treatment
+/// all cameras get from `reaches_all` on.
 ///
 /// Where all cameras get the treatment, it goes to the treatment; where a rollout ends with the control, it comes
 /// back from the treatment, and from nowhere else.
-pub fn at_step(step: Step, now: Option<TextDigest>, versions: ByVariant<TextDigest>) -> Production {
+pub fn at_step(
+    step: Step,
+    reaches_all: Phase,
+    now: Option<TextDigest>,
+    versions: ByVariant<TextDigest>,
+) -> Production {
     let ends = matches!(step.to.phase, Phase::RolledBack | Phase::Stopped);
-    if step.to.phase == Phase::Full && step.from.phase != Phase::Full {
+    if step.to.phase == reaches_all && step.from.phase != reaches_all {
         match now {
             Some(now) if now == versions.treatment => Production::There(Variant::Treatment),
             Some(now) if now == versions.control => Production::Move(Variant::Treatment),
@@ -78,7 +84,7 @@ mod tests {
             (back, Some(OTHER), Production::LeftAlone(Variant::Control)),
             (stop, Some(NEW), Production::Move(Variant::Control)),
         ] {
-            assert_eq!(at_step(step, now, versions), expected, "{step:?} {now:?}");
+            assert_eq!(at_step(step, Phase::Full, now, versions), expected, "{step:?} {now:?}");
         }
         for (transition, from) in [
             (Transition::StartShadow, Phase::Draft),
@@ -87,8 +93,17 @@ mod tests {
             (Transition::Complete, Phase::Full),
             (Transition::Stop, Phase::Draft),
         ] {
-            let untouched = at_step(step(transition, from), Some(NEW), versions);
+            let untouched = at_step(step(transition, from), Phase::Full, Some(NEW), versions);
             assert_eq!(untouched, Production::Untouched, "{transition:?}");
+        }
+        // In a part of a group all cameras get it when the rollout is completed.
+        let complete = step(Transition::Complete, Phase::Full);
+        for (step, expected) in [
+            (full, Production::Untouched),
+            (complete, Production::Move(Variant::Treatment)),
+            (back, Production::There(Variant::Control)),
+        ] {
+            assert_eq!(at_step(step, Phase::Completed, Some(OLD), versions), expected, "{step:?}");
         }
     }
 }

@@ -21,7 +21,7 @@ impl Rollout {
             Ok(window) => (window, None),
             Err(cause) => (Window::Outside, Some(cause)),
         };
-        Place { window, outside, variant, at, stretch: self.stretch(at), hour: hour_of_day(at) }
+        Place { window, outside, variant, at, stretch: self.stretch(at), hour: at.hour_of_day() }
     }
 
     /// The sums that an analysis goes into, or why it goes into none.
@@ -37,8 +37,10 @@ impl Rollout {
         if matches!(condition, Condition::Paused | Condition::Grace | Condition::Expired) {
             return Err(OutsideCause::Paused);
         }
-        if self.fleet.comparable(camera) == Comparable::Overridden {
-            return Err(OutsideCause::Overridden);
+        match self.fleet.comparable(camera) {
+            Comparable::Overridden => return Err(OutsideCause::Overridden),
+            Comparable::OutsideGroup => return Err(OutsideCause::OutsideGroup),
+            Comparable::Yes => {}
         }
         match phase {
             Phase::Completed | Phase::RolledBack | Phase::Stopped => {
@@ -111,10 +113,4 @@ impl Rollout {
         }
         Place { window: Window::Outside, outside: Some(OutsideCause::Outage), ..place }
     }
-}
-
-/// The hour of the day, UTC.
-fn hour_of_day(at: Timestamp) -> usize {
-    const DAY: i64 = 24;
-    usize::try_from(at.ms().div_euclid(3_600_000).rem_euclid(DAY)).unwrap_or(0)
 }

@@ -13,8 +13,9 @@ use crate::variant::{ByVariant, Variant};
 const QUIET_MIN: Duration = Duration::from_ms(3_600_000);
 /// However quiet a fleet is, this is silence.
 const QUIET_MAX: Duration = Duration::from_ms(24 * 3_600_000);
-/// Mean gaps between two reports after which it is silence: of reports that come independently one gap in 5·10⁸ is as long.
-const QUIET_GAPS: u64 = 20;
+/// Reports that were due after which it is silence: where they come independently, one gap in 5·10⁸ is as long.
+const DUE_MIN: f64 = 20.0;
+const DAY: Duration = Duration::from_ms(24 * 3_600_000);
 /// So few analyses tell nothing of what a client does.
 const ANALYSES_MIN: u64 = 12;
 /// So few analyses of another variant are a client that had an assignment for a minute.
@@ -54,20 +55,47 @@ impl Rollout {
         since.unwrap_or(self.lifecycle.now)
     }
 
-    /// The usual time between two reports of so many of the cameras.
-    fn gap(&self, among: u64) -> Duration {
-        let Some(started) = self.lifecycle.started_at else { return Duration::ZERO };
-        let lasted = self.lifecycle.now.since(started).ms();
-        let each = lasted / self.lifecycle.observations.max(1);
-        Duration::from_ms(each.saturating_mul(among))
+    /// Whether a quiet time is silence, where so many of the cameras share what is usually reported.
+    fn is_silence(&self, since: Timestamp, now: Timestamp, among: u64) -> bool {
+        let quiet = now.since(since);
+        quiet >= QUIET_MIN
+            && (quiet >= QUIET_MAX || self.due(since, now) >= DUE_MIN * among.max(1) as f64)
+    }
+
+    /// How many reports are usual between two times. Once there was a day, it goes by the hours of the day: what is
+    /// quiet every night says nothing.
+    fn due(&self, since: Timestamp, now: Timestamp) -> f64 {
+        let Some(started) = self.lifecycle.started_at else { return 0.0 };
+        if self.lifecycle.observations == 0 {
+            // Whatever is usual, something should have come.
+            return f64::INFINITY;
+        }
+        let known_until =
+            self.course.as_slice().iter().find(|stage| stage.state.phase == Phase::Full);
+        let known = known_until.map_or(since, |stage| stage.from).since(started);
+        if known < DAY {
+            let lasted = self.lifecycle.now.since(started).ms().max(1) as f64;
+            return now.since(since).ms() as f64 / lasted * self.lifecycle.observations as f64;
+        }
+        let days = known.ms() as f64 / DAY.ms() as f64;
+        let past = &self.fleet.release().past;
+        let mut due = 0.0;
+        let mut from = since;
+        while from < now {
+            let until = from.hour_ends().min(now);
+            let overlap = until.since(from).hours();
+            due += past[from.hour_of_day()].analyses as f64 / days * overlap;
+            from = until;
+        }
+        due
     }
 
     fn reports_stopped(&self, now: Timestamp) -> Option<Symptom> {
         let last = self.fleet.heard_last();
         let since = self.awaited_since().max(last.unwrap_or(Timestamp::EPOCH));
-        let quiet = now.since(since);
         let heard = if last.is_some() { Heard::Before } else { Heard::Never };
-        (quiet >= silence(self.gap(1))).then_some(Symptom::ReportsStopped { quiet, heard })
+        let quiet = now.since(since);
+        self.is_silence(since, now, 1).then_some(Symptom::ReportsStopped { quiet, heard })
     }
 
     fn nothing_compared(&self, now: Timestamp) -> Option<Symptom> {
@@ -83,12 +111,12 @@ impl Rollout {
     /// Which cameras report, and which do not, at a time that is not before the last event.
     pub fn hearing(&self, now: Timestamp) -> Hearing {
         let (serving, since) = (self.serving(), self.awaited_since());
-        let patience = silence(self.gap(self.fleet.len() as u64));
+        let cameras = self.fleet.len() as u64;
         let mut of = ByVariant { control: HeardOf::default(), treatment: HeardOf::default() };
         for (camera, heard_at) in self.fleet.heard() {
             let heard = &mut of[serving.assign(camera, now).variant];
             heard.served += 1;
-            if now.since(heard_at.max(since)) >= patience {
+            if self.is_silence(heard_at.max(since), now, cameras) {
                 heard.silent.push(camera.clone());
             }
         }
@@ -156,9 +184,4 @@ impl Rollout {
             named: Vec::new(),
         })
     }
-}
-
-/// After how long without a report it is silence, where they usually come so far apart.
-fn silence(gap: Duration) -> Duration {
-    Duration::from_ms(gap.ms().saturating_mul(QUIET_GAPS)).clamp(QUIET_MIN, QUIET_MAX)
 }

@@ -38,7 +38,9 @@ impl Rollout {
         self.check_no_deadline(at)?;
         self.advance_time(at);
         self.lifecycle.stand_still(lasted);
-        self.heard_since = Some(at.plus(lasted));
+        if lasted >= limits::ABSENCE_TOLD_MIN {
+            self.heard_since = Some(at.plus(lasted));
+        }
         Ok(Looked::No)
     }
 

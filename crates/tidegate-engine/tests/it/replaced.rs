@@ -49,7 +49,7 @@ fn point_01_after_a_rollback_or_a_stop_no_camera_gets_the_treatment() {
 fn point_02_a_camera_keeps_its_variant_in_every_process_and_experiments_split_apart() {
     let fleet = cameras(100_000);
     let half = Share::new(0.5).unwrap();
-    let split = |salt: &str| Split::new(&salt.parse().unwrap(), &[], &[], None);
+    let split = |salt: &str| Split::new(&salt.parse().unwrap(), &[], &[], None, None);
     let treated = |split: &Split, share| -> Vec<bool> {
         fleet
             .iter()

@@ -55,6 +55,23 @@ fn a_fleet_that_reports_what_it_was_assigned_has_no_symptom() {
 }
 
 #[test]
+fn a_night_like_the_one_before_is_no_silence_and_a_day_without_reports_is() {
+    let experiment = fleet();
+    let by_day = |hours| story(&experiment, hours, |_, variant| Some(variant.to_owned()));
+    let days = by_day(8..18) + &by_day(32..42);
+    let (rollout, _) = tell(fleet(), &format!("0 start\n{days}"));
+    // Twenty cameras reported six times an hour; until eight in the morning nothing is due.
+    assert_eq!(kinds(&rollout, "56h"), []);
+    assert_eq!(kinds(&rollout, "56h10m"), []);
+    assert_eq!(kinds(&rollout, "57h"), [SymptomKind::ReportsStopped]);
+    // A day is silence whatever is usual.
+    let quiet = by_day(8..9) + &by_day(24..25);
+    let (rollout, _) = tell(fleet(), &format!("0 start\n{quiet}"));
+    assert_eq!(kinds(&rollout, "30h"), []);
+    assert_eq!(kinds(&rollout, "49h"), [SymptomKind::ReportsStopped]);
+}
+
+#[test]
 fn a_rollout_of_which_nobody_ever_reports_says_so() {
     let (rollout, _) = tell(fleet(), "0 start\n");
     assert_eq!(kinds(&rollout, "59m"), []);

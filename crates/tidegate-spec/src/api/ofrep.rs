@@ -136,7 +136,7 @@ impl FlagReason {
     pub const fn of(reason: ServeReason) -> Self {
         match reason {
             ServeReason::Shadow | ServeReason::Full | ServeReason::Completed => Self::Static,
-            ServeReason::Override => Self::TargetingMatch,
+            ServeReason::Override | ServeReason::OutsideGroup => Self::TargetingMatch,
             ServeReason::Split | ServeReason::Holdback => Self::Split,
             ServeReason::NotStarted
             | ServeReason::Paused

@@ -116,7 +116,7 @@ pub struct Status {
 pub struct Outside {
     /// How many.
     pub analyses: u64,
-    /// How many by cause: `paused`, `ended`, `unwatched`, `overridden`, `outage`, `impossible_variant`, `before_start` or `late`.
+    /// How many by cause: `paused`, `ended`, `unwatched`, `overridden`, `outage`, `impossible_variant`, `before_start`, `late` or `outside_group`.
     /// Earlier versions kept no causes.
     pub causes: BTreeMap<String, u64>,
 }

@@ -1,6 +1,7 @@
 //! Every setting of an experiment with its value and its meaning: what is printed, what a scenario lays its own settings
 //! over, and what the schema says, come from this one list.
 
+use tidegate_engine::assignment::Group;
 use tidegate_engine::experiment::{Experiment, Watch};
 use tidegate_engine::number::{Points, Share};
 use tidegate_engine::review::{Requirement, ReviewRules, SecondLook};
@@ -257,7 +258,7 @@ fn assignment(experiment: &Experiment) -> Section {
         .overrides
         .iter()
         .map(|(camera, variant)| (camera.to_string(), Literal::text(variant)));
-    let settings = vec![
+    let mut settings = vec![
         choice("split", &SPLITS, &assignment.method),
         setting("cameras", Literal::List(cameras.collect()), "the fleet of a balanced split"),
         setting(
@@ -271,6 +272,14 @@ fn assignment(experiment: &Experiment) -> Section {
             "camera = control | treatment; kept out of the comparison",
         ),
     ];
+    // Asked for by naming it.
+    if let Some(Group { name, from, to }) = &assignment.group {
+        settings.extend([
+            setting("group", Literal::text(name), "shared with experiments on other cameras"),
+            setting("group_from", Literal::Float(from.value()), "where this one's part begins"),
+            setting("group_to", Literal::Float(to.value()), "where it ends"),
+        ]);
+    }
     Section { name: "assignment", settings }
 }
 

@@ -1,6 +1,6 @@
 //! Reads an experiment setting by setting; what a file leaves out keeps its default.
 
-use tidegate_engine::assignment::SplitMethod;
+use tidegate_engine::assignment::{Group, SplitMethod};
 use tidegate_engine::experiment::{
     Ab, AssignmentRules, Bounds, Experiment, Full, Guardrails, Promotion, RampStep, Shadow, Watch,
 };
@@ -158,6 +158,7 @@ fn read_assignment(fields: &mut Fields<'_>, assignment: &mut AssignmentRules) {
     let minutes = |minutes: f64| Duration::from_hours(minutes / 60.0);
     set(&mut assignment.block, fields.number("block_minutes", &limits::BLOCK_MINUTES, minutes));
     set(&mut assignment.cameras, fields.ids("cameras"));
+    assignment.group = group(fields);
     let Some(overrides) = fields.entries("overrides") else { return };
     for (camera, value) in overrides {
         let variant = Variant::ALL.into_iter().find(|v| value.as_str() == Some(v.as_str()));
@@ -168,6 +169,17 @@ fn read_assignment(fields: &mut Fields<'_>, assignment: &mut AssignmentRules) {
             (Ok(_), None) => fields.not_allowed(&path, value, "control | treatment"),
         }
     }
+}
+
+/// The part of a group; without a name nothing of it may be said.
+fn group(fields: &mut Fields<'_>) -> Option<Group> {
+    let name = fields.id("group");
+    let (from, to) = (share(fields, "group_from"), share(fields, "group_to"));
+    if fields.value("group").is_none() && (from.is_some() || to.is_some()) {
+        fields.fault("group", "is missing, allowed: the name of the group that is shared");
+    }
+    let (from, to) = (from.unwrap_or(Share::NONE), to.unwrap_or(Share::ALL));
+    Some(Group { name: name?, from, to })
 }
 
 fn read_review(fields: &mut Fields<'_>) -> ReviewRules {

@@ -179,7 +179,12 @@ fn assignment() -> Value {
         ("cameras", cameras),
         ("block_minutes", number(&limits::BLOCK_MINUTES)),
         ("overrides", overrides),
+        ("group", id()),
+        ("group_from", json!({"type": "number", "minimum": 0, "exclusiveMaximum": 1})),
+        ("group_to", json!({"type": "number", "exclusiveMinimum": 0, "maximum": 1})),
     ]);
+    // A part is one of a group that is named.
+    assignment["dependentRequired"] = json!({"group_from": ["group"], "group_to": ["group"]});
     // A balanced split needs its fleet, and no other has one.
     assignment["anyOf"] = json!([
         {

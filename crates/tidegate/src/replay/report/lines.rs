@@ -12,7 +12,7 @@ use tidegate_engine::tally::Tally;
 use tidegate_engine::variant::ByVariant;
 use tidegate_spec::api::{self, Judgement, SplitCheck};
 
-use super::recorded::{averages, compared, overridden, reason, recorded};
+use super::recorded::{averages, compared, outside_group, overridden, reason, recorded};
 use crate::replay::args::ReplayArgs;
 use crate::replay::counts::RowCounts;
 use crate::replay::run::RecordedRun;
@@ -47,6 +47,7 @@ pub(super) struct RunLine<'a> {
     recorded: EvidenceLine,
     /// Analyses of cameras whose owner chose their variant; they are in no comparison.
     overridden_analyses: u64,
+    outside_group_analyses: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     looks: Vec<LookLine>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -222,6 +223,7 @@ impl<'a> RunLine<'a> {
             evidence: EvidenceLine::new(experiment, &evidence),
             recorded: EvidenceLine::new(experiment, &recorded(run)),
             overridden_analyses: overridden(run),
+            outside_group_analyses: outside_group(run),
             looks: looks.collect(),
             steps: steps.collect(),
             cameras: if args.by_camera { cameras.collect() } else { Vec::new() },

@@ -5,6 +5,7 @@ use tidegate_engine::experiment::{Experiment, Rule};
 use tidegate_engine::fleet::Sums;
 use tidegate_engine::id::CameraId;
 use tidegate_engine::look::Check;
+use tidegate_engine::outside::OutsideCause;
 use tidegate_engine::phase::Phase;
 use tidegate_engine::tally::Tally;
 use tidegate_engine::threshold;
@@ -13,10 +14,15 @@ use tidegate_spec::api;
 
 use crate::replay::run::{RecordedEnding, RecordedRun};
 
-/// Analyses the recorder took and compares with nothing.
+/// Analyses the recorder took and compares with nothing, but for those of other cameras of the group.
 pub(super) fn overridden(run: &RecordedRun) -> u64 {
     let outside = run.recorder.status(run.started_at).outside;
-    outside.control.analyses + outside.treatment.analyses
+    outside.control.analyses + outside.treatment.analyses - outside_group(run)
+}
+
+/// Analyses of cameras outside of the experiment's part of its group.
+pub(super) fn outside_group(run: &RecordedRun) -> u64 {
+    run.recorder.status(run.started_at).outside_causes.get(OutsideCause::OutsideGroup)
 }
 
 /// Why the run ended as it did, or why nothing was decided.

@@ -12,7 +12,9 @@ use tidegate_engine::variant::ByVariant;
 use tidegate_spec::api;
 
 use super::Report;
-use super::recorded::{averages, compared, overridden, reason, recorded, sides_of_cameras};
+use super::recorded::{
+    averages, compared, outside_group, overridden, reason, recorded, sides_of_cameras,
+};
 use crate::failure::Failure;
 use crate::judgements;
 use crate::printable::printable;
@@ -105,6 +107,13 @@ impl<W: Write> Report<'_, W> {
             writeln!(
                 self.out,
                 "\nnot compared: {overridden} analyses of cameras with an override"
+            )?;
+        }
+        let outside = outside_group(run);
+        if outside > 0 {
+            writeln!(
+                self.out,
+                "\nnot compared: {outside} analyses of cameras outside of the experiment's part of its group"
             )?;
         }
         if self.args.by_camera {
