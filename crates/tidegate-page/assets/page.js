@@ -129,8 +129,9 @@ function follow() {
   for (const type of body.dataset.eventTypes.split(" ")) source.addEventListener(type, soon);
   // Whatever happened while nobody listened is in the page that is asked for now.
   source.addEventListener("open", soon);
+  // Whether the daemon is away, the session has ended or too many follow is seen when the page is asked for.
   source.addEventListener("error", () => {
-    lost();
+    soon();
     if (source.readyState === EventSource.CLOSED) setTimeout(follow, RETRY_MS);
   });
 }

@@ -11,8 +11,8 @@ use system_tests::browser::{Browser, Colours, Scripts};
 /// Each with its page, its colours and its size.
 const PICTURES: [(&str, &str, Colours, (u32, u32)); 4] = [
     ("overview-light", "/", Colours::Light, (1_000, 560)),
-    ("rollout-light", "/experiments/nemotron_prompt_v2", Colours::Light, (1_000, 1_100)),
-    ("rollout-dark", "/experiments/nemotron_prompt_v2", Colours::Dark, (1_000, 1_100)),
+    ("rollout-light", "/experiments/nemotron_prompt_v2", Colours::Light, (1_000, 900)),
+    ("rollout-dark", "/experiments/nemotron_prompt_v2", Colours::Dark, (1_000, 900)),
     ("rollout-phone", "/experiments/nemotron_prompt_v2", Colours::Light, (400, 800)),
 ];
 

@@ -1,5 +1,8 @@
 //! Who gets a page, and what it is sent with.
 
+use std::io::Read as _;
+use std::thread;
+
 use system_tests::raw::{Answer, Request};
 
 use super::World;
@@ -147,6 +150,28 @@ fn a_session_ends_when_somebody_signs_out_or_the_token_is_revoked() {
     while get(&world, "/", &cookie).status != 303 {
         assert!(since.elapsed() < std::time::Duration::from_secs(10), "the session goes on");
     }
+}
+
+#[test]
+fn what_a_page_follows_ends_with_its_session() {
+    let world = World::new();
+    let cookie = session(&world, &world.admin);
+    let events = ureq::get(world.address("/v1/events")).header("cookie", &cookie);
+    let mut stream = events.call().unwrap().into_body().into_reader();
+    // It has begun: its place is told.
+    stream.read_exact(&mut [0; 2]).unwrap();
+    let rest = thread::spawn(move || {
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).map(|_| rest)
+    });
+    assert_eq!(world.daemon.act("door", "hold").status, 200);
+    let out = format!("form_token={}", form_token(&world, &cookie));
+    let answer = form("/session/end", &out).header("cookie", &cookie).send(world.daemon.address());
+    assert_eq!(answer.status, 303);
+    assert_eq!(world.daemon.act("door", "pause").status, 200);
+    // Without an end it would go on for ever.
+    let told = rest.join().unwrap().unwrap();
+    assert!(told.contains("shadow (held)") && !told.contains("shadow (paused)"), "{told}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use system_tests::daemon::Daemon;
+use system_tests::daemon::{Daemon, Start};
 use system_tests::raw::{Connection, ExpectBody, Request};
 
 use super::{BEGAN_MS, HOUR_MS};
@@ -71,8 +71,7 @@ fn timed_on(connection: &mut Connection, request: &[u8]) -> Duration {
 fn a_page_of_ten_thousand_cameras_is_small_and_keeps_no_camera_waiting() {
     let folder = tempfile::tempdir().unwrap();
     let program = env!("CARGO_BIN_EXE_tidegate-under-test");
-    let start = system_tests::daemon::Start::new(program, &folder.path().join("data"));
-    let daemon = start.with(&["--log-level", "info"]).ready();
+    let daemon = Start::new(program, &folder.path().join("data")).ready();
     grown(&daemon);
     let page = Request::new("GET", "/experiments/door");
     let bytes = page.send(daemon.address()).body.len();

@@ -72,7 +72,7 @@ impl CameraPage {
 }
 
 /// The cells of a camera behind its id.
-pub(super) fn cells(camera: &CameraReport) -> [String; 12] {
+pub(super) fn cells(camera: &CameraReport) -> [String; 13] {
     let side = shown_side(camera);
     let difference = &camera.difference;
     let none = || "–".to_owned();
@@ -91,6 +91,7 @@ pub(super) fn cells(camera: &CameraReport) -> [String; 12] {
     let step = camera.step.map_or_else(String::new, |step| format!(" (from step {step})"));
     [
         format!("{}{step}", camera.variant),
+        measured(camera).to_owned(),
         (variants.control.analyses + variants.treatment.analyses).to_string(),
         points(difference.error_rate),
         number(difference.latency_ms_mean, "\u{a0}ms"),
@@ -103,6 +104,17 @@ pub(super) fn cells(camera: &CameraReport) -> [String; 12] {
         share(side.scored, side.alert_rate),
         mean(side.score_mean, ""),
     ]
+}
+
+/// Which variant the difference is of.
+fn measured(camera: &CameraReport) -> &'static str {
+    let variants = &camera.variants;
+    match camera.compared_with.as_deref() {
+        Some("itself") => "both",
+        Some(_) if variants.treatment.analyses > variants.control.analyses => "treatment",
+        Some(_) => "control",
+        None => "–",
+    }
 }
 
 /// The treatment's sums where the camera ran it, as it is sorted by.

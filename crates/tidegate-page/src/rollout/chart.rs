@@ -141,7 +141,7 @@ impl<'a> ScoresChart<'a> {
         let bin = f64::from(scores.bin_width);
         let threshold = f64::from(scores.alert_threshold);
         let chart = draw(360, "", |area| {
-            let of_scores = |title| Axis { range: 0.0..100.0, title };
+            let of_scores = |title| Axis { range: 0.0..104.0, title };
             let side = Margin::Scale(of_scores("treatment"));
             let mut axes = tidegate_chart::axes(area, &of_scores("control"), &side)?;
             for (row, counts) in scores.counts.iter().enumerate() {

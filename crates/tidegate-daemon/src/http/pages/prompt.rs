@@ -81,8 +81,12 @@ fn view(name: &PromptName, prompt: &Arc<Prompt>, served: Vec<ServedNow>) -> Opti
 fn served(view: View<'_>, name: &PromptName) -> Vec<ServedNow> {
     let mut served = Vec::new();
     for run in view.rollouts.iter() {
-        let versions = run.in_play.as_ref().filter(|in_play| in_play.prompt == *name);
-        let Some(in_play) = versions else { continue };
+        // A draft changes nothing that is served.
+        let predecessor = run.serving_predecessor();
+        let versions = predecessor.map_or(&run.in_play, |predecessor| &predecessor.in_play);
+        let Some(in_play) = versions.as_ref().filter(|in_play| in_play.prompt == *name) else {
+            continue;
+        };
         let share = treatment_share(run, view);
         for (variant, share) in [(Variant::Control, 1.0 - share), (Variant::Treatment, share)] {
             if share > 0.0 {
