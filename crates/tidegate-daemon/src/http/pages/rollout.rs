@@ -10,7 +10,8 @@ use tidegate_engine::phase::{Condition, Phase};
 use tidegate_page::{CameraPage, Overview, RolloutCard, RolloutView, WaitsFor};
 use tidegate_spec::ExperimentFile;
 use tidegate_spec::api::{
-    CameraSort, CamerasQuery, HistoryItem, Scores, Series, SettingChange, SortOrder, Status,
+    CameraSort, CamerasQuery, HistoryItem, LastStep, Scores, Series, SettingChange, SortOrder,
+    Status,
 };
 
 use super::course::Planned;
@@ -187,7 +188,7 @@ pub(super) async fn rollout(
 impl Gathered {
     fn view(self) -> RolloutView {
         let steps = read(&self.newest).filter(|item| item.run == self.status.run);
-        let steps: Vec<HistoryItem> = steps.collect();
+        let steps: Vec<LastStep> = steps.map(Into::into).collect();
         let step = usize::try_from(self.status.step.number).unwrap_or(usize::MAX);
         let mut history: Vec<HistoryItem> = read(&self.shown).collect();
         history.reverse();
