@@ -120,9 +120,10 @@ impl World {
             let items = items.map(|(camera, served)| {
                 let mut item = json!({"type": "analysis", "experiment": key, "id": format!("ab-{round}-{camera}"),
                        "camera_id": served["camera_id"], "variant": served["variant"]});
-                match served["variant"] == "treatment" {
-                    true => item["error"] = true.into(),
-                    false => item["latency_ms"] = 900.into(),
+                if served["variant"] == "treatment" {
+                    item["error"] = true.into();
+                } else {
+                    item["latency_ms"] = 900.into();
                 }
                 item
             });

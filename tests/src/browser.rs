@@ -1,4 +1,4 @@
-//! A real browser, driven as the W3C's WebDriver says it, by Debian's chromium and its driver.
+//! A real browser, driven as the W3C's `WebDriver` says it, by Debian's chromium and its driver.
 #![allow(clippy::missing_panics_doc, reason = "a test that cannot go on says so")]
 
 use std::io::{BufRead as _, BufReader};
@@ -106,7 +106,7 @@ impl Browser {
         let javascript = if scripts == Scripts::Off { 2 } else { 1 };
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
-            "timeouts": {"script": PATIENCE.as_millis() as u64},
+            "timeouts": {"script": PATIENCE.as_secs() * 1_000},
             "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
             "goog:chromeOptions": {
                 "args": arguments,

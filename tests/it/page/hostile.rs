@@ -109,31 +109,20 @@ impl Said {
         }
     }
 
-    /// Every page, with every text replaced.
-    fn pages(&self, text: &str, replaced: Replaced) -> Vec<(&'static str, String)> {
-        let owned = || text.to_owned();
-        // What is an id or a sentence of ours.
-        let ours = || if replaced == Replaced::Free { PLAIN.to_owned() } else { text.to_owned() };
-        let frame = PageFrame {
-            visitor: Visitor::SignedIn { name: owned() },
-            may_act: MayAct::Yes,
-            form_token: ours(),
-            health: DaemonHealth::Unwell(vec![ours()]),
-            under_way: vec![ours()],
-            event_types: ours(),
-        };
+    fn status(&self, text: &str, replaced: Replaced) -> Status {
         let mut status = with(&self.status, text, replaced);
-        status.outside.causes = [(ours(), 3)].into();
+        let cause = if replaced == Replaced::Free { PLAIN } else { text };
+        status.outside.causes = [(cause.to_owned(), 3)].into();
         status.outside.analyses = 3;
-        let mut summaries: Vec<PromptSummary> = with(&self.summaries, text, replaced);
-        summaries[0].labels = [(ours(), ours())].into();
-        let mut diff: PromptDiff = with(&self.diff, text, replaced);
-        // A line of each kind.
-        diff.unified =
-            format!("--- a\n+++ b\n@@ -1,2 +1,2 @@\n {text}\n-{text} old\n+{text} new\n");
+        status
+    }
+
+    fn rollout(&self, text: &str, replaced: Replaced) -> RolloutView {
+        let owned = || text.to_owned();
+        let ours = || if replaced == Replaced::Free { PLAIN.to_owned() } else { text.to_owned() };
         let change = SettingChange { setting: ours(), from: Some(owned()), to: Some(owned()) };
-        let rollout = RolloutView {
-            status: status.clone(),
+        RolloutView {
+            status: self.status(text, replaced),
             waits_for: WaitsFor::Person,
             phases: vec![PhaseEntry {
                 phase: ours(),
@@ -152,18 +141,31 @@ impl Said {
             history: with(&self.history, text, replaced),
             older: Some(1),
             settings: vec![change],
+        }
+    }
+
+    /// Every page, with every text replaced.
+    fn pages(&self, text: &str, replaced: Replaced) -> Vec<(&'static str, String)> {
+        let owned = || text.to_owned();
+        // What is an id or a sentence of ours.
+        let ours = || if replaced == Replaced::Free { PLAIN.to_owned() } else { text.to_owned() };
+        let frame = PageFrame {
+            visitor: Visitor::SignedIn { name: owned() },
+            may_act: MayAct::Yes,
+            form_token: ours(),
+            health: DaemonHealth::Unwell(vec![ours()]),
+            under_way: vec![ours()],
+            event_types: ours(),
         };
-        let proposal = Proposal {
-            experiment: ours(),
-            action: ours(),
-            from: ours(),
-            to: Some(ours()),
-            destination: Some(ours()),
-            revision: 1,
-            next: ours(),
-            cameras: CamerasMoved { known: 3, to_treatment: 1, to_control: 1 },
-            question: Some(EvidenceQuestion { accept: ours(), evidence: vec![ours()] }),
-        };
+        let status = self.status(text, replaced);
+        let mut summaries: Vec<PromptSummary> = with(&self.summaries, text, replaced);
+        summaries[0].labels = [(ours(), ours())].into();
+        let mut diff: PromptDiff = with(&self.diff, text, replaced);
+        // A line of each kind.
+        diff.unified =
+            format!("--- a\n+++ b\n@@ -1,2 +1,2 @@\n {text}\n-{text} old\n+{text} new\n");
+        let rollout = self.rollout(text, replaced);
+        let proposal = proposal(&ours());
         let impossible = Proposal { to: None, ..proposal.clone() };
         let filled_in = FilledIn { actor: owned(), reason: owned() };
         let prompt = PromptView {
@@ -197,6 +199,22 @@ impl Said {
             ("fault", tidegate_page::fault(&frame, &ours(), text, &ours()).unwrap()),
             ("sign-in", tidegate_page::sign_in(&frame, Some(&ours()), text, text).unwrap()),
         ]
+    }
+}
+
+/// An action with everything in it.
+fn proposal(text: &str) -> Proposal {
+    let owned = || text.to_owned();
+    Proposal {
+        experiment: owned(),
+        action: owned(),
+        from: owned(),
+        to: Some(owned()),
+        destination: Some(owned()),
+        revision: 1,
+        next: owned(),
+        cameras: CamerasMoved { known: 3, to_treatment: 1, to_control: 1 },
+        question: Some(EvidenceQuestion { accept: owned(), evidence: vec![owned()] }),
     }
 }
 

@@ -131,6 +131,7 @@ fn a_form_from_elsewhere_does_nothing() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "it may take up to two seconds")]
 fn a_session_ends_when_somebody_signs_out_or_the_token_is_revoked() {
     let world = World::new();
     let cookie = session(&world, &world.admin);

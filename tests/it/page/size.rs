@@ -21,16 +21,16 @@ fn grown(daemon: &Daemon) {
                 [ab]\nduration_hours = 49\n";
     assert_eq!(daemon.define("door", toml).status, 201);
     assert_eq!(daemon.act("door", "start").status, 200);
-    for step in 0..96 {
-        daemon.set_time(BEGAN_MS + i64::from(step) * HOUR_MS / 2);
+    for step in 0..96_usize {
+        daemon.set_time(BEGAN_MS + i64::try_from(step).unwrap() * HOUR_MS / 2);
         let ids: Vec<String> =
-            (0..1_000).map(|n| format!("site-{}", (step as usize * 1_000 + n) % CAMERAS)).collect();
+            (0..1_000).map(|n| format!("site-{}", (step * 1_000 + n) % CAMERAS)).collect();
         let served = daemon.post("/v1/experiments/door/assignments", &json!({ "camera_ids": ids }));
         let served = served.body["assignments"].as_array().unwrap().clone();
         let items = served.iter().enumerate().map(|(n, served)| {
             json!({"type": "analysis", "experiment": "door", "id": format!("e{step}-{n}"),
                    "camera_id": served["camera_id"], "variant": served["variant"],
-                   "latency_ms": 800 + (n * 37 + step as usize) % 400, "score": (n * 53) % 101})
+                   "latency_ms": 800 + (n * 37 + step) % 400, "score": (n * 53) % 101})
         });
         let items: Vec<Value> = items.collect();
         let reply = daemon.post("/v1/observations", &Value::from(items));
