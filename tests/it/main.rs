@@ -29,6 +29,8 @@ mod openapi;
 mod openfeature;
 mod operating;
 mod operator;
+mod packages;
+mod page;
 mod prompts;
 mod readme;
 mod record;
