@@ -1,0 +1,8 @@
+"""Tidegate lets a new AI prompt version reach a camera fleet step by step, and rolls it back when it does harm.
+
+`tidegate.engine` decides in this process.
+"""
+
+from tidegate.engine import Experiment, Rollout, assign
+
+__all__ = ["Experiment", "Rollout", "assign"]
