@@ -1,6 +1,6 @@
 """Tidegate lets a new AI prompt version reach a camera fleet step by step, and rolls it back when it does harm.
 
-`tidegate.engine` decides in this process.
+`tidegate.engine` decides in this process, `tidegate.compat` has the names of the replaced package.
 """
 
 from tidegate.engine import Experiment, Rollout, assign
