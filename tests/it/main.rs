@@ -29,6 +29,7 @@ mod openfeature;
 mod operating;
 mod operator;
 mod prompts;
+mod python;
 mod readme;
 mod record;
 mod recordings;

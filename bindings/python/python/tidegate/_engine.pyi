@@ -1,5 +1,19 @@
 from typing import final
 
+__all__ = [
+    "Assignment",
+    "Duplicate",
+    "Experiment",
+    "InvalidExperiment",
+    "Rejected",
+    "Rollout",
+    "Serving",
+    "Snapshot",
+    "assign",
+    "assign_name",
+    "camera_hash",
+]
+
 class InvalidExperiment(ValueError): ...
 class Rejected(ValueError): ...
 class Duplicate(Rejected): ...
