@@ -12,6 +12,8 @@ from tidegate.compat import (
     reset_shadow_mode_stats_tracker,
 )
 
+pytest_plugins = ["tidegate.pytest_plugin"]
+
 
 @pytest.fixture(autouse=True)
 def nothing_configured():
