@@ -1,6 +1,7 @@
 //! Says where a rollout stands, in the shapes of the HTTP interface.
 
 mod diagnosis;
+mod figures;
 mod review;
 mod shown;
 mod warnings;
@@ -21,6 +22,7 @@ use tidegate_spec::api::{
 use tidegate_spec::experiment::rule_name;
 
 pub(crate) use self::diagnosis::diagnosis;
+pub(crate) use self::figures::{cameras, scores, series};
 use self::review::review_of;
 pub(crate) use self::review::{next_card, review};
 use self::shown::{Shown, is_proved};

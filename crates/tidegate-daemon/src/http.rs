@@ -7,6 +7,7 @@ mod code;
 mod connection_state;
 mod events;
 mod experiments;
+mod figures;
 mod front;
 #[cfg(test)]
 mod fuzzing;
@@ -137,6 +138,9 @@ fn router(app: App) -> Router {
         .route("/v1/experiments/{key}/status", get(experiments::status))
         .route("/v1/experiments/{key}/doctor", get(experiments::diagnose))
         .route("/v1/experiments/{key}/history", get(experiments::history))
+        .route("/v1/experiments/{key}/series", get(figures::series))
+        .route("/v1/experiments/{key}/cameras", get(figures::cameras))
+        .route("/v1/experiments/{key}/scores", get(figures::scores))
         .route("/v1/experiments/{key}/check", post(experiments::check))
         .route("/v1/experiments/{key}/review", get(review::show))
         .route("/v1/experiments/{key}/review/next", get(review::next))

@@ -1,6 +1,7 @@
 //! Every run of every experiment beside the prompts they are about, and the entries that each change of them leaves in the journal.
 
 mod changed;
+mod charting;
 mod defining;
 mod predecessor;
 mod review_told;
@@ -13,6 +14,7 @@ use tidegate_engine::experiment::Definition;
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::notice::Noticed;
 use tidegate_engine::prompt;
+use tidegate_engine::series::Series;
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::{Rollout, snapshot};
 use tidegate_journal::{Entry, FeedState, JournalState, RolloutId, RolloutState};
@@ -193,7 +195,10 @@ impl Rollouts {
     /// What subscribers are told of an entry of the journal, if anything.
     fn told(&self, sequence: u64, entry: &Entry) -> Option<FeedEvent> {
         let (rollout, at, what) = match entry {
-            Entry::Defined { .. } | Entry::Event { .. } | Entry::Version { .. } => return None,
+            Entry::Defined { .. }
+            | Entry::Event { .. }
+            | Entry::Version { .. }
+            | Entry::Point { .. } => return None,
             Entry::LabelMoved { prompt, label, step, .. } => {
                 return told_move(&self.prompts, sequence, prompt, label, step);
             }
@@ -252,6 +257,7 @@ impl Rollouts {
                         in_play,
                         predecessor,
                         noticed: Noticed::default(),
+                        series: Series::default(),
                         history: Vec::new(),
                     });
                 }
@@ -276,6 +282,10 @@ impl Rollouts {
             }
             Entry::Noted { rollout, at, notice, .. } => {
                 self.run_of(rollout)?.noticed.note(at, &notice);
+                Ok(())
+            }
+            Entry::Point { rollout, window, point } => {
+                self.run_of(rollout)?.series.keep(window, point);
                 Ok(())
             }
         }
@@ -314,6 +324,7 @@ impl Rollouts {
                 accounts: run.history.clone(),
                 predecessor: run.serving_predecessor().map(Predecessor::state),
                 noticed: run.noticed.clone(),
+                series: run.series.clone(),
                 rollout: run.rollout.snapshot(),
             })
             .collect();
@@ -330,7 +341,7 @@ impl Rollouts {
         let mut rollouts = Self { prompts, ..Self::default() };
         for kept in states {
             let RolloutState { id, key, run: number, definition: text, accounts, .. } = kept;
-            let RolloutState { predecessor, noticed, rollout, .. } = kept;
+            let RolloutState { predecessor, noticed, series, rollout, .. } = kept;
             let (definition, in_play) = read_definition(&rollouts.prompts, &key, &text)?;
             let rollout = Rollout::restore(definition, rollout)
                 .map_err(|source| NotReplayed::Snapshot { key: key.clone(), source })?;
@@ -346,6 +357,7 @@ impl Rollouts {
                 in_play,
                 predecessor,
                 noticed,
+                series,
                 history,
             });
         }

@@ -2,6 +2,7 @@
 
 mod released;
 mod reported;
+pub mod sides;
 
 use alloc::vec::Vec;
 

@@ -26,6 +26,7 @@ use crate::exposure::{Exposures, Window};
 use crate::fast_path::{self, FastPath};
 use crate::fleet::{CameraSums, Fleet, Latencies, Sums};
 use crate::id::CameraId;
+use crate::joint_scores::JointScores;
 use crate::look::{self, Check};
 use crate::number::Share;
 use crate::outside::OutsideCounts;
@@ -49,6 +50,7 @@ pub struct Rollout {
     pub(crate) outside: OutsideCounts,
     pub(crate) evicted: u64,
     pub(crate) review: Option<Box<ReviewWindow>>,
+    pub(crate) joint_scores: Box<JointScores>,
     /// Since when the shell is there again, if it was away.
     pub(crate) heard_since: Option<Timestamp>,
     /// About the last event only; no state.
@@ -81,6 +83,7 @@ impl Rollout {
             course: Course::default(),
             outside: OutsideCounts::default(),
             evicted: 0,
+            joint_scores: Box::default(),
             heard_since: None,
             looked: Looked::No,
         }
@@ -212,6 +215,11 @@ impl Rollout {
     /// The sums of each camera, in order of first appearance.
     pub fn cameras(&self) -> impl Iterator<Item = CameraSums> {
         self.fleet.cameras()
+    }
+
+    /// Both scores of the shadow's events.
+    pub const fn joint_scores(&self) -> &JointScores {
+        &self.joint_scores
     }
 
     /// How latencies are spread over the fleet.

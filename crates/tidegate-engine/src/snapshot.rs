@@ -11,6 +11,7 @@ use crate::exposure::{Exposure, Exposures, Fingerprint};
 use crate::fast_path::FastPath;
 use crate::fleet::{CameraSums, Fleet, Latencies};
 use crate::id::CameraId;
+use crate::joint_scores::JointScores;
 use crate::limits;
 use crate::number::Latency;
 use crate::outside::OutsideCounts;
@@ -55,6 +56,8 @@ pub struct Snapshot {
     pub evicted: u64,
     /// The review's cards and counts, where there is one.
     pub review: Option<ReviewSnapshot>,
+    /// Both scores of the shadow's events; an earlier version kept none.
+    pub joint_scores: Box<JointScores>,
     /// Since when the shell is there again, if it was away.
     pub heard_since: Option<Timestamp>,
 }
@@ -97,6 +100,9 @@ pub enum RestoreError {
     /// Cards that no review of the definition can hold.
     #[error("snapshot with a review that cannot be")]
     Review,
+    /// Scores of more comparisons than there were.
+    #[error("snapshot with scores that cannot be")]
+    JointScores,
     /// Exposures out of order, twice, too many, or of a camera that is not there.
     #[error("snapshot with exposures that cannot be")]
     Exposures,
@@ -121,6 +127,7 @@ impl Rollout {
             outside_causes: self.outside,
             evicted: self.evicted,
             review: self.review.as_deref().map(ReviewWindow::snapshot),
+            joint_scores: self.joint_scores.clone(),
             heard_since: self.heard_since,
         }
     }
@@ -136,7 +143,7 @@ impl Rollout {
         }
         let Snapshot { lifecycle, cameras, exposures, outside, evicted, .. } = snapshot;
         let Snapshot { latencies, slow_above, fast_path, epochs, release, review, .. } = snapshot;
-        let Snapshot { backlog, outside_causes, heard_since, .. } = snapshot;
+        let Snapshot { backlog, outside_causes, joint_scores, heard_since, .. } = snapshot;
         if !can_be(&lifecycle, &definition) {
             return Err(RestoreError::Lifecycle);
         }
@@ -150,6 +157,9 @@ impl Rollout {
             return Err(RestoreError::Release);
         }
         fleet.restore_release(&release);
+        if !joint_scores.can_be(fleet.total().pairs.scored) {
+            return Err(RestoreError::JointScores);
+        }
         if !matches!(lifecycle.state.phase, Phase::Draft | Phase::Shadow) {
             fleet.learn_usual();
         }
@@ -189,6 +199,7 @@ impl Rollout {
             outside,
             evicted,
             review,
+            joint_scores,
             heard_since,
             looked,
         })

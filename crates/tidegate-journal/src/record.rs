@@ -5,25 +5,28 @@ use std::borrow::Cow;
 use bincode::Options as _;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::decision::Step;
-use tidegate_engine::event::{Event, InvalidText};
-use tidegate_engine::id::{ExperimentKey, InvalidId, LabelName, PromptName};
+use tidegate_engine::event::Event;
+use tidegate_engine::exposure::Window;
+use tidegate_engine::id::{ExperimentKey, LabelName, PromptName};
 use tidegate_engine::notice::Notice;
-use tidegate_engine::number::OutOfRange;
 use tidegate_engine::observation::Origin;
 use tidegate_engine::phase::Transition;
-use tidegate_engine::prompt::{InvalidDigest, Move, VersionHead};
+use tidegate_engine::prompt::{Move, VersionHead};
+use tidegate_engine::series::SeriesPoint;
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::ByVariant;
 
-use crate::codes::{Coded, UnknownCode, state_codes, state_of_codes};
+use crate::codes::{Coded, state_codes, state_of_codes};
 
 mod definition;
 mod event;
 mod notice;
 mod origin;
 mod outcome;
+mod point;
 mod prompt;
 mod reply;
+mod unreadable;
 
 use event::{action, analysis, comparison, feedback};
 use notice::KeptNotice;
@@ -32,7 +35,9 @@ use outcome::KeptOutcome;
 use reply::KeptReply;
 
 pub(crate) use outcome::latency_of_us;
+pub(crate) use point::KeptPoint;
 pub(crate) use prompt::{KeptMove, KeptVersion};
+pub use unreadable::Unreadable;
 
 /// Longest part of a definition in bytes.
 pub const PART_BYTES_MAX: usize = 48 * 1024;
@@ -127,32 +132,15 @@ pub enum Entry {
         /// Who, why and what changed, as JSON for people.
         account: String,
     },
-}
-
-/// Why bytes are no entry.
-#[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    /// Not of the format.
-    #[error("an entry's bytes: {0}")]
-    Bytes(#[from] bincode::Error),
-    /// A number that names nothing.
-    #[error(transparent)]
-    Code(#[from] UnknownCode),
-    /// A text that is no id.
-    #[error(transparent)]
-    Id(#[from] InvalidId),
-    /// A text that is no reason or actor.
-    #[error(transparent)]
-    Text(#[from] InvalidText),
-    /// A text that is no digest.
-    #[error(transparent)]
-    Digest(#[from] InvalidDigest),
-    /// A number out of its range.
-    #[error(transparent)]
-    Number(#[from] OutOfRange),
-    /// An exported line that says something else.
-    #[error("an entry's JSON: {0}")]
-    Json(#[from] serde_json::Error),
+    /// What the guardrails said when they were looked at, for people to see.
+    Point {
+        /// Of which rollout.
+        rollout: RolloutId,
+        /// Of which sums.
+        window: Window,
+        /// What they said, and when.
+        point: SeriesPoint,
+    },
 }
 
 /// An entry as it is kept. The order of the tags is the format: they only grow at the end.
@@ -271,6 +259,11 @@ pub(crate) enum Record<'a> {
         at_ms: i64,
         lasted_ms: u64,
     },
+    Point {
+        rollout: u32,
+        window: u8,
+        point: KeptPoint,
+    },
 }
 
 /// The one way entries become bytes.
@@ -323,6 +316,9 @@ impl<'a> Record<'a> {
             Entry::DefinedBy { rollout, at, account } => {
                 Self::DefinedBy { rollout: rollout.0, at_ms: at.ms(), account: account.into() }
             }
+            Entry::Point { rollout, window, point } => {
+                Self::Point { rollout: rollout.0, window: window.code(), point: point.into() }
+            }
         }
     }
 
@@ -345,8 +341,7 @@ impl<'a> Record<'a> {
                 event(rollout, at_ms, action(command, &actor, &reason)?)
             }
             Self::Analysis { rollout, at_ms, id, camera, variant, outcome } => {
-                let origin = Origin::default();
-                event(rollout, at_ms, analysis(id, camera, variant, outcome, origin)?)
+                event(rollout, at_ms, analysis(id, camera, variant, outcome, Origin::default())?)
             }
             Self::AnalysisOfRun { rollout, at_ms, id, camera, variant, outcome, origin } => {
                 let origin = origin.try_into()?;
@@ -396,6 +391,7 @@ impl<'a> Record<'a> {
                 at: Timestamp::from_ms(at_ms)?,
                 account: account.into_owned(),
             }),
+            Self::Point { rollout, window, point } => point.entry(rollout, window),
         }
     }
 }
@@ -411,6 +407,7 @@ impl Entry {
             Self::Decided { step, .. } => step.at,
             Self::Version { head, .. } => head.created_at,
             Self::LabelMoved { step, .. } => step.at,
+            Self::Point { point, .. } => point.at,
         }
     }
 

@@ -10,6 +10,7 @@ use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::notice::Noticed;
 use tidegate_engine::phase;
 use tidegate_engine::prompt;
+use tidegate_engine::series::Series;
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::time::Timestamp;
 
@@ -70,6 +71,8 @@ pub struct RolloutState {
     pub predecessor: Option<PredecessorState>,
     /// What was told of it already.
     pub noticed: Noticed,
+    /// What its guardrails said over time.
+    pub series: Series,
     /// All that the engine remembers.
     pub rollout: Snapshot,
 }

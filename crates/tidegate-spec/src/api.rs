@@ -3,6 +3,7 @@
 //! What the daemon takes in is strict: unknown fields are errors. What it answers may gain fields, so a
 //! client ignores what it does not know. Times are ISO 8601 in UTC, shares and rates 0 to 1.
 
+mod cameras;
 mod definition;
 mod diagnosis;
 mod event;
@@ -18,6 +19,8 @@ mod prompt;
 mod review;
 #[cfg(feature = "openapi")]
 pub mod schema;
+mod scores;
+mod series;
 mod status;
 mod sums;
 
@@ -26,6 +29,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use cameras::{CameraDifference, CameraReport, CameraSort, Cameras, CamerasQuery, SortOrder};
 pub use definition::{Defined, ServingRun, SettingChange};
 pub use diagnosis::{Diagnosis, HeardCameras};
 pub use event::{
@@ -51,6 +55,8 @@ pub use prompt::{
 pub use review::{
     NextCard, REVIEW_ANSWERS, Review, ReviewAnswer, ReviewAnswered, ReviewCard, ReviewSpan,
 };
+pub use scores::{Alerted, DiscordantEvent, Scores};
+pub use series::{GuardrailPoint, GuardrailSeries, Series};
 pub use status::{LastStep, Next, Outside, Status, Step, Warning};
 pub use sums::{ByVariantMetrics, Labels, Pairs, VariantMetrics};
 

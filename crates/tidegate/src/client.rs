@@ -36,7 +36,7 @@ const PROBLEM_BYTES_MAX: u64 = 1024 * 1024;
 const CA_BYTES_MAX: u64 = 1024 * 1024;
 
 /// How to reach the daemon.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct ServerArgs {
     #[arg(
         long,
@@ -110,6 +110,15 @@ page! {
 impl Client {
     /// A client as the arguments, or else the environment, want it.
     pub(crate) fn new(args: &ServerArgs, environment: &impl Environment) -> Result<Self, Failure> {
+        Self::waiting(args, environment, REQUEST_TIMEOUT)
+    }
+
+    /// The same, which waits so long for an answer.
+    pub(crate) fn waiting(
+        args: &ServerArgs,
+        environment: &impl Environment,
+        timeout: Duration,
+    ) -> Result<Self, Failure> {
         let server = match &args.server {
             Some(server) => server.clone(),
             None => match environment.text(environment::SERVER).map_err(Failure::BadInput)? {
@@ -127,13 +136,13 @@ impl Client {
         }
         let ca = args.ca.clone().or_else(|| environment.variable(environment::CA).map(Into::into));
         let roots = ca.map(|ca| authorities(&ca)).transpose()?;
-        Ok(Self { agent: agent(roots), server, token })
+        Ok(Self { agent: agent(roots, timeout), server, token })
     }
 
     /// A client of a daemon that this process started on loopback.
     pub(crate) fn local(address: &str) -> Result<Self, Failure> {
         let server = address.parse().map_err(|fault: String| Failure::BadInput(fault))?;
-        Ok(Self { agent: agent(None), server, token: None })
+        Ok(Self { agent: agent(None, REQUEST_TIMEOUT), server, token: None })
     }
 
     /// Reads a resource.
@@ -360,7 +369,7 @@ impl<'a> Body<'a> {
 }
 
 /// An agent that trusts `roots` alone, or the usual authorities.
-fn agent(roots: Option<Vec<Certificate<'static>>>) -> Agent {
+fn agent(roots: Option<Vec<Certificate<'static>>>, timeout: Duration) -> Agent {
     let mut tls = TlsConfig::builder();
     if let Some(roots) = roots {
         tls = tls.root_certs(RootCerts::new_with_certs(&roots));
@@ -371,7 +380,7 @@ fn agent(roots: Option<Vec<Certificate<'static>>>) -> Agent {
         .max_redirects(0)
         .proxy(None)
         .timeout_connect(Some(CONNECT_TIMEOUT))
-        .timeout_global(Some(REQUEST_TIMEOUT))
+        .timeout_global(Some(timeout))
         .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")))
         .accept("application/json")
         .tls_config(tls.build())

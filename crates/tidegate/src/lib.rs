@@ -8,6 +8,7 @@ mod argument;
 mod assign;
 mod client;
 mod clock;
+mod completing;
 mod demo;
 mod digest;
 mod encoding;
@@ -51,21 +52,19 @@ use crate::failure::{EXIT_BAD_INPUT, Failure};
 /// A list and not any iterator: a generic function, and the code that is put in line there, would be compiled
 /// once more for every program.
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    match completing::answer(&arguments) {
+        Ok(true) => return ExitCode::SUCCESS,
+        Ok(false) => {}
+        Err(error) => return shown(&error),
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are answers; clap knows which stream is theirs.
-            let code = if error.use_stderr() { EXIT_BAD_INPUT } else { 0 };
-            return match error.print() {
-                Ok(()) => ExitCode::from(code),
-                Err(_) => ExitCode::from(EXIT_BAD_INPUT),
-            };
-        }
+        Err(error) => return shown(&error),
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let result = match cli.command {
         CliCommand::Assign(args) => assign::run(&args, &mut out),
-        CliCommand::Completions(args) => manual::completions(&args, Cli::command(), &mut out),
+        CliCommand::Completions(args) => manual::completions(&args, &mut out),
         CliCommand::Demo(args) => demo::run(&args, &mut out),
         CliCommand::Evaluate(args) => evaluate::run(&args, &mut out),
         CliCommand::Events(args) => events::run(&args, &mut out),
@@ -86,5 +85,14 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     match result.and(flushed) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
+    }
+}
+
+/// What clap has to say: help and version are answers, and it knows which stream is theirs.
+fn shown(error: &clap::Error) -> ExitCode {
+    let code = if error.use_stderr() { EXIT_BAD_INPUT } else { 0 };
+    match error.print() {
+        Ok(()) => ExitCode::from(code),
+        Err(_) => ExitCode::from(EXIT_BAD_INPUT),
     }
 }

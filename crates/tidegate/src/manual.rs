@@ -3,12 +3,16 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::{Args, Command};
+use clap::builder::PossibleValue;
+use clap::{Args, Command, ValueEnum as _};
 use clap_complete::Shell;
 
+use crate::completing;
 use crate::failure::Failure;
 
 /// Print the completions of a shell
+///
+/// They ask the command itself, which asks the daemon of `TIDEGATE_SERVER` for keys, prompts and labels.
 ///
 /// For bash: tidegate completions bash > ~/.local/share/bash-completion/completions/tidegate
 #[derive(Debug, Args)]
@@ -26,15 +30,10 @@ pub(crate) struct ManArgs {
     folder: PathBuf,
 }
 
-pub(crate) fn completions(
-    args: &CompletionsArgs,
-    mut command: Command,
-    out: &mut impl Write,
-) -> Result<(), Failure> {
-    // The generator panics where it cannot write, as into a closed pipe.
-    let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut command, "tidegate", &mut text);
-    out.write_all(&text)?;
+pub(crate) fn completions(args: &CompletionsArgs, out: &mut impl Write) -> Result<(), Failure> {
+    let shell = args.shell.to_possible_value();
+    let name = shell.as_ref().map_or("", PossibleValue::get_name);
+    out.write_all(&completing::registration(name)?)?;
     Ok(())
 }
 

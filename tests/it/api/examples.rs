@@ -1,4 +1,4 @@
-//! Every example of `docs/api.md` and its two further pages is run with curl, and answered as the document shows.
+//! Every example of `docs/api.md` and its further pages is run with curl, and answered as the document shows.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,8 +21,10 @@ struct Example {
 
 /// The pages, one after the other.
 fn document() -> String {
-    let pages = ["docs/api.md", "docs/api-prompts.md", "docs/api-review.md", "docs/api-errors.md"];
-    let read = |page| std::fs::read_to_string(system_tests::repository(page)).unwrap();
+    let pages = ["api", "api-prompts", "api-review", "api-figures", "api-errors"];
+    let read = |page: &str| {
+        std::fs::read_to_string(system_tests::repository(&format!("docs/{page}.md"))).unwrap()
+    };
     pages.map(read).join("\n")
 }
 

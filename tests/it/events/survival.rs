@@ -111,7 +111,7 @@ fn audit(folder: &Path) -> (Vec<u64>, Vec<Notice>, Vec<Notice>) {
                     }
                     expected.extend(found);
                 }
-                Entry::Version { .. } => {}
+                Entry::Version { .. } | Entry::Point { .. } => {}
                 Entry::Decided { .. } | Entry::LabelMoved { .. } | Entry::DefinedBy { .. } => {
                     ids.push(number);
                 }

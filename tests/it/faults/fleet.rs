@@ -203,6 +203,7 @@ fn reported(entry: &Entry) -> Option<(String, String)> {
         | Entry::Version { .. }
         | Entry::LabelMoved { .. }
         | Entry::Noted { .. }
+        | Entry::Point { .. }
         | Entry::DefinedBy { .. } => None,
     }
 }

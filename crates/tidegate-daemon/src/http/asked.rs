@@ -18,11 +18,13 @@ const PAGE_MAX: usize = 500;
 const PAGE_DEFAULT: usize = 100;
 
 /// The operations that read a query; each refuses what it does not know. No other takes any.
-const WITH_QUERY: [(Method, &str); 14] = [
+const WITH_QUERY: [(Method, &str); 16] = [
     (Method::PUT, "/v1/experiments/{key}"),
     (Method::PUT, "/v1/experiments/{key}/overrides/{camera_id}"),
     (Method::DELETE, "/v1/experiments/{key}/overrides/{camera_id}"),
     (Method::GET, "/v1/experiments/{key}/history"),
+    (Method::GET, "/v1/experiments/{key}/series"),
+    (Method::GET, "/v1/experiments/{key}/cameras"),
     (Method::GET, "/v1/experiments/{key}/assignments/{camera_id}"),
     (Method::GET, "/v1/experiments/{key}/review/next"),
     (Method::GET, "/v1/prompts/{name}/versions"),
@@ -89,11 +91,35 @@ pub(super) struct PageQuery {
 impl PageQuery {
     /// How many items to pass over, and how many to show.
     pub(super) fn bounds(&self) -> Result<(usize, usize), Problem> {
-        let limit = self.limit.unwrap_or(PAGE_DEFAULT);
-        if (1..=PAGE_MAX).contains(&limit) {
-            return Ok((self.after.unwrap_or(0), limit));
-        }
-        let detail = format!("limit {limit} is out of range, allowed: 1 to {PAGE_MAX}");
-        Err(Problem::invalid_query(detail))
+        page_bounds(self.after, self.limit)
     }
+}
+
+/// How many items to pass over, and how many to show.
+pub(super) fn page_bounds(
+    after: Option<usize>,
+    limit: Option<usize>,
+) -> Result<(usize, usize), Problem> {
+    let limit = limit.unwrap_or(PAGE_DEFAULT);
+    if (1..=PAGE_MAX).contains(&limit) {
+        return Ok((after.unwrap_or(0), limit));
+    }
+    let detail = format!("limit {limit} is out of range, allowed: 1 to {PAGE_MAX}");
+    Err(Problem::invalid_query(detail))
+}
+
+/// What a parameter names of a closed list, where it is given.
+pub(super) fn one_of<T: Copy>(
+    parameter: &str,
+    given: Option<&str>,
+    list: &[(&str, T)],
+) -> Result<Option<T>, Problem> {
+    let Some(given) = given else { return Ok(None) };
+    if let Some((_, value)) = list.iter().find(|(name, _)| *name == given) {
+        return Ok(Some(*value));
+    }
+    let names: Vec<&str> = list.iter().map(|(name, _)| *name).collect();
+    let (quoted, allowed) = (api::quoted(given), names.join(" | "));
+    let detail = format!("{parameter}: {quoted} is not allowed, allowed: {allowed}");
+    Err(Problem::invalid_query(detail))
 }

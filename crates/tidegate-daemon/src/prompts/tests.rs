@@ -32,6 +32,7 @@ fn recall(prompts: &mut Prompts, entries: Vec<Entry>) -> Result<(), PromptsNotRe
         | Entry::Decided { .. }
         | Entry::LabelMoved { .. }
         | Entry::Noted { .. }
+        | Entry::Point { .. }
         | Entry::DefinedBy { .. } => panic!("not of versions"),
     })
 }

@@ -6,6 +6,7 @@ use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::Share;
 use tidegate_engine::phase::Phase;
 use tidegate_engine::prompt::TextDigest;
+use tidegate_engine::series::Series;
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 use tidegate_journal::{Entry, RolloutId};
@@ -138,6 +139,7 @@ impl Rollouts {
             in_play,
             predecessor: former.and_then(Predecessor::of_successor),
             noticed: Noticed::default(),
+            series: Series::default(),
             history: Vec::new(),
         };
         let from = former.map_or_else(

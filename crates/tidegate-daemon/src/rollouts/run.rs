@@ -1,14 +1,15 @@
 //! The present run of an experiment: told events, it gives the entries that they leave.
 
+use std::borrow::Cow;
+
 use tidegate_engine::Rollout;
 use tidegate_engine::decision::Decision;
 use tidegate_engine::event::{Event, Rejection};
-use tidegate_engine::experiment::Rule;
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::look::Check;
 use tidegate_engine::notice::{Notice, Noticed};
 use tidegate_engine::phase::Phase;
-use tidegate_engine::rollout::Looked;
+use tidegate_engine::series::{Occasion, Series};
 use tidegate_engine::time::Timestamp;
 use tidegate_journal::{Entry, RolloutId};
 use tidegate_spec::api::{DEFINED, HistoryItem, What, WhatIsNoted};
@@ -34,6 +35,8 @@ pub(crate) struct RunningExperiment {
     pub(super) predecessor: Option<Predecessor>,
     /// What was told of it already.
     pub(crate) noticed: Noticed,
+    /// What its guardrails said over time.
+    pub(crate) series: Series,
     /// Every step of this and of former runs as JSON, oldest first.
     pub(crate) history: Vec<String>,
 }
@@ -136,13 +139,24 @@ impl RunningExperiment {
         if !before.is_under_way() {
             return;
         }
-        let sequential = self.rollout.definition().experiment().guardrails.rule == Rule::Sequential;
-        if sequential && self.rollout.looked() == Looked::Yes {
-            // A decision rests on the look before it was carried out.
-            match decisions.first() {
-                Some(decision) => self.notice_look(at, &decision.evidence.check, unit),
-                None => self.notice_look(at, &self.rollout.check(), unit),
+        let has_verdicts = self.has_verdicts();
+        // A decision rests on the look before it was carried out.
+        let evidence = match decisions.first() {
+            Some(decision) => Some(Cow::Borrowed(&decision.evidence)),
+            None if has_verdicts || self.is_average_due(at, before) => {
+                Some(Cow::Owned(self.rollout.evidence()))
             }
+            None => None,
+        };
+        if let Some(evidence) = evidence {
+            if has_verdicts {
+                self.notice_look(at, &evidence.check, unit);
+            }
+            let occasion = if decisions.is_empty() { Occasion::Look } else { Occasion::Step };
+            self.chart(at, before, occasion, &evidence, unit);
+        }
+        for decision in decisions.iter().skip(1) {
+            self.chart(at, decision.from.phase, Occasion::Step, &decision.evidence, unit);
         }
         let (phase, pairs) = (self.rollout.lifecycle().state.phase, &self.rollout.sums().pairs);
         if let Some(notice) = self.noticed.warnings(at, phase, pairs.latency_warnings) {

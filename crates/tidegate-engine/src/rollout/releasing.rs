@@ -45,7 +45,7 @@ impl Rollout {
     }
 
     /// The sums that a release is judged by: the cameras that keep the control where there are any, and else the past.
-    pub(super) fn release_sides(&self) -> ByVariant<Tally> {
+    pub(crate) fn release_sides(&self) -> ByVariant<Tally> {
         let full = self.fleet.full_total();
         let control =
             if full.control.analyses > 0 { full.control } else { self.fleet.past_total() };

@@ -100,6 +100,7 @@ impl Rollout {
             Window::Shadow => {
                 self.fleet.add_comparison(camera, &comparison.outcomes, cuts, warned);
                 self.add_to_review(comparison);
+                self.joint_scores.add(at, comparison, cuts.alert_threshold);
             }
             Window::Ab | Window::Full if watched => {
                 self.watch_for_failure(camera, Variant::Control, control);

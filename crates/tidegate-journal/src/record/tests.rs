@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use tidegate_engine::event::{Action, Actor, Command, Event, Reason};
+use tidegate_engine::exposure::Window;
 use tidegate_engine::guardrail::Guardrail;
 use tidegate_engine::id::{AnalysisId, PromptName};
 use tidegate_engine::notice::{Notice, WarningState};
@@ -12,6 +13,7 @@ use tidegate_engine::observation::{
 use tidegate_engine::phase::{State, Transition};
 use tidegate_engine::prompt::{Move, PromptChange, TextDigest, Version, VersionHead};
 use tidegate_engine::review::{Answer, CardReply, ReviewVerdict};
+use tidegate_engine::series::{ChangePoint, GuardrailPoint, SeriesPoint};
 use tidegate_engine::symptom::SymptomKind;
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_engine::verdict::Verdict;
@@ -136,10 +138,33 @@ pub(crate) fn samples() -> Vec<Entry> {
             account: String::new(),
         },
         Entry::DefinedBy { rollout, at, account: "{\"actor\":\"ann\"}".to_owned() },
+        Entry::Point { rollout, window: Window::Ab, point: series_point(at) },
     ]);
     entries.extend(of_a_run(rollout, at));
     entries.extend(Entry::changes(&changes("Say what\nyou \"see\": ü")));
     entries
+}
+
+/// A point with one guardrail of which all is known, and one of which nothing is.
+pub(crate) fn series_point(at: Timestamp) -> SeriesPoint {
+    let change = ChangePoint { estimate: 3.1, low: Some(-0.7), high: Some(f32::MAX) };
+    let known = GuardrailPoint {
+        guardrail: Guardrail::FpRate,
+        verdict: Some(Verdict::Alarm),
+        change: Some(change),
+        limit: Some(5.0),
+        evidence: Some(7.25),
+        evidence_needed: Some(50.0),
+    };
+    let unknown = GuardrailPoint {
+        guardrail: Guardrail::Latency,
+        verdict: None,
+        change: None,
+        limit: None,
+        evidence: None,
+        evidence_needed: None,
+    };
+    SeriesPoint { at, guardrails: vec![known, unknown] }
 }
 
 /// What says where it belongs.
@@ -204,6 +229,7 @@ fn a_tag_never_changes_its_meaning() {
             Entry::LabelMoved { .. } => 8,
             Entry::Noted { .. } => 9,
             Entry::DefinedBy { .. } => 10,
+            Entry::Point { .. } => 15,
             Entry::Event { event: Event::CardReply(_), .. } => 13,
             Entry::Event { event: Event::Absent(_), .. } => 14,
         };
@@ -364,7 +390,52 @@ fn entry() -> impl Strategy<Value = Entry> {
             }
             entries.swap_remove(number as usize % entries.len())
         });
-    prop_oneof![defined, happened, decided, noted, defined_by, prompt]
+    let charted = (rollout(), proptest::sample::select(Window::LIST), points(1)).prop_map(
+        |(rollout, window, mut points)| Entry::Point { rollout, window, point: points.remove(0) },
+    );
+    prop_oneof![defined, happened, decided, noted, defined_by, prompt, charted]
+}
+
+/// So many points of a series, by time.
+pub(crate) fn points(count: usize) -> impl Strategy<Value = Vec<SeriesPoint>> {
+    let number = proptest::num::f32::NORMAL | proptest::num::f32::SUBNORMAL;
+    let some = || proptest::option::of(number);
+    let change = (number, some(), some()).prop_map(|(estimate, low, high)| ChangePoint {
+        estimate,
+        low,
+        high,
+    });
+    let guardrail = (
+        proptest::sample::select(&Guardrail::ALL),
+        proptest::option::of(proptest::sample::select(&Verdict::ALL)),
+        proptest::option::of(change),
+        some(),
+        some(),
+        some(),
+    );
+    let guardrail =
+        guardrail.prop_map(|(guardrail, verdict, change, limit, evidence, evidence_needed)| {
+            GuardrailPoint { guardrail, verdict, change, limit, evidence, evidence_needed }
+        });
+    let point = (at(), proptest::collection::vec(guardrail, 0..9))
+        .prop_map(|(at, guardrails)| SeriesPoint { at, guardrails });
+    proptest::collection::vec(point, count).prop_map(|mut points| {
+        points.sort_by_key(|point| point.at);
+        points
+    })
+}
+
+#[test]
+fn a_point_of_no_number_is_refused() {
+    let at = Timestamp::from_ms(7).unwrap();
+    for number in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut point = series_point(at);
+        point.guardrails[0].evidence = Some(number);
+        let entry = Entry::Point { rollout: RolloutId(1), window: Window::Ab, point };
+        let mut bytes = Vec::new();
+        entry.write(&mut bytes).unwrap();
+        assert!(matches!(Entry::read(&bytes), Err(Unreadable::Number(_))), "{number}");
+    }
 }
 
 proptest! {

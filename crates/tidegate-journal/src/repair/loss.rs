@@ -73,6 +73,8 @@ pub enum EntryKind {
     LabelMove,
     /// A notice.
     Notice,
+    /// A point of a series.
+    Point,
 }
 
 impl EntryKind {
@@ -92,6 +94,7 @@ impl EntryKind {
             Entry::Version { .. } => Self::PromptVersion,
             Entry::LabelMoved { .. } => Self::LabelMove,
             Entry::Noted { .. } => Self::Notice,
+            Entry::Point { .. } => Self::Point,
         }
     }
 }
@@ -111,6 +114,7 @@ impl fmt::Display for EntryKind {
             Self::PromptVersion => "prompt version",
             Self::LabelMove => "move of a prompt label",
             Self::Notice => "notice",
+            Self::Point => "point of a series",
         };
         f.write_str(name)
     }

@@ -20,6 +20,7 @@ mod fast_path;
 mod feed;
 mod head;
 mod hearing;
+mod joint_scores;
 mod latencies;
 mod noticed;
 mod predecessor;
@@ -27,6 +28,7 @@ mod prompt;
 mod release;
 mod review;
 mod rollout;
+mod series;
 mod sums;
 
 use account::KeptAccount;
@@ -41,6 +43,7 @@ use fast_path::{KeptAdded, KeptShown};
 use feed::KeptFeed;
 use head::KeptHead;
 use hearing::KeptHearing;
+use joint_scores::KeptJointScores;
 use latencies::KeptLatencies;
 use noticed::KeptNoticed;
 use predecessor::KeptPredecessor;
@@ -48,6 +51,7 @@ use prompt::{KeptLabelMove, KeptPrompt, KeptText};
 use release::{KeptRelease, KeptReleased};
 use review::{KeptCard, KeptReview};
 use rollout::KeptRollout;
+use series::KeptSeries;
 
 pub(crate) use assembly::Assembly;
 
@@ -85,6 +89,8 @@ pub(crate) enum Part {
     Cards(Vec<KeptCard>),
     Hearing(KeptHearing),
     Shown(Vec<KeptShown>),
+    Series(KeptSeries),
+    JointScores(KeptJointScores),
 }
 
 /// A part by what it tells of, which says what it may follow.
@@ -121,6 +127,8 @@ enum OfRollout {
     Review(KeptReview),
     Cards(Vec<KeptCard>),
     Hearing(KeptHearing),
+    Series(KeptSeries),
+    JointScores(KeptJointScores),
 }
 
 /// A part that adds to the prompt before it.
@@ -184,6 +192,8 @@ impl Part {
             Self::Review(review) => Belonging::OfRollout(OfRollout::Review(review)),
             Self::Cards(cards) => Belonging::OfRollout(OfRollout::Cards(cards)),
             Self::Hearing(heard) => Belonging::OfRollout(OfRollout::Hearing(heard)),
+            Self::Series(points) => Belonging::OfRollout(OfRollout::Series(points)),
+            Self::JointScores(scores) => Belonging::OfRollout(OfRollout::JointScores(scores)),
             Self::Prompt(name) => Belonging::Prompt(name),
             Self::Version(head) => Belonging::OfPrompt(OfPrompt::Version(head)),
             Self::Text(text) => Belonging::OfPrompt(OfPrompt::Text(text)),
@@ -227,6 +237,8 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(course::parts(state))
         .chain(review::parts(state))
         .chain(hearing::parts(state))
+        .chain(series::parts(state))
+        .chain(joint_scores::part(state))
 }
 
 /// A text in pieces that fit a part; none of an empty one.

@@ -11,6 +11,7 @@ use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Origin, Outcome};
 use tidegate_engine::phase::{self, Condition, Phase};
+use tidegate_engine::series::Series;
 use tidegate_engine::symptom::SymptomKind;
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::{ByVariant, Variant};
@@ -137,6 +138,7 @@ pub(crate) fn state(rollout: &Rollout, sequence: u64, at: Timestamp) -> JournalS
             warned_at: Some(at),
             symptoms: vec![SymptomKind::Away],
         },
+        series: Series::default(),
         rollout: rollout.snapshot(),
     };
     // More than one part has room for.
@@ -203,7 +205,8 @@ pub(crate) fn recall(journal: &Journal, opened: &Opened) -> Rollout {
             | Entry::Version { .. }
             | Entry::LabelMoved { .. }
             | Entry::Noted { .. }
-            | Entry::DefinedBy { .. } => Ok(()),
+            | Entry::DefinedBy { .. }
+            | Entry::Point { .. } => Ok(()),
             Entry::Event { at, event, .. } => {
                 rollout.apply_logged(at, &event).map_err(|error| error.to_string())
             }

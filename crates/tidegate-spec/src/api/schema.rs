@@ -98,6 +98,16 @@ named!(
     one_of(REVIEW_ANSWERS.map(|(name, _)| name))
 );
 named!(Window, "Which sums.", one_of(["shadow", "ab", "full"]));
+named!(
+    CameraSort,
+    "By what cameras are sorted. A metric is the treatment's where the camera ran it, else the control's.",
+    one_of(super::CameraSort::ALL.map(super::CameraSort::as_str))
+);
+named!(
+    SortOrder,
+    "Which come first; what is not known comes last in either order.",
+    one_of(super::SortOrder::ALL.map(super::SortOrder::as_str))
+);
 named!(Action, "What a person asks of a rollout.", one_of(Command::ALL.map(Command::as_str)));
 named!(
     Destination,

@@ -10,7 +10,8 @@ use utoipa::OpenApi;
 use super::super::code::Code;
 use super::super::guard::scope_of;
 use super::super::{
-    assignments, events, experiments, health, observations, ofrep, prompts, refetch, review,
+    assignments, events, experiments, figures, health, observations, ofrep, prompts, refetch,
+    review,
 };
 use super::codes::{ANY, ASKS, BODY, STANDING, TOKEN, WRITES};
 
@@ -44,6 +45,9 @@ ignores what it does not know.";
         experiments::history,
         experiments::check,
         experiments::diagnose,
+        figures::series,
+        figures::cameras,
+        figures::scores,
         experiments::set_override,
         experiments::clear_override,
         assignments::one,

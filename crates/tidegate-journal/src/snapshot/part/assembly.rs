@@ -118,6 +118,8 @@ impl OfRollout {
                 return cards.into_iter().map(|card| card.add_to(rollout)).collect();
             }
             Self::Hearing(heard) => return heard.add_to(rollout),
+            Self::Series(points) => return points.add_to(rollout),
+            Self::JointScores(scores) => return scores.add_to(rollout),
             Self::Latencies(latencies) => return Ok(latencies.add_to(buckets)),
             Self::Cameras(cameras) => {
                 cameras.into_iter().try_for_each(|camera| camera.add_to(rollout))?;

@@ -10,6 +10,7 @@ use tidegate_engine::number::Latency;
 use tidegate_engine::outside::OutsideCounts;
 use tidegate_engine::release::Release;
 use tidegate_engine::rollout::Lifecycle;
+use tidegate_engine::series::Series;
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::time::Timestamp;
 
@@ -103,6 +104,7 @@ impl KeptRollout {
             outside_causes: OutsideCounts::default(),
             evicted: self.evicted,
             review: None,
+            joint_scores: Box::default(),
             heard_since: None,
         };
         Ok(RolloutState {
@@ -113,6 +115,7 @@ impl KeptRollout {
             accounts: Vec::new(),
             predecessor: None,
             noticed: Noticed::default(),
+            series: Series::default(),
             rollout,
         })
     }

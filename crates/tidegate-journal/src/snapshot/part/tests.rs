@@ -9,6 +9,9 @@ use tidegate_engine::exposure::{Alerts, Exposure, Fingerprint, Window};
 use tidegate_engine::fast_path::{Added, Excursion, FastPath, OutageHold, Shown};
 use tidegate_engine::fleet::{BlockSums, CameraSums, Latencies, Sums};
 use tidegate_engine::guardrail::Guardrail;
+use tidegate_engine::joint_scores::{
+    AlertCounts, BINS, DISCORDANT_KEPT, DiscordantEvent, JointScores,
+};
 use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::{Latency, RiskScore};
 use tidegate_engine::observation::Label;
@@ -20,6 +23,7 @@ use tidegate_engine::review::{
     Answer, Card, CardHash, Direction, FleetBlock, Opinion, QueueSnapshot, ReviewSnapshot,
 };
 use tidegate_engine::rollout::Lifecycle;
+use tidegate_engine::series::{POINTS_MAX, Series};
 use tidegate_engine::snapshot::Snapshot;
 use tidegate_engine::symptom::SymptomKind;
 use tidegate_engine::tally::{Pairs, Tally};
@@ -31,6 +35,7 @@ use tidegate_stats::quantile::QuantileSketch;
 
 use super::*;
 use crate::codes::Coded as _;
+use crate::record::tests::{points, series_point};
 use crate::record::{PART_BYTES_MAX, RolloutId};
 use crate::snapshot::{FeedState, JournalState, PredecessorState, RolloutState};
 
@@ -82,6 +87,7 @@ fn draft() -> RolloutState {
         accounts: Vec::new(),
         predecessor: None,
         noticed: Noticed::default(),
+        series: Series::default(),
         rollout: Snapshot {
             definition: Digest(9),
             lifecycle,
@@ -98,6 +104,7 @@ fn draft() -> RolloutState {
             outside_causes: OutsideCounts::default(),
             evicted: 0,
             review: None,
+            joint_scores: Box::default(),
             heard_since: None,
         },
     }
@@ -435,6 +442,29 @@ fn cards_at_their_longest_fit_a_part() {
     assert_eq!(from_bytes, Some(state));
 }
 
+/// A comparison in two corners each, and as many discordant events of long names as there may be.
+fn joint_scores(at: Timestamp, event: &str) -> Box<JointScores> {
+    let score = |value| Some(RiskScore::new(value).unwrap());
+    let event = DiscordantEvent {
+        event: event.parse().unwrap(),
+        camera: event.parse().unwrap(),
+        at,
+        scores: ByVariant { control: score(80.0), treatment: None },
+    };
+    let mut counts = [[0; BINS]; BINS];
+    (counts[0][BINS - 1], counts[BINS - 1][0]) = (3, 4);
+    let alerted = AlertCounts { both: 0, control_only: 4, treatment_only: 2, neither: 1 };
+    let discordant = vec![event; DISCORDANT_KEPT].into();
+    Box::new(JointScores::new(counts, alerted, discordant).unwrap())
+}
+
+#[test]
+fn scores_and_events_at_their_longest_fit_a_part() {
+    let scores = joint_scores(Timestamp::from_ms(5).unwrap(), &"n".repeat(128));
+    let state = with(|first| first.rollout.joint_scores = scores);
+    assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+}
+
 /// Parts of every kind: two rollouts of which one has everything, and a prompt.
 fn of_every_kind() -> Vec<Part> {
     let at = Timestamp::from_ms(1_000).unwrap();
@@ -454,6 +484,7 @@ fn of_every_kind() -> Vec<Part> {
         rollout.definition = "key = 1".to_owned();
         rollout.accounts = vec!["{}".to_owned()];
         rollout.noticed.warnings = 3;
+        rollout.series.keep(Window::Ab, series_point(at));
         rollout.predecessor = Some(predecessor("key = 1".to_owned()));
         let rollout = &mut rollout.rollout;
         rollout.epochs = Epochs::new(vec![Epoch { after: at, opens: Opens::Step }]).unwrap();
@@ -475,6 +506,7 @@ fn of_every_kind() -> Vec<Part> {
         rollout.outside_causes = OutsideCounts::new([1; OutsideCause::ALL.len()]);
         rollout.review = Some(review(at));
         rollout.heard_since = Some(at);
+        rollout.joint_scores = joint_scores(at, "e1");
         rollout.exposures = vec![Exposure {
             fingerprint: Fingerprint(5),
             at,
@@ -493,7 +525,7 @@ fn of_every_kind() -> Vec<Part> {
 #[test]
 fn a_tag_never_changes_its_meaning() {
     // As docs/journal-format.md has them.
-    let mut seen = [false; 27];
+    let mut seen = [false; 29];
     for part in of_every_kind() {
         let mut payload = Vec::new();
         part.write(&mut payload).unwrap();
@@ -525,6 +557,8 @@ fn a_tag_never_changes_its_meaning() {
             Part::Cards(_) => 24,
             Part::Hearing(_) => 25,
             Part::Shown(_) => 26,
+            Part::Series(_) => 27,
+            Part::JointScores(_) => 28,
         };
         assert_eq!(payload[2], tag, "{part:?}");
         seen[usize::from(tag)] = true;
@@ -567,7 +601,7 @@ fn a_part_that_cannot_follow_is_refused() {
         assert!(!last_follows(&[0, 1, tag]), "{tag} amid a rollout");
     }
     assert!(!last_follows(&[0, 0]), "a second head");
-    for tag in [23, 24, 25] {
+    for tag in [23, 24, 25, 27, 28] {
         assert!(!last_follows(&[0, tag]), "{tag} of no rollout");
     }
     assert!(!last_follows(&[0, 1, 24]), "cards of no review");
@@ -645,6 +679,15 @@ proptest! {
     #[test]
     fn what_was_noticed_comes_back(noticed in noticed()) {
         let state = with(|rollout| rollout.noticed = noticed);
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn a_series_comes_back(shadow in points(POINTS_MAX), ab in points(3)) {
+        let state = with(|rollout| {
+            rollout.series.restore(Window::Shadow, shadow).unwrap();
+            rollout.series.restore(Window::Ab, ab).unwrap();
+        });
         prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
     }
 
