@@ -13,6 +13,7 @@ import pytest
 
 from tidegate import AsyncClient, Client
 from tidegate import engine
+from waiting import until
 
 TOML = """
 key = "door_v2"
@@ -35,14 +36,6 @@ def client(tidegate_daemon):
     with Client(tidegate_daemon.url, clock=tidegate_daemon.clock, report_every_s=0.05) as made:
         assert made.wait_ready(20)
         yield made
-
-
-def until(what, limit_s=20.0):
-    """Waits for what comes from the background."""
-    ends = time.monotonic() + limit_s
-    while not what():
-        assert time.monotonic() < ends, "it did not come"
-        threading.Event().wait(0.005)
 
 
 def is_as_the_daemon_says(daemon, client, camera):
