@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("openfeature")
+
 PAGE = Path(__file__).parents[3] / "docs" / "python.md"
 
 EXPERIMENT = 'key = "door_v2"\ncontrol = "v1_original"\ntreatment = "v2_calibrated"\n'
@@ -27,9 +29,9 @@ def test_every_example_runs(tidegate_daemon, monkeypatch, capsys):
     for number, example in enumerate(examples()):
         exec(compile(example, f"{PAGE.name}, example {number + 1}", "exec"), names)
     told = capsys.readouterr().out
-    assert told.startswith("v1_original shadow\nrolled_back FP rate increase")
-    # Two analyses, a comparison and a feedback.
-    assert tidegate_daemon.status("door_v2")["observations"] == 4
+    assert told.startswith("v1_original shadow\nv1_original: a cat\nrolled_back FP rate increase")
+    # Three analyses, two comparisons and a feedback.
+    assert tidegate_daemon.status("door_v2")["observations"] == 6
     # Those that are tests of a reader's are run as such.
     tests = [name for name in names if name.startswith("test_")]
     assert tests == ["test_cameras_are_split_after_the_shadow"]
