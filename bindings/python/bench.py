@@ -8,6 +8,7 @@ import time
 import timeit
 
 from tidegate import Client, Experiment
+from tidegate._follower import now_s
 from tidegate._known import Known
 
 ROUNDS = 20_000
@@ -34,7 +35,7 @@ def main():
     status.update(treatment_share=0.5, control="v1", treatment="v2")
     client = Client("http://127.0.0.1:9", flush_at_exit_s=0)
     client._follower.known = {"door": Known.of(experiment, status)}
-    client._follower.heard_at = time.monotonic() + 3600
+    client._follower.heard_at = now_s() + 3600
     assigned = client.assign("door", "front_door_cam_1")
     shown("an assignment by a client", lambda _: client.assign("door", "front_door_cam_1"))
     shown("a report", lambda number: client.analysis(assigned, f"e{number}", latency_ms=12.5, score=40))

@@ -107,6 +107,29 @@ def test_a_treatment_that_hangs_delays_nobody_and_counts_as_failed(daemon):
     assert daemon.status("door")["pairs"]["treatment_failed"] == 1
 
 
+def test_feedback_that_comes_before_the_comparison_waits_for_it(daemon):
+    async def story(shadow):
+        go_on = asyncio.Event()
+
+        async def waits(version):
+            if version == "v2":
+                await go_on.wait()
+            return 80
+
+        await shadow.detect("door", "e1", "camera-1", waits, default="v1")
+        shadow.feedback("door", "e1", "false_positive")
+        assert await shadow._client.flush(20)
+        go_on.set()
+        await shadow.drain()
+        shadow.feedback("door", "e1", "correct")
+        assert await shadow._client.flush(20)
+        return shadow._client.stats()
+
+    stats, _ = shadowed(daemon, story)
+    assert (stats["accepted"], stats["rejected"]) == (3, 0)
+    assert daemon.status("door")["pairs"]["labels"] == 1
+
+
 def test_what_finds_no_room_is_an_analysis_of_the_control(daemon):
     async def story(shadow):
         go_on = asyncio.Event()

@@ -212,6 +212,41 @@ class Hanging:
         self._socket.close()
 
 
+def test_one_that_cannot_be_read_takes_no_other_with_it(tidegate_daemon, client, caplog):
+    tidegate_daemon.act("door_v2", "start")
+    until(lambda: client.assign("door_v2", "camera-1").reason == "shadow")
+    made = client.assign("door_v2", "camera-1")
+    for number in range(40):
+        # Half of a character is JSON to Python and to nobody else; and a body is at most 1 MiB.
+        event_id = {17: "\ud800", 18: "x" * 2**21}.get(number, f"e{number}")
+        client.analysis(made, event_id, score=1)
+    assert client.flush(20)
+    stats = client.stats()
+    assert (stats["accepted"], stats["rejected"], stats["lost"]) == (38, 1, 1)
+    assert "rejected" in caplog.text and "refused" in caplog.text
+
+
+def test_what_nobody_holds_any_more_is_sent_at_the_end(tidegate_daemon):
+    tidegate_daemon.define(TOML)
+    tidegate_daemon.act("door_v2", "start")
+    code = (
+        "import gc\nfrom tidegate import Client\n"
+        "observation = {'type': 'analysis', 'experiment': 'door_v2', 'id': 'e', 'camera_id': 'c', 'variant': 'control', 'score': 1}\n"
+        "Client(report_every_s=60).report(observation)\n"
+        "gc.collect()\n"
+    )
+    environment = {**os.environ, "TIDEGATE_SERVER": tidegate_daemon.url}
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30, env=environment)
+    assert tidegate_daemon.status("door_v2")["observations"] == 1
+
+
+def test_what_is_reported_after_the_close_is_counted_as_lost(tidegate_daemon):
+    client = Client(tidegate_daemon.url)
+    client.close()
+    client.feedback("door_v2", "e", "correct")
+    assert client.stats()["lost"] == 1 and client.stats()["waiting"] == 0
+
+
 @pytest.fixture
 def hanging():
     made = Hanging()
@@ -326,7 +361,7 @@ def test_a_token_goes_to_no_other_machine_in_the_clear():
         Client("http://example.org", token="secret")
 
 
-def test_a_token_is_sent_and_never_shown():
+def test_a_token_is_sent_and_never_shown(tmp_path, monkeypatch):
     seen = threading.Event()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -340,7 +375,10 @@ def test_a_token_is_sent_and_never_shown():
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    client = Client(f"http://127.0.0.1:{server.server_port}", token="secret")
+    file = tmp_path / "token"
+    file.write_text("secret\n")
+    monkeypatch.setenv("TIDEGATE_TOKEN_FILE", str(file))
+    client = Client(f"http://127.0.0.1:{server.server_port}")
     assert seen.wait(20)
     assert "secret" not in repr(client._follower._access)
     client.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import threading
 import time
 import urllib.parse
@@ -22,6 +23,13 @@ _EVENTS = "/v1/events?types=phase_changed,experiment_defined"
 _TEXTS_MAX = 256
 _PAUSE_S = 0.2
 _PAUSE_S_MAX = 5.0
+
+
+def now_s() -> float:
+    """Seconds of a clock that never goes back, and that goes on while the machine sleeps where there is one."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 def in_path(text: str) -> str:
@@ -43,7 +51,7 @@ class Follower:
         self.known: dict[str, Known] = {}
         self.texts: OrderedDict[str, str] = OrderedDict()
         self.heard_at: float | None = None
-        """By the monotonic clock; None until everything was read once."""
+        """By `now_s`; None until everything was read once."""
         self.failures = 0
         self.ready = threading.Event()
         self.start()
@@ -63,7 +71,7 @@ class Follower:
             except (*_access.FAILURES, Refused) as error:
                 self.failures += 1
                 logger.warning("the daemon is not followed: %s; again in %.1f s", error, pause_s)
-                if self.heard_at is not None and time.monotonic() - self.heard_at < pause_s:
+                if self.heard_at is not None and now_s() - self.heard_at < pause_s:
                     pause_s = _PAUSE_S
             self._closed.wait(pause_s)
             pause_s = min(pause_s * 2, _PAUSE_S_MAX)
@@ -84,7 +92,7 @@ class Follower:
                         self._read(asking, str(event["experiment"]))
                     else:
                         self._read_all(asking)
-                self.heard_at = time.monotonic()
+                self.heard_at = now_s()
                 self.ready.set()
         finally:
             stream.close()

@@ -46,6 +46,9 @@ class Reporter:
     def add(self, observation: str) -> None:
         """Takes an observation as JSON; the oldest makes room where too many wait."""
         with self._changed:
+            if self._closed:
+                self.lost += 1
+                return
             self._waiting.append(observation)
             if len(self._waiting) > self._waiting_max:
                 self._waiting.popleft()
@@ -95,6 +98,7 @@ class Reporter:
         while self._waiting and len(batch) < BATCH_MAX:
             size += len(self._waiting[0])
             if batch and size > BATCH_BYTES_MAX:
+                # One that is longer than the daemon takes goes alone, and takes no other with it.
                 break
             batch.append(self._waiting.popleft())
         return batch

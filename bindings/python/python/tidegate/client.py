@@ -12,14 +12,13 @@ import json
 import logging
 import os
 import time
-import weakref
 from collections.abc import Callable, Collection
 from datetime import datetime, timezone
 from types import TracebackType
 from typing import Any, TypedDict
 
 from tidegate._access import Access
-from tidegate._follower import Follower
+from tidegate._follower import Follower, now_s
 from tidegate._known import Assignment, unknown
 from tidegate._reporter import Reporter
 
@@ -27,7 +26,8 @@ __all__ = ["Assignment", "AsyncClient", "Client", "Side"]
 
 logger = logging.getLogger("tidegate")
 
-_clients: weakref.WeakSet[Client] = weakref.WeakSet()
+_clients: set[Client] = set()
+"""Those that are not closed. What they have to send is sent, whether or not anybody still holds them."""
 
 
 class Side(TypedDict, total=False):
@@ -41,8 +41,10 @@ class Side(TypedDict, total=False):
 class Client:
     """Thread-safe, and safe to fork: the child begins anew, with nothing waiting.
 
-    `url` and `token` are those of `TIDEGATE_SERVER` and `TIDEGATE_TOKEN` unless given. `experiments` are the keys to
-    follow, all unless given. Raises ValueError for an address that is none; a daemon that is away is no error.
+    `url`, `token` and `ca` are those of `TIDEGATE_SERVER`, `TIDEGATE_TOKEN` or the file `TIDEGATE_TOKEN_FILE`, and `TIDEGATE_CA`
+    unless given. `experiments` are the keys to
+    follow, all unless given. Raises ValueError for an address that is none and OSError for a file that is not there; a
+    daemon that is away is no error.
 
     - `stale_after_s`: how long what the daemon told counts while nothing more is heard. Over its heartbeat of 15 s.
     - `limit_s`: the most that a request waits for the daemon, in the background.
@@ -69,7 +71,7 @@ class Client:
         strict: bool = False,
     ) -> None:
         url = url or os.environ.get("TIDEGATE_SERVER", "http://127.0.0.1:4780")
-        access = Access(url, token or os.environ.get("TIDEGATE_TOKEN") or None, ca)
+        access = Access(url, token or _token(), ca or os.environ.get("TIDEGATE_CA") or None)
         self._stale_after_s = stale_after_s
         self._flush_at_exit_s = flush_at_exit_s
         self._clock = clock or _now
@@ -88,7 +90,7 @@ class Client:
         follower = self._follower
         known = follower.known.get(experiment)
         heard_at = follower.heard_at
-        if heard_at is None or time.monotonic() - heard_at > self._stale_after_s:
+        if heard_at is None or now_s() - heard_at > self._stale_after_s:
             if known is None:
                 return unknown(experiment, camera_id, default, "stale")
             return known.in_doubt(camera_id, "stale")
@@ -174,6 +176,7 @@ class Client:
             logger.error("%d observations were not sent", self._reporter.waiting)
         self._follower.close()
         self._reporter.close()
+        _clients.discard(self)
 
     def __enter__(self) -> Client:
         return self
@@ -211,9 +214,16 @@ class Client:
         )
 
     def _begin_in_child(self) -> None:
-        if not self._closed:
-            self._follower.start()
-            self._reporter.start()
+        self._follower.start()
+        self._reporter.start()
+
+
+def _token() -> str | None:
+    path = os.environ.get("TIDEGATE_TOKEN_FILE")
+    if path:
+        with open(path, encoding="ascii") as file:
+            return file.read().strip()
+    return os.environ.get("TIDEGATE_TOKEN") or None
 
 
 def _now() -> datetime:

@@ -40,6 +40,8 @@ class Shadow(Generic[_Answer]):
         self._client, self._ask, self._score_of = client, ask, score_of
         self._limit_s, self._in_flight_max, self._chance = limit_s, in_flight_max, chance
         self._running: set[asyncio.Task[None]] = set()
+        # What people said of events whose comparison is not reported yet: the daemon knows no event before.
+        self._held: dict[str, list[tuple[str, str]]] = {}
         self.dropped = 0
 
     async def detect(
@@ -60,6 +62,14 @@ class Shadow(Generic[_Answer]):
             self._client.analysis(assigned, event_id, **side)
         return answer
 
+    def feedback(self, experiment: str, event_id: str, label: str) -> None:
+        """Reports what a person said of an event, once the daemon knows of it."""
+        held = self._held.get(event_id)
+        if held is None:
+            self._client.feedback(experiment, event_id, label)
+        else:
+            held.append((experiment, label))
+
     async def drain(self) -> None:
         """Waits until nothing is left to compare."""
         while self._running:
@@ -73,6 +83,7 @@ class Shadow(Generic[_Answer]):
         if len(self._running) >= self._in_flight_max:
             self.dropped += 1
             return False
+        self._held[event_id] = []
         task = asyncio.ensure_future(self._compare(assigned, event_id, event, treatment, control))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -87,10 +98,16 @@ class Shadow(Generic[_Answer]):
         except asyncio.CancelledError:
             # The process ends: that says nothing of the treatment.
             self._client.analysis(assigned, event_id, **control)
+            self._tell_held(event_id)
             raise
         except Exception as failure:  # whatever the client of a model may raise, and a time-out
             logger.info("%s failed in shadow: %r", treatment, failure)
         self._client.comparison(assigned, event_id, control=control, treatment=side)
+        self._tell_held(event_id)
+
+    def _tell_held(self, event_id: str) -> None:
+        for experiment, label in self._held.pop(event_id, []):
+            self._client.feedback(experiment, event_id, label)
 
     async def _measured(self, version: str, event: object) -> tuple[_Answer, Side]:
         began = time.perf_counter()
