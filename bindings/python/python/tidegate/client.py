@@ -200,18 +200,18 @@ class Client:
         if assignment.run == 0 or assignment.reason == "not_started":
             return
         # It comes late, and must count neither for a later run nor for a later time.
-        self.report(
-            {
-                "type": kind,
-                "experiment": assignment.experiment,
-                "id": event_id,
-                "camera_id": assignment.camera_id,
-                "run": assignment.run,
-                "prompt_version": assignment.prompt_version,
-                "observed_at": _written(observed_at or self._clock()),
-                **more,
-            }
-        )
+        observation = {
+            "type": kind,
+            "experiment": assignment.experiment,
+            "id": event_id,
+            "camera_id": assignment.camera_id,
+            "run": assignment.run,
+            "observed_at": _written(observed_at or self._clock()),
+            **more,
+        }
+        if assignment.prompt_version is not None:
+            observation["prompt_version"] = assignment.prompt_version
+        self.report(observation)
 
     def _begin_in_child(self) -> None:
         self._follower.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass, field
-from typing import Sequence, TypeVar
+from typing import Sequence, TypeVar, cast
 
 SAMPLES_MAX = 1_000
 """How many of the newest scores and latencies the lists keep. They grew for ever; means are running sums now."""
@@ -91,11 +91,11 @@ class GroupMetrics:
 
     @property
     def min_risk_score(self) -> int | None:
-        return int(self._scores.least) if self._scores.count else None
+        return cast(int, self._scores.least) if self._scores.count else None
 
     @property
     def max_risk_score(self) -> int | None:
-        return int(self._scores.most) if self._scores.count else None
+        return cast(int, self._scores.most) if self._scores.count else None
 
     @property
     def avg_latency_ms(self) -> float | None:

@@ -14,6 +14,7 @@ from ._application import logger as _logger_of
 from ._application import record as _record
 from ._assignment import gets_treatment
 from ._checked import Checked, share
+from ._daemon import Daemon, Outcome
 from ._group_metrics import GroupMetrics as GroupMetrics
 from ._rollback import AutoRollbackConfig as AutoRollbackConfig
 from ._rollback import RollbackCheckResult as RollbackCheckResult
@@ -128,6 +129,8 @@ class ABRolloutManager:
         if self.is_active:
             logger.warning("A/B rollout %s runs already", self.rollout_config.experiment_name)
             return
+        # An address that is none is refused here, where somebody looks, and not in the calls of a test that runs.
+        Daemon.of(self.rollout_config.experiment_name)
         if self._stopped_at is not None or self._running:
             logger.info("A/B rollout starts anew; before: %s", self.get_metrics_summary())
             self.control_metrics = GroupMetrics()
@@ -153,39 +156,61 @@ class ABRolloutManager:
     def get_group_for_camera(self, camera_id: str) -> ExperimentGroup:
         """The group of a camera; control once the test was stopped or its time is over.
 
-        A manager that was never started shows how it would split: tests hold it.
+        A manager that was never started shows how it would split: tests hold it. With `TIDEGATE_URL` the daemon says.
         """
         if (self._running or self._stopped_at is not None) and not self.is_active:
             return ExperimentGroup.CONTROL
         config = self.rollout_config
+        daemon = Daemon.of(config.experiment_name) if self._running else None
+        if daemon is not None:
+            treated = daemon.serves_treatment(camera_id)
+            return ExperimentGroup.TREATMENT if treated else ExperimentGroup.CONTROL
         if gets_treatment(camera_id, config.experiment_name, config.treatment_percentage):
             return ExperimentGroup.TREATMENT
         return ExperimentGroup.CONTROL
 
-    def record_control_feedback(self, is_false_positive: bool) -> None:
-        self._record_feedback(ExperimentGroup.CONTROL, is_false_positive)
+    def record_control_feedback(
+        self, is_false_positive: bool, *, analysis_id: str | None = None
+    ) -> None:
+        self._record_feedback(ExperimentGroup.CONTROL, is_false_positive, analysis_id)
 
-    def record_treatment_feedback(self, is_false_positive: bool) -> None:
-        self._record_feedback(ExperimentGroup.TREATMENT, is_false_positive)
+    def record_treatment_feedback(
+        self, is_false_positive: bool, *, analysis_id: str | None = None
+    ) -> None:
+        self._record_feedback(ExperimentGroup.TREATMENT, is_false_positive, analysis_id)
 
     def record_control_analysis(
         self,
         latency_ms: float | None = None,
         risk_score: int | None = None,
         has_error: bool = False,
+        *,
+        camera_id: str | None = None,
+        analysis_id: str | None = None,
     ) -> None:
-        self._record_analysis(ExperimentGroup.CONTROL, latency_ms, risk_score, has_error)
+        outcome = Outcome(latency_ms, risk_score, has_error)
+        self._record_analysis(ExperimentGroup.CONTROL, outcome, camera_id, analysis_id)
 
     def record_treatment_analysis(
         self,
         latency_ms: float | None = None,
         risk_score: int | None = None,
         has_error: bool = False,
+        *,
+        camera_id: str | None = None,
+        analysis_id: str | None = None,
     ) -> None:
-        self._record_analysis(ExperimentGroup.TREATMENT, latency_ms, risk_score, has_error)
+        outcome = Outcome(latency_ms, risk_score, has_error)
+        self._record_analysis(ExperimentGroup.TREATMENT, outcome, camera_id, analysis_id)
 
     def check_rollback_needed(self) -> RollbackCheckResult:
-        """What the limits say of what was recorded, with no effect, whether or not the test runs."""
+        """What the limits say of what was recorded, with no effect, whether or not the test runs.
+
+        Where the daemon has rolled the experiment back, its word counts.
+        """
+        daemon = Daemon.of(self.rollout_config.experiment_name) if self._running else None
+        if daemon is not None and daemon.has_rolled_back():
+            return RollbackCheckResult(True, "Tidegate has rolled the experiment back")
         return check(self.rollback_config, self.control_metrics, self.treatment_metrics)
 
     def get_metrics_summary(self) -> dict[str, Any]:
@@ -216,7 +241,9 @@ class ABRolloutManager:
             return self.treatment_metrics
         return self.control_metrics
 
-    def _record_feedback(self, group: ExperimentGroup, is_false_positive: bool) -> None:
+    def _record_feedback(
+        self, group: ExperimentGroup, is_false_positive: bool, analysis_id: str | None
+    ) -> None:
         if not self.is_active:
             self.ignored_records += 1
             return
@@ -224,24 +251,30 @@ class ABRolloutManager:
         metrics.record_feedback(is_false_positive)
         _record("record_ab_rollout_feedback", group.value, bool(is_false_positive))
         _record("update_ab_rollout_fp_rate", group.value, metrics.fp_rate)
+        daemon = Daemon.of(self.rollout_config.experiment_name)
+        if daemon is not None:
+            daemon.report_feedback(analysis_id, is_false_positive)
 
     def _record_analysis(
         self,
         group: ExperimentGroup,
-        latency_ms: float | None,
-        risk_score: int | None,
-        has_error: bool,
+        outcome: Outcome,
+        camera_id: str | None,
+        analysis_id: str | None,
     ) -> None:
         if not self.is_active:
             self.ignored_records += 1
             return
         metrics = self._metrics_of(group)
-        metrics.record_analysis(has_error, latency_ms, risk_score)
+        metrics.record_analysis(outcome.has_error, outcome.latency_ms, outcome.risk_score)
         _record("record_ab_rollout_analysis", group.value)
         if metrics.avg_latency_ms is not None:
             _record("update_ab_rollout_avg_latency", group.value, metrics.avg_latency_ms)
         if metrics.avg_risk_score is not None:
             _record("update_ab_rollout_avg_risk_score", group.value, metrics.avg_risk_score)
+        daemon = Daemon.of(self.rollout_config.experiment_name)
+        if daemon is not None:
+            daemon.report_analysis(camera_id, analysis_id, group.value, outcome)
 
 
 _THRESHOLD_RULE = (
