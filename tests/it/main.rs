@@ -32,6 +32,7 @@ mod operator;
 mod packages;
 mod page;
 mod prompts;
+mod python;
 mod readme;
 mod record;
 mod recordings;
