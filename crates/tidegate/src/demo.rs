@@ -31,8 +31,8 @@ pub(crate) fn run(args: &DemoArgs, out: &mut impl Write) -> Result<(), Failure> 
         args.harm.words()
     )?;
     out.flush()?;
-    let ending = Tide::begin(args)?.run(out)?;
-    let DemoEnding { status, history, tally } = &ending;
+    let mut ending = Tide::begin(args)?.run(out)?;
+    let DemoEnding { status, history, tally, process, .. } = &mut ending;
     let evidence = history.last();
     if let Some(step) = evidence {
         writeln!(out, "\nThe last step: {} to {}: {}", step.from, step.to, step.reason)?;
@@ -52,7 +52,18 @@ pub(crate) fn run(args: &DemoArgs, out: &mut impl Write) -> Result<(), Failure> 
     if tally.lost + tally.double + tally.moved > 0 {
         return Err(Failure::Unmet("records were lost or cameras moved".to_owned()));
     }
-    came_true(args.harm, status, evidence.map_or("", |step| step.cause.as_str()))
+    came_true(args.harm, status, evidence.map_or("", |step| step.cause.as_str()))?;
+    if args.page {
+        writeln!(
+            out,
+            "\nThe page: {}/\nCtrl-C ends the daemon, and with it all that it knows.",
+            process.address()
+        )?;
+        out.flush()?;
+        // Both are gone with what holds them, however this process is told to end.
+        tidegate_daemon::told_to_end().map_err(Failure::Program)?;
+    }
+    Ok(())
 }
 
 /// Whether the story ended as it had to.
