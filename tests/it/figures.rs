@@ -1,6 +1,7 @@
 //! What a page draws of a rollout: its series, its cameras one by one, and both scores of its shadow.
 
 use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -268,4 +269,38 @@ fn at_eighty_columns_no_row_breaks() {
     assert!(cameras.starts_with("lawn: 3 of 12 cameras in shadow, differences\n"), "{cameras}");
     assert_eq!(cameras.lines().count(), 5, "{cameras}");
     assert!(cameras.contains("camera-0   control        20"), "{cameras}");
+}
+
+#[test]
+fn a_watched_page_keeps_phase_and_verdicts_on_a_small_terminal() {
+    // From util-linux: it gives a command a terminal.
+    if Command::new("script").arg("--version").output().is_err() {
+        return system_tests::skipped("`script` is not on this machine");
+    }
+    let (_start, daemon, _folder) = started(&experiment(""), &[]);
+    for number in 1..=120 {
+        detect(&daemon, number);
+    }
+    assert_eq!(daemon.act("lawn", "roll_back").status, 200);
+    let watch = format!(
+        "stty rows 24 cols 80; exec '{}' status lawn --watch --server {}",
+        env!("CARGO_BIN_EXE_tidegate-under-test"),
+        daemon.address(),
+    );
+    let mut script = Command::new("script");
+    script.args(["-qec", &watch, "/dev/null"]).env("NO_COLOR", "1").stdin(Stdio::null());
+    let ran = Ran::from(script.env_remove("COLUMNS").env_remove("LINES").output().unwrap());
+    let screen =
+        ran.out.split("\u{1b}[H").last().unwrap().replace("\u{1b}[K", "").replace('\r', "");
+    let lines: Vec<&str> = screen.trim_end_matches("\u{1b}[J").lines().collect();
+    assert!(lines.len() < 24 && lines.iter().all(|line| line.chars().count() <= 80), "{screen}");
+    assert!(screen.contains("  phase    rolled_back"), "{screen}");
+    let status = daemon.get("/v1/experiments/lawn/status").body;
+    let guardrails = status["guardrails"].as_array().unwrap();
+    assert!(!guardrails.is_empty(), "{status}");
+    for guardrail in guardrails {
+        let (name, verdict) = (&guardrail["guardrail"], guardrail["verdict"].as_str().unwrap());
+        let row = lines.iter().find(|line| line.trim_start().starts_with(name.as_str().unwrap()));
+        assert!(row.is_some_and(|row| row.ends_with(verdict)), "{name}: {screen}");
+    }
 }

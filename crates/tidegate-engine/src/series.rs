@@ -104,13 +104,14 @@ impl Series {
         }
     }
 
-    /// Whether a point is due whatever the guardrails say.
+    /// Whether it is time for another point.
     pub fn is_time(&self, window: Window, at: Timestamp) -> bool {
         let last = self.points(window).last();
         last.is_none_or(|last| at.since(last.at) >= POINT_EVERY)
     }
 
-    /// The point that is due with this evidence, if one is: of a step always, else where time is or a verdict changed.
+    /// The point that is due with this evidence, if one is: of a step always, else where time is and any number is another,
+    /// or a verdict changed.
     pub fn due(
         &self,
         at: Timestamp,
@@ -119,15 +120,11 @@ impl Series {
         guardrails: &Guardrails,
     ) -> Option<SeriesPoint> {
         let watched = GuardrailPoint::all(&evidence.check, guardrails);
-        let verdicts = |points: &[GuardrailPoint]| -> Vec<(Guardrail, Option<Verdict>)> {
-            points.iter().map(|point| (point.guardrail, point.verdict)).collect()
-        };
-        let news = |last: &SeriesPoint| {
-            verdicts(&last.guardrails) != verdicts(&watched)
-                || occasion == Occasion::Step && last.at < at
-        };
-        let last = self.points(evidence.window).last();
-        let due = self.is_time(evidence.window, at) || last.is_none_or(news);
+        let due = self.points(evidence.window).last().is_none_or(|last| match occasion {
+            Occasion::Step => last.at < at || last.guardrails != watched,
+            Occasion::Look if at.since(last.at) >= POINT_EVERY => last.guardrails != watched,
+            Occasion::Look => verdicts(&last.guardrails).ne(verdicts(&watched)),
+        });
         (due && !watched.is_empty()).then_some(SeriesPoint { at, guardrails: watched })
     }
 
@@ -161,6 +158,10 @@ fn thin(points: &mut Vec<SeriesPoint>) {
     if let Some(least) = (1..points.len() - 1).min_by_key(worth) {
         points.remove(least);
     }
+}
+
+fn verdicts(points: &[GuardrailPoint]) -> impl Iterator<Item = (Guardrail, Option<Verdict>)> + '_ {
+    points.iter().map(|point| (point.guardrail, point.verdict))
 }
 
 fn changes_verdict(before: &SeriesPoint, point: &SeriesPoint) -> bool {
@@ -261,6 +262,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::experiment::{Digest, Experiment};
+    use crate::threshold::Finding;
+    use crate::variant::ByVariant;
 
     const MINUTE_MS: i64 = 60_000;
 
@@ -278,6 +282,44 @@ mod tests {
 
     fn times_ms(series: &Series) -> Vec<i64> {
         series.points(Window::Ab).iter().map(|point| point.at.ms()).collect()
+    }
+
+    fn averages(errors: f64) -> Evidence {
+        let check = Check::Threshold(ThresholdCheck {
+            finding: Finding::WithinBounds,
+            fp_rate_increase: 0.0,
+            latency_increase_pct: None,
+            error_rate_increase: errors,
+        });
+        let (definition, sides) = (Digest(0), ByVariant::default());
+        Evidence { definition, window: Window::Ab, sides, check }
+    }
+
+    #[test]
+    fn a_point_comes_with_time_where_a_number_is_another_and_with_each_step() {
+        let (control, treatment) = ("v1".parse().unwrap(), "v2".parse().unwrap());
+        let limits = Experiment::new("door".parse().unwrap(), control, treatment).guardrails;
+        let mut series = Series::default();
+        let mut told = |minute: i64, occasion, errors| {
+            let at = Timestamp::from_ms(minute * MINUTE_MS).unwrap();
+            let point = series.due(at, occasion, &averages(errors), &limits);
+            let is_due = point.is_some();
+            if let Some(point) = point {
+                series.keep(Window::Ab, point);
+            }
+            is_due
+        };
+        assert!(told(0, Occasion::Look, 0.0));
+        assert!(!told(9, Occasion::Look, 0.01));
+        assert!(told(10, Occasion::Look, 0.01));
+        assert!(!told(60, Occasion::Look, 0.01), "nothing came in");
+        assert!(told(61, Occasion::Step, 0.01));
+        assert!(!told(61, Occasion::Step, 0.01), "once");
+        let last = series.points(Window::Ab).last().unwrap();
+        let errors = last.guardrails[1];
+        assert_eq!((errors.verdict, errors.evidence, errors.limit), (None, None, Some(5.0)));
+        assert_eq!(errors.change.map(|change| (change.estimate, change.low)), Some((1.0, None)));
+        assert_eq!(last.guardrails[2].change, None, "no latency is known");
     }
 
     #[test]
