@@ -14,13 +14,14 @@ use machine::{Machine, Prepared, there_is};
 const LINES_MAX: usize = 750;
 
 /// Pages whose commands are run by a test of their own.
-const RUN_ELSEWHERE: [(&str, &str); 6] = [
+const RUN_ELSEWHERE: [(&str, &str); 7] = [
     ("api.md", "api::examples, against three daemons, with every answer compared"),
     ("api-prompts.md", "api::examples, after those of api.md"),
     ("api-review.md", "api::examples, after those of api-prompts.md"),
     ("api-figures.md", "api::examples, after those of api-review.md"),
     ("api-errors.md", "api::examples, after those of api-figures.md"),
     ("evaluate.md", "evaluate::guide, with every table compared"),
+    ("python.md", "python, which builds the wheel, installs it and runs every example"),
 ];
 
 /// Why a block of commands may stay unrun; whoever adds a reason shows that there is no other way.

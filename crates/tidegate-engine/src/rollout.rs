@@ -16,6 +16,7 @@ use alloc::vec::Vec;
 
 pub use self::backing::Backing;
 pub use self::lifecycle::{DeadlineReason, Lifecycle, Looked};
+use crate::arrivals::Arrivals;
 use crate::assignment::{Assignment, ServeReason, Serving};
 use crate::course::Course;
 use crate::decision::{Cause, Decision, Evidence, Step};
@@ -53,6 +54,7 @@ pub struct Rollout {
     pub(crate) joint_scores: Box<JointScores>,
     /// Since when the shell is there again, if it was away.
     pub(crate) heard_since: Option<Timestamp>,
+    pub(crate) arrivals: Arrivals,
     /// About the last event only; no state.
     pub(crate) looked: Looked,
 }
@@ -85,6 +87,7 @@ impl Rollout {
             evicted: 0,
             joint_scores: Box::default(),
             heard_since: None,
+            arrivals: Arrivals::default(),
             looked: Looked::No,
         }
     }

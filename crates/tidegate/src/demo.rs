@@ -16,6 +16,7 @@ use crate::clock::Stopwatch;
 use crate::failure::Failure;
 use crate::status::page;
 use crate::status::paint::Paint;
+use crate::terminal::Room;
 pub(crate) use story::DemoArgs;
 use story::Harm;
 use tide::{DemoEnding, Tide};
@@ -36,7 +37,7 @@ pub(crate) fn run(args: &DemoArgs, out: &mut impl Write) -> Result<(), Failure> 
     if let Some(step) = evidence {
         writeln!(out, "\nThe last step: {} to {}: {}", step.from, step.to, step.reason)?;
     }
-    writeln!(out, "\n{}", page::page(status, Paint::Plain))?;
+    writeln!(out, "\n{}", page::page(status, Paint::Plain, Room::of_stdout().scrolled()))?;
     writeln!(
         out,
         "{} reports acknowledged through {} kills: {} records lost, {} counted twice, {} cameras moved; {:.0} s in all",

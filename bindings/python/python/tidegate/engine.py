@@ -1,0 +1,246 @@
+"""The engine in this process: the code that decides in the daemon, without the daemon.
+
+Times are aware datetimes, or whole milliseconds since 1970. Nothing here reads a clock, but for an assignment of a
+switchback that is asked for without a time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from tidegate._engine import Assignment, Duplicate, Experiment, InvalidExperiment, Rejected
+from tidegate._engine import Serving, Snapshot, assign, camera_hash
+from tidegate._engine import Rollout as _Rollout
+
+__all__ = [
+    "Assignment",
+    "CheckReport",
+    "Decision",
+    "Duplicate",
+    "Experiment",
+    "InvalidExperiment",
+    "Judgement",
+    "Rejected",
+    "Rollout",
+    "Serving",
+    "Snapshot",
+    "Status",
+    "VariantMetrics",
+    "assign",
+    "camera_hash",
+]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def _ms(at: datetime | int) -> int:
+    if isinstance(at, int):
+        return at
+    if at.tzinfo is None:
+        raise ValueError("at: a datetime without a time zone, allowed: one with")
+    return (at - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _time(text: str | None) -> datetime | None:
+    # Python 3.10 reads no `Z`.
+    return None if text is None else datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the statistics say of one guardrail. Changes, bounds and limit are in `unit`; more is worse."""
+
+    guardrail: str
+    verdict: str
+    """`pass`, `inconclusive`, `alarm` or `fail`."""
+    unit: str
+    """`points` or `percent`."""
+    change: float | None
+    low_95: float | None
+    high_95: float | None
+    limit: float
+    evidence: float | None
+    """The e-value; None while there is none, or where it is beyond any number."""
+    evidence_needed: float | None
+    """The evidence that rolls back; None where the guardrail only warns."""
+    sentence: str
+
+    @classmethod
+    def _read(cls, item: Mapping[str, Any]) -> Judgement:
+        return cls(**{name: item[name] for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What the guardrails say."""
+
+    should_roll_back: bool
+    reason: str
+    guardrails: tuple[Judgement, ...]
+    """None under the threshold rule."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One step that a rollout took."""
+
+    number: int
+    at: datetime
+    from_state: str
+    to_state: str
+    cause: str
+    """A stable name, such as `guardrail` or `operator`."""
+    actor: str | None
+    reason: str
+    guardrails: tuple[Judgement, ...]
+    """The evidence that it rests on."""
+
+
+@dataclass(frozen=True)
+class VariantMetrics:
+    """What one variant showed in the present comparison."""
+
+    analyses: int
+    errors: int
+    error_rate: float
+    latency_ms_mean: float | None
+    score_mean: float | None
+    alerts: int
+    alert_rate: float
+    fp_rate: float
+
+    @classmethod
+    def _read(cls, item: Mapping[str, Any]) -> VariantMetrics:
+        return cls(**{name: item[name] for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a rollout stands."""
+
+    phase: str
+    condition: str
+    now: datetime
+    started_at: datetime | None
+    remaining_hours: float
+    treatment_share: float
+    window: str
+    """Which sums `control` and `treatment` are: `shadow`, `ab` or `full`."""
+    control: VariantMetrics
+    treatment: VariantMetrics
+    guardrails: tuple[Judgement, ...]
+    finding: str
+    """What the rule says, in one sentence."""
+    next_at: datetime | None
+    next_deadline: str | None
+    cameras: int
+    observations: int
+
+
+class Rollout:
+    """One run of an experiment.
+
+    `apply` meets every deadline up to the time of the event first, as the daemon does; times must not decrease.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._rollout = _Rollout(experiment)
+
+    @classmethod
+    def restore(cls, experiment: Experiment, snapshot: Snapshot) -> Rollout:
+        """Takes a rollout up again. Raises ValueError where the snapshot is of other settings."""
+        made = cls.__new__(cls)
+        made._rollout = _Rollout.restore(experiment, snapshot)
+        return made
+
+    @property
+    def experiment(self) -> Experiment:
+        return self._rollout.experiment
+
+    def apply(
+        self, at: datetime | int, event: Mapping[str, Any] | None = None
+    ) -> tuple[Decision, ...]:
+        """Takes in an event and gives what was decided.
+
+        An event is an observation as `POST /v1/observations` has it, or `{"action": …, "actor": …, "reason": …}`;
+        without one, time passes. Raises Rejected where the rollout refuses it, and Duplicate where it came before;
+        ValueError where a field is not valid. A refused event counts for nothing; deadlines before it are met.
+        """
+        text = None if event is None else json.dumps(dict(event))
+        return tuple(_decision(item) for item in json.loads(self._rollout.apply(_ms(at), text)))
+
+    def act(
+        self, at: datetime | int, action: str, *, actor: str, reason: str
+    ) -> tuple[Decision, ...]:
+        """What a person does: `start`, `pause`, `resume`, `hold`, `advance`, `complete`, `roll_back` or `stop`."""
+        return self.apply(at, {"action": action, "actor": actor, "reason": reason})
+
+    def next_deadline(self) -> tuple[datetime, str] | None:
+        """When time will do something, and what."""
+        deadline = self._rollout.next_deadline()
+        if deadline is None:
+            return None
+        return _EPOCH + timedelta(milliseconds=deadline[0]), deadline[1]
+
+    def assign(self, camera_id: str, at: datetime | int) -> Assignment:
+        """What a camera is served if nothing happens before."""
+        return self._rollout.assign(camera_id, _ms(at))
+
+    def serving(self) -> Serving:
+        """What is served now, as a value that never changes: assignments by it are the fastest."""
+        return self._rollout.serving()
+
+    def status(self, at: datetime | int) -> Status:
+        item = json.loads(self._rollout.status(_ms(at)))
+        now = _time(item["now"])
+        assert now is not None
+        return Status(
+            phase=item["phase"],
+            condition=item["condition"],
+            now=now,
+            started_at=_time(item["started_at"]),
+            remaining_hours=item["remaining_hours"],
+            treatment_share=item["treatment_share"],
+            window=item["window"],
+            control=VariantMetrics._read(item["variants"]["control"]),
+            treatment=VariantMetrics._read(item["variants"]["treatment"]),
+            guardrails=_judgements(item["guardrails"]),
+            finding=item["finding"],
+            next_at=_time(item["next_at"]),
+            next_deadline=item["next_deadline"],
+            cameras=item["cameras"],
+            observations=item["observations"],
+        )
+
+    def check(self) -> CheckReport:
+        """What the guardrails say now, with no effect."""
+        item = json.loads(self._rollout.check())
+        guardrails = _judgements(item["guardrails"])
+        return CheckReport(item["should_roll_back"], item["reason"], guardrails)
+
+    def snapshot(self) -> Snapshot:
+        """All that it remembers, for this process; what must outlive it is the daemon's business."""
+        return self._rollout.snapshot()
+
+
+def _judgements(items: list[dict[str, Any]]) -> tuple[Judgement, ...]:
+    return tuple(Judgement._read(item) for item in items)
+
+
+def _decision(item: Mapping[str, Any]) -> Decision:
+    at = _time(item["at"])
+    assert at is not None
+    return Decision(
+        number=item["number"],
+        at=at,
+        from_state=item["from"],
+        to_state=item["to"],
+        cause=item["cause"],
+        actor=item["actor"],
+        reason=item["reason"],
+        guardrails=_judgements(item["evidence"]["guardrails"]),
+    )

@@ -1,0 +1,100 @@
+//! The Python package, as its users get it: a wheel, installed into an environment with nothing else, and the package's own tests
+//! run against what was installed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use system_tests::{python, repository, skipped};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tidegate-under-test");
+
+/// What makes wheels.
+const BUILDS: [&str; 1] = ["maturin==1.16.0"];
+/// What the package's tests need. The package itself needs nothing.
+const TESTS: [&str; 4] =
+    ["mypy==2.4.1", "openfeature-sdk==0.10.0", "prometheus-client==0.26.0", "pytest==9.2.0"];
+
+fn package() -> PathBuf {
+    repository("bindings/python").canonicalize().unwrap()
+}
+
+fn kept() -> PathBuf {
+    let folder = repository("target/python");
+    fs::create_dir_all(&folder).unwrap();
+    folder.canonicalize().unwrap()
+}
+
+fn words(output: &Output) -> String {
+    let both = [&*output.stdout, &*output.stderr];
+    both.map(String::from_utf8_lossy).concat()
+}
+
+fn succeeds(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}\n{}", words(&output));
+    words(&output)
+}
+
+/// The wheel; without the crates that it is made of there is none.
+fn wheel(builder: &Path) -> Option<PathBuf> {
+    let manifest = package().join("Cargo.toml");
+    let mut fetch = Command::new(env!("CARGO"));
+    let fetched = fetch.args(["fetch", "--locked", "--manifest-path"]).arg(&manifest);
+    let fetched = fetched.output().unwrap();
+    if !fetched.status.success() {
+        let told = words(&fetched);
+        assert!(!told.contains("--locked"), "bindings/python/Cargo.lock is behind: {told}");
+        skipped(format_args!("the crates of the Python package cannot be fetched: {told}"));
+        return None;
+    }
+    let wheels = kept().join("wheels");
+    let _ = fs::remove_dir_all(&wheels);
+    let mut build = Command::new(builder);
+    // As the tests' own programs are built: quickly.
+    build.args(["-m", "maturin", "build", "--profile", "dev", "--locked", "--manifest-path"]);
+    build.arg(&manifest).arg("--target-dir").arg(kept().join("built")).arg("--out").arg(&wheels);
+    succeeds(build.env_remove("CARGO_TARGET_DIR"));
+    let mut made = fs::read_dir(&wheels).unwrap().map(|entry| entry.unwrap().path());
+    let wheel = made.next().expect("a wheel");
+    assert!(made.next().is_none(), "one wheel for every Python");
+    Some(wheel)
+}
+
+/// A Python that has the package from its wheel, and what its tests need.
+fn installed() -> Option<PathBuf> {
+    let builder = python::environment(&kept().join("builder"), &BUILDS)?;
+    let interpreter = python::environment(&kept().join("clean"), &TESTS)?;
+    let wheel = wheel(&builder)?;
+    let name = wheel.file_name().unwrap().to_str().unwrap();
+    assert!(name.contains("-cp310-abi3-"), "{name}");
+    let mut install = Command::new(&interpreter);
+    install.args(["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index"]);
+    succeeds(install.args(["--force-reinstall", "--no-deps"]).arg(&wheel));
+    Some(interpreter)
+}
+
+#[test]
+fn the_installed_wheel_passes_the_tests_of_the_package() {
+    let Some(interpreter) = installed() else { return };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let python = || {
+        let mut command = Command::new(&interpreter);
+        command.current_dir(elsewhere.path()).env_remove("PYTHONPATH");
+        command.env("TIDEGATE_PROGRAM", PROGRAM).env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    };
+    let found = succeeds(python().args(["-c", "import tidegate; print(tidegate.__file__)"]));
+    let environment = kept().join("clean");
+    assert!(found.starts_with(environment.to_str().unwrap()), "{found}");
+    let told = succeeds(
+        python()
+            .args(["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"])
+            .arg(package().join("tests")),
+    );
+    let last = told.lines().last().unwrap_or_default();
+    assert!(last.contains(" passed") && !last.contains("skipped"), "{told}");
+    // The types that it ships are those that it has.
+    succeeds(python().args(["-m", "mypy", "--strict", "-p", "tidegate"]));
+    succeeds(python().args(["-m", "mypy.stubtest", "tidegate._engine"]));
+}
