@@ -123,17 +123,26 @@ function found() {
   connection.textContent = "";
 }
 
+let source = null;
+
 /** Follows the events, and begins anew where the stream is refused or cut off for good. */
 function follow() {
-  const source = new EventSource(body.dataset.events);
+  source?.close();
+  source = new EventSource(body.dataset.events);
   for (const type of body.dataset.eventTypes.split(" ")) source.addEventListener(type, soon);
   // Whatever happened while nobody listened is in the page that is asked for now.
   source.addEventListener("open", soon);
   // Whether the daemon is away, the session has ended or too many follow is seen when the page is asked for.
-  source.addEventListener("error", () => {
+  source.addEventListener("error", (event) => {
     soon();
-    if (source.readyState === EventSource.CLOSED) setTimeout(follow, RETRY_MS);
+    if (event.target === source && source.readyState === EventSource.CLOSED) setTimeout(watch, RETRY_MS);
   });
+}
+
+/** Follows while somebody looks: a browser has few connections to one daemon, which other windows need too. */
+function watch() {
+  if (document.hidden) source?.close();
+  else follow();
 }
 
 for (const part of parts(document)) written.set(part.id, part.outerHTML);
@@ -141,7 +150,7 @@ localise(document);
 const zone = document.getElementById("zone");
 if (zone) zone.textContent = `Times are in your zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`;
 if (body.dataset.events) {
-  follow();
+  watch();
   setInterval(() => document.hidden || soon(), RENEW_MS);
-  document.addEventListener("visibilitychange", () => document.hidden || soon());
+  document.addEventListener("visibilitychange", watch);
 }

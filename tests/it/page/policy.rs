@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::thread;
 
+use system_tests::daemon::Start;
 use system_tests::raw::{Answer, Request};
 
 use super::World;
@@ -194,4 +195,56 @@ fn after_five_tokens_that_are_not_known_even_a_known_one_waits() {
     let log = world.daemon.kill().join("\n");
     assert!(log.contains("a token that is not known was tried at the page"), "{log}");
     assert!(!log.contains("tg_0000"), "what was tried is nobody's business");
+}
+
+#[test]
+fn on_loopback_without_tokens_nobody_signs_in_and_a_form_is_still_our_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_tidegate-under-test");
+    let start = Start::new(program, &folder.path().join("data"));
+    let daemon = start.with(&["--disk-reserve-mb", "1048576"]).ready();
+    for key in ["b_draft", "a_draft", "running", "paused", "ended"] {
+        let toml = format!("key = \"{key}\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n");
+        assert_eq!(daemon.define(key, &toml).status, 201);
+    }
+    for (key, actions) in
+        [("running", &["start"][..]), ("paused", &["start", "pause"]), ("ended", &["stop"])]
+    {
+        for action in actions {
+            assert_eq!(daemon.act(key, action).status, 200);
+        }
+    }
+    let text = |path: &str| {
+        let answer = Request::new("GET", path).send(daemon.address());
+        (answer.status, String::from_utf8(answer.body).unwrap())
+    };
+    let (status, overview) = text("/");
+    assert_eq!(status, 200);
+    // Too little disk turns the line red; a terabyte is more than most machines have.
+    let metrics = text("/metrics").1;
+    let free = metrics.lines().find_map(|line| line.strip_prefix("tidegate_disk_free_bytes "));
+    let is_short = free.unwrap().parse::<f64>().unwrap() < 1_048_576.0 * 1_048_576.0;
+    assert_eq!(overview.contains("MB of disk are free"), is_short);
+    assert_eq!(overview.contains("class=\"health well\""), !is_short);
+    // Who waits for a person comes first, what has ended last.
+    let cards: Vec<&str> = overview.split("<h2><a href=\"/experiments/").skip(1).collect();
+    let keys: Vec<&str> = cards.iter().map(|card| card.split('"').next().unwrap()).collect();
+    assert_eq!(keys, ["paused", "running", "a_draft", "b_draft", "ended"]);
+    assert_eq!(text("/sign-in").0, 303);
+    let act = "/experiments/running/act";
+    let (_, page) = text(&format!("{act}?action=roll_back"));
+    let value = |name: &str| {
+        let field = page.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap();
+        field.split('"').next().unwrap().to_owned()
+    };
+    let body = |token: &str| {
+        let revision = value("revision");
+        format!("form_token={token}&action=roll_back&revision={revision}&reason=enough&actor=ann")
+    };
+    let send = |body: &str| form(act, body).send(daemon.address()).status;
+    assert_eq!(send(&body(&"0".repeat(64))), 403);
+    assert_eq!(send(&format!("{}&more=1", body(&value("form_token")))), 422);
+    assert_eq!(send(&body(&value("form_token"))), 303);
+    let status = daemon.get("/v1/experiments/running/status").body;
+    assert_eq!(status["phase"], "rolled_back");
 }

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
 use tidegate_engine::experiment::Gate;
-use tidegate_engine::phase::{Condition, Phase};
+use tidegate_engine::phase::{self, Condition, Phase};
 use tidegate_page::{CameraPage, Overview, RolloutCard, RolloutView, WaitsFor};
 use tidegate_spec::ExperimentFile;
 use tidegate_spec::api::{
@@ -54,7 +54,7 @@ pub(super) async fn overview(
         .read(move |view| {
             let mut runs: Vec<&RunningExperiment> = view.rollouts.iter().collect();
             // Those of a rank stay in the order of their keys.
-            runs.sort_by_key(|run| rank(run.rollout.lifecycle().state.phase));
+            runs.sort_by_key(|run| rank(run.rollout.lifecycle().state));
             let shown = runs.iter().skip(after).take(ROLLOUTS_SHOWN).map(|run| {
                 let status = describe::status(run, view);
                 RolloutCard { waits_for: waits_for(run, &status), status }
@@ -69,12 +69,16 @@ pub(super) async fn overview(
     rendered(move || tidegate_page::overview(&frame, &Overview { rollouts, total, next })).await
 }
 
-/// What is under way stands first, then what may begin.
-const fn rank(phase: Phase) -> u8 {
-    match phase {
-        Phase::Shadow | Phase::Ab | Phase::Full => 0,
-        Phase::Draft => 1,
-        Phase::Completed | Phase::RolledBack | Phase::Stopped => 2,
+/// What waits for a person amid its way stands first, then what else is under way, then what may begin.
+const fn rank(state: phase::State) -> u8 {
+    match (state.phase, state.condition) {
+        (
+            Phase::Shadow | Phase::Ab | Phase::Full,
+            Condition::Held | Condition::Paused | Condition::Expired,
+        ) => 0,
+        (Phase::Shadow | Phase::Ab | Phase::Full, _) => 1,
+        (Phase::Draft, _) => 2,
+        (Phase::Completed | Phase::RolledBack | Phase::Stopped, _) => 3,
     }
 }
 
