@@ -6,6 +6,7 @@
 mod experiment;
 mod rollout;
 mod serving;
+mod simulation;
 mod split;
 
 use pyo3::create_exception;
@@ -39,6 +40,8 @@ mod _engine {
     use super::rollout::{Rollout, Snapshot};
     #[pymodule_export]
     use super::serving::{Assignment, Serving};
+    #[pymodule_export]
+    use super::simulation::simulate;
     #[pymodule_export]
     use super::split::{assign, assign_name, camera_hash};
     #[pymodule_export]

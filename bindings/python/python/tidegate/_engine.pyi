@@ -12,6 +12,7 @@ __all__ = [
     "assign",
     "assign_name",
     "camera_hash",
+    "simulate",
 ]
 
 class InvalidExperiment(ValueError): ...
@@ -21,6 +22,14 @@ class Duplicate(Rejected): ...
 def assign(camera_id: str, salt: str, share: float) -> str: ...
 def assign_name(name: str, salt: str, share: float) -> str: ...
 def camera_hash(camera_id: str, salt: str) -> int: ...
+def simulate(
+    text: str,
+    *,
+    runs: int | None = None,
+    seed: int | None = None,
+    rule: str | None = None,
+    threads: int | None = None,
+) -> list[str]: ...
 
 @final
 class Assignment:

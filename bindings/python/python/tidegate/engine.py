@@ -15,6 +15,7 @@ from typing import Any
 from tidegate._engine import Assignment, Duplicate, Experiment, InvalidExperiment, Rejected
 from tidegate._engine import Serving, Snapshot, assign, camera_hash
 from tidegate._engine import Rollout as _Rollout
+from tidegate._engine import simulate as _simulate
 
 __all__ = [
     "Assignment",
@@ -27,11 +28,13 @@ __all__ = [
     "Rejected",
     "Rollout",
     "Serving",
+    "Simulated",
     "Snapshot",
     "Status",
     "VariantMetrics",
     "assign",
     "camera_hash",
+    "simulate",
 ]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -243,4 +246,61 @@ def _decision(item: Mapping[str, Any]) -> Decision:
         actor=item["actor"],
         reason=item["reason"],
         guardrails=_judgements(item["evidence"]["guardrails"]),
+    )
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What came of a scenario, over all its runs. Shares are of all runs, 0 to 1."""
+
+    name: str
+    rule: str
+    runs: int
+    seed: int
+    rolled_back_share: float
+    promoted_share: float
+    inconclusive_share: float
+    exposed_share: float
+    """Runs in which any camera got the treatment."""
+    hours_to_rollback: float | None
+    """The median over the runs that were rolled back."""
+    unmet: tuple[str, ...]
+    """What the scenario expected and did not get."""
+    summary: Mapping[str, Any]
+    """All that `tidegate simulate --format json` prints of it."""
+
+
+def simulate(
+    scenario: str,
+    *,
+    runs: int | None = None,
+    seed: int | None = None,
+    rule: str | None = None,
+    threads: int | None = None,
+) -> list[Simulated]:
+    """Simulates whole rollouts of a scenario file in TOML or JSON, on all processors unless `threads` says otherwise.
+
+    The results are those of `tidegate simulate` to the last bit, whatever the threads. A file with a grid is several
+    scenarios. `runs`, `seed` and `rule` (`sequential` or `threshold`) stand in place of the file's. Other threads of Python
+    go on meanwhile. Raises InvalidExperiment with every fault of the file, and ValueError for a number out of range.
+    """
+    lines = _simulate(scenario, runs=runs, seed=seed, rule=rule, threads=threads)
+    return [_simulated(json.loads(line)) for line in lines]
+
+
+def _simulated(item: dict[str, Any]) -> Simulated:
+    hours = item["hours_to_rollback"]
+    unmet = (one["name"] for one in item["expectations"] if one["verdict"] == "failed")
+    return Simulated(
+        name=item["name"],
+        rule=item["rule"],
+        runs=item["runs"],
+        seed=item["seed"],
+        rolled_back_share=item["rolled_back_share"],
+        promoted_share=item["promoted_share"],
+        inconclusive_share=item["inconclusive_share"],
+        exposed_share=item["exposed_share"],
+        hours_to_rollback=None if hours is None else hours["p50"],
+        unmet=tuple(unmet),
+        summary=item,
     )
