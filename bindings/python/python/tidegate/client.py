@@ -248,9 +248,9 @@ def _side(latency_ms: float | None, score: int | None, error: bool) -> Side:
 class AsyncClient:
     """The same for asyncio. What never waits is no coroutine; what waits is one, and blocks no event loop."""
 
-    def __init__(self, url: str | None = None, **options: Any) -> None:
-        """Takes what `Client` takes."""
-        client = Client(url, **options)
+    def __init__(self, url: str | None = None, *, client: Client | None = None, **options: Any) -> None:
+        """Takes what `Client` takes, or a client that is there."""
+        client = client or Client(url, **options)
         self.client = client
         self.assign = client.assign
         self.prompt_text = client.prompt_text
