@@ -1,5 +1,8 @@
 //! The demonstration comes true, whatever story it tells.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use crate::command::run;
 
 fn demonstrated(harm: &str) -> String {
@@ -43,4 +46,22 @@ fn the_same_seed_tells_the_same_story() {
     };
     assert_eq!(told("3"), told("3"));
     assert_ne!(told("3"), told("4"));
+}
+
+#[test]
+fn its_page_goes_on_until_it_is_told_to_end() {
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_tidegate-under-test"))
+        .args(["demo", "--page"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let page = lines.find_map(|line| line.strip_prefix("The page: ").map(str::to_owned));
+    let page = page.expect("an address");
+    let agent = ureq::Agent::new_with_defaults();
+    let text = agent.get(&page).call().unwrap().into_body().read_to_string().unwrap();
+    assert!(text.contains("nemotron_prompt_v2") && text.contains("Rolled back"), "{text}");
+    let told = Command::new("kill").args(["-INT", &demo.id().to_string()]).status().unwrap();
+    assert!(told.success() && demo.wait().unwrap().success());
+    assert!(agent.get(&page).call().is_err(), "the daemon ended with it");
 }

@@ -56,7 +56,7 @@ fn a_ramp_of_which_nothing_is_heard_stays_at_its_first_step() {
     assert_eq!(stands["step"], json!({"number": 1, "of": 3}), "{stands}");
     assert_eq!(
         stands["presence"],
-        json!({"analyses": 0, "analyses_needed": 12, "cameras": 0, "cameras_needed": 1})
+        json!({"analyses": 0, "analyses_needed": 12, "cameras": 0, "cameras_needed": 1, "silent": false})
     );
     let next = stands["next"]["sentence"].as_str().unwrap();
     assert!(next.contains("0 of 12 treatment analyses from 0 of 1 cameras"), "{next}");

@@ -1,5 +1,6 @@
 //! What the system tests share: where things are in the repository, and a daemon that does as it is told.
 
+pub mod browser;
 pub mod clock_shim;
 pub mod daemon;
 pub mod fake_daemon;

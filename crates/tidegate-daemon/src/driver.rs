@@ -33,6 +33,7 @@ use crate::shared::Shared;
 use attendance::{Absence, Attendance};
 use pending::Pending;
 
+pub(crate) use act::StepAhead;
 pub(crate) use protocol::{ActionOrder, DriverCommand, Ordered, Override, ReadObservation, Reply};
 
 /// How often time is looked at where nothing else happens.

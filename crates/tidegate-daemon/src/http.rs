@@ -20,6 +20,7 @@ mod listener;
 mod observations;
 mod ofrep;
 mod openapi;
+mod pages;
 mod problem;
 mod prompts;
 mod refetch;
@@ -47,6 +48,7 @@ pub use listener::TlsError;
 pub(crate) use listener::{Listening, tls};
 #[cfg(feature = "openapi")]
 pub use openapi::document as openapi_document;
+pub(crate) use pages::{Encrypted, Sessions};
 use problem::Problem;
 pub(crate) use refetch::Address;
 
@@ -69,6 +71,11 @@ pub(crate) struct Parts {
     /// Begins every request id of this process.
     pub(crate) request_id_prefix: u64,
     pub(crate) request_count: std::sync::atomic::AtomicU64,
+    /// Who has signed in at the page.
+    pub(crate) sessions: Sessions,
+    pub(crate) encrypted: Encrypted,
+    /// Free disk below which no observation is taken in.
+    pub(crate) disk_reserve_bytes: u64,
 }
 
 impl App {
@@ -172,7 +179,7 @@ fn router(app: App) -> Router {
     if app.0.time == TimeSource::Driven {
         router = router.route("/v1/time", post(health::set_time));
     }
-    router
+    pages::routes(router)
         // Before the fallback, so that a method that a path does not know is answered as such.
         .route_layer(axum::middleware::from_fn(asked::refuse_unread_query))
         .fallback(problem::not_found)

@@ -53,7 +53,7 @@ use clock::MonotonicClock;
 use config::{TimeSource, Unsafe};
 use driver::{Driver, DriverCommand};
 use feed::Feed;
-use http::{Address, App, Front, Held, Listening, Parts};
+use http::{Address, App, Encrypted, Front, Held, Listening, Parts, Sessions};
 use metrics::Metrics;
 use published::Published;
 use readiness::Readiness;
@@ -121,19 +121,36 @@ pub fn serve(config: Config) -> Result<(), RunError> {
         let listener = TcpListener::bind(listen)
             .await
             .map_err(|source| RunError::Listen { listen, source })?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(RunError::System)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::System)?;
+        let told = signals().map_err(RunError::System)?;
         let clock = match config.time {
             TimeSource::System => Clock::System,
             TimeSource::Driven => Clock::driven(),
         };
-        run(config, listener, clock, async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        })
-        .await
+        run(config, listener, clock, told).await
+    })
+}
+
+/// Ends once this process is told to end, by SIGTERM or SIGINT.
+fn signals() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Waits until this process is told to end, by SIGTERM or SIGINT.
+///
+/// # Errors
+/// Where the system gives no signals.
+pub fn told_to_end() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        signals()?.await;
+        Ok(())
     })
 }
 
@@ -165,14 +182,8 @@ pub async fn run(
         readiness,
     });
     let (commands, queue) = mpsc::sync_channel(COMMANDS_MAX);
-    let recovery = Recovery { folder: config.data.clone(), verifier: config.verifier.clone() };
-    let settings = DriverSettings {
-        recovery,
-        reserve_bytes: config.disk_reserve_mb.saturating_mul(1024 * 1024),
-        snapshot_every: config.snapshot_every,
-        retention: config.retention,
-        export: config.export.clone(),
-    };
+    let settings = driver_settings(&config);
+    let disk_reserve_bytes = settings.reserve_bytes;
     let driver = Driver::new(shared.clone(), settings, commands.clone(), heartbeat());
     let driving = thread::Builder::new().name("engine".to_owned());
     let driving = driving.spawn(move || driver.run(&queue)).map_err(RunError::System)?;
@@ -189,6 +200,9 @@ pub async fn run(
         refetch,
         request_id_prefix: u64::from_le_bytes(prefix),
         request_count: std::sync::atomic::AtomicU64::new(0),
+        sessions: Sessions::new().map_err(|error| RunError::System(io::Error::other(error)))?,
+        encrypted: if tls.is_some() { Encrypted::Yes } else { Encrypted::No },
+        disk_reserve_bytes,
     });
     let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!(address = %format!("{scheme}://{local}"), data = %config.data.display(), "listening");
@@ -218,6 +232,16 @@ pub async fn run(
     match impossible {
         Some(why) => Err(RunError::Journal(why)),
         None => Ok(()),
+    }
+}
+
+fn driver_settings(config: &Config) -> DriverSettings {
+    DriverSettings {
+        recovery: Recovery { folder: config.data.clone(), verifier: config.verifier.clone() },
+        reserve_bytes: config.disk_reserve_mb.saturating_mul(1024 * 1024),
+        snapshot_every: config.snapshot_every,
+        retention: config.retention,
+        export: config.export.clone(),
     }
 }
 

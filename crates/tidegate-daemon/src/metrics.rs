@@ -344,6 +344,19 @@ impl Metrics {
         self.disk_free.set(bytes as f64);
     }
 
+    /// That disk is short, in a sentence, as it was when it was looked at last.
+    pub(crate) fn low_disk(&self, reserve_bytes: u64) -> Option<String> {
+        const MB: f64 = 1024.0 * 1024.0;
+        let (free, reserve) = (self.disk_free.get(), reserve_bytes as f64);
+        (free < reserve).then(|| {
+            format!(
+                "{:.0} MB of disk are free, {:.0} MB are kept in reserve: reports are refused until some is freed",
+                free / MB,
+                reserve / MB
+            )
+        })
+    }
+
     pub(crate) fn clock_behind(&self, ms: i64) {
         let ms = u64::try_from(ms).unwrap_or(0);
         let before = self.clock_is_behind.swap(ms, Ordering::Relaxed);

@@ -52,7 +52,7 @@ impl InPlay {
         ByVariant { control: control.head.digest, treatment: treatment.head.digest }
     }
 
-    fn version(&self, variant: Variant) -> &VersionHead {
+    pub(crate) fn version(&self, variant: Variant) -> &VersionHead {
         match variant {
             Variant::Control => &self.versions.control.head,
             Variant::Treatment => &self.versions.treatment.head,

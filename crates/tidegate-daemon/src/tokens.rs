@@ -88,6 +88,16 @@ struct KnownToken {
     scopes: Vec<Scope>,
 }
 
+/// The SHA-256 of a token, which is all that is kept of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    pub(crate) fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+}
+
 /// What a token allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -148,12 +158,17 @@ impl Tokens {
         })
     }
 
-    /// What `token` allows of `scope`. Every known token is compared, in constant time.
-    pub(crate) fn access(&self, token: &str, scope: Scope) -> Access {
-        let sha256: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+    /// What `token` allows of `scope`.
+    #[cfg(test)]
+    fn access(&self, token: &str, scope: Scope) -> Access {
+        self.access_of(&TokenDigest::of(token), scope)
+    }
+
+    /// The same of a token by its digest. Every known token is compared, in constant time.
+    pub(crate) fn access_of(&self, TokenDigest(sha256): &TokenDigest, scope: Scope) -> Access {
         let mut access = Access::Unknown;
         for known in &self.0 {
-            if bool::from(known.sha256.ct_eq(&sha256)) {
+            if bool::from(known.sha256.ct_eq(sha256)) {
                 let allowed = known.scopes.contains(&scope) || known.scopes.contains(&Scope::Admin);
                 access = if allowed { Access::Allowed } else { Access::Lacking };
             }

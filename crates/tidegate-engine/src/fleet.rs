@@ -2,6 +2,7 @@
 
 mod released;
 mod reported;
+pub(crate) use reported::HeardCamera;
 pub mod sides;
 
 use alloc::vec::Vec;
@@ -68,6 +69,8 @@ pub struct CameraSums {
     pub full: ByVariant<Tally>,
     /// When it reported last, whatever it reported.
     pub heard_at: Timestamp,
+    /// How many observations came before that.
+    pub heard_after: u64,
 }
 
 /// What a camera showed in one block of a switchback under one variant, in order of blocks.
@@ -124,6 +127,7 @@ impl Comparable {
 pub(crate) struct Fleet {
     entries: Vec<SeenCamera>,
     heard_at: Vec<Timestamp>,
+    heard_after: Vec<u64>,
     index: HashTable<u32>,
     pub(crate) shadow: Vec<ShadowSums>,
     pub(crate) ab: Vec<ByVariant<Tally>>,
@@ -187,6 +191,7 @@ impl Fleet {
             blocks: self.blocks[at].clone(),
             full: self.full.get(at).copied().unwrap_or_default(),
             heard_at: self.heard_at[at],
+            heard_after: self.heard_after[at],
         })
     }
 
@@ -275,12 +280,13 @@ impl Fleet {
     /// Adds a camera that is not there yet, with what it showed so far.
     pub(crate) fn insert(&mut self, seen: CameraSums, split: &Split) -> u32 {
         let at = u32::try_from(self.entries.len()).expect("a fleet has at most 100,000 cameras");
-        let CameraSums { camera, sums, blocks, full, heard_at } = seen;
+        let CameraSums { camera, sums, blocks, full, heard_at, heard_after } = seen;
         let hash = split.hash(&camera);
         let comparable = Comparable::of(split, &camera);
         self.total.merge(&sums);
         self.entries.push(SeenCamera { camera, hash, comparable });
         self.heard_at.push(heard_at);
+        self.heard_after.push(heard_after);
         self.shadow.push(ShadowSums { control: sums.shadow, pairs: sums.pairs });
         self.ab.push(sums.ab);
         let treated = sums.ab.treatment.analyses > 0 && !self.is_quarantined(at);

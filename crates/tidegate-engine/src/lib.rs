@@ -43,6 +43,7 @@
 
 extern crate alloc;
 
+pub mod arrivals;
 pub mod assignment;
 mod baseline;
 pub mod course;

@@ -172,6 +172,7 @@ mod tests {
 
     use super::*;
     use crate::look::Look;
+    use crate::symptom::Heard;
     use crate::threshold::{self, Finding};
     use crate::variant::ByVariant;
     use crate::verdict::{ChangeUnit, Judgement};
@@ -238,15 +239,19 @@ mod tests {
         assert_eq!(told, vec![change(Guardrail::Latency, Verdict::Inconclusive, Verdict::Pass)]);
     }
 
+    fn nothing(analyses: u64) -> Symptom {
+        Symptom::NothingCompared { analyses, quiet: Duration::ZERO, heard: Heard::Never }
+    }
+
     #[test]
     fn a_symptom_is_told_when_it_begins_and_when_it_is_over() {
         let mut noticed = Noticed::default();
-        let found = [Symptom::NothingCompared { analyses: 40 }];
+        let found = [nothing(40)];
         let told = noticed.symptoms(&found);
         let kind = SymptomKind::NothingCompared;
         assert_eq!(told, [Notice::Symptom { kind, state: WarningState::Raised }]);
         note_all(&mut noticed, &told);
-        assert_eq!(noticed.symptoms(&[Symptom::NothingCompared { analyses: 80 }]), []);
+        assert_eq!(noticed.symptoms(&[nothing(80)]), []);
         let over = noticed.symptoms(&[Symptom::Away { until: at(0) }]);
         let away = Notice::Symptom { kind: SymptomKind::Away, state: WarningState::Raised };
         assert_eq!(over, [Notice::Symptom { kind, state: WarningState::Cleared }, away]);

@@ -98,7 +98,13 @@ impl ExpectedFleet {
     fn in_group(self, experiment: &Experiment) -> Self {
         let Some(group) = &experiment.assignment.group else { return self };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-        let cameras = (self.cameras as f64 * group.share() + 0.5) as u64;
+        let expected = (self.cameras as f64 * group.share() + 0.5) as u64;
+        let listed = &experiment.assignment.cameras;
+        let cameras = if listed.len() as u64 == self.cameras {
+            listed.iter().filter(|camera| group.has(camera)).count() as u64
+        } else {
+            expected
+        };
         Self { cameras: cameras.max(1), ..self }
     }
 

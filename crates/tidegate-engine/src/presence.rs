@@ -16,22 +16,39 @@ pub struct Presence {
     pub cameras: u64,
     /// Cameras without which nothing goes on.
     pub cameras_needed: u64,
+    /// Whether it is heard of now, too.
+    pub recency: Recency,
+}
+
+/// Whether the treatment is still heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recency {
+    /// Nothing says that it fell silent.
+    Heard,
+    /// It was heard of, and is silent now.
+    Silent,
 }
 
 impl Presence {
     /// Whether the rollout may go on.
     pub const fn suffices(&self) -> bool {
-        self.analyses >= self.analyses_needed && self.cameras >= self.cameras_needed
+        self.analyses >= self.analyses_needed
+            && self.cameras >= self.cameras_needed
+            && matches!(self.recency, Recency::Heard)
     }
 }
 
 impl fmt::Display for Presence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { analyses, analyses_needed, cameras, cameras_needed } = self;
+        let Self { analyses, analyses_needed, cameras, cameras_needed, recency } = self;
         write!(
             f,
             "{analyses} of {analyses_needed} treatment analyses from {cameras} of {cameras_needed} cameras"
-        )
+        )?;
+        match recency {
+            Recency::Heard => Ok(()),
+            Recency::Silent => f.write_str(", and it is silent now"),
+        }
     }
 }
 

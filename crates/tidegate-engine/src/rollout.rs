@@ -16,6 +16,7 @@ use alloc::vec::Vec;
 
 pub use self::backing::Backing;
 pub use self::lifecycle::{DeadlineReason, Lifecycle, Looked};
+use crate::arrivals::Arrivals;
 use crate::assignment::{Assignment, ServeReason, Serving};
 use crate::course::Course;
 use crate::decision::{Cause, Decision, Evidence, Step};
@@ -53,6 +54,7 @@ pub struct Rollout {
     pub(crate) joint_scores: Box<JointScores>,
     /// Since when the shell is there again, if it was away.
     pub(crate) heard_since: Option<Timestamp>,
+    pub(crate) arrivals: Arrivals,
     /// About the last event only; no state.
     pub(crate) looked: Looked,
 }
@@ -85,6 +87,7 @@ impl Rollout {
             evicted: 0,
             joint_scores: Box::default(),
             heard_since: None,
+            arrivals: Arrivals::default(),
             looked: Looked::No,
         }
     }
@@ -168,8 +171,13 @@ impl Rollout {
 
     /// What the experiment serves right now, as a value for any number of readers.
     pub fn serving(&self) -> Serving {
+        self.serving_in(self.lifecycle.state, self.lifecycle.step)
+    }
+
+    /// What it serves in a state, at a ramp step from 0.
+    pub(crate) fn serving_in(&self, state: State, step: usize) -> Serving {
         let split = self.definition.split().clone();
-        let State { phase, condition } = self.lifecycle.state;
+        let State { phase, condition } = state;
         match (phase, condition) {
             (Phase::Draft, _) => Serving::control(split, ServeReason::NotStarted),
             (Phase::RolledBack, _) => Serving::control(split, ServeReason::RolledBack),
@@ -180,7 +188,7 @@ impl Rollout {
                 Serving::control(split, ServeReason::Expired)
             }
             (Phase::Shadow, _) => Serving::control(split, ServeReason::Shadow),
-            (Phase::Ab, _) => Serving::split(split, self.share()),
+            (Phase::Ab, _) => Serving::split(split, self.definition.ramp()[step].share),
             (Phase::Full, _) => {
                 Serving::released(split, self.definition.experiment().full.holdback)
             }

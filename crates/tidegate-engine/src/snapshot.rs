@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use crate::arrivals::Arrivals;
 use crate::assignment::SplitMethod;
 use crate::course::{Course, Stage};
 use crate::epoch::Epochs;
@@ -60,6 +61,8 @@ pub struct Snapshot {
     pub joint_scores: Box<JointScores>,
     /// Since when the shell is there again, if it was away.
     pub heard_since: Option<Timestamp>,
+    /// When reports came.
+    pub arrivals: Arrivals,
 }
 
 /// Why a snapshot cannot be taken up.
@@ -100,6 +103,9 @@ pub enum RestoreError {
     /// Cards that no review of the definition can hold.
     #[error("snapshot with a review that cannot be")]
     Review,
+    /// More reports than there were observations.
+    #[error("snapshot with times of reports that cannot be")]
+    Arrivals,
     /// Scores of more comparisons than there were.
     #[error("snapshot with scores that cannot be")]
     JointScores,
@@ -129,6 +135,7 @@ impl Rollout {
             review: self.review.as_deref().map(ReviewWindow::snapshot),
             joint_scores: self.joint_scores.clone(),
             heard_since: self.heard_since,
+            arrivals: self.arrivals,
         }
     }
 
@@ -143,7 +150,8 @@ impl Rollout {
         }
         let Snapshot { lifecycle, cameras, exposures, outside, evicted, .. } = snapshot;
         let Snapshot { latencies, slow_above, fast_path, epochs, release, review, .. } = snapshot;
-        let Snapshot { backlog, outside_causes, joint_scores, heard_since, .. } = snapshot;
+        let Snapshot { backlog, outside_causes, joint_scores, heard_since, arrivals, .. } =
+            snapshot;
         if !can_be(&lifecycle, &definition) {
             return Err(RestoreError::Lifecycle);
         }
@@ -157,6 +165,9 @@ impl Rollout {
             return Err(RestoreError::Release);
         }
         fleet.restore_release(&release);
+        if !arrivals.can_be(lifecycle.observations) {
+            return Err(RestoreError::Arrivals);
+        }
         if !joint_scores.can_be(fleet.total().pairs.scored) {
             return Err(RestoreError::JointScores);
         }
@@ -166,11 +177,7 @@ impl Rollout {
         if definition.experiment().assignment.method != SplitMethod::Switchback {
             fleet.restore_epochs(epochs.len()).ok_or(RestoreError::Epochs)?;
         }
-        let failed = fast_path.excursion.map_or([None; 3], |excursion| excursion.failed_cameras);
-        let added = fast_path.added.iter().map(|added| added.camera);
-        let shown = fast_path.shown.iter().map(|shown| shown.camera);
-        let mut cameras = failed.into_iter().flatten().chain(added).chain(shown);
-        if cameras.any(|camera| camera as usize >= fleet.len()) || !fast_path.can_be() {
+        if !fits(&fast_path, fleet.len()) {
             return Err(RestoreError::FastPath);
         }
         let open_max = definition.experiment().bounds.open_analyses_max;
@@ -178,9 +185,9 @@ impl Rollout {
             && exposures.is_sorted_by_key(|exposure| exposure.at)
             && exposures.last().is_none_or(|last| last.at <= lifecycle.now)
             && exposures.iter().all(|exposure| (exposure.camera as usize) < fleet.len());
-        let exposures = Some(exposures).filter(|_| in_order);
-        let mut exposures = exposures
-            .and_then(|exposures| Exposures::from_queue(exposures.into()))
+        let mut exposures = in_order
+            .then(|| Exposures::from_queue(exposures.into()))
+            .flatten()
             .ok_or(RestoreError::Exposures)?;
         for (fingerprint, happened_at) in backlog {
             exposures.date(fingerprint, happened_at).ok_or(RestoreError::Exposures)?;
@@ -201,9 +208,19 @@ impl Rollout {
             review,
             joint_scores,
             heard_since,
+            arrivals,
             looked,
         })
     }
+}
+
+/// Whether a fast path is one of so many cameras.
+fn fits(fast_path: &FastPath, cameras: usize) -> bool {
+    let failed = fast_path.excursion.map_or([None; 3], |excursion| excursion.failed_cameras);
+    let added = fast_path.added.iter().map(|added| added.camera);
+    let shown = fast_path.shown.iter().map(|shown| shown.camera);
+    let mut named = failed.into_iter().flatten().chain(added).chain(shown);
+    fast_path.can_be() && named.all(|camera| (camera as usize) < cameras)
 }
 
 fn restored_review(
@@ -238,8 +255,10 @@ fn seen_before(
         let full = [&seen.full.control, &seen.full.treatment];
         let full_can_be = full.into_iter().all(|tally| tally.can_be(left));
         let full = full.into_iter().map(|tally| tally.analyses);
+        let heard_can_be = seen.heard_after <= lifecycle.observations;
         let analyses = full.fold(seen.sums.analyses(), u64::saturating_add);
-        if !seen.sums.can_be(left) || !full_can_be || analyses > left || !blocks_can_be {
+        let sums_can_be = seen.sums.can_be(left) && full_can_be && blocks_can_be;
+        if !sums_can_be || analyses > left || !heard_can_be {
             return Err(RestoreError::Sums(seen.camera));
         }
         left -= analyses;

@@ -24,6 +24,10 @@ pub enum Symptom {
     NothingCompared {
         /// Analyses of the control.
         analyses: u64,
+        /// For how long.
+        quiet: Duration,
+        /// Whether one ever was.
+        heard: Heard,
     },
     /// Half of the cameras of a variant, or more, do not report, and others do.
     CamerasSilent {
@@ -38,6 +42,11 @@ pub enum Symptom {
     },
     /// None of the cameras that reported so far has the treatment, so nobody can report it.
     TreatmentNowhere {
+        /// Cameras that reported.
+        cameras: u64,
+    },
+    /// None of the cameras that reported so far has the treatment, which is no chance: those that have it do not report.
+    TreatmentUnheard {
         /// Cameras that reported.
         cameras: u64,
     },
@@ -154,8 +163,8 @@ impl SymptomKind {
                 "See that these cameras still detect, and that what they detect is reported with the variant that ran"
             }
             Self::TreatmentNowhere => {
-                "Nothing goes on by itself until a camera that has the treatment reports: take the next ramp step by hand, \
-                 or begin with a shadow or a larger step, so that the step holds cameras"
+                "The step shows nothing. Where a shadow saw all cameras the ramp goes on after its time, else it waits until one that \
+                 has the treatment reports: take the next step by hand, or begin with a larger one"
             }
             Self::VariantsDisagree => {
                 "See that each event asks for its assignment and runs what it names, keeps the answer for a minute at most, \
@@ -177,7 +186,8 @@ impl Symptom {
             Self::ReportsStopped { .. } => SymptomKind::ReportsStopped,
             Self::NothingCompared { .. } => SymptomKind::NothingCompared,
             Self::CamerasSilent { variant: Variant::Control, .. } => SymptomKind::ControlSilent,
-            Self::CamerasSilent { variant: Variant::Treatment, .. } => SymptomKind::TreatmentSilent,
+            Self::CamerasSilent { variant: Variant::Treatment, .. }
+            | Self::TreatmentUnheard { .. } => SymptomKind::TreatmentSilent,
             Self::TreatmentNowhere { .. } => SymptomKind::TreatmentNowhere,
             Self::VariantsDisagree { .. } => SymptomKind::VariantsDisagree,
             Self::Away { .. } => SymptomKind::Away,
@@ -194,8 +204,11 @@ impl fmt::Display for Symptom {
             Self::ReportsStopped { quiet, heard: Heard::Never } => {
                 write!(f, "No camera has reported since it began {:.1} h ago", quiet.hours())
             }
-            Self::NothingCompared { analyses } => {
+            Self::NothingCompared { analyses, heard: Heard::Never, .. } => {
                 write!(f, "{analyses} analyses of the control in shadow, and no comparison with the treatment")
+            }
+            Self::NothingCompared { quiet, heard: Heard::Before, .. } => {
+                write!(f, "No event was answered by the treatment too for {:.1} h, while the control reports", quiet.hours())
             }
             Self::CamerasSilent { variant, cameras, of, named } => {
                 let variant = variant.as_str();
@@ -204,6 +217,9 @@ impl fmt::Display for Symptom {
             }
             Self::TreatmentNowhere { cameras } => {
                 write!(f, "None of the {cameras} cameras that reported has the treatment at this ramp step")
+            }
+            Self::TreatmentUnheard { cameras } => {
+                write!(f, "None of the {cameras} cameras that reported has the treatment: those that have it do not report")
             }
             Self::VariantsDisagree { analyses, of, named } => {
                 write!(f, "{analyses} of {of} analyses are of another variant than was assigned")?;

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::assign::AssignArgs;
+use crate::cameras::CamerasArgs;
 use crate::demo::DemoArgs;
 use crate::evaluate::EvaluateArgs;
 use crate::events::EventsArgs;
@@ -31,6 +32,8 @@ pub(crate) struct Cli {
 pub(crate) enum CliCommand {
     /// Show which variant cameras get
     Assign(AssignArgs),
+    /// Show each camera by itself: harm to one that the mean of all hides
+    Cameras(CamerasArgs),
     /// Watch a whole rollout in a minute: the real daemon, compressed time, a kill in the middle
     Demo(DemoArgs),
     /// Compare two prompt versions offline, on cases whose right answers are known

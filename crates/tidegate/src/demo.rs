@@ -16,6 +16,7 @@ use crate::clock::Stopwatch;
 use crate::failure::Failure;
 use crate::status::page;
 use crate::status::paint::Paint;
+use crate::terminal::Room;
 pub(crate) use story::DemoArgs;
 use story::Harm;
 use tide::{DemoEnding, Tide};
@@ -30,13 +31,13 @@ pub(crate) fn run(args: &DemoArgs, out: &mut impl Write) -> Result<(), Failure> 
         args.harm.words()
     )?;
     out.flush()?;
-    let ending = Tide::begin(args)?.run(out)?;
-    let DemoEnding { status, history, tally } = &ending;
+    let mut ending = Tide::begin(args)?.run(out)?;
+    let DemoEnding { status, history, tally, process, .. } = &mut ending;
     let evidence = history.last();
     if let Some(step) = evidence {
         writeln!(out, "\nThe last step: {} to {}: {}", step.from, step.to, step.reason)?;
     }
-    writeln!(out, "\n{}", page::page(status, Paint::Plain))?;
+    writeln!(out, "\n{}", page::page(status, Paint::Plain, Room::of_stdout().scrolled()))?;
     writeln!(
         out,
         "{} reports acknowledged through {} kills: {} records lost, {} counted twice, {} cameras moved; {:.0} s in all",
@@ -51,7 +52,18 @@ pub(crate) fn run(args: &DemoArgs, out: &mut impl Write) -> Result<(), Failure> 
     if tally.lost + tally.double + tally.moved > 0 {
         return Err(Failure::Unmet("records were lost or cameras moved".to_owned()));
     }
-    came_true(args.harm, status, evidence.map_or("", |step| step.cause.as_str()))
+    came_true(args.harm, status, evidence.map_or("", |step| step.cause.as_str()))?;
+    if args.page {
+        writeln!(
+            out,
+            "\nThe page: {}/\nCtrl-C ends the daemon, and with it all that it knows.",
+            process.address()
+        )?;
+        out.flush()?;
+        // Both are gone with what holds them, however this process is told to end.
+        tidegate_daemon::told_to_end().map_err(Failure::Program)?;
+    }
+    Ok(())
 }
 
 /// Whether the story ended as it had to.

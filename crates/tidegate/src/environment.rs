@@ -10,6 +10,10 @@ pub(crate) const TOKEN: &str = "TIDEGATE_TOKEN";
 pub(crate) const TOKEN_FILE: &str = "TIDEGATE_TOKEN_FILE";
 /// The certificate of a private authority, as `--ca`.
 pub(crate) const CA: &str = "TIDEGATE_CA";
+/// How many letters a line has, where the terminal does not say.
+pub(crate) const COLUMNS: &str = "COLUMNS";
+/// How many lines there are, where the terminal does not say.
+pub(crate) const LINES: &str = "LINES";
 /// Where it is set, nothing is coloured.
 pub(crate) const NO_COLOR: &str = "NO_COLOR";
 /// The names of the user, the first that is set counts.

@@ -6,6 +6,7 @@ mod actor;
 mod args;
 mod argument;
 mod assign;
+mod cameras;
 mod client;
 mod clock;
 mod completing;
@@ -35,6 +36,7 @@ mod settings_file;
 mod simulate;
 mod status;
 mod table;
+mod terminal;
 mod token;
 mod tune;
 
@@ -64,6 +66,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let result = match cli.command {
         CliCommand::Assign(args) => assign::run(&args, &mut out),
+        CliCommand::Cameras(args) => cameras::run(&args, &mut out),
         CliCommand::Completions(args) => manual::completions(&args, &mut out),
         CliCommand::Demo(args) => demo::run(&args, &mut out),
         CliCommand::Evaluate(args) => evaluate::run(&args, &mut out),

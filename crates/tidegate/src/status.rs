@@ -1,7 +1,9 @@
 //! `tidegate status`: a rollout at a glance.
 
 mod bar;
+mod chart;
 mod following;
+mod layout;
 pub(crate) mod page;
 pub(crate) mod paint;
 #[cfg(test)]
@@ -14,7 +16,7 @@ use std::io::{self, IsTerminal, Write};
 use clap::Args;
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::time::{Duration, Timestamp};
-use tidegate_spec::api::{ExperimentSummary, Experiments, Status};
+use tidegate_spec::api::{ExperimentSummary, Experiments, Series, Status};
 
 use crate::argument::parse_since;
 use crate::client::error::DaemonError;
@@ -25,6 +27,7 @@ use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
 use crate::replay::time::parse_length;
+use crate::terminal::Room;
 use following::Following;
 use paint::Paint;
 
@@ -42,6 +45,12 @@ pub(crate) struct StatusArgs {
     /// How often to look at the numbers; steps and verdicts are seen at once
     #[arg(long, value_name = "LENGTH", default_value = "2s", requires = "watch", value_parser = parse_every)]
     every: Duration,
+    /// Draw what each guardrail said over time
+    #[arg(long, conflicts_with_all = ["watch", "since"])]
+    chart: bool,
+    /// Of which phase to draw it: shadow, ab or full; left out, of the one that is compared now
+    #[arg(long, value_name = "PHASE", requires = "chart", value_parser = ["shadow", "ab", "full"])]
+    phase: Option<String>,
     /// What happened since, over all experiments or of this one: a length such as 12h, or a time
     #[arg(long, value_name = "WHEN", conflicts_with = "watch", value_parser = parse_since)]
     since: Option<Timestamp>,
@@ -82,6 +91,16 @@ pub(crate) fn run(args: &StatusArgs, out: &mut impl Write) -> Result<(), Failure
         (StatusReader::Terminal, None) => Paint::Colour,
         (StatusReader::Terminal, Some(_)) | (StatusReader::Pipe, _) => Paint::Plain,
     };
+    if args.chart {
+        let phase = args.phase.as_deref().map(|phase| ("phase", phase));
+        let path = ["v1", "experiments", &key, "series"];
+        let series: Series = client.get_with(&path, phase.as_slice())?;
+        match args.format {
+            Format::Json => json_line(&series, out)?,
+            Format::Text => write!(out, "{}", chart::chart(&series, Room::of_stdout()))?,
+        }
+        return Ok(());
+    }
     let look =
         || -> Result<Status, DaemonError> { client.get(&["v1", "experiments", &key, "status"]) };
     if args.watch {
@@ -99,7 +118,9 @@ pub(crate) fn run(args: &StatusArgs, out: &mut impl Write) -> Result<(), Failure
         Format::Json => {
             json_line(&status, out)?;
         }
-        Format::Text => write!(out, "{}", page::page(&status, paint))?,
+        Format::Text => {
+            write!(out, "{}", page::page(&status, paint, Room::of_stdout().scrolled()))?;
+        }
     }
     Ok(())
 }

@@ -73,7 +73,7 @@ fn a_path_or_a_query_that_is_none_is_refused_with_what_is_allowed() {
         let answer = get(&format!("/v1/experiments/door/history?{query}")).send(world.address());
         refused(&answer, 400, "invalid_query", None, text);
     }
-    for path in ["/", "/v1", "/v1/experiments/", "/v1/experiments/door/site/1", "/v1/../healthz"] {
+    for path in ["/v1", "/v1/experiments/", "/v1/experiments/door/site/1", "/v1/../healthz"] {
         refused(&get(path).send(world.address()), 404, "not_found", None, "docs/api.md");
     }
     let unknown = [

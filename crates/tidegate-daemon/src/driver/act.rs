@@ -129,28 +129,57 @@ fn agree(run: &RunningExperiment, order: &ActionOrder) -> Result<Agreed, Refusal
         // The engine says where it leads from there.
         return Ok(Agreed::Go(None));
     };
-    let leads_to = if transition == Transition::OpenAb {
-        Destination::Ab
-    } else if transition == Transition::NextStep {
-        Destination::Step
-    } else {
-        Destination::Full
-    };
+    let leads_to = destination(transition);
     if order.to.is_none() && leads_to == Destination::Full {
         return Err(Refusal::ReleaseUnnamed { state });
     }
     if let Some(wanted) = order.to.filter(|wanted| *wanted != leads_to) {
         return Err(Refusal::LeadsElsewhere { wanted, leads_to, state });
     }
-    let needed = match run.rollout.backing(transition) {
-        Backing::Passes => return Ok(Agreed::Go(None)),
-        Backing::Inconclusive => Accepted::Inconclusive,
-        Backing::Fails => Accepted::Failing,
-    };
+    let Some(needed) = needed(run, transition) else { return Ok(Agreed::Go(None)) };
     if order.accepted >= Some(needed) {
         return Ok(Agreed::Go(Some(needed)));
     }
     Err(Refusal::NotBacked { to: leads_to, needed, evidence: evidence(run, transition) })
+}
+
+/// Where a step that `advance` takes leads.
+fn destination(transition: Transition) -> Destination {
+    if transition == Transition::OpenAb {
+        Destination::Ab
+    } else if transition == Transition::NextStep {
+        Destination::Step
+    } else {
+        Destination::Full
+    }
+}
+
+/// What is to be accepted for a step, where its evidence does not pass.
+fn needed(run: &RunningExperiment, transition: Transition) -> Option<Accepted> {
+    match run.rollout.backing(transition) {
+        Backing::Passes => None,
+        Backing::Inconclusive => Some(Accepted::Inconclusive),
+        Backing::Fails => Some(Accepted::Failing),
+    }
+}
+
+/// The step that an `advance` would take now.
+#[derive(Debug)]
+pub(crate) struct StepAhead {
+    pub(crate) leads_to: Destination,
+    /// What is to be accepted for it, with the evidence, a sentence each.
+    pub(crate) question: Option<(Accepted, Vec<String>)>,
+}
+
+impl StepAhead {
+    pub(crate) fn of(run: &RunningExperiment) -> Option<Self> {
+        let (transition, _) = run.rollout.advance()?;
+        let needed = needed(run, transition);
+        Some(Self {
+            leads_to: destination(transition),
+            question: needed.map(|needed| (needed, evidence(run, transition))),
+        })
+    }
 }
 
 /// Whether there is nothing left to do: whoever asks twice, or after the rollout did it by itself, has what they want.

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use tidegate_spec::{api, wording};
 
+use super::pages;
 use super::problem::Problem;
 
 /// Items in one page.
@@ -50,6 +51,9 @@ fn check_query(method: &Method, matched: Option<&str>, query: Option<&str>) -> R
     let first = query.and_then(|query| query.split('&').find(|part| !part.is_empty()));
     let (Some(matched), Some(first)) = (matched, first) else { return Ok(()) };
     let method = if method == Method::HEAD { &Method::GET } else { method };
+    if method == Method::GET && pages::WITH_QUERY.contains(&matched) {
+        return Ok(());
+    }
     if WITH_QUERY.iter().any(|(takes, path)| takes == method && *path == matched) {
         return Ok(());
     }

@@ -31,6 +31,8 @@ pub(super) enum BodyKind {
     Json,
     Toml,
     Ndjson,
+    /// What a browser sends of a form.
+    Form,
 }
 
 impl BodyKind {
@@ -39,6 +41,7 @@ impl BodyKind {
             Self::Json => "application/json",
             Self::Toml => "application/toml",
             Self::Ndjson => "application/x-ndjson",
+            Self::Form => "application/x-www-form-urlencoded",
         }
     }
 

@@ -1,5 +1,6 @@
 //! One connection, as those see it who read from it, write to it and answer on it.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::Context;
@@ -21,15 +22,18 @@ pub(super) struct ConnectionState {
     writer: AtomicWaker,
     /// Its place among connections; a stream of events has one among streams.
     permit: Mutex<Option<OwnedSemaphorePermit>>,
+    /// Whose it is, as far as the network says.
+    pub(super) peer: IpAddr,
 }
 
 impl ConnectionState {
-    pub(super) fn new(permit: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(permit: OwnedSemaphorePermit, peer: IpAddr) -> Self {
         Self {
             streams: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             writer: AtomicWaker::new(),
             permit: Mutex::new(Some(permit)),
+            peer,
         }
     }
 

@@ -23,6 +23,7 @@ use super::{App, asked};
 use crate::feed::{EventFilter, Head, Reader, ReaderNext};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
+use crate::tokens::{Access, Scope};
 
 /// How long a client is asked to wait before it comes again.
 pub(super) const RETRY: Duration = Duration::from_secs(2);
@@ -75,12 +76,14 @@ pub(super) async fn stream(
         (Head::Ended, _) => return Err(Refusal::Draining.into()),
     };
     let permit = permit(&shared)?;
+    let session = app.session(&headers).map(|_| (app.clone(), headers));
     let reader = Reader::new(shared.feed.clone(), shared.clock.clone(), wanted, after);
     let streaming = EventsStreaming {
         reader,
         heartbeat: app.0.heartbeat,
         said: StreamCursor::Nothing,
         end: if asked.follow == Some(false) { StreamEnd::CaughtUp } else { StreamEnd::Never },
+        session,
         _permit: permit,
     };
     Ok(streamed(unfold(streaming, |mut streaming| async {
@@ -177,6 +180,8 @@ struct EventsStreaming {
     heartbeat: Duration,
     said: StreamCursor,
     end: StreamEnd,
+    /// Where a session stands for a token: the stream ends with it.
+    session: Option<(App, HeaderMap)>,
     /// Given back when the stream ends.
     _permit: OwnedSemaphorePermit,
 }
@@ -191,6 +196,11 @@ impl EventsStreaming {
             StreamEnd::Never => tokio::time::timeout(self.heartbeat, self.reader.next()).await,
             StreamEnd::CaughtUp => Ok(self.reader.look()),
         };
+        if let Some((app, headers)) = &self.session
+            && app.session_access(headers, Scope::Read) != Access::Allowed
+        {
+            return None;
+        }
         match next {
             Ok(ReaderNext::Event(event)) => {
                 self.said = StreamCursor::Place(event.id);

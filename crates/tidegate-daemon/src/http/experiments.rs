@@ -269,7 +269,7 @@ pub(super) async fn act(
     Ok(Json(app.ask(|reply| DriverCommand::Act { key, order, reply }).await?))
 }
 
-fn order(request: &ActionRequest) -> Result<ActionOrder, Problem> {
+pub(super) fn order(request: &ActionRequest) -> Result<ActionOrder, Problem> {
     let mut faults = RequestFaults::default();
     let verbs = Command::ALL.map(|verb| (verb.as_str(), verb));
     let command = named(Some(&request.action), "/action", &verbs, &mut faults);

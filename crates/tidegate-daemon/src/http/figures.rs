@@ -71,17 +71,26 @@ pub(super) struct CameraListQuery {
 
 impl CameraListQuery {
     fn read(&self) -> Result<CamerasQuery, Problem> {
-        let sorts = CameraSort::ALL.map(|sort| (sort.as_str(), sort));
-        let orders = SortOrder::ALL.map(|order| (order.as_str(), order));
+        let (sort, order) = sorting(self.sort.as_deref(), self.order.as_deref())?;
         let (after, limit) = asked::page_bounds(self.after, self.limit)?;
         Ok(CamerasQuery {
             window: asked::one_of("window", self.window.as_deref(), &WINDOWS)?,
-            sort: asked::one_of("sort", self.sort.as_deref(), &sorts)?.unwrap_or_default(),
-            order: asked::one_of("order", self.order.as_deref(), &orders)?.unwrap_or_default(),
+            sort: sort.unwrap_or_default(),
+            order: order.unwrap_or_default(),
             after,
             limit,
         })
     }
+}
+
+/// By what cameras are sorted, and which come first, where it is said.
+pub(super) fn sorting(
+    sort: Option<&str>,
+    order: Option<&str>,
+) -> Result<(Option<CameraSort>, Option<SortOrder>), Problem> {
+    let sorts = CameraSort::ALL.map(|sort| (sort.as_str(), sort));
+    let orders = SortOrder::ALL.map(|order| (order.as_str(), order));
+    Ok((asked::one_of("sort", sort, &sorts)?, asked::one_of("order", order, &orders)?))
 }
 
 /// Shows each camera by itself.

@@ -18,6 +18,7 @@ use hyper_util::service::TowerToHyperService;
 use super::connection_state::ConnectionState;
 use super::events::Streamed;
 use super::held::{Held, InPieces};
+use super::pages::PeerAddress;
 use super::{App, assignments};
 
 /// Everything that can be asked for.
@@ -51,10 +52,13 @@ impl Service<Request<Incoming>> for OnConnection {
     type Error = Infallible;
     type Future = Answering;
 
-    fn call(&self, request: Request<Incoming>) -> Answering {
+    fn call(&self, mut request: Request<Incoming>) -> Answering {
         let Front { app, router } = &self.front;
         if let Some(response) = assignments::at_once(app, &request) {
             return Answering::AtOnce(ready(Ok(response.map(Either::Left))));
+        }
+        if request.uri().path() == "/session" {
+            request.extensions_mut().insert(PeerAddress(self.connection.peer));
         }
         let answering = app.0.held.answering();
         let (routed, app, connection) =

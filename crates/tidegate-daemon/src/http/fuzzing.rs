@@ -5,7 +5,7 @@ use tidegate_spec::api::{
     ActionRequest, AssignmentsRequest, PromptImport, PromptRequest, VersionRequest,
 };
 
-use super::{body, observations, ofrep};
+use super::{body, observations, ofrep, pages};
 
 #[test]
 fn bodies() {
@@ -38,4 +38,10 @@ fn evaluation_contexts() {
     let words = &["\"context\":", "\"targetingKey\":", "\"prompt_text\":", "true"];
     Target { name: "ofrep", words }
         .fuzz(|bytes| ofrep::read_context(&String::from_utf8_lossy(bytes)));
+}
+
+#[test]
+fn forms_and_cookies() {
+    let words = &["form_token=", "action=", "revision=", "&", "%", "+", "tidegate_session=", ";"];
+    Target { name: "form", words }.fuzz(pages::read_whatever);
 }

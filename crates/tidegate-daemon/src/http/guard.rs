@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::code::Code;
 use super::problem::Problem;
-use super::{App, events, ofrep};
+use super::{App, events, ofrep, pages};
 use crate::clock::Stopwatch;
 use crate::tokens::{Access, Scope};
 
@@ -35,6 +35,8 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let watch = Stopwatch::start();
     let request_id = request_id(&app, request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    // What says what is wrong in a page has to know whom to.
+    let of_page = pages::is_at(&path).then(|| (request.uri().clone(), request.headers().clone()));
     let checked = check(&app, request.method(), request.uri(), request.headers());
     let answered = if let Err(problem) = checked {
         Ok(problem.into_response())
@@ -60,6 +62,8 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
         let allow = response.headers_mut().remove(header::ALLOW);
         response = if ofrep::is_at(&path) {
             problem.ofrep_response(None)
+        } else if let Some((uri, headers)) = &of_page {
+            pages::fault(&app, (&method, uri), headers, &problem, &request_id)
         } else {
             problem.response(&request_id)
         };
@@ -92,7 +96,9 @@ impl Answered<'_> {
         if let Ok(id) = HeaderValue::try_from(request_id) {
             headers.insert(REQUEST_ID, id);
         }
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if headers.get(header::CACHE_CONTROL) != Some(&pages::IMMUTABLE) {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
 }
@@ -133,6 +139,7 @@ pub(super) fn check(
     let token = bearer(headers).or_else(|| ofrep::api_key(uri.path(), headers));
     let access = match token {
         Some(token) => tokens.access(token, scope),
+        None if pages::takes_session(uri.path()) => app.session_access(headers, scope),
         None => Access::Unknown,
     };
     match access {
@@ -231,6 +238,9 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 pub(super) fn scope_of(method: &Method, path: &str) -> Option<Scope> {
     match path {
         "/healthz" | "/readyz" => None,
+        _ if pages::is_open(path) => None,
+        // It asks for nothing but to act.
+        _ if path.starts_with("/experiments/") && path.ends_with("/act") => Some(Scope::Admin),
         "/v1/observations" => Some(Scope::Record),
         _ if path.starts_with("/v1/experiments/")
             && (path.ends_with("/review")

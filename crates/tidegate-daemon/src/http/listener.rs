@@ -95,8 +95,8 @@ impl Listening {
                 next = next => next,
                 () = &mut shutdown => break,
             };
-            let (stream, permit) = match (accepted, permit) {
-                (Ok((stream, _)), Ok(permit)) => (stream, permit),
+            let (stream, peer, permit) = match (accepted, permit) {
+                (Ok((stream, peer)), Ok(permit)) => (stream, peer.ip(), permit),
                 // Nobody closes it.
                 (Ok(_), Err(_)) => break,
                 (Err(error), _) => {
@@ -109,7 +109,7 @@ impl Listening {
                 front: self.front.clone(),
                 watcher: graceful.watcher(),
                 shared: self.shared.clone(),
-                state: Arc::new(ConnectionState::new(permit)),
+                state: Arc::new(ConnectionState::new(permit, peer)),
             };
             tokio::spawn(connection.serve(stream));
         }

@@ -41,7 +41,7 @@ pub(super) async fn observe(
         BodyKind::Ndjson => {
             read_each(text.lines().map(str::trim).filter(|line| !line.is_empty()).collect())
         }
-        BodyKind::Json | BodyKind::Toml => read(&text),
+        BodyKind::Json | BodyKind::Toml | BodyKind::Form => read(&text),
     };
     let items = items?;
     Ok(Json(app.ask(|reply| DriverCommand::Observe { items, reply }).await?))

@@ -123,6 +123,16 @@ impl Problem {
         self.code
     }
 
+    /// What is wrong, for people: one sentence, or one for each field.
+    pub(super) fn sentences(&self) -> String {
+        let faults = self.faults.iter().take(FAULTS_MAX).map(|fault| {
+            format!("{} {}", fault.pointer.trim_start_matches('/'), fault.detail).trim().to_owned()
+        });
+        let faults: Vec<String> = faults.collect();
+        let sentences = if faults.is_empty() { self.detail.clone() } else { faults.join("; ") };
+        told(&sentences).into_owned()
+    }
+
     /// The answer to the request of this id.
     pub(super) fn response(self, request_id: &str) -> Response {
         let (code, status) = (self.code.name(), self.code.status());

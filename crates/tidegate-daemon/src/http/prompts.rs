@@ -33,14 +33,14 @@ use crate::prompts::diff::{self, NamedText};
 use crate::prompts::text_digest;
 use crate::refusal::Refusal;
 
-type NamePath = Result<Path<String>, PathRejection>;
-type PartPath = Result<Path<(String, String)>, PathRejection>;
+pub(super) type NamePath = Result<Path<String>, PathRejection>;
+pub(super) type PartPath = Result<Path<(String, String)>, PathRejection>;
 
-fn name_of(path: NamePath) -> Result<PromptName, Problem> {
+pub(super) fn name_of(path: NamePath) -> Result<PromptName, Problem> {
     asked::id(&asked::path(path)?)
 }
 
-fn part_of(path: PartPath) -> Result<(PromptName, String), Problem> {
+pub(super) fn part_of(path: PartPath) -> Result<(PromptName, String), Problem> {
     let (name, part) = asked::path(path)?;
     Ok((asked::id(&name)?, part))
 }
@@ -58,7 +58,7 @@ async fn prompt(app: &App, name: &PromptName) -> Result<Arc<Prompt>, Problem> {
 }
 
 /// A prompt is made with its first version.
-fn no_version() -> Problem {
+pub(super) fn no_version() -> Problem {
     Problem::new(Code::Internal, "a prompt without versions")
 }
 
@@ -242,9 +242,18 @@ pub(super) async fn version(
     path: PartPath,
 ) -> Result<Json<VersionDetail>, Problem> {
     let (name, reference) = part_of(path)?;
-    let prompt = prompt(&app, &name).await?;
-    let version = prompt.find(&name, &reference).map_err(|error| not_found(&error))?;
-    Ok(Json(describe::whole_version(&name, &prompt, version)))
+    Ok(Json(find_version(&app, &name, &reference).await?))
+}
+
+/// A version with its text, by its key, its digest or a label.
+pub(super) async fn find_version(
+    app: &App,
+    name: &PromptName,
+    reference: &str,
+) -> Result<VersionDetail, Problem> {
+    let prompt = prompt(app, name).await?;
+    let version = prompt.find(name, reference).map_err(|error| not_found(&error))?;
+    Ok(describe::whole_version(name, &prompt, version))
 }
 
 /// Which versions are compared.
@@ -272,10 +281,18 @@ pub(super) async fn difference(
     ends: Result<Query<Ends>, QueryRejection>,
 ) -> Result<Json<PromptDiff>, Problem> {
     let name = name_of(path)?;
-    let ends = asked::query(ends)?;
-    let prompt = prompt(&app, &name).await?;
+    Ok(Json(compare(&app, &name, &asked::query(ends)?).await?))
+}
+
+/// What differs between two versions.
+pub(super) async fn compare(
+    app: &App,
+    name: &PromptName,
+    ends: &Ends,
+) -> Result<PromptDiff, Problem> {
+    let prompt = prompt(app, name).await?;
     let find =
-        |reference: &str| prompt.find(&name, reference).map_err(|error| not_found(&error)).cloned();
+        |reference: &str| prompt.find(name, reference).map_err(|error| not_found(&error)).cloned();
     let (from, to) = (find(&ends.from)?, find(&ends.to)?);
     let (old, new) = (from.clone(), to.clone());
     // Long texts that have nothing in common take a while, and others share this thread.
@@ -284,5 +301,5 @@ pub(super) async fn difference(
     let diff::Difference { added, removed, hunks, unified } =
         found.await.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let (from, to) = (describe::version(&prompt, &from), describe::version(&prompt, &to));
-    Ok(Json(PromptDiff { prompt: name.to_string(), from, to, added, removed, hunks, unified }))
+    Ok(PromptDiff { prompt: name.to_string(), from, to, added, removed, hunks, unified })
 }

@@ -84,7 +84,8 @@ pub(crate) fn orders(
     }
     for (field, count, allowed) in [
         ("versions", document.versions.len(), limits::PROMPT_VERSIONS_MAX),
-        ("labels", document.labels.len(), limits::PROMPT_LABELS_MAX),
+        // And `production`, which comes on top.
+        ("labels", document.labels.len(), limits::PROMPT_LABELS_MAX + 1),
     ] {
         if count > allowed {
             faults.add(

@@ -1,5 +1,8 @@
+use tidegate_engine::limits;
 use tidegate_journal::Entry;
+use tidegate_spec::api;
 
+use super::document::orders;
 use super::*;
 
 fn version(number: u32, text: &str) -> VersionHead {
@@ -75,4 +78,28 @@ fn a_text_of_another_digest_and_a_part_out_of_place_are_noticed() {
     let mut snapshot = kept.catalog().snapshot();
     snapshot[0].versions[0].text = "two".into();
     assert!(matches!(Prompts::restore(snapshot), Err(PromptsNotReplayed::Digest { .. })));
+}
+
+#[test]
+fn as_many_labels_are_imported_as_a_prompt_may_have_beside_production() {
+    let labels = |count: usize| {
+        let named = (0..count).map(|number| format!("label-{number}"));
+        let named = std::iter::once("production".to_owned()).chain(named);
+        let version = || "v1".to_owned();
+        named.map(|label| api::PromptDocumentLabel { label, version: version() }).collect()
+    };
+    let orders_of = |count| {
+        let document = api::PromptDocument {
+            tidegate_prompt: 1,
+            name: "door".to_owned(),
+            versions: Vec::new(),
+            labels: labels(count),
+            next: None,
+        };
+        let (actor, reason) = ("ann".to_owned(), "moved".to_owned());
+        orders(&"door".parse().unwrap(), &api::PromptImport { document, actor, reason })
+    };
+    assert_eq!(orders_of(limits::PROMPT_LABELS_MAX).unwrap().len(), limits::PROMPT_LABELS_MAX + 1);
+    let faults = orders_of(limits::PROMPT_LABELS_MAX + 1).unwrap_err();
+    assert_eq!(faults[0].detail, "has 18 entries, allowed: 0 to 17");
 }

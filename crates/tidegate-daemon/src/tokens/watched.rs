@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::{Access, Scope, TokenFileError, Tokens};
+use super::{Access, Scope, TokenDigest, TokenFileError, Tokens};
 
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -43,7 +43,12 @@ impl WatchedTokens {
 
     /// What `token` allows of `scope` now.
     pub(crate) fn access(&self, token: &str, scope: Scope) -> Access {
-        self.0.load().access(token, scope)
+        self.access_of(&TokenDigest::of(token), scope)
+    }
+
+    /// The same of a token by its digest.
+    pub(crate) fn access_of(&self, token: &TokenDigest, scope: Scope) -> Access {
+        self.0.load().access_of(token, scope)
     }
 }
 

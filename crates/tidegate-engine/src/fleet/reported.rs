@@ -8,10 +8,30 @@ use crate::presence::Reported;
 use crate::time::Timestamp;
 use crate::variant::Variant;
 
+/// What was heard of a camera, or of several together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeardCamera {
+    /// When it reported last.
+    pub(crate) at: Timestamp,
+    /// How many observations came before that.
+    pub(crate) after: u64,
+    /// Its analyses that are compared.
+    pub(crate) analyses: u64,
+}
+
+impl HeardCamera {
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let analyses = self.analyses.saturating_add(other.analyses);
+        Self { at: self.at.max(other.at), after: self.after.max(other.after), analyses }
+    }
+}
+
 impl Fleet {
     /// A camera reports.
-    pub(crate) fn hear(&mut self, at: u32, heard_at: Timestamp) {
+    pub(crate) fn hear(&mut self, at: u32, heard_at: Timestamp, heard_after: u64) {
         self.heard_at[at as usize] = heard_at;
+        self.heard_after[at as usize] = heard_after;
     }
 
     /// What the treatment reported from a stretch of the test on.
@@ -30,9 +50,9 @@ impl Fleet {
         }
     }
 
-    /// When any camera reported last.
+    /// When any camera that takes part reported last.
     pub(crate) fn heard_last(&self) -> Option<Timestamp> {
-        self.heard_at.iter().max().copied()
+        self.comparable_with(self.heard_at.iter().copied()).map(|(_, at)| at).max()
     }
 
     /// The cameras that take part in the comparison.
@@ -40,9 +60,16 @@ impl Fleet {
         self.heard().map(|(camera, _)| camera)
     }
 
-    /// The cameras that take part in the comparison, and when each reported last.
-    pub(crate) fn heard(&self) -> impl Iterator<Item = (&CameraId, Timestamp)> {
-        self.comparable_with(self.heard_at.iter().copied())
+    /// The cameras that take part in the comparison, and what was heard of each.
+    pub(crate) fn heard(&self) -> impl Iterator<Item = (&CameraId, HeardCamera)> {
+        let heard = (0..self.entries.len()).map(|at| {
+            let full =
+                self.full.get(at).map_or(0, |full| full.control.analyses + full.treatment.analyses);
+            let ab = self.ab[at].control.analyses + self.ab[at].treatment.analyses;
+            let analyses = self.shadow[at].control.analyses + ab + full;
+            HeardCamera { at: self.heard_at[at], after: self.heard_after[at], analyses }
+        });
+        self.comparable_with(heard)
     }
 
     /// The cameras that take part in the comparison, and what each showed stretch by stretch.

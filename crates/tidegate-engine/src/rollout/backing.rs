@@ -1,6 +1,7 @@
 //! What the evidence says of a step that a person wants.
 
 use super::Rollout;
+use crate::assignment::Serving;
 use crate::event::Command;
 use crate::look::Check;
 use crate::phase::{Condition, State, Transition};
@@ -25,6 +26,18 @@ impl Rollout {
     pub fn advance(&self) -> Option<(Transition, State)> {
         let transition = self.transition_of(Command::Advance);
         Some((transition, transition.target(self.lifecycle.state)?))
+    }
+
+    /// Where a command leads from here and what would be served then; none where it is not allowed.
+    pub fn ahead(&self, command: Command) -> Option<(State, Serving)> {
+        let transition = self.transition_of(command);
+        let to = transition.target(self.lifecycle.state)?;
+        let step = if matches!(transition, Transition::StartAb | Transition::OpenAb) {
+            0
+        } else {
+            self.lifecycle.step + usize::from(transition == Transition::NextStep)
+        };
+        Some((to, self.serving_in(to, step)))
     }
 
     /// What an operator may do from here.

@@ -3,7 +3,7 @@
 use super::Rollout;
 use crate::assignment::SplitMethod;
 use crate::phase::{Condition, Phase};
-use crate::presence::{Presence, Reported};
+use crate::presence::{Presence, Recency, Reported};
 use crate::variant::Variant;
 
 /// Treatment analyses without which a ramp step is not left: as many as total failure is seen in, or
@@ -34,6 +34,7 @@ impl Rollout {
             analyses_needed: guardrails.min_samples.max(1),
             cameras: compared as u64,
             cameras_needed: cameras_needed(self.fleet.len() as u64),
+            recency: self.treatment_recency(),
         }
     }
 
@@ -55,12 +56,14 @@ impl Rollout {
         // The shadow showed the fleet: where none of its cameras has the treatment yet, nobody can report it.
         let nobody = treated == 0 && self.fleet.total().shadow.analyses > 0;
         if nobody {
-            return Presence { analyses, analyses_needed: 0, cameras, cameras_needed: 0 };
+            let recency = Recency::Heard;
+            return Presence { analyses, analyses_needed: 0, cameras, cameras_needed: 0, recency };
         }
         let min_samples = self.definition.experiment().guardrails.min_samples;
         let analyses_needed = min_samples.clamp(1, ANALYSES_MIN);
         let cameras_needed = cameras_needed(treated as u64);
-        Presence { analyses, analyses_needed, cameras, cameras_needed }
+        let recency = self.treatment_recency();
+        Presence { analyses, analyses_needed, cameras, cameras_needed, recency }
     }
 
     fn is_switchback(&self) -> bool {

@@ -3,9 +3,12 @@
 use alloc::vec::Vec;
 
 use super::Rollout;
+use crate::fleet::HeardCamera;
+use crate::id::CameraId;
 use crate::outside::OutsideCause;
 use crate::phase::{Condition, Phase, State};
-use crate::symptom::{CAMERAS_NAMED_MAX, Heard, HeardOf, Hearing, Symptom};
+use crate::presence::Recency;
+use crate::symptom::{CAMERAS_NAMED_MAX, Heard, HeardOf, Hearing, Symptom, SymptomKind};
 use crate::time::{Duration, Timestamp};
 use crate::variant::{ByVariant, Variant};
 
@@ -15,7 +18,14 @@ const QUIET_MIN: Duration = Duration::from_ms(3_600_000);
 const QUIET_MAX: Duration = Duration::from_ms(24 * 3_600_000);
 /// Reports that were due after which it is silence: where they come independently, one gap in 5·10⁸ is as long.
 const DUE_MIN: f64 = 20.0;
-const DAY: Duration = Duration::from_ms(24 * 3_600_000);
+/// And after a whole day.
+const DUE_IN_A_DAY_MIN: f64 = 5.0;
+/// Comparisons that were due after which none is made any more: the share of events that have one moves more than the events.
+const COMPARED_DUE_MIN: f64 = 30.0;
+/// Reports of each camera, on average, after which most cameras that report are known.
+const OFTEN_EACH: u64 = 6;
+/// The chance that a split gives the treatment to none of the cameras, below which it is no chance.
+const NOBODY_CHANCE_MIN: f64 = 0.01;
 /// So few analyses tell nothing of what a client does.
 const ANALYSES_MIN: u64 = 12;
 /// So few analyses of another variant are a client that had an assignment for a minute.
@@ -55,39 +65,15 @@ impl Rollout {
         since.unwrap_or(self.lifecycle.now)
     }
 
-    /// Whether a quiet time is silence, where so many of the cameras share what is usually reported.
-    fn is_silence(&self, since: Timestamp, now: Timestamp, among: u64) -> bool {
-        let quiet = now.since(since);
-        quiet >= QUIET_MIN
-            && (quiet >= QUIET_MAX || self.due(since, now) >= DUE_MIN * among.max(1) as f64)
-    }
-
-    /// How many reports are usual between two times. Once there was a day, it goes by the hours of the day: what is
-    /// quiet every night says nothing.
-    fn due(&self, since: Timestamp, now: Timestamp) -> f64 {
-        let Some(started) = self.lifecycle.started_at else { return 0.0 };
-        if self.lifecycle.observations == 0 {
-            // Whatever is usual, something should have come.
-            return f64::INFINITY;
-        }
-        let known_until =
-            self.course.as_slice().iter().find(|stage| stage.state.phase == Phase::Full);
-        let known = known_until.map_or(since, |stage| stage.from).since(started);
-        if known < DAY {
-            let lasted = self.lifecycle.now.since(started).ms().max(1) as f64;
-            return now.since(since).ms() as f64 / lasted * self.lifecycle.observations as f64;
-        }
-        let days = known.ms() as f64 / DAY.ms() as f64;
-        let past = &self.fleet.release().past;
-        let mut due = 0.0;
-        let mut from = since;
-        while from < now {
-            let until = from.hour_ends().min(now);
-            let overlap = until.since(from).hours();
-            due += past[from.hour_of_day()].analyses as f64 / days * overlap;
-            from = until;
-        }
-        due
+    /// Whether whoever was heard of so is silent: by then so many other observations came that some would be theirs.
+    fn is_silent(&self, heard: HeardCamera, since: Timestamp, now: Timestamp) -> bool {
+        let quiet = now.since(heard.at.max(since));
+        let others = self.lifecycle.observations.saturating_sub(heard.after).saturating_sub(1);
+        let analyses = heard.analyses as f64;
+        // So few may have come by chance of one that usually has fewer.
+        let surely = (analyses - 2.0 * libm::sqrt(analyses)).max(0.0);
+        let due = others as f64 * surely / (heard.after + 1) as f64;
+        quiet >= QUIET_MIN && (due >= DUE_MIN || quiet >= QUIET_MAX && due >= DUE_IN_A_DAY_MIN)
     }
 
     fn reports_stopped(&self, now: Timestamp) -> Option<Symptom> {
@@ -95,29 +81,58 @@ impl Rollout {
         let since = self.awaited_since().max(last.unwrap_or(Timestamp::EPOCH));
         let heard = if last.is_some() { Heard::Before } else { Heard::Never };
         let quiet = now.since(since);
-        self.is_silence(since, now, 1).then_some(Symptom::ReportsStopped { quiet, heard })
+        let due = match self.lifecycle.started_at {
+            Some(began) if last.is_some() => {
+                self.arrivals.due(began, self.lifecycle.now, since, now)
+            }
+            // Whatever is usual, something should have come.
+            _ => f64::INFINITY,
+        };
+        let is_silence = quiet >= QUIET_MIN && (quiet >= QUIET_MAX || due >= DUE_MIN);
+        is_silence.then_some(Symptom::ReportsStopped { quiet, heard })
     }
 
     fn nothing_compared(&self, now: Timestamp) -> Option<Symptom> {
         let sums = self.fleet.total();
-        let analyses = sums.shadow.analyses;
-        let found = self.lifecycle.state.phase == Phase::Shadow
-            && sums.pairs.comparisons() == 0
-            && analyses >= ANALYSES_MIN
-            && now.since(self.awaited_since()) >= QUIET_MIN;
-        found.then_some(Symptom::NothingCompared { analyses })
+        let (analyses, compared) = (sums.shadow.analyses, sums.pairs.comparisons());
+        if self.lifecycle.state.phase != Phase::Shadow || analyses < ANALYSES_MIN {
+            return None;
+        }
+        let last = self.arrivals.compared.filter(|_| compared > 0);
+        let since = self.awaited_since().max(last.map_or(Timestamp::EPOCH, |last| last.at));
+        let quiet = now.since(since);
+        let others =
+            self.lifecycle.observations.saturating_sub(last.map_or(0, |last| last.after + 1));
+        let usual = match last {
+            // An earlier version kept no last one.
+            None if compared > 0 => 0.0,
+            None => self.definition.experiment().shadow.sample.value(),
+            Some(last) => compared as f64 / (last.after + 1) as f64,
+        };
+        let heard = if last.is_some() { Heard::Before } else { Heard::Never };
+        let is_silence = quiet >= QUIET_MIN && others as f64 * usual >= COMPARED_DUE_MIN;
+        is_silence.then_some(Symptom::NothingCompared { analyses, quiet, heard })
     }
 
     /// Which cameras report, and which do not, at a time that is not before the last event.
     pub fn hearing(&self, now: Timestamp) -> Hearing {
         let (serving, since) = (self.serving(), self.awaited_since());
-        let cameras = self.fleet.len() as u64;
         let mut of = ByVariant { control: HeardOf::default(), treatment: HeardOf::default() };
-        for (camera, heard_at) in self.fleet.heard() {
-            let heard = &mut of[serving.assign(camera, now).variant];
-            heard.served += 1;
-            if self.is_silence(heard_at.max(since), now, cameras) {
-                heard.silent.push(camera.clone());
+        let mut together: ByVariant<Option<HeardCamera>> = ByVariant::default();
+        let mut cameras: ByVariant<Vec<CameraId>> = ByVariant::default();
+        for (camera, heard) in self.fleet.heard() {
+            let variant = serving.assign(camera, now).variant;
+            of[variant].served += 1;
+            together[variant] = Some(together[variant].map_or(heard, |before| before.and(heard)));
+            if self.is_silent(heard, since, now) {
+                of[variant].silent.push(camera.clone());
+            }
+            cameras[variant].push(camera.clone());
+        }
+        for (variant, all) in Variant::ALL.into_iter().zip([cameras.control, cameras.treatment]) {
+            // Where none of them is so busy that it is missed, all of them together may be.
+            if together[variant].is_some_and(|heard| self.is_silent(heard, since, now)) {
+                of[variant].silent = all;
             }
         }
         Hearing { last: self.fleet.heard_last(), of }
@@ -126,17 +141,19 @@ impl Rollout {
     fn cameras_silent(&self, now: Timestamp) -> Vec<Symptom> {
         let Hearing { of, .. } = self.hearing(now);
         let mut found = Vec::new();
-        if self.lifecycle.state.phase == Phase::Ab
-            && of.treatment.served == 0
-            && of.control.served > 0
-            && now.since(self.awaited_since()) >= QUIET_MIN
-        {
-            found.push(Symptom::TreatmentNowhere { cameras: of.control.served });
+        if self.lifecycle.state.phase == Phase::Ab && of.treatment.served == 0 {
+            found.extend(self.treatment_unheard(of.control.served, now));
         }
         for variant in Variant::ALL {
             let HeardOf { served, silent } = &of[variant];
             let cameras = silent.len() as u64;
-            if cameras > 0 && cameras * 2 >= *served {
+            let other = match variant {
+                Variant::Control => &of.treatment,
+                Variant::Treatment => &of.control,
+            };
+            // Where as many of the other variant are silent, it is night where they are.
+            let like_others = 2 * other.silent.len() as u64 * served >= cameras * other.served;
+            if cameras > 0 && cameras * 2 >= *served && (other.served == 0 || !like_others) {
                 let named = silent.iter().take(CAMERAS_NAMED_MAX).cloned().collect();
                 found.push(Symptom::CamerasSilent { variant, cameras, of: *served, named });
             }
@@ -144,9 +161,56 @@ impl Rollout {
         found
     }
 
-    fn variants_disagree(&self) -> Option<Symptom> {
-        if self.lifecycle.state.phase != Phase::Ab {
+    /// What it means that none of so many cameras has the treatment.
+    fn treatment_unheard(&self, cameras: u64, now: Timestamp) -> Option<Symptom> {
+        let quiet = now.since(self.awaited_since());
+        // Until each was heard of often, there may be others.
+        let known = self.lifecycle.observations >= cameras.saturating_mul(OFTEN_EACH);
+        if cameras == 0 || quiet < QUIET_MIN || !(known || quiet >= QUIET_MAX) {
             return None;
+        }
+        let nobody = libm::pow(1.0 - self.share().value(), cameras as f64);
+        Some(if nobody >= NOBODY_CHANCE_MIN {
+            Symptom::TreatmentNowhere { cameras }
+        } else {
+            Symptom::TreatmentUnheard { cameras }
+        })
+    }
+
+    /// Whether the treatment is silent now while others report, so that nothing goes on by itself.
+    pub(super) fn treatment_recency(&self) -> Recency {
+        let silent = |symptom: &Symptom| {
+            matches!(symptom.kind(), SymptomKind::NothingCompared | SymptomKind::TreatmentSilent)
+        };
+        let is_silent = self.symptoms(self.lifecycle.now).iter().any(silent);
+        if is_silent { Recency::Silent } else { Recency::Heard }
+    }
+
+    fn variants_disagree(&self) -> Option<Symptom> {
+        // These are in no block: they are compared with nothing.
+        let impossible = self.outside.get(OutsideCause::ImpossibleVariant);
+        let weighs = |count: u64, of: u64| {
+            count >= DISAGREEING_MIN && count.saturating_mul(DISAGREEING_ONE_IN) >= of
+        };
+        let misplaced = |analyses: u64, of: u64| Symptom::VariantsDisagree {
+            analyses,
+            of: of + analyses,
+            named: Vec::new(),
+        };
+        match self.lifecycle.state.phase {
+            Phase::Ab => {}
+            Phase::Shadow => {
+                let of = self.fleet.total().shadow.analyses;
+                return weighs(impossible, of + impossible).then(|| misplaced(impossible, of));
+            }
+            // Whoever did not hear of the release goes on with the control.
+            Phase::Full => {
+                let (sums, full) = (self.fleet.total(), self.fleet.full_total());
+                let of = sums.analyses() + full.control.analyses + full.treatment.analyses;
+                let unwatched = self.outside.get(OutsideCause::Unwatched);
+                return weighs(unwatched, of + unwatched).then(|| misplaced(unwatched, of));
+            }
+            Phase::Draft | Phase::Completed | Phase::RolledBack | Phase::Stopped => return None,
         }
         let (split, share) = (self.definition.split(), self.share());
         let first = self.epochs.last_step().unwrap_or(0) as u64;
@@ -168,20 +232,10 @@ impl Rollout {
                 named.push(camera.clone());
             }
         }
-        let weighs = |count: u64, of: u64| {
-            count >= DISAGREEING_MIN && count.saturating_mul(DISAGREEING_ONE_IN) >= of
-        };
-        // These are in no block: they are compared with nothing.
-        let impossible = self.outside.get(OutsideCause::ImpossibleVariant);
         let treated = self.fleet.total().ab.treatment.analyses;
         if weighs(disagreeing, of) {
             return Some(Symptom::VariantsDisagree { analyses: disagreeing, of, named });
         }
-        let of = impossible + treated;
-        weighs(impossible, of).then_some(Symptom::VariantsDisagree {
-            analyses: impossible,
-            of,
-            named: Vec::new(),
-        })
+        weighs(impossible, impossible + treated).then(|| misplaced(impossible, treated))
     }
 }

@@ -4,10 +4,11 @@ use alloc::vec::Vec;
 
 use super::Rollout;
 use super::lifecycle::Looked;
+use crate::arrivals::Compared;
 use crate::assignment::SplitMethod;
 use crate::event::{Event, Rejection};
 use crate::exposure::{Exposure, Fingerprint, Window};
-use crate::fleet::{CameraSums, Place, Sums};
+use crate::fleet::{CameraSums, Comparable, Place, Sums};
 use crate::id::{AnalysisId, CameraId};
 use crate::limits;
 use crate::observation::{Alerts, Analysis, Comparison, Feedback, Origin, Outcome};
@@ -98,6 +99,8 @@ impl Rollout {
         self.fleet.add_analysis(camera, place, control, cuts);
         match window {
             Window::Shadow => {
+                let after = self.lifecycle.observations;
+                self.arrivals.compared = Some(Compared { at, after });
                 self.fleet.add_comparison(camera, &comparison.outcomes, cuts, warned);
                 self.add_to_review(comparison);
                 self.joint_scores.add(at, comparison, cuts.alert_threshold);
@@ -240,18 +243,24 @@ impl Rollout {
     /// The place of a camera that reports now; a new camera is taken in if the definition allows one more.
     fn camera(&mut self, camera: &CameraId, heard_at: Timestamp) -> Result<u32, Rejection> {
         let split = self.definition.split();
-        if let Some(at) = self.fleet.find(camera, split.hash(camera)) {
-            self.fleet.hear(at, heard_at);
-            return Ok(at);
+        let heard_after = self.lifecycle.observations;
+        let at = if let Some(at) = self.fleet.find(camera, split.hash(camera)) {
+            self.fleet.hear(at, heard_at, heard_after);
+            at
+        } else {
+            let cameras_max = self.definition.experiment().bounds.cameras_max;
+            if self.fleet.len() >= cameras_max {
+                return Err(Rejection::TooManyCameras { cameras_max });
+            }
+            let (sums, blocks) = (Sums::default(), Vec::new());
+            let (camera, full) = (camera.clone(), ByVariant::default());
+            let seen = CameraSums { camera, sums, blocks, full, heard_at, heard_after };
+            self.fleet.insert(seen, split)
+        };
+        if self.fleet.comparable(at) == Comparable::Yes {
+            self.arrivals.add(heard_at);
         }
-        let cameras_max = self.definition.experiment().bounds.cameras_max;
-        if self.fleet.len() >= cameras_max {
-            return Err(Rejection::TooManyCameras { cameras_max });
-        }
-        let (sums, blocks) = (Sums::default(), Vec::new());
-        let full = ByVariant::default();
-        let seen = CameraSums { camera: camera.clone(), sums, blocks, full, heard_at };
-        Ok(self.fleet.insert(seen, split))
+        Ok(at)
     }
 
     fn expose(&mut self, fingerprint: Fingerprint, camera: u32, place: Place, alerts: Alerts) {

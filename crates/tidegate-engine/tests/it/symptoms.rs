@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use tidegate_engine::Rollout;
+use tidegate_engine::assignment::Group;
 use tidegate_engine::experiment::{Experiment, RampStep, Rule};
 use tidegate_engine::number::Share;
 use tidegate_engine::symptom::{Symptom, SymptomKind};
@@ -62,7 +63,7 @@ fn a_night_like_the_one_before_is_no_silence_and_a_day_without_reports_is() {
     let (rollout, _) = tell(fleet(), &format!("0 start\n{days}"));
     // Twenty cameras reported six times an hour; until eight in the morning nothing is due.
     assert_eq!(kinds(&rollout, "56h"), []);
-    assert_eq!(kinds(&rollout, "56h10m"), []);
+    assert_eq!(kinds(&rollout, "56h5m"), []);
     assert_eq!(kinds(&rollout, "57h"), [SymptomKind::ReportsStopped]);
     // A day is silence whatever is usual.
     let quiet = by_day(8..9) + &by_day(24..25);
@@ -141,6 +142,128 @@ fn a_switchback_is_judged_block_by_block() {
     };
     assert_eq!(kinds(&told(false), "12h"), []);
     assert_eq!(kinds(&told(true), "12h"), [SymptomKind::VariantsDisagree]);
+}
+
+#[test]
+fn a_shadow_whose_treatment_falls_silent_says_so_and_keeps_its_gate_shut() {
+    let mut experiment = fleet();
+    experiment.shadow.duration = hours(24.0);
+    let compared = |minutes: usize| {
+        format!("{minutes}m c {minutes} cam-{} 100/20 100/20\n", minutes / 10 % CAMERAS)
+    };
+    let alone = |minutes: usize| {
+        format!("{minutes}m a {minutes} cam-{} control 100 20\n", minutes / 10 % CAMERAS)
+    };
+    let both: String = (0..36).map(|turn| compared(turn * 5)).collect();
+    let control: String = (36..288).map(|turn| alone(turn * 5)).collect();
+    let story = format!("0 start\n{both}{control}");
+    let told = |until: usize| {
+        let story: String = story.lines().take(until).flat_map(|line| [line, "\n"]).collect();
+        tell(experiment.clone(), &story).0
+    };
+    assert_eq!(kinds(&told(40), "200m"), []);
+    let silent = told(100);
+    assert_eq!(kinds(&silent, "8h20m"), [SymptomKind::NothingCompared]);
+    let said = silent.symptoms(at("8h20m"))[0].to_string();
+    assert_eq!(
+        said,
+        "No event was answered by the treatment too for 5.4 h, while the control reports"
+    );
+    let (rollout, answers) = tell(experiment, &format!("{story}24h tick\n24h10m tick\n"));
+    assert_eq!(answers.len(), 1, "the gate stays shut: {answers:?}");
+    assert!(rollout.presence().unwrap().to_string().ends_with(", and it is silent now"));
+}
+
+#[test]
+fn a_step_is_not_left_while_its_treatment_is_silent() {
+    let mut experiment = fleet();
+    let step = |share, dwell| RampStep { share: Share::new(share).unwrap(), dwell: hours(dwell) };
+    experiment.ab.steps = vec![step(0.2, 8.0), step(0.5, 4.0)];
+    let first = story(&experiment, 0..1, |_, variant| Some(variant.to_owned()));
+    let later =
+        story(&experiment, 1..9, |_, variant| (variant == "control").then(|| variant.to_owned()));
+    let (rollout, _) = tell(
+        experiment.clone(),
+        &format!("0 start\n{first}{}", later.split("480m").next().unwrap()),
+    );
+    assert_eq!(kinds(&rollout, "7h50m"), [SymptomKind::TreatmentSilent]);
+    let ticked = later.replacen("480m", "8h tick\n480m", 1);
+    let (rollout, _) = tell(experiment, &format!("0 start\n{first}{ticked}"));
+    assert_eq!(rollout.lifecycle().step, 0);
+}
+
+#[test]
+fn one_busy_camera_makes_no_silence_of_the_others() {
+    // One reports every two minutes, five others every two hours.
+    let mut story = String::from("0 start\n");
+    let experiment = fleet();
+    let (assigned, _) = tell(experiment.clone(), &story);
+    for minutes in (0..60 * 60).step_by(2) {
+        let quiet = (minutes % 24 == 0).then_some(1 + minutes / 24 % 5);
+        for camera in [Some(0), quiet].into_iter().flatten() {
+            let name = format!("cam-{camera}");
+            let variant = assigned.serve(&name.parse().unwrap(), at("1h")).variant;
+            writeln!(story, "{minutes}m a {minutes}-{camera} {name} {} 100 20", variant.as_str())
+                .unwrap();
+        }
+        if minutes > 0 && minutes % 600 == 0 {
+            let (rollout, _) = tell(experiment.clone(), &story);
+            assert_eq!(rollout.symptoms(rollout.lifecycle().now), [], "{minutes} minutes");
+        }
+    }
+}
+
+#[test]
+fn a_treatment_served_in_shadow_is_told() {
+    let mut experiment = fleet();
+    experiment.shadow.duration = hours(6.0);
+    let reports = story(&experiment, 0..2, |_, _| Some("treatment".to_owned()));
+    let (rollout, _) = tell(experiment, &format!("0 start\n{reports}"));
+    assert_eq!(kinds(&rollout, "1h50m"), [SymptomKind::VariantsDisagree]);
+}
+
+#[test]
+fn a_treatment_that_half_of_the_cameras_have_and_none_reports_is_silent() {
+    let experiment = fleet();
+    let reports =
+        story(&experiment, 0..2, |_, variant| (variant == "control").then(|| variant.to_owned()));
+    let (rollout, _) = tell(experiment, &format!("0 start\n{reports}"));
+    let symptoms = rollout.symptoms(at("1h50m"));
+    assert_eq!(symptoms[0].kind(), SymptomKind::TreatmentSilent);
+    assert!(
+        symptoms[0].to_string().ends_with("those that have it do not report"),
+        "{}",
+        symptoms[0]
+    );
+}
+
+#[test]
+fn a_release_that_nobody_runs_is_told() {
+    let experiment = fleet();
+    let before = story(&experiment, 0..2, |_, variant| Some(variant.to_owned()));
+    let after = story(&experiment, 2..6, |_, _| Some("control".to_owned()));
+    let released = format!("0 start\n{before}119m advance\n");
+    let (rollout, _) = tell(experiment.clone(), &format!("{released}{after}"));
+    assert_eq!(kinds(&rollout, "6h"), [SymptomKind::VariantsDisagree]);
+    let heard = story(&experiment, 2..6, |_, _| Some("treatment".to_owned()));
+    let (rollout, _) = tell(experiment, &format!("{released}{heard}"));
+    assert_eq!(kinds(&rollout, "6h"), []);
+}
+
+#[test]
+fn reports_of_other_cameras_of_a_group_are_no_reports() {
+    let mut experiment = fleet();
+    let half = Share::new(0.5).unwrap();
+    let group = Group { name: "fleet".parse().unwrap(), from: Share::NONE, to: half };
+    let is_in = |name: &str| group.has(&name.parse().unwrap());
+    experiment.assignment.group = Some(group.clone());
+    let strangers =
+        story(&experiment, 0..6, |name, _| (!is_in(name)).then(|| "control".to_owned()));
+    let (rollout, _) = tell(experiment.clone(), &format!("0 start\n{strangers}"));
+    assert_eq!(kinds(&rollout, "6h"), [SymptomKind::ReportsStopped]);
+    let all = story(&experiment, 0..6, |_, variant| Some(variant.to_owned()));
+    let (rollout, _) = tell(experiment, &format!("0 start\n{all}"));
+    assert_eq!(kinds(&rollout, "6h"), []);
 }
 
 #[test]

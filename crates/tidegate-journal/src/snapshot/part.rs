@@ -8,6 +8,7 @@ use super::{JournalState, RolloutState};
 use crate::record::{KeptVersion, PART_BYTES_MAX, Unreadable, bytes};
 
 mod account;
+mod arrivals;
 mod assembly;
 mod block;
 mod camera;
@@ -32,6 +33,7 @@ mod series;
 mod sums;
 
 use account::KeptAccount;
+use arrivals::KeptArrivals;
 use block::KeptBlock;
 use camera::KeptCamera;
 use course::{KeptBacklog, KeptCourse, KeptOutside};
@@ -91,6 +93,7 @@ pub(crate) enum Part {
     Shown(Vec<KeptShown>),
     Series(KeptSeries),
     JointScores(KeptJointScores),
+    Arrivals(KeptArrivals),
 }
 
 /// A part by what it tells of, which says what it may follow.
@@ -129,6 +132,7 @@ enum OfRollout {
     Hearing(KeptHearing),
     Series(KeptSeries),
     JointScores(KeptJointScores),
+    Arrivals(KeptArrivals),
 }
 
 /// A part that adds to the prompt before it.
@@ -194,6 +198,7 @@ impl Part {
             Self::Hearing(heard) => Belonging::OfRollout(OfRollout::Hearing(heard)),
             Self::Series(points) => Belonging::OfRollout(OfRollout::Series(points)),
             Self::JointScores(scores) => Belonging::OfRollout(OfRollout::JointScores(scores)),
+            Self::Arrivals(arrivals) => Belonging::OfRollout(OfRollout::Arrivals(arrivals)),
             Self::Prompt(name) => Belonging::Prompt(name),
             Self::Version(head) => Belonging::OfPrompt(OfPrompt::Version(head)),
             Self::Text(text) => Belonging::OfPrompt(OfPrompt::Text(text)),
@@ -239,6 +244,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(hearing::parts(state))
         .chain(series::parts(state))
         .chain(joint_scores::part(state))
+        .chain(arrivals::parts(state))
 }
 
 /// A text in pieces that fit a part; none of an empty one.

@@ -267,9 +267,11 @@ pub struct PromptDocument {
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub name: String,
     /// Versions, oldest first.
+    #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
     pub versions: Vec<PromptDocumentVersion>,
     /// Where the labels point.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_items = 17))]
     pub labels: Vec<PromptDocumentLabel>,
     /// In an export, what to give as `?after=` for the rest; none at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]

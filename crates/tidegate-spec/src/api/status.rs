@@ -170,12 +170,16 @@ pub struct Presence {
     pub cameras: u64,
     /// Cameras without which nothing follows.
     pub cameras_needed: u64,
+    /// Whether the treatment was heard of and is silent now, so that nothing follows until it reports again.
+    pub silent: bool,
 }
 
 impl From<presence::Presence> for Presence {
     fn from(presence: presence::Presence) -> Self {
-        let presence::Presence { analyses, analyses_needed, cameras, cameras_needed } = presence;
-        Self { analyses, analyses_needed, cameras, cameras_needed }
+        let presence::Presence { analyses, analyses_needed, cameras, cameras_needed, recency } =
+            presence;
+        let silent = recency == presence::Recency::Silent;
+        Self { analyses, analyses_needed, cameras, cameras_needed, silent }
     }
 }
 

@@ -20,15 +20,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Process {
     child: Child,
     log: Receiver<String>,
+    address: String,
     pub(super) client: Client,
 }
 
 impl Process {
-    /// Starts it on the journal in `data` and waits until it is ready.
-    pub(super) fn start(data: &Path) -> Result<Self, Failure> {
+    /// Starts it on the journal in `data`, at the address of `before` where there was one, and waits until it is ready.
+    pub(super) fn start(data: &Path, before: Option<&Self>) -> Result<Self, Failure> {
+        let listen = before.map_or("127.0.0.1:0", |before| before.listen());
         let program = std::env::current_exe().map_err(Failure::Program)?;
         let mut child = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--time", "driven", "--data"])
+            .args(["serve", "--listen", listen, "--time", "driven", "--data"])
             .arg(data)
             // What the daemon of this machine is told is not for this one.
             .env_remove("TIDEGATE_CONFIG")
@@ -57,9 +59,18 @@ impl Process {
             Ok(client) => client,
             Err(failure) => return Err(give_up(child, failure)),
         };
-        let process = Self { child, log, client };
+        let process = Self { child, log, address, client };
         await_line(&process.log, "ready")?;
         Ok(process)
+    }
+
+    /// Where it listens, such as `http://127.0.0.1:41234`.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn listen(&self) -> &str {
+        self.address.trim_start_matches("http://")
     }
 
     /// Kills it on the spot, as a power cut or the kernel would.

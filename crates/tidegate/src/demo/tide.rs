@@ -47,6 +47,9 @@ pub(super) struct DemoEnding {
     pub(super) status: Status,
     pub(super) history: Vec<HistoryItem>,
     pub(super) tally: DemoCounts,
+    /// It still runs, on its journal in a folder that is gone with it.
+    pub(super) process: Process,
+    _folder: tempfile::TempDir,
 }
 
 pub(super) struct Tide {
@@ -66,7 +69,7 @@ pub(super) struct Tide {
 impl Tide {
     pub(super) fn begin(args: &DemoArgs) -> Result<Self, Failure> {
         let folder = tempfile::tempdir().map_err(Failure::Temporary)?;
-        let process = Process::start(folder.path())?;
+        let process = Process::start(folder.path(), None)?;
         let file = Preset::Production.file();
         let key = file.definition.experiment().key.as_str().to_owned();
         let fleet = DemoFleet::new(args.cameras, args.seed, args.harm);
@@ -168,7 +171,7 @@ impl Tide {
             process.kill()
         })?;
         let watch = Stopwatch::started();
-        self.process = Process::start(self.folder.path())?;
+        self.process = Process::start(self.folder.path(), Some(&self.process))?;
         self.set_time(step)?;
         let seconds = watch.elapsed().as_secs_f64();
         self.send(reports)?;
@@ -193,7 +196,8 @@ impl Tide {
         self.tally.lost = self.tally.acknowledged.saturating_sub(known);
         self.tally.double = known.saturating_sub(self.tally.acknowledged);
         let history = self.history()?;
-        Ok(DemoEnding { status, history, tally: self.tally })
+        let Self { process, folder, tally, .. } = self;
+        Ok(DemoEnding { status, history, tally, process, _folder: folder })
     }
 
     /// Prints the steps of the rollout that were not told yet.

@@ -2,21 +2,21 @@
 
 use tidegate_spec::api::Judgement;
 
-/// Cells from no change to the limit.
+/// Cells from no change to the limit, where there is room.
 pub(crate) const CELLS: usize = 20;
 
 /// What the signs of a bar mean, for whoever sees one.
 pub(crate) const LEGEND: &str =
     "█ worse by, ░ may be with 95 % confidence, │ the limit, ▶ beyond it, ▷ may be beyond it";
 
-/// The way from no change to the limit: `█` up to the change, `░` up to where it may be with 95 % confidence,
+/// The way from no change to the limit in so many cells: `█` up to the change, `░` up to where it may be with 95 % confidence,
 /// then `│` at the limit; behind it `▶` where the change is beyond the limit, `▷` where it may be.
-pub(crate) fn bar(judgement: &Judgement) -> String {
-    let gone = judgement.change.map_or(0, |change| cells(change, judgement.limit));
+pub(crate) fn bar(judgement: &Judgement, of: usize) -> String {
+    let gone = judgement.change.map_or(0, |change| cells(change, judgement.limit, of));
     // A change of a single camera has no bounds.
-    let may_be = judgement.high_95.map_or(gone, |high| cells(high, judgement.limit)).max(gone);
-    let mut drawn = String::with_capacity(3 * (CELLS + 2));
-    for cell in 0..CELLS {
+    let may_be = judgement.high_95.map_or(gone, |high| cells(high, judgement.limit, of)).max(gone);
+    let mut drawn = String::with_capacity(3 * (of + 2));
+    for cell in 0..of {
         drawn.push(if cell < gone {
             '█'
         } else if cell < may_be {
@@ -26,9 +26,9 @@ pub(crate) fn bar(judgement: &Judgement) -> String {
         });
     }
     drawn.push('│');
-    drawn.push(if gone == CELLS {
+    drawn.push(if gone == of {
         '▶'
-    } else if may_be == CELLS {
+    } else if may_be == of {
         '▷'
     } else {
         ' '
@@ -37,20 +37,20 @@ pub(crate) fn bar(judgement: &Judgement) -> String {
 }
 
 /// Whole cells up to `change`: all of them only where it has reached the limit.
-fn cells(change: f64, limit: f64) -> usize {
+fn cells(change: f64, limit: f64, of: usize) -> usize {
     if change.is_nan() || change <= 0.0 {
         return 0;
     }
     if change >= limit {
-        return CELLS;
+        return of;
     }
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "between 0 and the number of cells"
     )]
-    let cells = (change / limit * CELLS as f64) as usize;
-    cells.min(CELLS - 1)
+    let cells = (change / limit * of as f64) as usize;
+    cells.min(of.saturating_sub(1))
 }
 
 #[cfg(test)]
@@ -60,7 +60,7 @@ mod tests {
 
     fn drawn(change: Option<f64>, high: Option<f64>, limit: f64) -> String {
         let none = Counts { control: 0, treatment: 0 };
-        bar(&Judgement {
+        let judgement = Judgement {
             guardrail: "fp_rate".to_owned(),
             verdict: "pass".to_owned(),
             unit: "points".to_owned(),
@@ -76,7 +76,8 @@ mod tests {
             cameras: none,
             trials_needed: 0,
             sentence: String::new(),
-        })
+        };
+        bar(&judgement, CELLS)
     }
 
     #[test]

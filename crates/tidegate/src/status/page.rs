@@ -5,106 +5,122 @@ use std::fmt::Write;
 use tidegate_spec::api::{Judgement, Labels, LastStep, Outside, Review, Status, VariantMetrics};
 
 use super::bar::{CELLS, LEGEND, bar};
+use super::layout::{Layout, Worth};
 use super::paint::Paint;
 use crate::experiment::shown::state;
 use crate::printable::printable;
 use crate::table::aligned;
+use crate::terminal::{Room, cut};
+
+/// Where what is said of a word begins.
+const SAID: usize = 11;
 
 /// The page, each line ended.
-pub(crate) fn page(status: &Status, paint: Paint) -> String {
-    let mut page = String::new();
-    // Writing into a text does not fail.
-    let _ = write_page(&mut page, status, paint);
-    page
+pub(crate) fn page(status: &Status, paint: Paint, room: Room) -> String {
+    let mut page = Layout::new(room);
+    add_stand(&mut page, status, paint);
+    page.blank();
+    page.drawn(Worth::Numbers, &sides(status));
+    if let Some(pairs) = pairs(status) {
+        page.line(Worth::Aside, 4, &pairs);
+    }
+    page.blank();
+    if !status.guardrails.is_empty() {
+        page.drawn(Worth::Always, &guardrails(status, paint, room.columns));
+        page.line(Worth::Aside, 4, &format!("  {LEGEND}"));
+    }
+    if let Some(split) = &status.split {
+        let verdict = if split.clean { "as planned" } else { "NOT as planned" };
+        let line = format!(
+            "  split: {} control and {} treatment, planned {} treatment: {verdict}",
+            split.units.control,
+            split.units.treatment,
+            percent(split.planned_share),
+        );
+        page.line(Worth::Aside, 4, &line);
+    }
+    if !status.guardrails.is_empty() {
+        page.blank();
+    }
+    page.line(Worth::Answer, SAID, &format!("  finding  {}", printable(&status.finding)));
+    add_review(&mut page, status);
+    let next = printable(&status.next.sentence);
+    let next = match &status.next.at {
+        Some(at) => format!("  next     {}: {next}", printable(at)),
+        None => format!("  next     {next}"),
+    };
+    page.line(Worth::Answer, SAID, &next);
+    add_warnings(&mut page, status, paint);
+    page.text()
 }
 
-fn write_page(page: &mut String, status: &Status, paint: Paint) -> std::fmt::Result {
+/// What runs, and where it stands.
+fn add_stand(page: &mut Layout, status: &Status, paint: Paint) {
     let name = |text: &str| printable(text);
-    writeln!(
-        page,
+    let title = format!(
         "{}: run {}, {} (control) against {} (treatment), {} rule",
         paint.strong(&name(&status.experiment)),
         status.run,
         name(&status.control),
         name(&status.treatment),
         name(&status.rule),
-    )?;
+    );
+    page.line(Worth::Always, 2, &title);
     if let Some(prompt) = &status.prompt {
         let production = prompt.production.as_deref().unwrap_or("nothing");
-        writeln!(page, "  prompt   {}, in production: {}", name(&prompt.name), name(production))?;
-        writeln!(page, "           {} (control)", name(&prompt.control))?;
-        writeln!(page, "           {} (treatment)", name(&prompt.treatment))?;
+        let lines = [
+            format!("  prompt   {}, in production: {}", name(&prompt.name), name(production)),
+            format!("           {} (control)", name(&prompt.control)),
+            format!("           {} (treatment)", name(&prompt.treatment)),
+        ];
+        for line in lines {
+            page.line(Worth::Aside, SAID, &line);
+        }
     }
-    writeln!(page, "  phase    {}", stand(status, paint))?;
+    page.line(Worth::Always, SAID, &format!("  phase    {}", stand(status, paint)));
     if let Some(last) = &status.last {
-        writeln!(page, "  last     {}", last_step(last))?;
+        page.line(Worth::Context, SAID, &format!("  last     {}", last_step(last)));
     }
     if !status.salt.is_empty() && status.salt != status.experiment {
-        writeln!(page, "  salt     {}", name(&status.salt))?;
+        page.line(Worth::Aside, SAID, &format!("  salt     {}", name(&status.salt)));
     }
-    writeln!(
-        page,
+    let traffic = format!(
         "  traffic  {} cameras, {} observations, {} await feedback; cameras get: {}",
         status.cameras,
         status.observations,
         status.open_analyses,
         name(&status.serving),
-    )?;
-    writeln!(page, "\n{}", sides(status))?;
-    if let Some(pairs) = pairs(status) {
-        writeln!(page, "{pairs}")?;
-    }
-    writeln!(page)?;
-    if !status.guardrails.is_empty() {
-        write!(page, "{}", guardrails(status, paint))?;
-    }
-    if let Some(split) = &status.split {
-        let verdict = if split.clean { "as planned" } else { "NOT as planned" };
-        writeln!(
-            page,
-            "  split: {} control and {} treatment, planned {} treatment: {verdict}",
-            split.units.control,
-            split.units.treatment,
-            percent(split.planned_share),
-        )?;
-    }
-    if !status.guardrails.is_empty() {
-        writeln!(page)?;
-    }
-    writeln!(page, "  finding  {}", name(&status.finding))?;
-    write_review(page, status)?;
-    let next = name(&status.next.sentence);
-    match &status.next.at {
-        Some(at) => writeln!(page, "  next     {}: {next}", name(at))?,
-        None => writeln!(page, "  next     {next}")?,
-    }
-    write_warnings(page, status, paint)
+    );
+    page.line(Worth::Context, SAID, &traffic);
 }
 
-fn write_review(page: &mut String, status: &Status) -> std::fmt::Result {
+fn add_review(page: &mut Layout, status: &Status) {
     let review = status.review.as_ref().filter(|review| !review.sentence.is_empty());
-    let Some(Review { settled, cards, sentence, .. }) = review else { return Ok(()) };
-    writeln!(page, "  review   {settled} of {cards} cards answered. {}", printable(sentence))
+    let Some(Review { settled, cards, sentence, .. }) = review else { return };
+    let sentence = printable(sentence);
+    let line = format!("  review   {settled} of {cards} cards answered. {sentence}");
+    page.line(Worth::Context, SAID, &line);
 }
 
-fn write_warnings(page: &mut String, status: &Status, paint: Paint) -> std::fmt::Result {
+fn add_warnings(page: &mut Layout, status: &Status, paint: Paint) {
     for warning in &status.warnings {
         let line = format!("! {}: {}", printable(&warning.code), printable(&warning.detail));
-        writeln!(page, "  {}", paint.warning(&line))?;
+        page.line(Worth::Answer, 4, &format!("  {}", paint.warning(&line)));
     }
-    page.push_str(&outside(&status.outside));
+    if let Some(outside) = outside(&status.outside) {
+        page.line(Worth::Context, SAID, &outside);
+    }
     if status.evicted_analyses > 0 {
         let line =
             format!("! {} analyses were forgotten before their feedback", status.evicted_analyses);
-        writeln!(page, "  {}", paint.warning(&line))?;
+        page.line(Worth::Context, 4, &format!("  {}", paint.warning(&line)));
     }
-    Ok(())
 }
 
 /// What was compared with nothing, and why, if there is anything.
-fn outside(outside: &Outside) -> String {
+fn outside(outside: &Outside) -> Option<String> {
     if outside.analyses == 0 {
-        return String::new();
+        return None;
     }
     let causes: Vec<String> = outside
         .causes
@@ -113,7 +129,7 @@ fn outside(outside: &Outside) -> String {
         .collect();
     let colon = if causes.is_empty() { "" } else { ": " };
     let causes = causes.join(", ");
-    format!("  outside  {} analyses, compared with nothing{colon}{causes}\n", outside.analyses)
+    Some(format!("  outside  {} analyses, compared with nothing{colon}{causes}", outside.analyses))
 }
 
 /// Whether the owner is asked to release what proved itself.
@@ -199,34 +215,68 @@ fn pairs(status: &Status) -> Option<String> {
     ))
 }
 
-/// Each guardrail with its bar. Bar and verdict stand behind the table, which would count colours as letters.
-fn guardrails(status: &Status, paint: Paint) -> String {
-    let titles = ["guardrail", "worse by", "95 % bounds", "limit", "evidence"];
-    let rows = status.guardrails.iter().map(|judgement| {
-        let unit = if judgement.unit == "percent" { "%" } else { "points" };
-        vec![
-            printable(&judgement.guardrail),
-            judgement.change.map_or_else(|| "–".to_owned(), |change| format!("{change:+.1}")),
-            bounds(judgement),
-            format!("{:.1} {unit}", judgement.limit),
-            evidence(judgement),
-        ]
-    });
-    let table = aligned(&titles, &[0], rows).to_string();
+/// Each guardrail with its bar. Bar and verdict stand behind the table, which would count colours as letters. Where there is
+/// no room for all, the bounds go, which the bar shows too, and then cells of the bar.
+fn guardrails(status: &Status, paint: Paint, columns: Option<usize>) -> String {
+    let columns = columns.unwrap_or(usize::MAX);
+    let verdicts = status.guardrails.iter().map(|judgement| judgement.verdict.chars().count());
+    // A blank before the table, one behind it, the limit with its sign, and two blanks.
+    let beside = 1 + 1 + 2 + 2 + verdicts.max().unwrap_or(0).max("verdict".len());
+    let whole = table(status, Bounds::Told);
+    let (table, cells) = if width(&whole) + beside + CELLS <= columns {
+        (whole, CELLS)
+    } else {
+        let short = table(status, Bounds::Drawn);
+        let cells = columns.saturating_sub(width(&short) + beside).min(CELLS);
+        (short, cells)
+    };
     let mut lines = table.lines();
     let mut drawn = String::new();
+    let to_the_limit = cut("to the limit", cells + 2);
     if let Some(header) = lines.next() {
-        let _ = writeln!(drawn, " {header} {:<1$}  verdict", "to the limit", CELLS + 2);
+        let _ = writeln!(drawn, " {header} {to_the_limit:<0$}  verdict", cells + 2);
     }
     for (line, judgement) in lines.zip(&status.guardrails) {
         let verdict = paint.verdict(&printable(&judgement.verdict));
-        let _ = writeln!(drawn, " {line} {}  {verdict}", bar(judgement));
+        let _ = writeln!(drawn, " {line} {}  {verdict}", bar(judgement, cells));
     }
-    let _ = writeln!(drawn, "  {LEGEND}");
     drawn
 }
 
-fn bounds(judgement: &Judgement) -> String {
+/// Whether bounds are told in numbers, or only drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bounds {
+    Told,
+    Drawn,
+}
+
+fn width(table: &str) -> usize {
+    table.lines().map(|line| line.chars().count()).max().unwrap_or(0)
+}
+
+fn table(status: &Status, bounds: Bounds) -> String {
+    let told = bounds == Bounds::Told;
+    let titles = ["guardrail", "worse by", "95 % bounds", "limit", "evidence"];
+    let titles: Vec<&str> =
+        titles.into_iter().filter(|title| told || *title != "95 % bounds").collect();
+    let rows = status.guardrails.iter().map(|judgement| {
+        let unit = match judgement.unit.as_str() {
+            "percent" => "%",
+            _ if told => "points",
+            _ => "pts",
+        };
+        let mut row = vec![
+            printable(&judgement.guardrail),
+            judgement.change.map_or_else(|| "–".to_owned(), |change| format!("{change:+.1}")),
+        ];
+        row.extend(told.then(|| shown_bounds(judgement)));
+        row.extend([format!("{:.1} {unit}", judgement.limit), evidence(judgement)]);
+        row
+    });
+    aligned(&titles, &[0], rows).to_string()
+}
+
+fn shown_bounds(judgement: &Judgement) -> String {
     let shown = |bound: f64| format!("{bound:+.1}");
     match (judgement.low_95, judgement.high_95) {
         (None, None) => "–".to_owned(),
@@ -278,7 +328,8 @@ mod tests {
     #[test]
     fn colours_move_nothing() {
         let status = sample::status("ab", ["alarm", "fail"]);
-        let (plain, coloured) = (page(&status, Paint::Plain), page(&status, Paint::Colour));
+        let (plain, coloured) =
+            (page(&status, Paint::Plain, Room::ANY), page(&status, Paint::Colour, Room::ANY));
         assert!(!plain.contains('\u{1b}'));
         assert!(coloured.contains("\u{1b}[33malarm\u{1b}[0m"), "{coloured}");
         assert!(coloured.contains("\u{1b}[1;31mfail\u{1b}[0m"), "{coloured}");
@@ -292,7 +343,7 @@ mod tests {
         let (first, second) = status.guardrails.split_at_mut(1);
         (first[0].change, first[0].low_95, first[0].high_95) = (None, None, None);
         (second[0].evidence, second[0].ln_evidence) = (None, Some(800.0));
-        let drawn = guardrails(&status, Paint::Plain);
+        let drawn = guardrails(&status, Paint::Plain, None);
         let place = |line: &str, text: &str| line.find(text).map(|at| line[..at].chars().count());
         let lines: Vec<&str> = drawn.lines().collect();
         let bars = place(lines[0], "to the limit");
@@ -305,9 +356,56 @@ mod tests {
     #[test]
     fn every_line_of_a_page_fits_a_wide_terminal() {
         let status = sample::status("ab", ["pass", "inconclusive"]);
-        for line in page(&status, Paint::Plain).lines() {
+        for line in page(&status, Paint::Plain, Room::ANY).lines() {
             assert!(line.chars().count() <= 110, "{line}");
             assert_eq!(line.trim_end(), line);
         }
+    }
+
+    /// The longest page there is: long names, and a guardrail of each name.
+    fn longest() -> Status {
+        let mut status = sample::status("ab", ["alarm", "fail"]);
+        let judgement = status.guardrails[0].clone();
+        status.guardrails = tidegate_engine::guardrail::Guardrail::ALL
+            .into_iter()
+            .map(|guardrail| Judgement {
+                guardrail: guardrail.as_str().to_owned(),
+                verdict: "inconclusive".to_owned(),
+                unit: "points".to_owned(),
+                change: Some(-123.4),
+                low_95: Some(-234.5),
+                high_95: Some(100.0),
+                evidence: Some(123_456.7),
+                evidence_needed: Some(20_000.0),
+                limit: 100.0,
+                ..judgement.clone()
+            })
+            .collect();
+        status.experiment = "e".repeat(128);
+        status.finding = "False alarms rose by 15.0 points (95 % bounds [+8.4, +21.7]). ".repeat(4);
+        status
+    }
+
+    #[test]
+    fn no_row_breaks_at_eighty_columns_whatever_it_says() {
+        for columns in [80, 100, 132] {
+            let room = Room { columns: Some(columns), rows: None };
+            for status in [longest(), sample::status("ab", ["pass", "fail"])] {
+                for line in page(&status, Paint::Plain, room).lines() {
+                    assert!(line.chars().count() <= columns, "{columns}: {line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn phase_and_verdicts_stay_on_a_small_screen() {
+        let room = Room { columns: Some(80), rows: Some(23) };
+        let shown = page(&longest(), Paint::Plain, room);
+        assert!(shown.lines().count() <= 23, "{shown}");
+        assert!(shown.contains("  phase    ab, 31.5 h left"), "{shown}");
+        let verdicts = shown.lines().filter(|line| line.ends_with("  inconclusive")).count();
+        assert_eq!(verdicts, tidegate_engine::guardrail::Guardrail::ALL.len(), "{shown}");
+        assert!(shown.contains("  next     it waits for its owner"), "{shown}");
     }
 }

@@ -12,6 +12,7 @@ use crate::experiment::shown::state;
 use crate::failure::Failure;
 use crate::format::json_line;
 use crate::printable::printable;
+use crate::terminal::Room;
 
 /// How a watch shows what it sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +105,10 @@ fn show(
         (Style::Screen(paint), _) => {
             // Home, each line cleared to its end, and all below: no flicker, and nothing of before is left.
             write!(out, "\x1b[H")?;
-            for line in page(status, paint).lines() {
+            // The time below it, and the line of the cursor.
+            let room = Room::of_stdout();
+            let rows = room.rows.map(|rows| rows.saturating_sub(2));
+            for line in page(status, paint, Room { rows, ..room }).lines() {
                 writeln!(out, "{line}\x1b[K")?;
             }
             write!(out, "  at {}\x1b[K\n\x1b[J", printable(&status.now))?;

@@ -77,6 +77,8 @@ ignores what it does not know.";
         schema::CameraId,
         schema::Id,
         schema::Variant,
+        schema::CameraSort,
+        schema::SortOrder,
         schema::Actor,
         schema::Reason,
         schema::EventTypes,

@@ -49,6 +49,7 @@ impl KeptCamera {
             full: ByVariant::default(),
             // An earlier version did not keep it.
             heard_at: state.rollout.lifecycle.now,
+            heard_after: state.rollout.lifecycle.observations,
         };
         state.rollout.cameras.push(camera);
         Ok(())

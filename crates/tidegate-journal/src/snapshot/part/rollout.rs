@@ -1,6 +1,7 @@
 //! A rollout without what there may be many of.
 
 use serde::{Deserialize, Serialize};
+use tidegate_engine::arrivals::Arrivals;
 use tidegate_engine::course::Course;
 use tidegate_engine::epoch::Epochs;
 use tidegate_engine::experiment::Digest;
@@ -106,6 +107,7 @@ impl KeptRollout {
             review: None,
             joint_scores: Box::default(),
             heard_since: None,
+            arrivals: Arrivals::default(),
         };
         Ok(RolloutState {
             id: RolloutId(self.id),

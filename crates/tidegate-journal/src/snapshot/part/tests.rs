@@ -1,6 +1,7 @@
 //! Every kind of part comes back as it was, from bytes and from JSON.
 
 use proptest::prelude::*;
+use tidegate_engine::arrivals::{Arrivals, Compared};
 use tidegate_engine::course::{Course, Stage};
 use tidegate_engine::epoch::{Epoch, Epochs, Opens};
 use tidegate_engine::event::{Actor, Reason};
@@ -106,6 +107,7 @@ fn draft() -> RolloutState {
             review: None,
             joint_scores: Box::default(),
             heard_since: None,
+            arrivals: Arrivals::default(),
         },
     }
 }
@@ -297,10 +299,12 @@ fn blocks() -> impl Strategy<Value = Vec<BlockSums>> {
 fn cameras() -> impl Strategy<Value = Vec<CameraSums>> {
     let sums =
         (tally(), pairs(), tallies()).prop_map(|(shadow, pairs, ab)| Sums { shadow, pairs, ab });
-    let camera = (id(), sums, blocks(), at()).prop_map(|(camera, sums, blocks, heard_at)| {
-        let camera = camera.parse().unwrap();
-        CameraSums { camera, sums, blocks, full: ByVariant::default(), heard_at }
-    });
+    let camera = (id(), sums, blocks(), at(), any::<u64>()).prop_map(
+        |(camera, sums, blocks, heard_at, heard_after)| {
+            let camera = camera.parse().unwrap();
+            CameraSums { camera, sums, blocks, full: ByVariant::default(), heard_at, heard_after }
+        },
+    );
     proptest::collection::vec(camera, 0..60)
 }
 
@@ -497,8 +501,14 @@ fn of_every_kind() -> Vec<Part> {
         let (camera, sums) = ("door".parse().unwrap(), Sums::default());
         let full = Tally { analyses: 3, errors: 1, ..Tally::default() };
         let full = ByVariant { control: Tally::default(), treatment: full };
-        rollout.cameras =
-            vec![CameraSums { camera, sums, blocks: vec![block], full, heard_at: at }];
+        rollout.cameras = vec![CameraSums {
+            camera,
+            sums,
+            blocks: vec![block],
+            full,
+            heard_at: at,
+            heard_after: 8,
+        }];
         rollout.release.day = 2;
         rollout.course =
             Course::new(vec![Stage { from: at, state: State::DRAFT, step: 0 }]).unwrap();
@@ -506,6 +516,7 @@ fn of_every_kind() -> Vec<Part> {
         rollout.outside_causes = OutsideCounts::new([1; OutsideCause::ALL.len()]);
         rollout.review = Some(review(at));
         rollout.heard_since = Some(at);
+        rollout.arrivals = Arrivals { by_hour: [3; 24], compared: Some(Compared { at, after: 7 }) };
         rollout.joint_scores = joint_scores(at, "e1");
         rollout.exposures = vec![Exposure {
             fingerprint: Fingerprint(5),
@@ -525,7 +536,7 @@ fn of_every_kind() -> Vec<Part> {
 #[test]
 fn a_tag_never_changes_its_meaning() {
     // As docs/journal-format.md has them.
-    let mut seen = [false; 29];
+    let mut seen = [false; 30];
     for part in of_every_kind() {
         let mut payload = Vec::new();
         part.write(&mut payload).unwrap();
@@ -559,6 +570,7 @@ fn a_tag_never_changes_its_meaning() {
             Part::Shown(_) => 26,
             Part::Series(_) => 27,
             Part::JointScores(_) => 28,
+            Part::Arrivals(_) => 29,
         };
         assert_eq!(payload[2], tag, "{part:?}");
         seen[usize::from(tag)] = true;
@@ -601,11 +613,12 @@ fn a_part_that_cannot_follow_is_refused() {
         assert!(!last_follows(&[0, 1, tag]), "{tag} amid a rollout");
     }
     assert!(!last_follows(&[0, 0]), "a second head");
-    for tag in [23, 24, 25, 27, 28] {
+    for tag in [23, 24, 25, 27, 28, 29] {
         assert!(!last_follows(&[0, tag]), "{tag} of no rollout");
     }
     assert!(!last_follows(&[0, 1, 24]), "cards of no review");
     assert!(!last_follows(&[0, 1, 25]), "reports of no camera");
+    assert!(!last_follows(&[0, 1, 29]), "numbers of no camera");
     assert!(!last_follows(&[0, 1, 6]), "a block of no camera");
     assert!(!last_follows(&[0, 1, 9, 1]), "a rollout after a prompt");
     assert!(!last_follows(&[0, 9, 11]), "the text of no version");
