@@ -195,7 +195,7 @@ def test_the_time_of_a_failure_is_no_latency():
     assert metrics.avg_latency_ms == 100.0 and metrics.total_analyses == 2
 
 
-@pytest.mark.parametrize("latency", [-1.0, NAN, INF, 600_001.0])
+@pytest.mark.parametrize("latency", [-1.0, NAN, INF, 600_001.0, "100"])
 def test_a_latency_that_is_none_spoils_no_mean(latency):
     metrics = GroupMetrics()
     metrics.record_analysis(latency_ms=latency)
