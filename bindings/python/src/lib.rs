@@ -4,6 +4,7 @@
 //! serves both; `tidegate.engine` makes dataclasses of it.
 
 mod experiment;
+mod foresight;
 mod rollout;
 mod serving;
 mod simulation;
@@ -36,6 +37,8 @@ create_exception!(
 mod _engine {
     #[pymodule_export]
     use super::experiment::Experiment;
+    #[pymodule_export]
+    use super::foresight::preflight;
     #[pymodule_export]
     use super::rollout::{Rollout, Snapshot};
     #[pymodule_export]

@@ -15,6 +15,7 @@ from typing import Any
 from tidegate._engine import Assignment, Duplicate, Experiment, InvalidExperiment, Rejected
 from tidegate._engine import Serving, Snapshot, assign, camera_hash
 from tidegate._engine import Rollout as _Rollout
+from tidegate._engine import preflight as _preflight
 from tidegate._engine import simulate as _simulate
 
 __all__ = [
@@ -25,15 +26,18 @@ __all__ = [
     "Experiment",
     "InvalidExperiment",
     "Judgement",
+    "Preflight",
     "Rejected",
     "Rollout",
     "Serving",
+    "Sight",
     "Simulated",
     "Snapshot",
     "Status",
     "VariantMetrics",
     "assign",
     "camera_hash",
+    "preflight",
     "simulate",
 ]
 
@@ -302,5 +306,65 @@ def _simulated(item: dict[str, Any]) -> Simulated:
         exposed_share=item["exposed_share"],
         hours_to_rollback=None if hours is None else hours["p50"],
         unmet=tuple(unmet),
+        summary=item,
+    )
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The smallest harm that one guardrail finds by the end of the test, in about half of all rollouts."""
+
+    guardrail: str
+    trials: int
+    """Of each variant: the fewer."""
+    smallest_detectable: float
+    """In `unit`, as the limit is."""
+    limit: float
+    unit: str
+    """`points` or `percent`."""
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What an experiment can see with the fleet at hand."""
+
+    control_cameras: int
+    treatment_cameras: int
+    labels: int
+    guardrails: tuple[Sight, ...]
+    sees_most: str | None
+    """The split that sees most: `hash`, `balanced` or `switchback`."""
+    advice: tuple[str, ...]
+    """What its owner should know, most important first."""
+    summary: Mapping[str, Any]
+    """All that `tidegate experiment preflight --format json` prints, each split among it."""
+
+
+def preflight(
+    experiment: Experiment,
+    *,
+    analyses_per_day: float,
+    feedback_share: float,
+    cameras: int | None = None,
+    **expected: float,
+) -> Preflight:
+    """Says what an experiment can see, before it starts, as `tidegate experiment preflight` does.
+
+    `analyses_per_day` are those of one camera, `feedback_share` is the share of analyses that people label, 0 to 1. Without
+    `cameras` they are those that the experiment lists. `expected` may have `fp_rate`, `error_rate`, `missed_threat_rate`,
+    `alert_rate`, `latency_cv`, `icc` and `drift_share`, with the command's defaults. Raises ValueError for what is out of
+    range.
+    """
+    fleet = {"analyses_per_day": analyses_per_day, "feedback_share": feedback_share, **expected}
+    if cameras is not None:
+        fleet["cameras"] = cameras
+    item = json.loads(_preflight(experiment, json.dumps(fleet)))
+    return Preflight(
+        control_cameras=item["control_cameras"],
+        treatment_cameras=item["treatment_cameras"],
+        labels=item["labels"],
+        guardrails=tuple(Sight(**sight) for sight in item["guardrails"]),
+        sees_most=item["sees_most"],
+        advice=tuple(item["advice"]),
         summary=item,
     )
