@@ -13,6 +13,7 @@ import pytest
 
 from tidegate import AsyncClient, Client
 from tidegate import engine
+from tidegate._access import Access
 from waiting import until
 
 TOML = """
@@ -197,6 +198,51 @@ def test_texts_come_with_their_experiment(tidegate_daemon):
         tidegate_daemon.kill()
         assert client.prompt_text(made) == "Ignore cats.\n"
         assert client.prompt_text(client.assign("garage", "lab")) is None
+
+
+def test_a_connection_that_was_ended_at_rest_is_made_anew():
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            asked.append(self.client_address)
+            self.send_response(200)
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+            # It says that the connection goes on, and ends it.
+            self.close_connection = True
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    connection = Access(f"http://127.0.0.1:{server.server_port}").connect(5.0)
+    assert [connection.get("/") for _ in range(3)] == [{}] * 3
+    assert len(set(asked)) == 3
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(OSError):
+        connection.get("/")
+
+
+def test_a_client_at_rest_goes_on_without_a_failure(tidegate_daemon, caplog):
+    """The daemon ends a connection on which nothing is asked for some seconds."""
+    tidegate_daemon.define(TOML)
+    tidegate_daemon.act("door_v2", "start")
+    with Client(tidegate_daemon.url, clock=tidegate_daemon.clock) as client:
+        assert client.wait_ready(20)
+        made = client.assign("door_v2", "camera-1")
+        for event_id in ("e1", "e2"):
+            client.analysis(made, event_id, score=1)
+            assert client.flush(20)
+            if event_id == "e1":
+                threading.Event().wait(7.0)
+        assert client.stats()["accepted"] == 2
+        assert client.stats()["retries"] == 0 and client.stats()["follower_failures"] == 0
 
 
 class Hanging:

@@ -94,6 +94,16 @@ class Connection:
         self._connection.close()
 
     def _ask(self, method: str, path: str, body: bytes | None) -> Any:
+        was_open = self._connection.sock is not None
+        try:
+            return self._ask_once(method, path, body)
+        except ConnectionError:
+            if not was_open:
+                raise
+            # The daemon ends connections that rest. Asking twice is harmless: what is reported has its id.
+            return self._ask_once(method, path, body)
+
+    def _ask_once(self, method: str, path: str, body: bytes | None) -> Any:
         headers = self._headers if body is None else {**self._headers, "content-type": "application/json"}
         try:
             self._connection.request(method, path, body, headers)

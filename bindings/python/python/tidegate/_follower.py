@@ -47,16 +47,20 @@ class Follower:
         self._limit_s = limit_s
         self._quiet_s_max = quiet_s_max
         self._definitions: dict[str, tuple[tuple[str, str], Experiment]] = {}
-        self._closed = threading.Event()
         self.known: dict[str, Known] = {}
         self.texts: OrderedDict[str, str] = OrderedDict()
         self.heard_at: float | None = None
         """By `now_s`; None until everything was read once."""
         self.failures = 0
-        self.ready = threading.Event()
         self.start()
 
     def start(self) -> None:
+        """Begins, after a fork too: what other threads held then is held for ever."""
+        was_ready = self.heard_at is not None
+        self._closed = threading.Event()
+        self.ready = threading.Event()
+        if was_ready:
+            self.ready.set()
         threading.Thread(target=self._run, name="tidegate-follower", daemon=True).start()
 
     def close(self) -> None:
