@@ -245,6 +245,28 @@ def test_a_client_at_rest_goes_on_without_a_failure(tidegate_daemon, caplog):
         assert client.stats()["retries"] == 0 and client.stats()["follower_failures"] == 0
 
 
+def test_an_answer_that_makes_no_sense_ends_no_thread(caplog):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def answer(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"experiments": [7], "results": [7], "accepted": {}}')
+
+        do_GET = do_POST = answer
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    client = Client(f"http://127.0.0.1:{server.server_port}", report_every_s=0.01)
+    client.feedback("door_v2", "e", "correct")
+    until(lambda: client.stats()["retries"] >= 2 and client.stats()["follower_failures"] >= 2)
+    assert client.assign("door_v2", "camera-1").variant == "control"
+    client.close(flush_s=0)
+    server.shutdown()
+
+
 class Hanging:
     """Takes connections and requests, and answers none."""
 
@@ -395,7 +417,7 @@ def test_a_forked_child_reports_its_own_and_nothing_twice(tidegate_daemon, clien
     assert tidegate_daemon.status("door_v2")["observations"] == 2
 
 
-@pytest.mark.parametrize("url", ["", "localhost:4780", "ftp://x", "http://"])
+@pytest.mark.parametrize("url", ["", "localhost:4780", "ftp://x", "http://", "http://localhost:4780/tidegate"])
 def test_an_address_that_is_none_is_refused(url, monkeypatch):
     monkeypatch.setenv("TIDEGATE_SERVER", "nowhere")
     with pytest.raises(ValueError, match="url"):

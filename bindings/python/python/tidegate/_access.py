@@ -17,9 +17,6 @@ from typing import Any
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 
-FAILURES = (OSError, http.client.HTTPException, ValueError, KeyError, TypeError)
-"""What may go wrong with a request, or with what its answer holds."""
-
 
 class Refused(Exception):
     """The daemon answered, and not with success."""
@@ -49,6 +46,8 @@ class Access:
         address = urllib.parse.urlsplit(self.url)
         if address.scheme not in ("http", "https") or not address.hostname:
             raise ValueError(f"url: {self.url} is no address, allowed: such as http://127.0.0.1:4780")
+        if address.path.strip("/") or address.query:
+            raise ValueError(f"url: {self.url} has a path, allowed: the daemon's address alone")
         if self.token and address.scheme == "http" and address.hostname not in LOOPBACK:
             raise ValueError("token: it is sent only to this machine or over https")
 

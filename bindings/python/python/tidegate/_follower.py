@@ -13,7 +13,7 @@ from collections.abc import Collection
 from typing import Any
 
 from tidegate import _access
-from tidegate._access import Access, Refused
+from tidegate._access import Access
 from tidegate._engine import Experiment
 from tidegate._known import Known
 
@@ -72,9 +72,9 @@ class Follower:
             try:
                 self._follow()
                 pause_s = _PAUSE_S
-            except (*_access.FAILURES, Refused) as error:
+            except Exception as error:  # whatever an answer may hold: a thread that ended would be missing for good
                 self.failures += 1
-                logger.warning("the daemon is not followed: %s; again in %.1f s", error, pause_s)
+                logger.warning("the daemon is not followed: %r; again in %.1f s", error, pause_s)
                 if self.heard_at is not None and now_s() - self.heard_at < pause_s:
                     pause_s = _PAUSE_S
             self._closed.wait(pause_s)
