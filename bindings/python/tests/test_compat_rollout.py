@@ -268,6 +268,12 @@ def test_expiry_follows_an_assigned_start_of_a_manager_never_started():
     assert made.is_expired is False and made.remaining_hours > 48
 
 
+def test_a_duration_without_an_end_in_sight_is_one():
+    made = ABRolloutManager(ABRolloutConfig(test_duration_hours=1e12), AutoRollbackConfig())
+    made.start()
+    assert made.is_active and made.is_expired is False and made.remaining_hours > 9e11
+
+
 def test_a_duration_is_read_live():
     made = running()
     made.rollout_config.started_at = now() - timedelta(hours=2)
