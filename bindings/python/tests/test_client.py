@@ -180,7 +180,10 @@ def test_nothing_heard_for_too_long_is_control_and_hearing_again_is_the_split(ti
         tidegate_daemon.kill()
         until(lambda: client.assign("door_v2", "lab").reason == "stale")
         made = client.assign("door_v2", "lab", default="v0")
-        assert (made.variant, made.prompt_version) == ("control", "v1")
+        assert (made.variant, made.prompt_version, made.run) == ("control", "v1", 0)
+        # What ran because the daemon was away says nothing of a side.
+        client.analysis(made, "e1", score=1)
+        assert client.stats()["waiting"] == 0
         tidegate_daemon.start()
         until(lambda: client.assign("door_v2", "lab").variant == "treatment")
 
