@@ -14,6 +14,11 @@ doc:
 bench-once:
     cargo test -p benches --benches
 
+# The Python package, a workspace of its own.
+python:
+    cargo clippy --manifest-path bindings/python/Cargo.toml --target-dir target/python/built -- -D warnings
+    cargo test -p system-tests --test it python
+
 bench:
     cargo bench -p benches
 

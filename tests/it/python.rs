@@ -65,6 +65,12 @@ fn wheel(builder: &Path) -> Option<PathBuf> {
 fn installed() -> Option<PathBuf> {
     let builder = python::environment(&kept().join("builder"), &BUILDS)?;
     let interpreter = python::environment(&kept().join("clean"), &TESTS)?;
+    let mut new_enough = Command::new(&interpreter);
+    new_enough.args(["-c", "import sys; sys.exit(sys.version_info < (3, 10))"]);
+    if !new_enough.status().unwrap().success() {
+        skipped("the package needs Python 3.10, and python3 is older");
+        return None;
+    }
     let wheel = wheel(&builder)?;
     let name = wheel.file_name().unwrap().to_str().unwrap();
     assert!(name.contains("-cp310-abi3-"), "{name}");

@@ -4,8 +4,10 @@
 //! serves both; `tidegate.engine` makes dataclasses of it.
 
 mod experiment;
+mod foresight;
 mod rollout;
 mod serving;
+mod simulation;
 mod split;
 
 use pyo3::create_exception;
@@ -36,9 +38,13 @@ mod _engine {
     #[pymodule_export]
     use super::experiment::Experiment;
     #[pymodule_export]
+    use super::foresight::preflight;
+    #[pymodule_export]
     use super::rollout::{Rollout, Snapshot};
     #[pymodule_export]
     use super::serving::{Assignment, Serving};
+    #[pymodule_export]
+    use super::simulation::simulate;
     #[pymodule_export]
     use super::split::{assign, assign_name, camera_hash};
     #[pymodule_export]

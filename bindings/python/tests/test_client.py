@@ -13,6 +13,7 @@ import pytest
 
 from tidegate import AsyncClient, Client
 from tidegate import engine
+from tidegate._access import Access
 from waiting import until
 
 TOML = """
@@ -179,7 +180,10 @@ def test_nothing_heard_for_too_long_is_control_and_hearing_again_is_the_split(ti
         tidegate_daemon.kill()
         until(lambda: client.assign("door_v2", "lab").reason == "stale")
         made = client.assign("door_v2", "lab", default="v0")
-        assert (made.variant, made.prompt_version) == ("control", "v1")
+        assert (made.variant, made.prompt_version, made.run) == ("control", "v1", 0)
+        # What ran because the daemon was away says nothing of a side.
+        client.analysis(made, "e1", score=1)
+        assert client.stats()["waiting"] == 0
         tidegate_daemon.start()
         until(lambda: client.assign("door_v2", "lab").variant == "treatment")
 
@@ -197,6 +201,73 @@ def test_texts_come_with_their_experiment(tidegate_daemon):
         tidegate_daemon.kill()
         assert client.prompt_text(made) == "Ignore cats.\n"
         assert client.prompt_text(client.assign("garage", "lab")) is None
+
+
+def test_a_connection_that_was_ended_at_rest_is_made_anew():
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            asked.append(self.client_address)
+            self.send_response(200)
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+            # It says that the connection goes on, and ends it.
+            self.close_connection = True
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    connection = Access(f"http://127.0.0.1:{server.server_port}").connect(5.0)
+    assert [connection.get("/") for _ in range(3)] == [{}] * 3
+    assert len(set(asked)) == 3
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(OSError):
+        connection.get("/")
+
+
+def test_a_client_at_rest_goes_on_without_a_failure(tidegate_daemon, caplog):
+    """The daemon ends a connection on which nothing is asked for some seconds."""
+    tidegate_daemon.define(TOML)
+    tidegate_daemon.act("door_v2", "start")
+    with Client(tidegate_daemon.url, clock=tidegate_daemon.clock) as client:
+        assert client.wait_ready(20)
+        made = client.assign("door_v2", "camera-1")
+        for event_id in ("e1", "e2"):
+            client.analysis(made, event_id, score=1)
+            assert client.flush(20)
+            if event_id == "e1":
+                threading.Event().wait(7.0)
+        assert client.stats()["accepted"] == 2
+        assert client.stats()["retries"] == 0 and client.stats()["follower_failures"] == 0
+
+
+def test_an_answer_that_makes_no_sense_ends_no_thread(caplog):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def answer(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"experiments": [7], "results": [7], "accepted": {}}')
+
+        do_GET = do_POST = answer
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    client = Client(f"http://127.0.0.1:{server.server_port}", report_every_s=0.01)
+    client.feedback("door_v2", "e", "correct")
+    until(lambda: client.stats()["retries"] >= 2 and client.stats()["follower_failures"] >= 2)
+    assert client.assign("door_v2", "camera-1").variant == "control"
+    client.close(flush_s=0)
+    server.shutdown()
 
 
 class Hanging:
@@ -349,7 +420,7 @@ def test_a_forked_child_reports_its_own_and_nothing_twice(tidegate_daemon, clien
     assert tidegate_daemon.status("door_v2")["observations"] == 2
 
 
-@pytest.mark.parametrize("url", ["", "localhost:4780", "ftp://x", "http://"])
+@pytest.mark.parametrize("url", ["", "localhost:4780", "ftp://x", "http://", "http://localhost:4780/tidegate"])
 def test_an_address_that_is_none_is_refused(url, monkeypatch):
     monkeypatch.setenv("TIDEGATE_SERVER", "nowhere")
     with pytest.raises(ValueError, match="url"):

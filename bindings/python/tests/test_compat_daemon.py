@@ -56,8 +56,10 @@ def test_a_daemon_that_is_away_serves_the_original(monkeypatch):
     monkeypatch.setenv("TIDEGATE_URL", "http://127.0.0.1:9")
     manager = start_production_ab_rollout()
     assert set(groups().values()) == {"control"}
+    unreported = _daemon.UNREPORTED["analyses"]
     manager.record_treatment_analysis(latency_ms=1.0, camera_id="camera_1", analysis_id="e1")
     assert manager.treatment_metrics.total_analyses == 1
+    assert _daemon.UNREPORTED["analyses"] == unreported + 1
     _daemon._clients.pop("http://127.0.0.1:9").close(flush_s=0)
 
 

@@ -97,7 +97,7 @@ def test_two_experiments_split_apart():
     assert 400 < same < 600
 
 
-@pytest.mark.parametrize("camera", [None, 7, ("a", 1), "", "Tür 3", "x" * 1000, "two\nwords"])
+@pytest.mark.parametrize("camera", [None, 7, ("a", 1), "", "Tür 3", "x" * 1000, "two\nwords", "half \ud800"])
 def test_any_hashable_is_a_camera(camera):
     config = live(0.5)
     assert config.get_version_for_camera(camera) is config.get_version_for_camera(camera)

@@ -195,7 +195,7 @@ def test_the_time_of_a_failure_is_no_latency():
     assert metrics.avg_latency_ms == 100.0 and metrics.total_analyses == 2
 
 
-@pytest.mark.parametrize("latency", [-1.0, NAN, INF, 600_001.0])
+@pytest.mark.parametrize("latency", [-1.0, NAN, INF, 600_001.0, "100"])
 def test_a_latency_that_is_none_spoils_no_mean(latency):
     metrics = GroupMetrics()
     metrics.record_analysis(latency_ms=latency)
@@ -266,6 +266,12 @@ def test_expiry_follows_an_assigned_start_of_a_manager_never_started():
     assert made.is_expired is True and made.remaining_hours == 0
     made.rollout_config.started_at = now() + timedelta(hours=1)
     assert made.is_expired is False and made.remaining_hours > 48
+
+
+def test_a_duration_without_an_end_in_sight_is_one():
+    made = ABRolloutManager(ABRolloutConfig(test_duration_hours=1e12), AutoRollbackConfig())
+    made.start()
+    assert made.is_active and made.is_expired is False and made.remaining_hours > 9e11
 
 
 def test_a_duration_is_read_live():

@@ -18,7 +18,8 @@ def examples():
 
 
 @pytest.mark.filterwarnings("ignore::tidegate.compat.prompt_ab_rollout.ThresholdRuleWarning")
-def test_every_example_runs(tidegate_daemon, monkeypatch, capsys):
+def test_every_example_runs(tidegate_daemon, tidegate_memory, monkeypatch, capsys):
+    monkeypatch.chdir(PAGE.parents[1])
     monkeypatch.setenv("TIDEGATE_SERVER", tidegate_daemon.url)
     # The examples report by the machine's clock.
     tidegate_daemon.now = datetime.now(timezone.utc)
@@ -34,6 +35,6 @@ def test_every_example_runs(tidegate_daemon, monkeypatch, capsys):
     assert tidegate_daemon.status("door_v2")["observations"] == 6
     # Those that are tests of a reader's are run as such.
     tests = [name for name in names if name.startswith("test_")]
-    assert tests == ["test_cameras_are_split_after_the_shadow"]
-    for name in tests:
-        names[name](tidegate_daemon)
+    assert tests == ["test_harm_is_rolled_back", "test_cameras_are_split_after_the_shadow"]
+    names[tests[0]](tidegate_memory)
+    names[tests[1]](tidegate_daemon)

@@ -75,12 +75,14 @@ def test_a_version_is_a_text(flags):
     assert flags[0].get_object_details("door", {}, camera("c")).error_code == ErrorCode.TYPE_MISMATCH
 
 
-def test_what_is_tracked_is_reported(tidegate_daemon, flags):
+def test_what_is_tracked_is_reported(tidegate_daemon, flags, caplog):
     told = {"experiment": "door", "id": "e1", "score": 80, "latency_ms": 12.0}
     flags[0].track("analysis", camera("camera-1"), TrackingEventDetails(attributes=told))
     told = {"experiment": "door", "id": "e1", "label": "correct"}
     flags[0].track("feedback", camera("camera-1"), TrackingEventDetails(attributes=told))
     flags[0].track("clicked", camera("camera-1"))
+    flags[0].track("feedback", camera("camera-1"))
+    assert "names no `experiment`" in caplog.text
     assert flags[1].flush(20) and flags[1].stats()["accepted"] == 2
     assert tidegate_daemon.status("door")["observations"] == 2
 

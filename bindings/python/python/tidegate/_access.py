@@ -17,9 +17,6 @@ from typing import Any
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 
-FAILURES = (OSError, http.client.HTTPException, ValueError, KeyError, TypeError)
-"""What may go wrong with a request, or with what its answer holds."""
-
 
 class Refused(Exception):
     """The daemon answered, and not with success."""
@@ -49,6 +46,8 @@ class Access:
         address = urllib.parse.urlsplit(self.url)
         if address.scheme not in ("http", "https") or not address.hostname:
             raise ValueError(f"url: {self.url} is no address, allowed: such as http://127.0.0.1:4780")
+        if address.path.strip("/") or address.query:
+            raise ValueError(f"url: {self.url} has a path, allowed: the daemon's address alone")
         if self.token and address.scheme == "http" and address.hostname not in LOOPBACK:
             raise ValueError("token: it is sent only to this machine or over https")
 
@@ -94,6 +93,16 @@ class Connection:
         self._connection.close()
 
     def _ask(self, method: str, path: str, body: bytes | None) -> Any:
+        was_open = self._connection.sock is not None
+        try:
+            return self._ask_once(method, path, body)
+        except ConnectionError:
+            if not was_open:
+                raise
+            # The daemon ends connections that rest. Asking twice is harmless: what is reported has its id.
+            return self._ask_once(method, path, body)
+
+    def _ask_once(self, method: str, path: str, body: bytes | None) -> Any:
         headers = self._headers if body is None else {**self._headers, "content-type": "application/json"}
         try:
             self._connection.request(method, path, body, headers)

@@ -12,6 +12,8 @@ __all__ = [
     "assign",
     "assign_name",
     "camera_hash",
+    "preflight",
+    "simulate",
 ]
 
 class InvalidExperiment(ValueError): ...
@@ -21,6 +23,15 @@ class Duplicate(Rejected): ...
 def assign(camera_id: str, salt: str, share: float) -> str: ...
 def assign_name(name: str, salt: str, share: float) -> str: ...
 def camera_hash(camera_id: str, salt: str) -> int: ...
+def preflight(experiment: Experiment, fleet: str) -> str: ...
+def simulate(
+    text: str,
+    *,
+    runs: int | None = None,
+    seed: int | None = None,
+    rule: str | None = None,
+    threads: int | None = None,
+) -> list[str]: ...
 
 @final
 class Assignment:

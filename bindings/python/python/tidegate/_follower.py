@@ -13,7 +13,7 @@ from collections.abc import Collection
 from typing import Any
 
 from tidegate import _access
-from tidegate._access import Access, Refused
+from tidegate._access import Access
 from tidegate._engine import Experiment
 from tidegate._known import Known
 
@@ -47,16 +47,20 @@ class Follower:
         self._limit_s = limit_s
         self._quiet_s_max = quiet_s_max
         self._definitions: dict[str, tuple[tuple[str, str], Experiment]] = {}
-        self._closed = threading.Event()
         self.known: dict[str, Known] = {}
         self.texts: OrderedDict[str, str] = OrderedDict()
         self.heard_at: float | None = None
         """By `now_s`; None until everything was read once."""
         self.failures = 0
-        self.ready = threading.Event()
         self.start()
 
     def start(self) -> None:
+        """Begins, after a fork too: what other threads held then is held for ever."""
+        was_ready = self.heard_at is not None
+        self._closed = threading.Event()
+        self.ready = threading.Event()
+        if was_ready:
+            self.ready.set()
         threading.Thread(target=self._run, name="tidegate-follower", daemon=True).start()
 
     def close(self) -> None:
@@ -68,9 +72,9 @@ class Follower:
             try:
                 self._follow()
                 pause_s = _PAUSE_S
-            except (*_access.FAILURES, Refused) as error:
+            except Exception as error:  # whatever an answer may hold: a thread that ended would be missing for good
                 self.failures += 1
-                logger.warning("the daemon is not followed: %s; again in %.1f s", error, pause_s)
+                logger.warning("the daemon is not followed: %r; again in %.1f s", error, pause_s)
                 if self.heard_at is not None and now_s() - self.heard_at < pause_s:
                     pause_s = _PAUSE_S
             self._closed.wait(pause_s)

@@ -100,8 +100,9 @@ class Known:
             self.digests[treated],
         )
 
-    def in_doubt(self, camera_id: str, reason: str) -> Assignment:
-        """Control, whatever the rollout said last."""
+    def invalid(self, camera_id: str) -> Assignment:
+        """Control, for a camera whose id is none."""
+        reason = "invalid_camera_id"
         return Assignment(
             self.key, camera_id, "control", self.control, reason, self.run, self.phase, 0.0, None, self.digests[0]
         )

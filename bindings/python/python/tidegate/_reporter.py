@@ -117,7 +117,7 @@ class Reporter:
                     logger.error("%d observations were refused: %s", len(batch), refused)
                     return
                 why, wait_s = str(refused), refused.retry_after_s
-            except _access.FAILURES as failure:
+            except Exception as failure:  # whatever an answer may hold: a thread that ended would be missing for good
                 why = repr(failure)
             self.retries += 1
             pause_s = min(max(pause_s * 2, wait_s), _PAUSE_S_MAX)

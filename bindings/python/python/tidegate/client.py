@@ -91,15 +91,14 @@ class Client:
         known = follower.known.get(experiment)
         heard_at = follower.heard_at
         if heard_at is None or now_s() - heard_at > self._stale_after_s:
-            if known is None:
-                return unknown(experiment, camera_id, default, "stale")
-            return known.in_doubt(camera_id, "stale")
+            # Of no run: what a camera ran because the daemon was away says nothing of its side of the split.
+            return unknown(experiment, camera_id, known.control if known else default, "stale")
         if known is None:
             return unknown(experiment, camera_id, default, "unknown_experiment")
         try:
             return known.assign(camera_id)
         except (ValueError, TypeError):
-            return known.in_doubt(camera_id, "invalid_camera_id")
+            return known.invalid(camera_id)
 
     def prompt_text(self, assignment: Assignment) -> str | None:
         """The text of the version that was assigned, where the daemon keeps it. It never waits: texts come with what they
@@ -116,7 +115,8 @@ class Client:
         error: bool = False,
         observed_at: datetime | None = None,
     ) -> None:
-        """Reports what the assigned version said of an event. Where there is no rollout, nothing is reported."""
+        """Reports what the assigned version said of an event. Where there is no rollout, or the assignment was `stale`, nothing
+        is reported."""
         side = _side(latency_ms, score, error)
         more = {"variant": assignment.variant, **side}
         self._report("analysis", assignment, event_id, more, observed_at)
@@ -248,9 +248,9 @@ def _side(latency_ms: float | None, score: int | None, error: bool) -> Side:
 class AsyncClient:
     """The same for asyncio. What never waits is no coroutine; what waits is one, and blocks no event loop."""
 
-    def __init__(self, url: str | None = None, **options: Any) -> None:
-        """Takes what `Client` takes."""
-        client = Client(url, **options)
+    def __init__(self, url: str | None = None, *, client: Client | None = None, **options: Any) -> None:
+        """Takes what `Client` takes, or a client that is there."""
+        client = client or Client(url, **options)
         self.client = client
         self.assign = client.assign
         self.prompt_text = client.prompt_text

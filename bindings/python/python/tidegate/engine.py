@@ -15,6 +15,8 @@ from typing import Any
 from tidegate._engine import Assignment, Duplicate, Experiment, InvalidExperiment, Rejected
 from tidegate._engine import Serving, Snapshot, assign, camera_hash
 from tidegate._engine import Rollout as _Rollout
+from tidegate._engine import preflight as _preflight
+from tidegate._engine import simulate as _simulate
 
 __all__ = [
     "Assignment",
@@ -24,14 +26,19 @@ __all__ = [
     "Experiment",
     "InvalidExperiment",
     "Judgement",
+    "Preflight",
     "Rejected",
     "Rollout",
     "Serving",
+    "Sight",
+    "Simulated",
     "Snapshot",
     "Status",
     "VariantMetrics",
     "assign",
     "camera_hash",
+    "preflight",
+    "simulate",
 ]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -243,4 +250,121 @@ def _decision(item: Mapping[str, Any]) -> Decision:
         actor=item["actor"],
         reason=item["reason"],
         guardrails=_judgements(item["evidence"]["guardrails"]),
+    )
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What came of a scenario, over all its runs. Shares are of all runs, 0 to 1."""
+
+    name: str
+    rule: str
+    runs: int
+    seed: int
+    rolled_back_share: float
+    promoted_share: float
+    inconclusive_share: float
+    exposed_share: float
+    """Runs in which any camera got the treatment."""
+    hours_to_rollback: float | None
+    """The median over the runs that were rolled back."""
+    unmet: tuple[str, ...]
+    """What the scenario expected and did not get."""
+    summary: Mapping[str, Any]
+    """All that `tidegate simulate --format json` prints of it."""
+
+
+def simulate(
+    scenario: str,
+    *,
+    runs: int | None = None,
+    seed: int | None = None,
+    rule: str | None = None,
+    threads: int | None = None,
+) -> list[Simulated]:
+    """Simulates whole rollouts of a scenario file in TOML or JSON, on all processors unless `threads` says otherwise.
+
+    The results are those of `tidegate simulate` to the last bit, whatever the threads. A file with a grid is several
+    scenarios. `runs`, `seed` and `rule` (`sequential` or `threshold`) stand in place of the file's. Other threads of Python
+    go on meanwhile. Raises InvalidExperiment with every fault of the file, and ValueError for a number out of range.
+    """
+    lines = _simulate(scenario, runs=runs, seed=seed, rule=rule, threads=threads)
+    return [_simulated(json.loads(line)) for line in lines]
+
+
+def _simulated(item: dict[str, Any]) -> Simulated:
+    hours = item["hours_to_rollback"]
+    unmet = (one["name"] for one in item["expectations"] if one["verdict"] == "failed")
+    return Simulated(
+        name=item["name"],
+        rule=item["rule"],
+        runs=item["runs"],
+        seed=item["seed"],
+        rolled_back_share=item["rolled_back_share"],
+        promoted_share=item["promoted_share"],
+        inconclusive_share=item["inconclusive_share"],
+        exposed_share=item["exposed_share"],
+        hours_to_rollback=None if hours is None else hours["p50"],
+        unmet=tuple(unmet),
+        summary=item,
+    )
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The smallest harm that one guardrail finds by the end of the test, in about half of all rollouts."""
+
+    guardrail: str
+    trials: int
+    """Of each variant: the fewer."""
+    smallest_detectable: float
+    """In `unit`, as the limit is."""
+    limit: float
+    unit: str
+    """`points` or `percent`."""
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What an experiment can see with the fleet at hand."""
+
+    control_cameras: int
+    treatment_cameras: int
+    labels: int
+    guardrails: tuple[Sight, ...]
+    sees_most: str | None
+    """The split that sees most: `hash`, `balanced` or `switchback`."""
+    advice: tuple[str, ...]
+    """What its owner should know, most important first."""
+    summary: Mapping[str, Any]
+    """All that `tidegate experiment preflight --format json` prints, each split among it."""
+
+
+def preflight(
+    experiment: Experiment,
+    *,
+    analyses_per_day: float,
+    feedback_share: float,
+    cameras: int | None = None,
+    **expected: float,
+) -> Preflight:
+    """Says what an experiment can see, before it starts, as `tidegate experiment preflight` does.
+
+    `analyses_per_day` are those of one camera, `feedback_share` is the share of analyses that people label, 0 to 1. Without
+    `cameras` they are those that the experiment lists. `expected` may have `fp_rate`, `error_rate`, `missed_threat_rate`,
+    `alert_rate`, `latency_cv`, `icc` and `drift_share`, with the command's defaults. Raises ValueError for what is out of
+    range.
+    """
+    fleet = {"analyses_per_day": analyses_per_day, "feedback_share": feedback_share, **expected}
+    if cameras is not None:
+        fleet["cameras"] = cameras
+    item = json.loads(_preflight(experiment, json.dumps(fleet)))
+    return Preflight(
+        control_cameras=item["control_cameras"],
+        treatment_cameras=item["treatment_cameras"],
+        labels=item["labels"],
+        guardrails=tuple(Sight(**sight) for sight in item["guardrails"]),
+        sees_most=item["sees_most"],
+        advice=tuple(item["advice"]),
+        summary=item,
     )

@@ -5,6 +5,7 @@ It evaluates in this process, so that its coroutines wait for nothing, and `trac
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -23,6 +24,8 @@ from openfeature.track import TrackingEventDetails
 from tidegate.client import Assignment, Client
 
 __all__ = ["TidegateProvider"]
+
+logger = logging.getLogger("tidegate")
 
 _REASONS = {
     "split": Reason.SPLIT,
@@ -121,11 +124,16 @@ class TidegateProvider(AbstractProvider):
         The details' attributes have `experiment`, `id` of the event, and `latency_ms`, `score` and `error`, or `label`.
         Any other name is none of Tidegate's, and is left out.
         """
+        if tracking_event_name not in ("analysis", "feedback"):
+            return
         told: dict[str, Any] = dict(tracking_event_details.attributes) if tracking_event_details else {}
-        experiment, event_id = str(told.get("experiment")), str(told.get("id"))
+        if not {"experiment", "id"} <= told.keys():
+            logger.error("%s names no `experiment` and `id`, so it is not reported", tracking_event_name)
+            return
+        experiment, event_id = str(told["experiment"]), str(told["id"])
         if tracking_event_name == "feedback":
             self._client.feedback(experiment, event_id, str(told.get("label")))
-        elif tracking_event_name == "analysis":
+        else:
             self._client.analysis(
                 self._assign(experiment, evaluation_context),
                 event_id,

@@ -1,5 +1,7 @@
 """Fixtures for tests of code that uses Tidegate.
 
+`tidegate_memory` takes the place of a client: the engine decides in the process, at once, and time is driven.
+
 `tidegate_daemon` is a real daemon whose time is driven: two days pass in a call. Its program is the one that
 `TIDEGATE_PROGRAM` names, or else `tidegate` on the path; without one the test skips.
 """
@@ -15,11 +17,14 @@ import urllib.parse
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tidegate._access import Access
+
+if TYPE_CHECKING:
+    from tidegate.memory import Memory
 
 _PATIENCE_S = 30.0
 
@@ -99,6 +104,14 @@ class Daemon:
 
 def _path(key: str) -> str:
     return "/v1/experiments/" + urllib.parse.quote(key, safe="")
+
+
+@pytest.fixture
+def tidegate_memory() -> Memory:
+    """A client without a daemon, at 2026-03-02 08:00 UTC."""
+    from tidegate.memory import Memory
+
+    return Memory()
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 Its owner defines and starts an experiment whose key is the name that is used here. Cameras of a test that runs are then
 served what the daemon says, and what is recorded with its camera and the id of its analysis is reported to it. The calls
-of before carry neither, and such a record counts in this process alone: `UNREPORTED` says how many.
+of before carry neither, and such a record counts in this process alone, as does what is recorded while the daemon is
+not heard: `UNREPORTED` says how many.
 """
 
 from __future__ import annotations
@@ -59,10 +60,10 @@ class Daemon:
     def report_analysis(
         self, camera_id: str | None, analysis_id: str | None, variant: str, outcome: Outcome
     ) -> None:
-        if camera_id is None or analysis_id is None:
+        assigned = self.client.assign(self.experiment, str(camera_id))
+        if camera_id is None or analysis_id is None or assigned.run == 0:
             UNREPORTED["analyses"] += 1
             return
-        assigned = self.client.assign(self.experiment, str(camera_id))
         if assigned.variant != variant:
             # The caller chose the group, and what ran is what is told.
             assigned = replace(assigned, variant=variant, prompt_version=None)

@@ -19,7 +19,11 @@ _Number = TypeVar("_Number", int, float)
 
 
 def _is_between(value: float, least: float, most: float) -> bool:
-    return math.isfinite(value) and least <= value <= most
+    try:
+        return math.isfinite(value) and least <= value <= most
+    except TypeError:
+        # Whatever it is, it is no number; recording it raised nothing before.
+        return False
 
 
 def _keep(samples: list[_Number], value: _Number) -> None:

@@ -111,7 +111,8 @@ class ABRolloutManager:
         elapsed = self._elapsed()
         if elapsed is None:
             return False
-        return elapsed > timedelta(hours=self.rollout_config.test_duration_hours)
+        # In numbers: a time of a million years is none to `timedelta`.
+        return elapsed.total_seconds() > self.rollout_config.test_duration_hours * 3600
 
     @property
     def remaining_hours(self) -> float:
