@@ -15,6 +15,9 @@ use crate::daemon::PATIENCE;
 /// The name under which an element's id comes.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+/// How long a look at a page waits for a change of it.
+const LOOK_MS: u64 = 3_000;
+
 /// Whether pages may run what they bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scripts {
@@ -213,14 +216,22 @@ impl Browser {
         self.tell("/execute/async", &json!({"script": script, "args": []}))
     }
 
-    /// Waits until an expression holds, which is looked at whenever the page changes.
+    /// Waits until an expression holds, which is looked at whenever the page changes. What waits in a page that is left
+    /// meanwhile is never answered, so each look has only a while.
     pub fn await_that(&self, expression: &str) {
-        self.run_until_done(&format!(
-            "const look = () => {{ if ({expression}) {{ watch.disconnect(); done(true); }} }};
+        let script = format!(
+            "const done = arguments[arguments.length - 1];
+             const look = () => {{ if ({expression}) {{ watch.disconnect(); done(true); }} }};
              const watch = new MutationObserver(look);
              watch.observe(document, {{subtree: true, childList: true, attributes: true, characterData: true}});
              look();"
-        ));
+        );
+        self.tell("/timeouts", &json!({ "script": LOOK_MS }));
+        let looks = PATIENCE.as_secs() * 1_000 / LOOK_MS;
+        let look = |_| self.try_tell("/execute/async", &json!({"script": script, "args": []}));
+        let holds = (0..looks).map(look).any(|answer| answer == Ok(Value::Bool(true)));
+        assert!(holds, "it never held: {expression}\n{}", self.text("body"));
+        self.tell("/timeouts", &json!({ "script": PATIENCE.as_secs() * 1_000 }));
     }
 
     /// What the browser wrote into its console since it was asked last.

@@ -9,8 +9,9 @@ use tidegate_page::{
     RolloutCard, RolloutView, ServedNow, Visitor, WaitsFor,
 };
 use tidegate_spec::api::{
-    CameraSort, Cameras, HistoryItem, LabelHistory, PromptDetail, PromptDiff, PromptSummary,
-    Scores, Series, SettingChange, SortOrder, Status, VersionDetail, VersionSummary,
+    CameraSort, Cameras, DiscordantEvent, HistoryItem, LabelHistory, PromptDetail, PromptDiff,
+    PromptSummary, Review, Scores, Series, SettingChange, SortOrder, Status, VersionDetail,
+    VersionSummary, VersionsInPlay, Warning,
 };
 
 use super::World;
@@ -114,6 +115,23 @@ impl Said {
         let cause = if replaced == Replaced::Free { PLAIN } else { text };
         status.outside.causes = [(cause.to_owned(), 3)].into();
         status.outside.analyses = 3;
+        status.warnings = vec![Warning { code: cause.to_owned(), detail: cause.to_owned() }];
+        status.review = Some(Review {
+            experiment: cause.to_owned(),
+            run: 1,
+            phase: cause.to_owned(),
+            verdict: Some(cause.to_owned()),
+            sentence: cause.to_owned(),
+            lost: 1,
+            gained: 2,
+            left_out_from: Some(cause.to_owned()),
+            cards: 3,
+            settled: 1,
+            waiting: 2,
+            unanswered: 0,
+            false_alarms: None,
+            missed_threats: None,
+        });
         status
     }
 
@@ -121,6 +139,26 @@ impl Said {
         let owned = || text.to_owned();
         let ours = || if replaced == Replaced::Free { PLAIN.to_owned() } else { text.to_owned() };
         let change = SettingChange { setting: ours(), from: Some(owned()), to: Some(owned()) };
+        let in_play = || VersionsInPlay {
+            name: ours(),
+            control: ours(),
+            treatment: ours(),
+            production: Some(ours()),
+        };
+        // What this rollout has not, another may have.
+        let mut history: Vec<HistoryItem> = with(&self.history, text, replaced);
+        history[0].accepted = Some(ours());
+        history[0].prompt = Some(in_play());
+        history[0].changes = vec![change.clone()];
+        let mut scores: Scores = with(&self.scores, text, replaced);
+        scores.discordant = vec![DiscordantEvent {
+            event: ours(),
+            camera_id: ours(),
+            at: ours(),
+            direction: ours(),
+            control: Some(70),
+            treatment: None,
+        }];
         RolloutView {
             status: self.status(text, replaced),
             waits_for: WaitsFor::Person,
@@ -137,8 +175,8 @@ impl Said {
                 sort: CameraSort::CameraId,
                 order: SortOrder::Ascending,
             },
-            scores: with(&self.scores, text, replaced),
-            history: with(&self.history, text, replaced),
+            scores,
+            history,
             older: Some(1),
             settings: vec![change],
         }
