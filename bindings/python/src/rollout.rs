@@ -27,7 +27,9 @@ use crate::{Duplicate, Rejected};
 #[derive(Debug)]
 pub(crate) struct Rollout {
     experiment: Experiment,
-    rollout: tidegate_engine::Rollout,
+    run: tidegate_engine::Rollout,
+    /// Taken at deadlines before an event that was then refused.
+    untold: Vec<Decision>,
 }
 
 /// All that a rollout remembers, kept in this process. What must outlive it is the daemon's business.
@@ -82,8 +84,8 @@ struct Status {
 impl Rollout {
     #[new]
     fn new(experiment: &Experiment) -> Self {
-        let rollout = tidegate_engine::Rollout::new(experiment.definition().clone());
-        Self { experiment: experiment.clone(), rollout }
+        let run = tidegate_engine::Rollout::new(experiment.definition().clone());
+        Self { experiment: experiment.clone(), run, untold: Vec::new() }
     }
 
     /// Meets every deadline up to `at_ms`, then takes in an event: an observation as `POST /v1/observations` has it, or
@@ -100,23 +102,23 @@ impl Rollout {
 
     /// When time will do something, in milliseconds since 1970, and what.
     fn next_deadline(&self) -> Option<(i64, &'static str)> {
-        self.rollout.next_deadline().map(|(at, reason)| (at.ms(), reason.as_str()))
+        self.run.next_deadline().map(|(at, reason)| (at.ms(), reason.as_str()))
     }
 
     /// What a camera is served.
     fn assign(&self, py: Python<'_>, camera_id: &str, at_ms: i64) -> PyResult<Py<Assignment>> {
-        shown(py, self.rollout.serve(&camera(camera_id)?, at(at_ms)?))
+        shown(py, self.run.serve(&camera(camera_id)?, at(at_ms)?))
     }
 
     /// What it serves now, as a value that never changes.
     fn serving(&self) -> Serving {
-        Serving::new(self.rollout.serving(), self.rollout.definition())
+        Serving::new(self.run.serving(), self.run.definition())
     }
 
     /// Where it stands, as JSON.
     fn status(&self, at_ms: i64) -> PyResult<String> {
-        let status = self.rollout.status(at(at_ms)?);
-        let lifecycle = self.rollout.lifecycle();
+        let status = self.run.status(at(at_ms)?);
+        let lifecycle = self.run.lifecycle();
         let (next_at, next_deadline) = status.next.unzip();
         let step = |step: usize| u32::try_from(step).unwrap_or(u32::MAX);
         json(&Status {
@@ -132,7 +134,7 @@ impl Rollout {
                 control: (&status.sides.control).into(),
                 treatment: (&status.sides.treatment).into(),
             },
-            pairs: Pairs::labelled(&status.pairs, &self.rollout.sums().shadow),
+            pairs: Pairs::labelled(&status.pairs, &self.run.sums().shadow),
             guardrails: Judgement::all(&status.check),
             split: SplitCheck::of(&status.check),
             finding: api::finding(&status.check),
@@ -146,7 +148,7 @@ impl Rollout {
 
     /// What the guardrails say now, with no effect; JSON as `POST …/check` has it.
     fn check(&self) -> PyResult<String> {
-        let check = self.rollout.check();
+        let check = self.run.check();
         let should_roll_back = match &check {
             Check::Sequential(look) => look.any(Verdict::Fail),
             Check::Threshold(check) => matches!(check.finding, Finding::Breach(_)),
@@ -161,7 +163,7 @@ impl Rollout {
 
     /// All that it remembers.
     fn snapshot(&self) -> Snapshot {
-        Snapshot { snapshot: self.rollout.snapshot() }
+        Snapshot { snapshot: self.run.snapshot() }
     }
 
     /// Takes a rollout up again, to decide from now on as if it had never stopped.
@@ -172,9 +174,9 @@ impl Rollout {
         snapshot: &Snapshot,
     ) -> PyResult<Self> {
         let (definition, snapshot) = (experiment.definition().clone(), snapshot.snapshot.clone());
-        let rollout = tidegate_engine::Rollout::restore(definition, snapshot)
+        let run = tidegate_engine::Rollout::restore(definition, snapshot)
             .map_err(|fault| PyValueError::new_err(fault.to_string()))?;
-        Ok(Self { experiment: experiment.clone(), rollout })
+        Ok(Self { experiment: experiment.clone(), run, untold: Vec::new() })
     }
 
     /// The experiment it runs by.
@@ -185,15 +187,17 @@ impl Rollout {
 }
 
 impl Rollout {
-    /// An event that is refused leaves the deadlines met: that time passed is no part of it.
+    /// An event that is refused leaves the deadlines met: that time passed is no part of it. What was decided at them is
+    /// told by the next call.
     fn apply_event(&mut self, at: Timestamp, event: Option<&Event>) -> PyResult<Vec<Decision>> {
-        let mut decisions = Vec::new();
-        while let Some((due, _)) = self.rollout.next_deadline().filter(|(due, _)| *due <= at) {
-            decisions.extend(self.rollout.apply(due, &Event::Tick).map_err(|why| rejected(&why))?);
+        while let Some((due, _)) = self.run.next_deadline().filter(|(due, _)| *due <= at) {
+            let decided = self.run.apply(due, &Event::Tick).map_err(|why| rejected(&why))?;
+            self.untold.extend(decided);
         }
         let event = event.unwrap_or(&Event::Tick);
-        decisions.extend(self.rollout.apply(at, event).map_err(|why| rejected(&why))?);
-        Ok(decisions)
+        let decided = self.run.apply(at, event).map_err(|why| rejected(&why))?;
+        self.untold.extend(decided);
+        Ok(std::mem::take(&mut self.untold))
     }
 
     fn read(&self, event: &str) -> PyResult<Event> {

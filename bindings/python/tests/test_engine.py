@@ -155,6 +155,16 @@ def test_time_passes_by_its_deadlines():
     assert rollout.status(START + timedelta(days=30)).treatment_share == 0.0
 
 
+def test_what_was_decided_before_a_refused_event_is_told_by_the_next_call():
+    rollout, other = started(), started()
+    late = START + timedelta(days=30)
+    with pytest.raises(Rejected):
+        rollout.apply(late, {"type": "feedback", "experiment": "door_v2", "id": "never", "label": "correct"})
+    told = rollout.apply(late)
+    assert told == other.apply(late) and told
+    assert rollout.apply(late) == ()
+
+
 def test_a_status_counts():
     rollout = started()
     for number in range(4):

@@ -175,7 +175,8 @@ class Rollout:
 
         An event is an observation as `POST /v1/observations` has it, or `{"action": …, "actor": …, "reason": …}`;
         without one, time passes. Raises Rejected where the rollout refuses it, and Duplicate where it came before;
-        ValueError where a field is not valid. A refused event counts for nothing; deadlines before it are met.
+        ValueError where a field is not valid. A refused event counts for nothing; deadlines before it are met, and what was
+        decided at them comes with the next call.
         """
         text = None if event is None else json.dumps(dict(event))
         return tuple(_decision(item) for item in json.loads(self._rollout.apply(_ms(at), text)))
