@@ -2,7 +2,7 @@
 //! `TIDEGATE_BLESS=1 cargo test -p system-tests --test it page::pictures`.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -16,6 +16,16 @@ const PICTURES: [(&str, &str, Colours, (u32, u32)); 4] = [
     ("rollout-phone", "/experiments/nemotron_prompt_v2", Colours::Light, (400, 800)),
 ];
 
+/// The demonstration, which ends its daemon when it is told to end.
+struct Demo(Child);
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn the_pictures_show_what_the_demonstration_shows() {
     let Some(browser) = Browser::start(Scripts::On) else { return };
@@ -23,8 +33,9 @@ fn the_pictures_show_what_the_demonstration_shows() {
         .args(["demo", "--page"])
         .stdout(Stdio::piped())
         .spawn()
+        .map(Demo)
         .unwrap();
-    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut lines = BufReader::new(demo.0.stdout.take().unwrap()).lines().map_while(Result::ok);
     let page = lines.find_map(|line| line.strip_prefix("The page: ").map(str::to_owned)).unwrap();
     let bless = std::env::var_os("TIDEGATE_BLESS").is_some();
     for (name, path, colours, (width, height)) in PICTURES {
@@ -45,6 +56,4 @@ fn the_pictures_show_what_the_demonstration_shows() {
         let kept = std::fs::metadata(&file).unwrap_or_else(|_| panic!("no {}", file.display()));
         assert!((10_000..150_000).contains(&kept.len()), "{name}: {} bytes", kept.len());
     }
-    let told = Command::new("kill").args(["-INT", &demo.id().to_string()]).status().unwrap();
-    assert!(told.success() && demo.wait().unwrap().success());
 }
