@@ -2,8 +2,9 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use serde::{Deserialize, Serialize};
-use tidegate_engine::preflight::{ExpectedFleet, Preflight, Sight, SplitSight};
+use serde::Deserialize;
+use tidegate_engine::preflight::{ExpectedFleet, Preflight};
+use tidegate_spec::api::PreflightDocument;
 
 use crate::experiment::Experiment;
 use crate::split::invalid;
@@ -22,58 +23,6 @@ struct Fleet {
     latency_cv: Option<f64>,
     icc: Option<f64>,
     drift_share: Option<f64>,
-}
-
-/// What `tidegate experiment preflight --format json` prints; a test holds the two together.
-#[derive(Serialize)]
-struct Seen<'a> {
-    control_cameras: u64,
-    treatment_cameras: u64,
-    labels: u64,
-    guardrails: Vec<SeenBy>,
-    splits: Vec<SeenUnder>,
-    sees_most: Option<&'static str>,
-    advice: &'a [String],
-}
-
-#[derive(Serialize)]
-struct SeenBy {
-    guardrail: &'static str,
-    trials: u64,
-    smallest_detectable: f64,
-    limit: f64,
-    unit: &'static str,
-}
-
-#[derive(Serialize)]
-struct SeenUnder {
-    split: &'static str,
-    guardrails: Vec<SeenBy>,
-    hours_needed: Option<u64>,
-    too_few_cameras_chance: f64,
-}
-
-impl From<&Sight> for SeenBy {
-    fn from(sight: &Sight) -> Self {
-        Self {
-            guardrail: sight.guardrail.as_str(),
-            trials: sight.trials,
-            smallest_detectable: sight.detectable,
-            limit: sight.limit,
-            unit: sight.unit,
-        }
-    }
-}
-
-impl From<&SplitSight> for SeenUnder {
-    fn from(split: &SplitSight) -> Self {
-        Self {
-            split: split.method.as_str(),
-            guardrails: split.sights.iter().map(Into::into).collect(),
-            hours_needed: split.hours_needed,
-            too_few_cameras_chance: split.too_few_chance,
-        }
-    }
 }
 
 /// What `experiment` can see of `fleet`, a JSON object with the names of `tidegate experiment preflight`; as JSON.
@@ -98,15 +47,6 @@ pub(crate) fn preflight(experiment: &Experiment, fleet: &str) -> PyResult<String
     };
     let preflight = Preflight::new(experiment, &expected)
         .map_err(|fault| PyValueError::new_err(fault.to_string()))?;
-    let [control_cameras, treatment_cameras] = preflight.cameras;
-    let seen = Seen {
-        control_cameras,
-        treatment_cameras,
-        labels: preflight.labels,
-        guardrails: preflight.sights.iter().map(Into::into).collect(),
-        splits: preflight.splits.iter().map(Into::into).collect(),
-        sees_most: preflight.best_split().map(|split| split.method.as_str()),
-        advice: &preflight.advice,
-    };
+    let seen = PreflightDocument::from(&preflight);
     serde_json::to_string(&seen).map_err(|fault| PyValueError::new_err(fault.to_string()))
 }

@@ -14,6 +14,7 @@ mod moment;
 mod object;
 mod observation;
 pub mod ofrep;
+mod preflight;
 mod problem;
 mod prompt;
 mod review;
@@ -45,6 +46,7 @@ pub use observation::{
     AnswerStatus, InvalidField, OBSERVATIONS_MAX, Observation, ObservationAnswer,
     ObservationAnswers, Reported, Side, quoted,
 };
+pub use preflight::{GuardrailSight, PreflightDocument, SplitOutlook};
 pub use problem::{FieldFault, Problem};
 pub use prompt::{
     LabelHistory, LabelInfo, LabelMove, LabelRequest, PromptConflict, PromptDetail, PromptDiff,

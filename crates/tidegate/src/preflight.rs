@@ -4,67 +4,16 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
 use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::Experiment;
 use tidegate_engine::guardrail::Power;
-use tidegate_engine::preflight::{ExpectedFleet, HOURS_MAX, Preflight, Sight, SplitSight};
+use tidegate_engine::preflight::{ExpectedFleet, HOURS_MAX, Preflight};
+use tidegate_spec::api::PreflightDocument;
 
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::settings_file::read_experiment;
 use crate::table::aligned;
-
-#[derive(Serialize)]
-struct PreflightDocument<'a> {
-    control_cameras: u64,
-    treatment_cameras: u64,
-    labels: u64,
-    guardrails: Vec<SightLine>,
-    splits: Vec<SplitLine>,
-    sees_most: Option<&'static str>,
-    advice: &'a [String],
-}
-
-#[derive(Serialize)]
-struct SightLine {
-    guardrail: &'static str,
-    trials: u64,
-    smallest_detectable: f64,
-    limit: f64,
-    unit: &'static str,
-}
-
-#[derive(Serialize)]
-struct SplitLine {
-    split: &'static str,
-    guardrails: Vec<SightLine>,
-    hours_needed: Option<u64>,
-    too_few_cameras_chance: f64,
-}
-
-impl From<&SplitSight> for SplitLine {
-    fn from(split: &SplitSight) -> Self {
-        Self {
-            split: split.method.as_str(),
-            guardrails: split.sights.iter().map(Into::into).collect(),
-            hours_needed: split.hours_needed,
-            too_few_cameras_chance: split.too_few_chance,
-        }
-    }
-}
-
-impl From<&Sight> for SightLine {
-    fn from(sight: &Sight) -> Self {
-        Self {
-            guardrail: sight.guardrail.as_str(),
-            trials: sight.trials,
-            smallest_detectable: sight.detectable,
-            limit: sight.limit,
-            unit: sight.unit,
-        }
-    }
-}
 
 /// Say what an experiment can see with the fleet at hand, before it starts
 #[derive(Debug, Args)]
@@ -129,16 +78,7 @@ pub(crate) fn run(args: &PreflightArgs, out: &mut impl Write) -> Result<(), Fail
         .map_err(|fault| Failure::BadInput(fault.to_string()))?;
     match args.format {
         Format::Json => {
-            let [control_cameras, treatment_cameras] = preflight.cameras;
-            let answer = PreflightDocument {
-                control_cameras,
-                treatment_cameras,
-                labels: preflight.labels,
-                guardrails: preflight.sights.iter().map(Into::into).collect(),
-                splits: preflight.splits.iter().map(Into::into).collect(),
-                sees_most: preflight.best_split().map(|split| split.method.as_str()),
-                advice: &preflight.advice,
-            };
+            let answer = PreflightDocument::from(&preflight);
             serde_json::to_writer(&mut *out, &answer).map_err(io::Error::from)?;
             writeln!(out)?;
         }
