@@ -1,9 +1,7 @@
 //! When reports came, so that silence is told from a quiet night.
 
-use crate::time::{Duration, Timestamp};
-
-const HOURS: usize = 24;
-const DAY: Duration = Duration::from_ms(24 * 3_600_000);
+use crate::release::{DAY, HOURS};
+use crate::time::Timestamp;
 
 /// When the analyses and comparisons of a rollout came. An earlier version kept none of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

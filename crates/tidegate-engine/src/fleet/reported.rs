@@ -57,7 +57,7 @@ impl Fleet {
 
     /// The cameras that take part in the comparison.
     pub(crate) fn comparable_cameras(&self) -> impl Iterator<Item = &CameraId> {
-        self.heard().map(|(camera, _)| camera)
+        self.comparable_with(core::iter::repeat(())).map(|(camera, ())| camera)
     }
 
     /// The cameras that take part in the comparison, and what was heard of each.

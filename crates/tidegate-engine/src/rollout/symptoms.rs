@@ -4,10 +4,10 @@ use alloc::vec::Vec;
 
 use super::Rollout;
 use crate::fleet::HeardCamera;
-use crate::id::CameraId;
 use crate::outside::OutsideCause;
 use crate::phase::{Condition, Phase, State};
 use crate::presence::Recency;
+use crate::release::DAY;
 use crate::symptom::{CAMERAS_NAMED_MAX, Heard, HeardOf, Hearing, Symptom, SymptomKind};
 use crate::time::{Duration, Timestamp};
 use crate::variant::{ByVariant, Variant};
@@ -15,7 +15,7 @@ use crate::variant::{ByVariant, Variant};
 /// However busy a fleet is, silence is none before this.
 const QUIET_MIN: Duration = Duration::from_ms(3_600_000);
 /// However quiet a fleet is, this is silence.
-const QUIET_MAX: Duration = Duration::from_ms(24 * 3_600_000);
+const QUIET_MAX: Duration = DAY;
 /// Reports that were due after which it is silence: where they come independently, one gap in 5·10⁸ is as long.
 const DUE_MIN: f64 = 20.0;
 /// And after a whole day.
@@ -33,7 +33,7 @@ const DISAGREEING_MIN: u64 = 3;
 /// And so small a share of all.
 const DISAGREEING_ONE_IN: u64 = 10;
 /// For how long an absence is told.
-const AWAY_TOLD: Duration = Duration::from_ms(24 * 3_600_000);
+const AWAY_TOLD: Duration = DAY;
 
 impl Rollout {
     /// What is wrong with what is heard, at a time that is not before the last event. Nothing is while nothing is compared.
@@ -119,7 +119,6 @@ impl Rollout {
         let (serving, since) = (self.serving(), self.awaited_since());
         let mut of = ByVariant { control: HeardOf::default(), treatment: HeardOf::default() };
         let mut together: ByVariant<Option<HeardCamera>> = ByVariant::default();
-        let mut cameras: ByVariant<Vec<CameraId>> = ByVariant::default();
         for (camera, heard) in self.fleet.heard() {
             let variant = serving.assign(camera, now).variant;
             of[variant].served += 1;
@@ -127,12 +126,14 @@ impl Rollout {
             if self.is_silent(heard, since, now) {
                 of[variant].silent.push(camera.clone());
             }
-            cameras[variant].push(camera.clone());
         }
-        for (variant, all) in Variant::ALL.into_iter().zip([cameras.control, cameras.treatment]) {
+        for variant in Variant::ALL {
             // Where none of them is so busy that it is missed, all of them together may be.
             if together[variant].is_some_and(|heard| self.is_silent(heard, since, now)) {
-                of[variant].silent = all;
+                let cameras = self.fleet.comparable_cameras();
+                let served =
+                    cameras.filter(|camera| serving.assign(camera, now).variant == variant);
+                of[variant].silent = served.cloned().collect();
             }
         }
         Hearing { last: self.fleet.heard_last(), of }
