@@ -11,6 +11,7 @@ mod book;
 mod client;
 mod command;
 mod definitions;
+mod deletions;
 mod demo;
 mod dockerfile;
 mod evaluate;
