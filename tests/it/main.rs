@@ -51,5 +51,6 @@ mod status;
 mod tidy;
 mod token;
 mod two_experiments;
+mod unread;
 mod webhooks;
 mod writers;
