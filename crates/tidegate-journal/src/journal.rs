@@ -14,7 +14,7 @@ use crate::disk::{self, sync_folder};
 use crate::frame::{BadFrame, Frame, FrameKind};
 use crate::layout::{FRAMES, MARK, SNAPSHOTS};
 use crate::mark::{Mark, MarkFile};
-use crate::opening::{OpenError, lock, open_store, prepare, refuse_unfinished};
+use crate::opening::{OpenError, lock, open_store, prepare, refuse_lost_frames, refuse_unfinished};
 use crate::record::Entry;
 use crate::retention;
 use crate::snapshot::{self, JournalState};
@@ -61,6 +61,7 @@ impl Journal {
     ) -> Result<(Self, Opened), OpenError> {
         let lock = lock(folder)?;
         refuse_unfinished(folder)?;
+        refuse_lost_frames(folder)?;
         Self::open_after(folder, lock, 0, verify)
     }
 
