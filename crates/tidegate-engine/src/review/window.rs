@@ -84,7 +84,7 @@ impl ReviewWindow {
         standings
     }
 
-    /// Takes in a comparison of a shadow that began at `start`.
+    /// Takes in a comparison that happened `at` in a shadow that began at `start`.
     pub(crate) fn add(
         &mut self,
         start: Timestamp,
@@ -96,10 +96,12 @@ impl ReviewWindow {
             return;
         }
         let number = u32::try_from(at.since(start).ms() / BLOCK_MS).unwrap_or(u32::MAX);
-        if self.blocks.last().is_none_or(|(last, _)| *last < number) {
-            self.blocks.push((number, FleetBlock { change: 0, alerts: 0 }));
-        }
-        let Some((_, block)) = self.blocks.last_mut() else { return };
+        let found = self.blocks.binary_search_by_key(&number, |(number, _)| *number);
+        let index = found.unwrap_or_else(|index| {
+            self.blocks.insert(index, (number, FleetBlock { change: 0, alerts: 0 }));
+            index
+        });
+        let (_, block) = &mut self.blocks[index];
         block.alerts += u64::from(alerted[Variant::Control]);
         let direction = match (alerted.control, alerted.treatment) {
             (true, false) => Direction::Lost,

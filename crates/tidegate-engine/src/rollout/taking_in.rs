@@ -102,7 +102,7 @@ impl Rollout {
                 let after = self.lifecycle.observations;
                 self.arrivals.compared = Some(Compared { at, after });
                 self.fleet.add_comparison(camera, &comparison.outcomes, cuts, warned);
-                self.add_to_review(comparison);
+                self.add_to_review(place.at, comparison);
                 self.joint_scores.add(at, comparison, cuts.alert_threshold);
             }
             Window::Ab | Window::Full if watched => {

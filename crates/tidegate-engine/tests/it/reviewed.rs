@@ -406,3 +406,26 @@ fn an_owner_who_promotes_by_hand_is_told_that_the_review_backs_it() {
     assert_eq!(story.last(), "ab (expired): reviewed");
     assert_eq!(story.rollout.backing(Transition::OpenFull), Backing::Passes);
 }
+
+#[test]
+fn what_is_reported_late_counts_where_it_happened() {
+    let mut story = Story::new(experiment());
+    story.wait(20);
+    for (number, hour) in [5, 20, 1].into_iter().enumerate() {
+        let outcomes = ByVariant { control: answered(true), treatment: answered(false) };
+        let origin = Origin { observed_at: Some(at(hour)), ..Origin::default() };
+        let id = format!("nothing-{number}").parse().unwrap();
+        let camera = "camera-1".parse().unwrap();
+        let comparison = Comparison { id, camera, outcomes, origin };
+        story.apply(&Event::Comparison(comparison)).unwrap();
+    }
+    let snapshot = story.rollout.snapshot();
+    let review = snapshot.review.clone().unwrap();
+    let blocks: Vec<u32> = review.blocks.iter().map(|(number, _)| *number).collect();
+    assert_eq!(blocks, [0, 2, 10]);
+    let mut happened: Vec<Timestamp> = review.queue.cards.iter().map(|card| card.at).collect();
+    happened.sort_unstable();
+    assert_eq!(happened, [at(1), at(5), at(20)]);
+    let restored = Rollout::restore(story.rollout.definition().clone(), snapshot.clone()).unwrap();
+    assert_eq!(restored.snapshot(), snapshot);
+}
