@@ -270,6 +270,7 @@ impl Rollout {
         let open_max = self.definition.experiment().bounds.open_analyses_max;
         self.evicted += self.exposures.evict(open_max.saturating_sub(1));
         let label = None;
+        self.exposures.forget_late(fingerprint);
         self.exposures.push(Exposure { fingerprint, at, camera, variant, window, alerts, label });
         let is_late = self.stretch(place.at) != self.stretch(at) || !is_recent(place.at, at);
         if is_late && self.exposures.date(fingerprint, place.at).is_none() {

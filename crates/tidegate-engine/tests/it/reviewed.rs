@@ -429,3 +429,28 @@ fn what_is_reported_late_counts_where_it_happened() {
     let restored = Rollout::restore(story.rollout.definition().clone(), snapshot.clone()).unwrap();
     assert_eq!(restored.snapshot(), snapshot);
 }
+
+#[test]
+fn an_id_that_comes_again_after_its_time_leaves_a_state_that_can_be_taken_up() {
+    let mut story = Story::new(experiment());
+    let compare = |story: &mut Story, hour: i64, happened: i64| {
+        story.wait(hour);
+        let outcomes = ByVariant { control: answered(true), treatment: answered(true) };
+        let origin = Origin { observed_at: Some(at(happened)), ..Origin::default() };
+        let (id, camera) = ("event".parse().unwrap(), "camera-1".parse().unwrap());
+        let comparison = Comparison { id, camera, outcomes, origin };
+        story.apply(&Event::Comparison(comparison))
+    };
+    // Reported six days after it happened; two days later it is forgotten, though its report is not as old.
+    story.wait(200);
+    compare(&mut story, 300, 156).unwrap();
+    assert!(compare(&mut story, 301, 301).is_err(), "the same");
+    compare(&mut story, 325, 325).unwrap();
+    let label = Feedback { analysis: "event".parse().unwrap(), label: Label::Correct };
+    story.apply(&Event::Feedback(label)).unwrap();
+    let snapshot = story.rollout.snapshot();
+    assert_eq!(snapshot.exposures.len(), 2);
+    assert!(snapshot.exposures[0].label.is_none() && snapshot.exposures[1].label.is_some());
+    let restored = Rollout::restore(story.rollout.definition().clone(), snapshot.clone()).unwrap();
+    assert_eq!(restored.snapshot(), snapshot);
+}
