@@ -54,6 +54,12 @@ impl BlockSpread {
         Ok(Self { s: sqrt(between.max(events as f64)), degrees, alerts })
     }
 
+    /// What a window of so many blocks and `alerts` of the control is expected to have: `s` alerts.
+    pub(super) fn expected(s: f64, blocks: u64, alerts: u64) -> Result<Self, OutOfRange> {
+        let degrees = DegreesOfFreedom::new(blocks as f64 - 1.0)?;
+        Ok(Self { s, degrees, alerts })
+    }
+
     /// The same, where the blocks have to be those of `events`.
     pub(super) fn within_window(
         blocks: &[FleetBlock],

@@ -105,7 +105,14 @@ impl Review {
         blocks: &[FleetBlock],
         limits: ReviewLimits,
     ) -> Result<Self, ReviewRefused> {
-        let spread = BlockSpread::within_window(blocks, events)?;
+        Self::of_spread(events, BlockSpread::within_window(blocks, events)?, limits)
+    }
+
+    pub(super) fn of_spread(
+        events: Discordant,
+        spread: BlockSpread,
+        limits: ReviewLimits,
+    ) -> Result<Self, ReviewRefused> {
         let LimitSettings { false_alarms, missed, benefit } = limits.settings();
         let alerts = spread.alerts() as f64;
         let rise = -(events.change() as f64);
