@@ -21,7 +21,8 @@ const EARLY: CardHash = CardHash(u64::MAX / 16);
 /// The length of a block of the fleet.
 const BLOCK_MS: u64 = 2 * 3_600_000;
 /// Blocks in a day.
-pub(crate) const BLOCKS_A_DAY: f64 = 12.0;
+const BLOCKS_IN_DAY: u32 = 12;
+pub(crate) const BLOCKS_A_DAY: f64 = BLOCKS_IN_DAY as f64;
 
 /// The window of a review.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,7 +132,21 @@ impl ReviewWindow {
             benefit: rules.benefit.value(),
         })?;
         let blocks: Vec<FleetBlock> = self.blocks.iter().map(|(_, block)| *block).collect();
-        Review::new(self.queue.events()?, &blocks, limits)
+        Review::of_days(self.queue.events()?, &blocks, &self.days(), limits)
+    }
+
+    /// The blocks of each day since the start together.
+    fn days(&self) -> Vec<FleetBlock> {
+        let is_same_day = |a: &(u32, FleetBlock), b: &(u32, FleetBlock)| {
+            a.0 / BLOCKS_IN_DAY == b.0 / BLOCKS_IN_DAY
+        };
+        let day = |blocks: &[(u32, FleetBlock)]| {
+            blocks.iter().fold(FleetBlock { change: 0, alerts: 0 }, |sum, (_, block)| FleetBlock {
+                change: sum.change.saturating_add(block.change),
+                alerts: sum.alerts.saturating_add(block.alerts),
+            })
+        };
+        self.blocks.chunk_by(is_same_day).map(day).collect()
     }
 
     /// What the answers say; nothing before the window is closed.

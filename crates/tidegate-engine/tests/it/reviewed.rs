@@ -31,6 +31,7 @@ struct Change {
 const FEWER: Change = Change { false_alarms_lost: 36, threats_lost: 0, false_alarms_gained: 5 };
 const MORE: Change = Change { false_alarms_lost: 8, threats_lost: 0, false_alarms_gained: 30 };
 const MISSING: Change = Change { false_alarms_lost: 8, threats_lost: 25, false_alarms_gained: 5 };
+const NOTHING: Change = Change { false_alarms_lost: 0, threats_lost: 0, false_alarms_gained: 0 };
 const AS_GOOD: Change = Change { false_alarms_lost: 14, threats_lost: 0, false_alarms_gained: 14 };
 const MUCH_FEWER: Change =
     Change { false_alarms_lost: 92, threats_lost: 0, false_alarms_gained: 1 };
@@ -111,7 +112,12 @@ impl Story {
 
     /// Four days of six cameras: of 15 events an hour, 10 alert, of which 6 are false. An id tells what its event is.
     fn shadow(&mut self, change: Change) {
+        self.shadow_by_day(|_| change);
+    }
+
+    fn shadow_by_day(&mut self, change: impl Fn(i64) -> Change) {
         for hour in 0..SHADOW_HOURS {
+            let change = change(hour / 24);
             for event in 0..15 {
                 self.wait(hour);
                 let (kind, alerts, lost) = match event {
@@ -232,6 +238,26 @@ fn more_false_alarms_are_rejected_before_anybody_was_exposed() {
     assert_eq!(story.rollout.reading().unwrap().verdict, ReviewVerdict::RejectFalseAlarms);
     assert_eq!(story.rollout.sums().ab.treatment.analyses, 0);
     assert!(story.answers < 80, "{} answers", story.answers);
+}
+
+#[test]
+fn days_that_differ_from_each_other_say_little_of_others() {
+    let gained = |false_alarms_gained| Change { false_alarms_gained, ..NOTHING };
+    let days = [gained(75), gained(8), gained(70), Change { false_alarms_lost: 14, ..NOTHING }];
+    let mut story = Story::new(experiment());
+    story.shadow_by_day(|day| days[usize::try_from(day).unwrap()]);
+    story.review_to_the_end();
+    let reading = story.rollout.reading().unwrap();
+    // More false alarms in these four days, for certain; of another four that says little.
+    assert!(reading.false_alarms.unwrap().least > 0.0, "{reading:?}");
+    assert!(!reading.verdict.rejects(), "{reading:?}");
+    let missing = story.rollout.review_progress().unwrap().missing;
+    assert!(matches!(missing, Some(Missing::Days(_))), "{missing:?}");
+
+    let mut story = Story::new(experiment());
+    story.shadow(gained(35));
+    story.review();
+    assert_eq!(story.last(), "rolled_back: reviewed", "as much on each day");
 }
 
 #[test]
