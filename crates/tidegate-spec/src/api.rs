@@ -46,7 +46,7 @@ pub use observation::{
     AnswerStatus, InvalidField, OBSERVATIONS_MAX, Observation, ObservationAnswer,
     ObservationAnswers, Reported, Side, quoted,
 };
-pub use preflight::{GuardrailSight, PreflightDocument, SplitOutlook};
+pub use preflight::{GuardrailSight, PreflightDocument, ReviewOutlook, SplitOutlook};
 pub use problem::{FieldFault, Problem};
 pub use prompt::{
     LabelHistory, LabelInfo, LabelMove, LabelRequest, PromptConflict, PromptDetail, PromptDiff,
