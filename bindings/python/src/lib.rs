@@ -9,6 +9,7 @@ mod rollout;
 mod serving;
 mod simulation;
 mod split;
+mod student;
 
 use pyo3::create_exception;
 use pyo3::exceptions::PyValueError;
@@ -47,6 +48,8 @@ mod _engine {
     use super::simulation::simulate;
     #[pymodule_export]
     use super::split::{assign, assign_name, camera_hash};
+    #[pymodule_export]
+    use super::student::t_two_sided;
     #[pymodule_export]
     use super::{Duplicate, InvalidExperiment, Rejected};
 }

@@ -219,6 +219,20 @@ def test_the_lists_are_bounded_and_the_means_are_not():
     assert len(metrics.latencies_ms) <= 2_000 and metrics.latencies_ms[-1] == 9999.0
 
 
+def test_values_put_into_the_public_lists_count():
+    metrics = GroupMetrics()
+    metrics.latencies_ms.extend([100.0, 200.0])
+    metrics.risk_scores = [10, 30]
+    assert (metrics.avg_latency_ms, metrics.latency_count) == (150.0, 2)
+    assert (metrics.avg_risk_score, metrics.min_risk_score, metrics.max_risk_score) == (20.0, 10, 30)
+    metrics.record_latency(300.0)
+    assert (metrics.avg_latency_ms, metrics.latencies_ms) == (200.0, [100.0, 200.0, 300.0])
+    metrics.latencies_ms.clear()
+    assert metrics.avg_latency_ms is None
+    metrics.false_positive_count, metrics.total_feedback_count = 1, 4
+    assert metrics.fp_rate == 0.25
+
+
 # ABRolloutManager
 
 
@@ -499,6 +513,65 @@ def test_a_summary():
     assert summary["treatment"]["avg_latency_ms"] is None
     assert set(summary["experiment"]) == {"name", "is_active", "is_expired", "remaining_hours", "started_at"}
     assert summary["experiment"]["started_at"] == made.rollout_config.started_at.isoformat()
+
+
+def test_a_start_in_the_future_leaves_more_than_the_whole():
+    made = running()
+    made.rollout_config.started_at = now() + timedelta(hours=2)
+    assert made.is_active is True and 49.9 < made.remaining_hours <= 50
+
+
+def test_numbers_are_whole_where_they_were():
+    made = manager()
+    assert type(made.remaining_hours) is int
+    made.rollout_config.started_at = now() - timedelta(days=9)
+    assert type(made.remaining_hours) is int
+    made.rollout_config.started_at = now()
+    assert type(made.remaining_hours) is float
+    empty = GroupMetrics()
+    assert type(empty.fp_rate) is float and type(empty.error_rate) is float
+
+
+def test_what_an_analyzer_did_with_it():
+    """The shape of the caller that there was: it decides by the type, asks for the group twice, and catches nothing."""
+    from unittest.mock import MagicMock
+
+    made = configure_rollout_manager(ABRolloutConfig(), AutoRollbackConfig(min_samples=10))
+    assert isinstance(made, ABRolloutManager) and f"{made.rollout_config.treatment_percentage:.0%}" == "50%"
+    assert made.rollout_config.experiment_name and made.is_active is False
+    made.start()
+    for number in range(200):
+        group = made.get_group_for_camera(f"camera_{number}")
+        if group == ExperimentGroup.TREATMENT:
+            made.record_treatment_analysis(latency_ms=100.0, risk_score=50, has_error=False)
+            made.record_treatment_feedback(number % 2 == 0)
+        else:
+            made.record_control_analysis(latency_ms=100.0, risk_score=50, has_error=False)
+            made.record_control_feedback(False)
+    result = made.check_rollback_needed()
+    assert isinstance(result, RollbackCheckResult) and result.should_rollback is True
+    made.stop()
+    mock = MagicMock(spec=ABRolloutManager)
+    mock.get_group_for_camera.return_value = ExperimentGroup.TREATMENT
+    mock.check_rollback_needed.return_value = RollbackCheckResult(should_rollback=True, reason="x")
+    assert mock.get_group_for_camera("a") is ExperimentGroup.TREATMENT
+
+
+def test_it_is_called_from_coroutines():
+    import asyncio
+
+    made = running()
+
+    async def record(number):
+        group = made.get_group_for_camera(f"camera_{number}").value
+        await asyncio.sleep(0)
+        getattr(made, f"record_{group}_analysis")(latency_ms=1.0)
+
+    async def all_of_them():
+        await asyncio.gather(*(record(number) for number in range(100)))
+
+    asyncio.run(all_of_them())
+    assert made.control_metrics.total_analyses + made.treatment_metrics.total_analyses == 100
 
 
 # The one manager

@@ -14,6 +14,7 @@ __all__ = [
     "camera_hash",
     "preflight",
     "simulate",
+    "t_two_sided",
 ]
 
 class InvalidExperiment(ValueError): ...
@@ -32,6 +33,7 @@ def simulate(
     rule: str | None = None,
     threads: int | None = None,
 ) -> list[str]: ...
+def t_two_sided(t: float, degrees_of_freedom: float) -> float: ...
 
 @final
 class Assignment:
