@@ -12,8 +12,13 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_tidegate-under-test");
 /// What makes wheels.
 const BUILDS: [&str; 1] = ["maturin==1.16.0"];
 /// What the package's tests need. The package itself needs nothing.
-const TESTS: [&str; 4] =
-    ["mypy==2.4.1", "openfeature-sdk==0.10.0", "prometheus-client==0.26.0", "pytest==9.2.0"];
+const TESTS: [&str; 5] = [
+    "mypy==2.4.1",
+    "openfeature-sdk==0.10.0",
+    "pandas==2.3.3",
+    "prometheus-client==0.26.0",
+    "pytest==9.2.0",
+];
 
 fn package() -> PathBuf {
     repository("bindings/python").canonicalize().unwrap()

@@ -5,6 +5,7 @@
 
 mod experiment;
 mod foresight;
+mod offline;
 mod rollout;
 mod serving;
 mod simulation;
@@ -40,6 +41,8 @@ mod _engine {
     use super::experiment::Experiment;
     #[pymodule_export]
     use super::foresight::preflight;
+    #[pymodule_export]
+    use super::offline::{evaluate, replay, tune};
     #[pymodule_export]
     use super::rollout::{Rollout, Snapshot};
     #[pymodule_export]

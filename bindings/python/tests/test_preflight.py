@@ -1,8 +1,6 @@
 """Looking ahead from Python: to the last bit what the command prints."""
 
 import json
-import os
-import shutil
 import subprocess
 
 import pytest
@@ -22,14 +20,11 @@ LISTED = TOML + '[assignment]\nsplit = "balanced"\ncameras = ["a", "b", "c", "d"
         (LISTED, {"analyses_per_day": 500, "feedback_share": 0.1, "latency_cv": 1.5, "drift_share": 0.0}),
     ],
 )
-def test_the_command_prints_the_same_bytes(tmp_path, toml, fleet):
-    program = os.environ.get("TIDEGATE_PROGRAM") or shutil.which("tidegate")
-    if program is None:
-        pytest.skip("no program `tidegate` on the path, and TIDEGATE_PROGRAM names none")
+def test_the_command_prints_the_same_bytes(tidegate_program, tmp_path, toml, fleet):
     path = tmp_path / "experiment.toml"
     path.write_text(toml)
     options = [f"--{name.replace('_', '-')}={value}" for name, value in fleet.items()]
-    command = [program, "experiment", "preflight", path, "--format", "json", *options]
+    command = [tidegate_program, "experiment", "preflight", path, "--format", "json", *options]
     printed = subprocess.run(command, check=True, capture_output=True).stdout
     experiment = Experiment.from_toml(toml)
     assert _engine.preflight(experiment, json.dumps(fleet)).encode() + b"\n" == printed
