@@ -265,7 +265,7 @@ def test_a_config_is_a_mutable_dataclass(config):
 def test_a_config_goes_through_a_dict(config):
     one = config()
     made = one.to_dict()
-    assert list(made) == [field.name for field in dataclasses.fields(config)]
+    assert list(made) == [field.name for field in dataclasses.fields(config) if not field.kw_only]
     assert made is not one.to_dict()
     assert config.from_dict({**made, "unknown": 1}) == one
     assert config.from_dict({}) == one
