@@ -1,8 +1,6 @@
 """Looking ahead from Python: to the last bit what the command prints."""
 
 import json
-import os
-import shutil
 import subprocess
 
 import pytest
@@ -23,14 +21,11 @@ LISTED = TOML + '[assignment]\nsplit = "balanced"\ncameras = ["a", "b", "c", "d"
         (TOML, {"cameras": 4, "analyses_per_day": 200, "feedback_share": 0.05, "disagreement": 0.3, "false_alarm_change": -0.2}),
     ],
 )
-def test_the_command_prints_the_same_bytes(tmp_path, toml, fleet):
-    program = os.environ.get("TIDEGATE_PROGRAM") or shutil.which("tidegate")
-    if program is None:
-        pytest.skip("no program `tidegate` on the path, and TIDEGATE_PROGRAM names none")
+def test_the_command_prints_the_same_bytes(tidegate_program, tmp_path, toml, fleet):
     path = tmp_path / "experiment.toml"
     path.write_text(toml)
     options = [f"--{name.replace('_', '-')}={value}" for name, value in fleet.items()]
-    command = [program, "experiment", "preflight", path, "--format", "json", *options]
+    command = [tidegate_program, "experiment", "preflight", path, "--format", "json", *options]
     printed = subprocess.run(command, check=True, capture_output=True).stdout
     experiment = Experiment.from_toml(toml)
     assert _engine.preflight(experiment, json.dumps(fleet)).encode() + b"\n" == printed

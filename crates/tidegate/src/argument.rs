@@ -2,10 +2,10 @@
 
 use tidegate_engine::number::Share;
 use tidegate_engine::time::Timestamp;
+use tidegate_offline::replay::time::{parse_length, parse_moment};
 use tidegate_spec::Preset;
 
 use crate::clock;
-use crate::replay::time::{parse_length, parse_moment};
 
 pub(crate) fn parse_share(text: &str) -> Result<Share, String> {
     let number: f64 =

@@ -16,7 +16,7 @@ use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::printable::printable;
-use crate::replay::time::parse_moment;
+use tidegate_offline::replay::time::parse_moment;
 
 /// How long a daemon that is away is let alone.
 const PAUSE: Duration = Duration::from_secs(2);

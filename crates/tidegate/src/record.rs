@@ -20,13 +20,13 @@ use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
-use crate::replay::time::parse_length;
 use batch::{Batches, Flow, RequestBatch};
 use delivery::BatchSender;
 use patience::Patience;
 use progress::Progress;
 use rejection::RejectedLine;
 use source::{Source, source};
+use tidegate_offline::replay::time::parse_length;
 
 /// Rejected lines told one by one; the others are counted.
 const TOLD_MAX: u64 = 20;

@@ -26,10 +26,10 @@ use crate::experiment::shown::say_list;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
-use crate::replay::time::parse_length;
 use crate::terminal::Room;
 use following::Following;
 use paint::Paint;
+use tidegate_offline::replay::time::parse_length;
 
 /// Show where a rollout stands, what its guardrails say and what happens next
 ///

@@ -9,7 +9,7 @@ use tidegate_engine::phase::{Condition, Phase, Transition};
 use tidegate_engine::rollout::{Looked, Rollout};
 use tidegate_engine::time::{Duration, Timestamp};
 
-use super::args::ReplayArgs;
+use super::ReplaySettings;
 use super::counts::{RejectedReason, RowCounts};
 use super::order::Recorded;
 
@@ -39,22 +39,24 @@ struct RecordedWindow {
 }
 
 /// One rollout over recorded traffic.
-pub(crate) struct RecordedRun {
-    pub(crate) started_at: Timestamp,
+#[derive(Debug)]
+pub struct RecordedRun {
+    /// The start of its window, or its first record.
+    pub started_at: Timestamp,
     /// The end of its window, which belongs to the next.
     pub(crate) ends_at: Option<Timestamp>,
     /// When what is decided on begins: the comparisons in shadow, or the test.
-    pub(crate) decides_from: Timestamp,
+    pub decides_from: Timestamp,
     /// The same, while what the control showed before is read.
     tests_from: Option<Timestamp>,
     /// Every decision after the start.
-    pub(crate) decisions: Vec<Decision>,
+    pub decisions: Vec<Decision>,
     /// Every look that led to no decision, where they are wanted.
-    pub(crate) looks: Vec<(Timestamp, Check)>,
+    pub looks: Vec<(Timestamp, Check)>,
     /// The rollout that decided.
-    pub(crate) rollout: Rollout,
+    pub rollout: Rollout,
     /// All that was recorded, however the rollout went.
-    pub(crate) recorder: Rollout,
+    pub recorder: Rollout,
     serving: Serving,
     drawn: Serving,
     explain: Explain,
@@ -69,17 +71,22 @@ enum Explain {
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum RecordedEnding {
+pub enum RecordedEnding {
+    /// A limit was passed.
     RolledBack,
     /// The comparisons in shadow let it on, and there was no test.
     GateOpened,
+    /// The treatment proved itself.
     Promoted,
+    /// The test's time was over, and its owner decides.
     Expired,
+    /// The recording ended first.
     Undecided,
 }
 
 impl RecordedEnding {
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// Its name in JSON, such as `rolled_back`.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::RolledBack => "rolled_back",
             Self::GateOpened => "gate_opened",
@@ -91,10 +98,10 @@ impl RecordedEnding {
 }
 
 impl Replay {
-    pub(crate) fn new(definition: Definition, args: &ReplayArgs) -> Self {
+    pub(crate) fn new(definition: Definition, settings: &ReplaySettings) -> Self {
         let recorder = without_end(&definition);
-        let explain = if args.explain { Explain::Looks } else { Explain::Decisions };
-        let (window, from, baseline) = (args.window, args.from, args.baseline);
+        let explain = if settings.explain { Explain::Looks } else { Explain::Decisions };
+        let (window, from, baseline) = (settings.window, settings.from, settings.baseline);
         let (origin, current) = (None, None);
         Self { definition, recorder, window, from, origin, baseline, explain, current }
     }
@@ -329,7 +336,8 @@ impl RecordedRun {
         self.rollout.lifecycle().state.phase.is_under_way()
     }
 
-    pub(crate) fn ending(&self) -> RecordedEnding {
+    /// How it ended.
+    pub fn ending(&self) -> RecordedEnding {
         let state = self.rollout.lifecycle().state;
         match (state.phase, state.condition) {
             (Phase::RolledBack, _) => RecordedEnding::RolledBack,
@@ -347,7 +355,7 @@ impl RecordedRun {
     }
 
     /// The decision that led to the ending.
-    pub(crate) fn deciding(&self) -> Option<&Decision> {
+    pub fn deciding(&self) -> Option<&Decision> {
         self.decisions.iter().rev().find(|decision| {
             matches!(
                 decision.transition,

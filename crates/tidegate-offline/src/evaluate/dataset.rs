@@ -10,8 +10,8 @@ use tidegate_engine::variant::ByVariant;
 use tidegate_spec::{Case, ParseError, json};
 
 use super::counts::{self, CaseCounts, CaseFault};
+use crate::OfflineError;
 use crate::encoding;
-use crate::failure::Failure;
 use crate::lines::{LINE_BYTES_MAX, Line, Lines};
 use crate::printable::printable;
 
@@ -26,7 +26,7 @@ const DEPTH_MAX: usize = 8;
 pub(crate) fn read(
     path: &Path,
     keys: ByVariant<&PromptKey>,
-) -> Result<(Vec<Case>, CaseCounts), Failure> {
+) -> Result<(Vec<Case>, CaseCounts), OfflineError> {
     let mut reading = DataSetReading {
         keys,
         cases: Vec::new(),
@@ -34,7 +34,7 @@ pub(crate) fn read(
         places: BTreeMap::new(),
         bytes: 0,
     };
-    let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
+    let unreadable = |source| OfflineError::Unreadable { path: path.to_owned(), source };
     if path == Path::new("-") {
         read_lines(encoding::text(io::stdin().lock()), &mut reading, path)?;
     } else if path.is_dir() {
@@ -92,18 +92,18 @@ impl DataSetReading<'_> {
         self.counts.read > CASES_MAX as u64 || self.bytes > BYTES_MAX
     }
 
-    fn finish(self, path: &Path) -> Result<(Vec<Case>, CaseCounts), Failure> {
+    fn finish(self, path: &Path) -> Result<(Vec<Case>, CaseCounts), OfflineError> {
         let path = printable(&path.to_string_lossy());
         if self.is_too_large() {
             let text = format!(
                 "{path} is too large, allowed: {CASES_MAX} cases and {} MiB",
                 BYTES_MAX / 1024 / 1024
             );
-            return Err(Failure::BadInput(text));
+            return Err(OfflineError::BadInput(text));
         }
         if self.counts.read == 0 {
             let text = format!("{path} has no case, allowed: at least one");
-            return Err(Failure::BadInput(text));
+            return Err(OfflineError::BadInput(text));
         }
         Ok((self.cases, self.counts))
     }
@@ -130,14 +130,14 @@ fn read_lines(
     reader: Result<impl BufRead, encoding::NotText>,
     reading: &mut DataSetReading<'_>,
     path: &Path,
-) -> Result<(), Failure> {
-    let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
+) -> Result<(), OfflineError> {
+    let unreadable = |source| OfflineError::Unreadable { path: path.to_owned(), source };
     let mut reader = match reader {
         Ok(reader) => reader,
         Err(encoding::NotText::Io(source)) => return Err(unreadable(source)),
         Err(encoding::NotText::NoText(what)) => {
             let path = printable(&path.to_string_lossy());
-            return Err(Failure::BadInput(format!("{path} {what}")));
+            return Err(OfflineError::BadInput(format!("{path} {what}")));
         }
     };
     let mut lines = Lines::default();
@@ -159,7 +159,7 @@ fn read_lines(
     Ok(())
 }
 
-fn read_folder(folder: &Path, reading: &mut DataSetReading<'_>) -> Result<(), Failure> {
+fn read_folder(folder: &Path, reading: &mut DataSetReading<'_>) -> Result<(), OfflineError> {
     let mut files = Vec::new();
     find(folder, DEPTH_MAX, &mut files, &mut reading.counts.hidden)?;
     files.sort();
@@ -167,7 +167,7 @@ fn read_folder(folder: &Path, reading: &mut DataSetReading<'_>) -> Result<(), Fa
         if reading.is_too_large() {
             break;
         }
-        let unreadable = |source| Failure::Unreadable { path: path.clone(), source };
+        let unreadable = |source| OfflineError::Unreadable { path: path.clone(), source };
         let place = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
         let mut bytes = Vec::new();
         let file = File::open(&path).map_err(unreadable)?;
@@ -189,8 +189,8 @@ fn find(
     depth: usize,
     files: &mut Vec<PathBuf>,
     hidden: &mut u64,
-) -> Result<(), Failure> {
-    let unreadable = |source| Failure::Unreadable { path: folder.to_owned(), source };
+) -> Result<(), OfflineError> {
+    let unreadable = |source| OfflineError::Unreadable { path: folder.to_owned(), source };
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let path = entry.path();
@@ -205,7 +205,7 @@ fn find(
                     "{} is too deep, allowed: {DEPTH_MAX} folders within each other",
                     path.display()
                 );
-                return Err(Failure::BadInput(text));
+                return Err(OfflineError::BadInput(text));
             }
             find(&path, depth - 1, files, hidden)?;
         } else if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
@@ -214,7 +214,7 @@ fn find(
             files.push(path);
             if files.len() > CASES_MAX {
                 let text = format!("{} is too large, allowed: {CASES_MAX} cases", folder.display());
-                return Err(Failure::BadInput(text));
+                return Err(OfflineError::BadInput(text));
             }
         }
     }

@@ -12,21 +12,21 @@ use tidegate_engine::threshold;
 use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_spec::api;
 
-use crate::replay::run::{RecordedEnding, RecordedRun};
+use super::run::{RecordedEnding, RecordedRun};
 
 /// Analyses the recorder took and compares with nothing, but for those of other cameras of the group.
-pub(super) fn overridden(run: &RecordedRun) -> u64 {
+pub fn overridden(run: &RecordedRun) -> u64 {
     let outside = run.recorder.status(run.started_at).outside;
     outside.control.analyses + outside.treatment.analyses - outside_group(run)
 }
 
 /// Analyses of cameras outside of the experiment's part of its group.
-pub(super) fn outside_group(run: &RecordedRun) -> u64 {
+pub fn outside_group(run: &RecordedRun) -> u64 {
     run.recorder.status(run.started_at).outside_causes.get(OutsideCause::OutsideGroup)
 }
 
 /// Why the run ended as it did, or why nothing was decided.
-pub(super) fn reason(run: &RecordedRun) -> String {
+pub fn reason(run: &RecordedRun) -> String {
     match run.deciding() {
         Some(decision) => decision.cause.to_string(),
         None => api::finding(&run.rollout.check()),
@@ -34,17 +34,14 @@ pub(super) fn reason(run: &RecordedRun) -> String {
 }
 
 /// The bare averages, whatever the rule makes of them.
-pub(super) fn averages(
-    experiment: &Experiment,
-    sides: &ByVariant<Tally>,
-) -> threshold::ThresholdCheck {
+pub fn averages(experiment: &Experiment, sides: &ByVariant<Tally>) -> threshold::ThresholdCheck {
     let samples = sides.map(Tally::feedback);
     let sides = ByVariant { control: &sides.control, treatment: &sides.treatment };
     threshold::check(&experiment.guardrails, sides, samples)
 }
 
 /// What was compared: a recording without a test has its comparisons.
-pub(super) fn compared(run: &RecordedRun, sums: &Sums) -> ByVariant<Tally> {
+pub fn compared(run: &RecordedRun, sums: &Sums) -> ByVariant<Tally> {
     if run.ending() == RecordedEnding::GateOpened
         || run.recorder.lifecycle().state.phase == Phase::Shadow
     {
@@ -55,7 +52,7 @@ pub(super) fn compared(run: &RecordedRun, sums: &Sums) -> ByVariant<Tally> {
 }
 
 /// All that was recorded, with what the rule says of it as a whole.
-pub(super) fn recorded(run: &RecordedRun) -> Evidence {
+pub fn recorded(run: &RecordedRun) -> Evidence {
     let experiment = run.rollout.definition().experiment();
     let sides = compared(run, run.recorder.sums());
     let check = match experiment.guardrails.rule {
@@ -65,9 +62,8 @@ pub(super) fn recorded(run: &RecordedRun) -> Evidence {
     Evidence { sides, check, ..run.rollout.evidence() }
 }
 
-pub(super) fn sides_of_cameras(
-    run: &RecordedRun,
-) -> impl Iterator<Item = (CameraId, Variant, Tally)> {
+/// Each camera and variant that was seen, with what it showed.
+pub fn sides_of_cameras(run: &RecordedRun) -> impl Iterator<Item = (CameraId, Variant, Tally)> {
     run.recorder.cameras().flat_map(|seen| {
         let sides = compared(run, &seen.sums);
         Variant::ALL

@@ -17,7 +17,7 @@ use tidegate_engine::variant::{ByVariant, Variant};
 use tidegate_journal::{Entry, RolloutId};
 
 use super::record::RecordedAnalysis;
-use crate::failure::Failure;
+use crate::OfflineError;
 
 /// Events sorted in memory at once.
 const SEGMENT_EVENTS: usize = 200_000;
@@ -195,10 +195,10 @@ impl Sorter {
         Self { held: Vec::new(), held_max, segments: Vec::new() }
     }
 
-    pub(crate) fn push(&mut self, event: Recorded) -> Result<(), Failure> {
+    pub(crate) fn push(&mut self, event: Recorded) -> Result<(), OfflineError> {
         if self.held.len() >= self.held_max {
             self.sort_held();
-            let segment = Segment::write(self.held.drain(..)).map_err(Failure::Temporary)?;
+            let segment = Segment::write(self.held.drain(..)).map_err(OfflineError::Temporary)?;
             self.segments.push(segment);
         }
         self.held.push(event);
@@ -208,7 +208,7 @@ impl Sorter {
     /// Every event in order.
     pub(crate) fn sorted(
         mut self,
-    ) -> Result<impl Iterator<Item = Result<Recorded, Failure>>, Failure> {
+    ) -> Result<impl Iterator<Item = Result<Recorded, OfflineError>>, OfflineError> {
         self.sort_held();
         let held = self.held.into_iter().map(Ok);
         let mut sources: Vec<SortedEvents> = vec![Box::new(held)];
@@ -248,8 +248,8 @@ struct EarliestLeft {
 }
 
 impl EarliestLeft {
-    fn of(sources: &mut [SortedEvents], source: usize) -> Result<Option<Self>, Failure> {
-        let event = sources[source].next().transpose().map_err(Failure::Temporary)?;
+    fn of(sources: &mut [SortedEvents], source: usize) -> Result<Option<Self>, OfflineError> {
+        let event = sources[source].next().transpose().map_err(OfflineError::Temporary)?;
         Ok(event.map(|event| Self { event, source }))
     }
 }
@@ -330,10 +330,10 @@ mod tests {
         let sorter = sorter(600);
         let file = sorter.segments[1].file.get_ref();
         file.set_len(file.metadata().unwrap().len() / 2).unwrap();
-        let found: Vec<Result<Recorded, Failure>> = sorter.sorted().unwrap().collect();
+        let found: Vec<Result<Recorded, OfflineError>> = sorter.sorted().unwrap().collect();
         let (last, before) = found.split_last().unwrap();
         assert!(before.len() > 100 && before.iter().all(Result::is_ok));
-        let Err(Failure::Temporary(error)) = last else { panic!("nothing is missing") };
+        let Err(OfflineError::Temporary(error)) = last else { panic!("nothing is missing") };
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -3,11 +3,11 @@
 use std::io::{self, BufRead};
 
 /// Longest line or row that is kept, in bytes.
-pub(crate) const LINE_BYTES_MAX: usize = 1024 * 1024;
+pub const LINE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Reads lines one by one; a line that is too long is let go by.
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
+pub struct Lines {
     bytes: Vec<u8>,
     number: u64,
     offset: u64,
@@ -15,7 +15,8 @@ pub(crate) struct Lines {
 }
 
 /// A line, or word that there was one.
-pub(crate) enum Line<'a> {
+#[derive(Debug)]
+pub enum Line<'a> {
     /// Without its end.
     Read(&'a [u8]),
     /// Longer than [`LINE_BYTES_MAX`].
@@ -24,27 +25,30 @@ pub(crate) enum Line<'a> {
 
 impl Lines {
     /// Goes on behind line `number`, which ended at byte `offset`.
-    pub(crate) fn after(number: u64, offset: u64) -> Self {
+    pub fn after(number: u64, offset: u64) -> Self {
         Self { bytes: Vec::new(), number, offset, unended: false }
     }
 
     /// The byte after the last line and its end.
-    pub(crate) fn offset(&self) -> u64 {
+    pub fn offset(&self) -> u64 {
         self.offset
     }
 
     /// Whether the last line had no end, as the last one of a file may have that is still being written.
-    pub(crate) fn is_unended(&self) -> bool {
+    pub fn is_unended(&self) -> bool {
         self.unended
     }
 
     /// The number of the last line, from 1.
-    pub(crate) fn number(&self) -> u64 {
+    pub fn number(&self) -> u64 {
         self.number
     }
 
     /// The next line; `None` at the end.
-    pub(crate) fn next_line(&mut self, reader: &mut impl BufRead) -> io::Result<Option<Line<'_>>> {
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn next_line(&mut self, reader: &mut impl BufRead) -> io::Result<Option<Line<'_>>> {
         self.bytes.clear();
         let mut length = 0_usize;
         loop {

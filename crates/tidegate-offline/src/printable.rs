@@ -1,7 +1,7 @@
 //! Texts of others, made safe for a terminal.
 
 /// A text on one line, with control characters escaped.
-pub(crate) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         // Marks that turn the direction of writing can disguise what a line says.

@@ -150,7 +150,10 @@ impl TimeReader {
 }
 
 /// Reads a date with or without a time of day; without an offset it is UTC.
-pub(crate) fn parse_moment(text: &str) -> Result<Timestamp, String> {
+///
+/// # Errors
+/// Where it is no time that the engine has.
+pub fn parse_moment(text: &str) -> Result<Timestamp, String> {
     let read = &mut TimesRead::default();
     if is_number(text) {
         return read_compact(text, &TimeZone::UTC, read).ok_or_else(|| NO_TIME.to_owned());
@@ -332,7 +335,10 @@ fn within(moment: jiff::Timestamp) -> Result<Timestamp, String> {
 }
 
 /// Reads a length of time such as `48h` or `1m 30s`.
-pub(crate) fn parse_length(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// Where it is no length, or negative.
+pub fn parse_length(text: &str) -> Result<Duration, String> {
     let length: SignedDuration = text.parse().map_err(|_| "is no length of time".to_owned())?;
     u64::try_from(length.as_millis()).map(Duration::from_ms).map_err(|_| "is negative".to_owned())
 }

@@ -9,14 +9,18 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Why a file cannot be read as text.
 #[derive(Debug)]
-pub(crate) enum NotText {
+pub enum NotText {
+    /// It cannot be read.
     Io(io::Error),
     /// It is something else; a sentence that says what, and what to do.
     NoText(&'static str),
 }
 
 /// The same text without a mark, each line ended by a newline.
-pub(crate) fn text(mut reader: impl BufRead + 'static) -> Result<Box<dyn BufRead>, NotText> {
+///
+/// # Errors
+/// Where it cannot be read, or is no text.
+pub fn text(mut reader: impl BufRead + 'static) -> Result<Box<dyn BufRead>, NotText> {
     let mut head = Vec::new();
     reader.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(NotText::Io)?;
     if let Some(what) = foreign(&head) {
@@ -35,12 +39,12 @@ pub(crate) fn text(mut reader: impl BufRead + 'static) -> Result<Box<dyn BufRead
 }
 
 /// The bytes behind a mark.
-pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
+pub fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(MARK).unwrap_or(bytes)
 }
 
 /// What a file is that is no text in UTF-8, by how it begins.
-pub(crate) fn foreign(head: &[u8]) -> Option<&'static str> {
+pub fn foreign(head: &[u8]) -> Option<&'static str> {
     const UTF_16: &str = "is UTF-16, as Excel's \"Unicode Text\" and PowerShell's `>` write it; \
                           allowed: UTF-8, as from iconv -f UTF-16 -t UTF-8";
     const KNOWN: [(&[u8], &str); 15] = [

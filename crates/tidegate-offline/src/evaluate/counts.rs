@@ -11,15 +11,15 @@ use crate::rejected::{self, ByVariantCount, RejectedPart, SHOWN_MAX};
 
 /// What became of every case, and of the answers of the two prompts.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct CaseCounts {
+pub struct CaseCounts {
     /// Cases read.
     pub(crate) read: u64,
     /// Cases that are not valid, which no metric knows of.
-    pub(crate) rejected: u64,
+    pub rejected: u64,
     /// The same by what is wrong, and by whose answer it is wrong in.
     pub(crate) rejected_by: BTreeMap<CaseFault, ByVariantCount>,
     /// The first of them.
-    pub(crate) rejected_cases: Vec<RejectedCase>,
+    pub rejected_cases: Vec<RejectedCase>,
     /// Answers of each prompt, valid or not.
     pub(crate) answers: ByVariantCount,
     /// Words that stand for no number, such as `NaN`.
@@ -31,11 +31,14 @@ pub(crate) struct CaseCounts {
 /// What is wrong with a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum CaseFault {
+pub enum CaseFault {
     /// It is no JSON object at all.
     Form,
+    /// Its id, or that another has it.
     Id,
+    /// What is expected of it.
     Expected,
+    /// What a prompt answered.
     Answers,
     /// Another field, or one that is not known.
     Field,
@@ -55,10 +58,11 @@ impl CaseFault {
 
 /// One rejected case.
 #[derive(Debug, Serialize)]
-pub(crate) struct RejectedCase {
+pub struct RejectedCase {
     /// Its line or file.
-    pub(crate) place: String,
-    pub(crate) why: String,
+    pub place: String,
+    /// What is wrong with it.
+    pub why: String,
 }
 
 impl CaseCounts {
@@ -102,7 +106,7 @@ impl CaseCounts {
     }
 
     /// What a person must know beside a verdict, a sentence a line.
-    pub(crate) fn remarks(&self) -> Vec<String> {
+    pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         if self.rejected > 0 {
             remarks.push(format!("cases: {} read, {} rejected", self.read, self.rejected));

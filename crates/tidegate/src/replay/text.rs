@@ -1,6 +1,6 @@
 //! A replay as text for people.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use comfy_table::Table;
 use tidegate_engine::decision::Evidence;
@@ -9,46 +9,44 @@ use tidegate_engine::observation::Label;
 use tidegate_engine::tally::Tally;
 use tidegate_engine::threshold::{self, Finding};
 use tidegate_engine::variant::ByVariant;
-use tidegate_spec::api;
-
-use super::Report;
-use super::recorded::{
+use tidegate_offline::replay::recorded::{
     averages, compared, outside_group, overridden, reason, recorded, sides_of_cameras,
 };
-use crate::failure::Failure;
+use tidegate_offline::replay::{RecordedRun, RowCounts};
+use tidegate_spec::api;
+
+use super::report::TextReport;
 use crate::judgements;
 use crate::printable::printable;
-use crate::replay::counts::RowCounts;
-use crate::replay::run::RecordedRun;
 use crate::table::aligned;
 
-impl<W: Write> Report<'_, W> {
-    pub(super) fn records(&mut self, counts: &RowCounts) -> Result<(), Failure> {
-        writeln!(self.out, "records: {}", counts.summary())?;
+impl TextReport {
+    pub(super) fn records(counts: &RowCounts, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "records: {}", counts.summary())?;
         if let (Some(first), Some(last)) = (&counts.first_at, &counts.last_at) {
-            writeln!(self.out, "time:    {first} to {last}")?;
+            writeln!(out, "time:    {first} to {last}")?;
         }
         for column in &counts.unseen_columns {
-            writeln!(self.out, "  no row has the column {column:?} that the map names")?;
+            writeln!(out, "  no row has the column {column:?} that the map names")?;
         }
         for remark in counts.remarks() {
-            writeln!(self.out, "  {}", printable(&remark))?;
+            writeln!(out, "  {}", printable(&remark))?;
         }
         for rejected in &counts.rejected_lines {
-            writeln!(self.out, "  line {}: {}", rejected.line, rejected.why)?;
+            writeln!(out, "  line {}: {}", rejected.line, rejected.why)?;
         }
         let more = counts.rejected.saturating_sub(counts.rejected_lines.len() as u64);
         if more > 0 {
-            writeln!(self.out, "  and {more} more")?;
+            writeln!(out, "  and {more} more")?;
         }
         Ok(())
     }
 
-    pub(super) fn window_row(&mut self, run: &RecordedRun) -> Result<(), Failure> {
+    pub(super) fn window_row(&self, run: &RecordedRun, out: &mut dyn Write) -> io::Result<()> {
         if self.runs == 1 {
-            writeln!(self.out, "{}\n", self.about)?;
+            writeln!(out, "{}\n", self.about)?;
             writeln!(
-                self.out,
+                out,
                 "{:<24}  {:<11}  {:>8}  {:>19}  {:>19}  reason",
                 "window from", "outcome", "after h", "control n / mean ms", "treatment n / mean"
             )?;
@@ -60,80 +58,82 @@ impl<W: Write> Report<'_, W> {
             format!("{} / {mean}", side.analyses)
         });
         writeln!(
-            self.out,
+            out,
             "{:<24}  {:<11}  {:>8}  {control:>19}  {treatment:>19}  {}",
             api::shown(run.started_at),
             run.ending().as_str(),
             hours.map_or("-".to_owned(), |hours| format!("{hours:.2}")),
             reason(run),
         )?;
-        if self.args.by_camera {
-            self.cameras(run)?;
+        if self.by_camera {
+            Self::cameras(run, out)?;
         }
         Ok(())
     }
 
-    pub(super) fn story(&mut self, run: &RecordedRun, counts: &RowCounts) -> Result<(), Failure> {
-        writeln!(self.out, "{}", self.about)?;
-        self.records(counts)?;
-        writeln!(self.out)?;
+    pub(super) fn story(
+        &self,
+        run: &RecordedRun,
+        counts: &RowCounts,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        writeln!(out, "{}", self.about)?;
+        Self::records(counts, out)?;
+        writeln!(out)?;
         for decision in &run.decisions {
             let after = decision.at.since(run.decides_from).hours();
             let (at, to) = (api::shown(decision.at), decision.to);
-            writeln!(self.out, "{at}  after {after:.2} h: {to}: {}", decision.cause)?;
+            writeln!(out, "{at}  after {after:.2} h: {to}: {}", decision.cause)?;
         }
-        self.looks(run)?;
+        Self::looks(run, out)?;
         if let Some(decision) = run.deciding() {
-            writeln!(self.out, "\nat the decision\n{}", comparison(&decision.evidence, run))?;
-            judgements::sentences(&decision.evidence.check, self.out)?;
+            writeln!(out, "\nat the decision\n{}", comparison(&decision.evidence, run))?;
+            judgements::sentences(&decision.evidence.check, out)?;
         } else {
-            writeln!(self.out, "undecided when the recording ended: {}", reason(run))?;
+            writeln!(out, "undecided when the recording ended: {}", reason(run))?;
             if let Check::Threshold(check) = run.rollout.check()
                 && matches!(check.finding, Finding::InsufficientSamples { .. })
             {
                 writeln!(
-                    self.out,
+                    out,
                     "the threshold rule counts labels and asks nothing before it has them"
                 )?;
             }
         }
         let recorded = recorded(run);
-        writeln!(self.out, "\nin the whole recording\n{}", comparison(&recorded, run))?;
-        self.percentiles(run)?;
-        writeln!(self.out, "* for a promotion; does not roll back by itself")?;
-        judgements::sentences(&recorded.check, self.out)?;
+        writeln!(out, "\nin the whole recording\n{}", comparison(&recorded, run))?;
+        Self::percentiles(run, out)?;
+        writeln!(out, "* for a promotion; does not roll back by itself")?;
+        judgements::sentences(&recorded.check, out)?;
         let overridden = overridden(run);
         if overridden > 0 {
-            writeln!(
-                self.out,
-                "\nnot compared: {overridden} analyses of cameras with an override"
-            )?;
+            writeln!(out, "\nnot compared: {overridden} analyses of cameras with an override")?;
         }
         let outside = outside_group(run);
         if outside > 0 {
             writeln!(
-                self.out,
+                out,
                 "\nnot compared: {outside} analyses of cameras outside of the experiment's part of its group"
             )?;
         }
-        if self.args.by_camera {
-            writeln!(self.out)?;
-            self.cameras(run)?;
+        if self.by_camera {
+            writeln!(out)?;
+            Self::cameras(run, out)?;
         }
         Ok(())
     }
 
     /// Prints every look of a run, where they were kept.
-    fn looks(&mut self, run: &RecordedRun) -> Result<(), Failure> {
+    fn looks(run: &RecordedRun, out: &mut dyn Write) -> io::Result<()> {
         for (at, check) in &run.looks {
             let after = at.since(run.decides_from).hours();
-            writeln!(self.out, "{}  after {after:.2} h: look", api::shown(*at))?;
-            judgements::sentences(check, self.out)?;
+            writeln!(out, "{}  after {after:.2} h: look", api::shown(*at))?;
+            judgements::sentences(check, out)?;
         }
         Ok(())
     }
 
-    fn percentiles(&mut self, run: &RecordedRun) -> Result<(), Failure> {
+    fn percentiles(run: &RecordedRun, out: &mut dyn Write) -> io::Result<()> {
         let latencies = run.recorder.latencies().ab.map(|sketch| {
             [0.5, 0.95, 0.99].map(|q| sketch.quantile(q).map(|us| format!("{:.0}", us / 1e3)))
         });
@@ -142,14 +142,14 @@ impl<W: Write> Report<'_, W> {
         };
         let [Some(t50), Some(t95), Some(t99)] = treatment else { return Ok(()) };
         writeln!(
-            self.out,
+            out,
             "latency p50 / p95 / p99: control {c50} / {c95} / {c99} ms, treatment {t50} / {t95} / \
              {t99} ms"
         )?;
         Ok(())
     }
 
-    fn cameras(&mut self, run: &RecordedRun) -> Result<(), Failure> {
+    fn cameras(run: &RecordedRun, out: &mut dyn Write) -> io::Result<()> {
         let titles = [
             "camera",
             "variant",
@@ -171,7 +171,7 @@ impl<W: Write> Report<'_, W> {
             ]
         });
         let table = aligned(&titles, &[0], rows);
-        writeln!(self.out, "{table}")?;
+        writeln!(out, "{table}")?;
         Ok(())
     }
 }

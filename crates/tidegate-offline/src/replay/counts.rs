@@ -17,7 +17,7 @@ const VALUE_CHARS_MAX: usize = 40;
 /// What became of every record. Each record is in exactly one of `used`, `filtered`, `other_variant`,
 /// `before_start`, `set_apart`, `duplicates` and `rejected`.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct RowCounts {
+pub struct RowCounts {
     /// Rows read, the header not counted.
     pub(crate) read: u64,
     /// Analyses the engine took.
@@ -40,11 +40,12 @@ pub(crate) struct RowCounts {
     pub(crate) labels_read: u64,
     /// Those of them that were rejected.
     pub(crate) labels_rejected: u64,
-    /// The first and the last time of all analyses that were not set apart, in UTC.
-    pub(crate) first_at: Option<String>,
-    pub(crate) last_at: Option<String>,
+    /// The first time of all analyses that were not set apart, in UTC.
+    pub first_at: Option<String>,
+    /// The last.
+    pub last_at: Option<String>,
     /// Columns of the map that no row has.
-    pub(crate) unseen_columns: Vec<String>,
+    pub unseen_columns: Vec<String>,
     /// Those of them that the map does not call optional.
     #[serde(skip)]
     pub(crate) columns_missing: Vec<String>,
@@ -61,11 +62,11 @@ pub(crate) struct RowCounts {
     /// Rows of each variant, whatever became of them.
     pub(crate) rows: ByVariantCount,
     /// Values that are not allowed, rows that cannot be read.
-    pub(crate) rejected: u64,
+    pub rejected: u64,
     /// The same by what is wrong and by variant.
     pub(crate) rejected_by: BTreeMap<RejectedReason, ByVariantCount>,
     /// The first of them.
-    pub(crate) rejected_lines: Vec<Rejected>,
+    pub rejected_lines: Vec<Rejected>,
     /// Values of the variant column that `variants` does not name.
     pub(crate) other_variants: Values,
     /// Values of the feedback column that `labels` does not name.
@@ -119,9 +120,11 @@ impl RejectedReason {
 
 /// One rejected record.
 #[derive(Debug, Serialize)]
-pub(crate) struct Rejected {
-    pub(crate) line: u64,
-    pub(crate) why: String,
+pub struct Rejected {
+    /// Its line, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub why: String,
 }
 
 /// How often each value came, for the first of them.
@@ -263,7 +266,7 @@ impl RowCounts {
     }
 
     /// One line for a person.
-    pub(crate) fn summary(&self) -> String {
+    pub fn summary(&self) -> String {
         let mut parts = vec![format!("{} read", self.read), format!("{} used", self.used)];
         for (count, what) in [
             (self.filtered, "filtered"),
@@ -287,7 +290,7 @@ impl RowCounts {
     }
 
     /// What else a person must know beside a verdict, a sentence a line.
-    pub(crate) fn remarks(&self) -> Vec<String> {
+    pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         let values = [
             ("of another variant", &self.other_variants),

@@ -7,7 +7,6 @@ use tidegate_engine::variant::Variant;
 use tidegate_spec::ExperimentFile;
 
 use super::*;
-use crate::format::Format;
 use crate::replay::record::RecordedAnalysis;
 
 /// A length in hours: short and long against a recording of some days, and the longest there is.
@@ -102,19 +101,15 @@ prop_compose! {
     }
 }
 
-fn arguments(window: Option<Duration>, baseline: Option<Duration>) -> ReplayArgs {
-    ReplayArgs {
+fn arguments(window: Option<Duration>, baseline: Option<Duration>) -> ReplaySettings {
+    ReplaySettings {
         // Whatever is rejected, it must not panic.
         rejected_max: 100.0,
-        records: "-".into(),
-        experiment: "-".into(),
-        map: "-".into(),
         window,
         baseline,
         from: None,
         explain: true,
         by_camera: true,
-        format: Format::Json,
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct RejectedPart {
 
 /// A count for each variant, and of what is of both or whose variant nobody knows.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct ByVariantCount {
+pub struct ByVariantCount {
     pub(crate) control: u64,
     pub(crate) treatment: u64,
     pub(crate) unknown: u64,

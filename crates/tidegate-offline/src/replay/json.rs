@@ -1,6 +1,7 @@
 //! A replay as JSON lines for programs.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 use serde::Serialize;
 use tidegate_engine::decision::{Cause, Evidence};
@@ -12,10 +13,65 @@ use tidegate_engine::tally::Tally;
 use tidegate_engine::variant::ByVariant;
 use tidegate_spec::api::{self, Judgement, SplitCheck};
 
+use super::counts::RowCounts;
 use super::recorded::{averages, compared, outside_group, overridden, reason, recorded};
-use crate::replay::args::ReplayArgs;
-use crate::replay::counts::RowCounts;
-use crate::replay::run::RecordedRun;
+use super::run::RecordedRun;
+use super::{ReplayReport, ReplaySettings};
+
+/// One line for each run, and one for all windows.
+#[derive(Debug)]
+pub struct JsonReport {
+    settings: ReplaySettings,
+    windows: u64,
+    outcomes: BTreeMap<&'static str, u64>,
+}
+
+impl JsonReport {
+    /// Tells of a replay with these settings.
+    pub fn new(settings: &ReplaySettings) -> Self {
+        Self { settings: settings.clone(), windows: 0, outcomes: BTreeMap::new() }
+    }
+
+    fn summary(&self, counts: &RowCounts, out: &mut dyn Write) -> io::Result<()> {
+        json_line(&ReplaySummary { counts, windows: self.windows, outcomes: &self.outcomes }, out)
+    }
+}
+
+impl ReplayReport for JsonReport {
+    fn run(&mut self, run: &RecordedRun, out: &mut dyn Write) -> io::Result<()> {
+        self.windows += 1;
+        *self.outcomes.entry(run.ending().as_str()).or_default() += 1;
+        json_line(&RunLine::new(run, None, &self.settings), out)
+    }
+
+    fn end(
+        &mut self,
+        last: Option<&RecordedRun>,
+        counts: &RowCounts,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        if self.settings.window.is_some() {
+            if let Some(run) = last {
+                self.run(run, out)?;
+            }
+            return self.summary(counts, out);
+        }
+        match last {
+            Some(run) => json_line(&RunLine::new(run, Some(counts), &self.settings), out),
+            None => self.summary(counts, out),
+        }
+    }
+
+    fn refused(&self, why: &str, counts: &RowCounts, out: &mut dyn Write) -> io::Result<()> {
+        json_line(&NoVerdict { counts, no_verdict: why }, out)
+    }
+}
+
+/// A value on a line of its own.
+fn json_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(&serde_json::to_vec(value)?)?;
+    out.write_all(b"\n")
+}
 
 #[derive(Serialize)]
 struct LimitsLine {
@@ -32,7 +88,7 @@ struct LimitsLine {
 
 /// A run.
 #[derive(Serialize)]
-pub(super) struct RunLine<'a> {
+struct RunLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     counts: Option<&'a RowCounts>,
     started_at: String,
@@ -118,17 +174,17 @@ struct VariantLine {
 
 /// All windows.
 #[derive(Serialize)]
-pub(super) struct ReplaySummary<'a> {
-    pub(super) counts: &'a RowCounts,
-    pub(super) windows: u64,
-    pub(super) outcomes: &'a BTreeMap<&'static str, u64>,
+struct ReplaySummary<'a> {
+    counts: &'a RowCounts,
+    windows: u64,
+    outcomes: &'a BTreeMap<&'static str, u64>,
 }
 
 /// A recording of which too much was rejected.
 #[derive(Serialize)]
-pub(super) struct NoVerdict<'a> {
-    pub(super) counts: &'a RowCounts,
-    pub(super) no_verdict: &'a str,
+struct NoVerdict<'a> {
+    counts: &'a RowCounts,
+    no_verdict: &'a str,
 }
 
 impl From<&Tally> for VariantLine {
@@ -173,7 +229,7 @@ impl LimitsLine {
 
 impl<'a> RunLine<'a> {
     /// The line of a run; `counts` go with the only one.
-    pub(super) fn new(run: &RecordedRun, counts: Option<&'a RowCounts>, args: &ReplayArgs) -> Self {
+    fn new(run: &RecordedRun, counts: Option<&'a RowCounts>, settings: &ReplaySettings) -> Self {
         let experiment = run.rollout.definition().experiment();
         let deciding = run.deciding();
         let evidence = deciding.map_or_else(|| run.rollout.evidence(), |d| d.evidence.clone());
@@ -226,7 +282,7 @@ impl<'a> RunLine<'a> {
             outside_group_analyses: outside_group(run),
             looks: looks.collect(),
             steps: steps.collect(),
-            cameras: if args.by_camera { cameras.collect() } else { Vec::new() },
+            cameras: if settings.by_camera { cameras.collect() } else { Vec::new() },
         }
     }
 }

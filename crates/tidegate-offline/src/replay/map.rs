@@ -96,7 +96,7 @@ pub(crate) enum Fractions {
 
 /// A valid map file.
 #[derive(Debug, Clone)]
-pub(crate) struct Map {
+pub struct Map {
     /// `None`: the file's ending tells.
     pub(crate) layout: Option<Layout>,
     pub(crate) delimiter: u8,
@@ -134,7 +134,10 @@ fn labels_by_name() -> [(&'static str, Label); 4] {
 
 impl Map {
     /// Reads a map in TOML or JSON.
-    pub(crate) fn parse(text: &str) -> Result<Self, ParseError> {
+    ///
+    /// # Errors
+    /// With every fault in it.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
         document::read(text, |fields| Some(read_map(fields)))
     }
 
