@@ -30,6 +30,7 @@ mod frame;
 mod fuzzing;
 mod journal;
 mod layout;
+pub mod log;
 mod mark;
 mod opening;
 pub mod record;

@@ -8,6 +8,7 @@ use std::thread;
 
 use crate::batch::Batch;
 use crate::frame::{self, FRAME_BYTES_MAX, FrameKind, Link, SHARED_BYTES_MAX};
+use crate::log::Term;
 use crate::mark::{Mark, MarkFile};
 use crate::store::{Appender, StoreError};
 
@@ -177,7 +178,7 @@ impl Writer {
     fn insert(&mut self, at: Mark, first: u64, count: u32) -> Result<Mark, StoreError> {
         let crc = frame::write(
             FrameKind::Entries,
-            Link { previous: at.crc, first, count },
+            Link { previous: at.crc, first, count, term: Term::NONE },
             &self.payload,
             &mut self.frame,
         );
