@@ -20,6 +20,8 @@ pub(crate) const FRAME_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) const UNIT_BYTES_MAX: usize = FRAME_BYTES_MAX - HEAD;
 /// Room for units that share a frame: it is one record of the store.
 pub(crate) const SHARED_BYTES_MAX: usize = RECORD_BYTES_MAX - HEAD;
+/// Room for units that share a frame which other machines must agree to: each frame costs a round trip there.
+pub(crate) const AGREED_BYTES_MAX: usize = 256 * 1024;
 
 /// What a frame holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
