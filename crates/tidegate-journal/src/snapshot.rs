@@ -16,6 +16,7 @@ use tidegate_engine::time::Timestamp;
 
 use crate::disk::{entries, sync_folder};
 use crate::frame::{self, BadFrame, FRAME_BYTES_MAX, Frame, FrameKind, Link};
+use crate::log::Term;
 use crate::record::{RolloutId, Unreadable};
 
 pub(crate) use part::{Assembly, Part, parts};
@@ -159,7 +160,7 @@ pub(crate) fn write(folder: &Path, state: &JournalState) -> io::Result<()> {
     for part in parts(state) {
         count += 1;
         part.write(&mut payload).map_err(io::Error::other)?;
-        let link = Link { previous, first: count, count: 1 };
+        let link = Link { previous, first: count, count: 1, term: Term::NONE };
         previous = frame::write(FrameKind::SnapshotPart, link, &payload, &mut bytes);
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
         out.write_all(&length.to_le_bytes())?;
