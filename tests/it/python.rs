@@ -142,7 +142,9 @@ def test_a_daemon_is_found(tidegate_daemon, tidegate_program):
 #[ignore = "minutes: builds the program once more"]
 fn the_command_comes_in_a_wheel_and_the_plugin_finds_it() {
     let Some(builder) = python::environment(&kept().join("builder"), &BUILDS) else { return };
-    let Some(interpreter) = python::environment(&kept().join("command"), &[TESTS[4]]) else { return };
+    let Some(interpreter) = python::environment(&kept().join("command"), &[TESTS[4]]) else {
+        return;
+    };
     let Some(package) = wheel(&builder) else { return };
     let wheels = kept().join("command-wheels");
     let _ = fs::remove_dir_all(&wheels);
