@@ -1,11 +1,16 @@
 //! Frames: entries written together, checked and chained.
 
+use crate::log::{Term, Tip};
 use crate::record::{Entry, Unreadable};
 
-/// The only format there is.
+/// The format of frames that no leader wrote.
 const FORMAT: u8 = 1;
+/// The format of frames that say in whose term they were written.
+const FORMAT_WITH_TERM: u8 = 2;
 /// Bytes before the entries.
 const HEAD: usize = 22;
+/// Bytes more before them, where there is a term.
+const TERM: usize = size_of::<u64>();
 /// Longest record of the store in bytes. A leaf of sled's tree has at most 17 values, and 22 for a moment in which
 /// two are merged: 22 × 8 KiB are less than half of the quarter of a segment above which a page leaves the log.
 pub(crate) const RECORD_BYTES_MAX: usize = 8 * 1024;
@@ -15,6 +20,8 @@ pub(crate) const FRAME_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) const UNIT_BYTES_MAX: usize = FRAME_BYTES_MAX - HEAD;
 /// Room for units that share a frame: it is one record of the store.
 pub(crate) const SHARED_BYTES_MAX: usize = RECORD_BYTES_MAX - HEAD;
+/// Room for units that share a frame which other machines must agree to: each frame costs a round trip there.
+pub(crate) const AGREED_BYTES_MAX: usize = 256 * 1024;
 
 /// What a frame holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +46,7 @@ pub enum BadFrame {
     #[error("a frame of {0} bytes")]
     Length(usize),
     /// Written by another version.
-    #[error("a frame of format {0}, known: 1")]
+    #[error("a frame of format {0}, known: 1 and 2")]
     Format(u8),
     /// Not what was asked for.
     #[error("a frame of kind {0}")]
@@ -67,25 +74,33 @@ pub(crate) struct Frame<'a> {
     pub(crate) previous: u32,
     pub(crate) first: u64,
     pub(crate) count: u32,
+    pub(crate) term: Term,
     payload: &'a [u8],
 }
 
-/// Where a frame stands in the chain: the checksum of the one before, and which entries it holds.
+/// Where a frame stands in the chain: the checksum of the one before, which entries it holds, and in whose term it was
+/// written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Link {
     pub(crate) previous: u32,
     pub(crate) first: u64,
     pub(crate) count: u32,
+    pub(crate) term: Term,
 }
 
 /// Writes a frame around entries that have their lengths before them; gives its checksum.
 pub(crate) fn write(kind: FrameKind, link: Link, payload: &[u8], into: &mut Vec<u8>) -> u32 {
+    let Link { previous, first, count, term } = link;
+    // Where nobody ever led the bytes are what they always were.
+    let format = if term == Term::NONE { FORMAT } else { FORMAT_WITH_TERM };
     into.clear();
-    into.extend_from_slice(&[FORMAT, kind.code(), 0, 0, 0, 0]);
-    let Link { previous, first, count } = link;
+    into.extend_from_slice(&[format, kind.code(), 0, 0, 0, 0]);
     into.extend_from_slice(&previous.to_le_bytes());
     into.extend_from_slice(&first.to_le_bytes());
     into.extend_from_slice(&count.to_le_bytes());
+    if format == FORMAT_WITH_TERM {
+        into.extend_from_slice(&term.0.to_le_bytes());
+    }
     into.extend_from_slice(payload);
     let crc = crc32c::crc32c(&into[6..]);
     into[2..6].copy_from_slice(&crc.to_le_bytes());
@@ -97,7 +112,7 @@ impl<'a> Frame<'a> {
         let Some((head, payload)) = bytes.split_at_checked(HEAD) else {
             return Err(BadFrame::Length(bytes.len()));
         };
-        if bytes.len() > FRAME_BYTES_MAX {
+        if bytes.len() > FRAME_BYTES_MAX + TERM {
             return Err(BadFrame::Length(bytes.len()));
         }
         let four =
@@ -107,18 +122,29 @@ impl<'a> Frame<'a> {
         if crc != crc32c::crc32c(&bytes[6..]) {
             return Err(BadFrame::Checksum);
         }
-        if head[0] != FORMAT {
-            return Err(BadFrame::Format(head[0]));
-        }
         if head[1] != kind.code() {
             return Err(BadFrame::Kind(head[1]));
         }
-        Ok(Self { crc, previous: four(6), first, count: four(18), payload })
+        let (term, payload) = match head[0] {
+            FORMAT => (Term::NONE, payload),
+            FORMAT_WITH_TERM => {
+                let (term, payload) =
+                    payload.split_first_chunk().ok_or(BadFrame::Length(bytes.len()))?;
+                (Term(u64::from_le_bytes(*term)), payload)
+            }
+            format => return Err(BadFrame::Format(format)),
+        };
+        Ok(Self { crc, previous: four(6), first, count: four(18), term, payload })
     }
 
     /// The number of its last entry.
     pub(crate) fn last(&self) -> u64 {
         (self.first + u64::from(self.count)).saturating_sub(1)
+    }
+
+    /// Where a log ends with it.
+    pub(crate) fn tip(&self) -> Tip {
+        Tip { last: self.last(), crc: self.crc, term: self.term }
     }
 
     /// The bytes of each entry.
@@ -167,20 +193,26 @@ mod tests {
             payload.extend_from_slice(&bytes);
         }
         let count = u32::try_from(samples().len()).unwrap();
-        let link = Link { previous: 42, first: 7, count };
-        let crc = write(FrameKind::Entries, link, &payload, &mut frame);
-        let read = Frame::read(FrameKind::Entries, &frame).unwrap();
-        assert_eq!((read.crc, read.previous, read.first), (crc, 42, 7));
-        let entries: Vec<Entry> = read.entries().unwrap().into_iter().map(|(_, e)| e).collect();
-        assert_eq!(entries, samples());
-        assert!(Frame::read(FrameKind::SnapshotPart, &frame).is_err());
-        for bit in 0..frame.len() * 8 {
-            let mut flipped = frame.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(Frame::read(FrameKind::Entries, &flipped).is_err(), "bit {bit}");
-        }
-        for length in 0..frame.len() {
-            assert!(Frame::read(FrameKind::Entries, &frame[..length]).is_err(), "{length} bytes");
+        for (term, head) in [(Term::NONE, 22), (Term(3), 30)] {
+            let link = Link { previous: 42, first: 7, count, term };
+            let crc = write(FrameKind::Entries, link, &payload, &mut frame);
+            assert_eq!(frame.len(), head + payload.len());
+            let read = Frame::read(FrameKind::Entries, &frame).unwrap();
+            assert_eq!((read.crc, read.previous, read.first, read.term), (crc, 42, 7, term));
+            let entries: Vec<Entry> = read.entries().unwrap().into_iter().map(|(_, e)| e).collect();
+            assert_eq!(entries, samples());
+            assert!(Frame::read(FrameKind::SnapshotPart, &frame).is_err());
+            for bit in 0..frame.len() * 8 {
+                let mut flipped = frame.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                assert!(Frame::read(FrameKind::Entries, &flipped).is_err(), "bit {bit}");
+            }
+            for length in 0..frame.len() {
+                assert!(
+                    Frame::read(FrameKind::Entries, &frame[..length]).is_err(),
+                    "{length} bytes"
+                );
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::io::Cursor;
 use fuzz::Target;
 
 use crate::frame::{self, Frame, FrameKind, Link};
+use crate::log::{SealedFrame, Term};
 use crate::record::Entry;
 use crate::snapshot::{self, Part};
 
@@ -21,9 +22,11 @@ fn frames() {
     Target { name: "frame", words: &[] }.fuzz(|bytes| {
         // As it lies on disk, and with a checksum that is right.
         drop(Frame::read(FrameKind::Entries, bytes).and_then(|frame| frame.entries()));
+        drop(SealedFrame::read(bytes.to_vec()));
         let payload = bytes.get(22..).unwrap_or_default();
-        for count in [1, 2, u32::MAX] {
-            let bytes = framed(FrameKind::Entries, Link { previous: 0, first: 1, count }, payload);
+        for (count, term) in [(1, Term::NONE), (2, Term(1)), (u32::MAX, Term(u64::MAX))] {
+            let link = Link { previous: 0, first: 1, count, term };
+            let bytes = framed(FrameKind::Entries, link, payload);
             drop(Frame::read(FrameKind::Entries, &bytes).and_then(|frame| frame.entries()));
         }
         if let Ok(entry) = Entry::read(payload) {

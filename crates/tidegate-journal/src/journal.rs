@@ -13,8 +13,10 @@ use crate::batch::Batch;
 use crate::disk::{self, sync_folder};
 use crate::frame::{BadFrame, Frame, FrameKind};
 use crate::layout::{FRAMES, MARK, SNAPSHOTS};
+use crate::local_log::LocalLog;
+use crate::log::{Log, Term, Tip};
 use crate::mark::{Mark, MarkFile};
-use crate::opening::{OpenError, lock, open_store, prepare, refuse_unfinished};
+use crate::opening::{OpenError, lock, open_store, prepare, refuse_lost_frames, refuse_unfinished};
 use crate::record::Entry;
 use crate::retention;
 use crate::snapshot::{self, JournalState};
@@ -43,10 +45,10 @@ pub struct Opened {
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
-    store: Option<Store>,
+    pub(crate) store: Option<Store>,
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
-    health: Arc<WriterHealth>,
+    pub(crate) health: Arc<WriterHealth>,
     _lock: File,
 }
 
@@ -61,6 +63,7 @@ impl Journal {
     ) -> Result<(Self, Opened), OpenError> {
         let lock = lock(folder)?;
         refuse_unfinished(folder)?;
+        refuse_lost_frames(folder)?;
         Self::open_after(folder, lock, 0, verify)
     }
 
@@ -93,19 +96,14 @@ impl Journal {
         let store = appender.store().clone();
 
         let last = report.last.max(begins_after);
-        let at = Mark { last, crc: report.last_crc };
-        let mark = MarkFile::open(&folder.join(MARK), at).map_err(disk)?;
+        let at = Tip { last, crc: report.last_crc, term: Term(report.last_term) };
+        let mark = Mark { last: at.last, crc: at.crc };
+        let mark = MarkFile::open(&folder.join(MARK), mark).map_err(disk)?;
         sync_folder(folder).map_err(disk)?;
         let state = newest_state(folder, last, &report).map_err(damaged)?;
-        let health = Arc::new(WriterHealth::default());
-        let writer = Writer {
-            appender,
-            mark,
-            at,
-            health: health.clone(),
-            payload: Vec::new(),
-            frame: Vec::new(),
-        };
+        let health = Arc::new(WriterHealth::at(at));
+        let writer =
+            Writer { appender, mark, at, lead: None, health: health.clone(), payload: Vec::new() };
         let (jobs, queue) = mpsc::sync_channel(QUEUE_MAX);
         let thread = thread::Builder::new().name("journal".to_owned());
         let thread = thread.spawn(move || writer.run(&queue)).map_err(disk)?;
@@ -164,7 +162,25 @@ impl Journal {
         }
     }
 
-    fn send(&self, job: Job) -> Result<(), WriteError> {
+    /// From what is appended next on, nothing is written that is not in `agreed` first, in this term. Where others do not
+    /// agree, as somebody else leads, the journal takes nothing more: what was appended is to be read from there.
+    ///
+    /// # Errors
+    /// [`WriteError`] where the term is over, and where the journal takes nothing.
+    pub fn lead(&self, agreed: Box<dyn Log>, term: Term) -> Result<(), WriteError> {
+        let by = self.health.tip().term;
+        if term <= by {
+            return Err(WriteError::Deposed { by });
+        }
+        self.send(Job::Lead { agreed, term })
+    }
+
+    /// The frames that are on disk here, as the log that they are.
+    pub const fn log(&self) -> LocalLog<'_> {
+        LocalLog { journal: self }
+    }
+
+    pub(crate) fn send(&self, job: Job) -> Result<(), WriteError> {
         let jobs = self.jobs.as_ref().ok_or(WriteError::Closed)?;
         jobs.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => WriteError::QueueFull,

@@ -16,6 +16,7 @@ use tidegate_engine::time::Timestamp;
 
 use crate::disk::{entries, sync_folder};
 use crate::frame::{self, BadFrame, FRAME_BYTES_MAX, Frame, FrameKind, Link};
+use crate::log::Term;
 use crate::record::{RolloutId, Unreadable};
 
 pub(crate) use part::{Assembly, Part, parts};
@@ -32,6 +33,8 @@ pub struct JournalState {
     pub at: Timestamp,
     /// Every rollout, in order of their numbers.
     pub rollouts: Vec<RolloutState>,
+    /// What is kept of experiments that were taken away, in order of their keys.
+    pub deleted: Vec<DeletedState>,
     /// Every prompt, in the order of their names.
     pub prompts: Vec<prompt::PromptSnapshot>,
     /// The newest of what is told to subscribers.
@@ -75,6 +78,19 @@ pub struct RolloutState {
     pub series: Series,
     /// All that the engine remembers.
     pub rollout: Snapshot,
+}
+
+/// What is kept of an experiment that was taken away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeletedState {
+    /// The number of its last run among all rollouts.
+    pub id: RolloutId,
+    /// Its key, under which another may be defined.
+    pub key: ExperimentKey,
+    /// Its last run: another one goes on from there, so that late reports are never taken for its own.
+    pub run: u32,
+    /// Why each of its steps was taken, and why it was taken away, as JSON for people, oldest first.
+    pub accounts: Vec<String>,
 }
 
 /// An ended run that a draft followed, and that serves until the draft is started.
@@ -144,7 +160,7 @@ pub(crate) fn write(folder: &Path, state: &JournalState) -> io::Result<()> {
     for part in parts(state) {
         count += 1;
         part.write(&mut payload).map_err(io::Error::other)?;
-        let link = Link { previous, first: count, count: 1 };
+        let link = Link { previous, first: count, count: 1, term: Term::NONE };
         previous = frame::write(FrameKind::SnapshotPart, link, &payload, &mut bytes);
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
         out.write_all(&length.to_le_bytes())?;

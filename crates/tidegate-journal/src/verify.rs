@@ -35,6 +35,9 @@ pub struct Verification {
     pub last: u64,
     /// The checksum of its frame.
     pub last_crc: u32,
+    /// The term of its frame, 0 where nobody ever led.
+    #[serde(default)]
+    pub last_term: u64,
     /// The last entry that was acknowledged.
     pub acknowledged: u64,
     /// Where a tail begins that is broken and was never acknowledged.
@@ -92,6 +95,7 @@ impl Default for Verification {
             first: 0,
             last: 0,
             last_crc: 0,
+            last_term: 0,
             acknowledged: 0,
             broken_tail: None,
             snapshots: Vec::new(),
@@ -282,6 +286,10 @@ fn check_frame(
         if frame.previous != report.last_crc {
             return Err("it does not follow the frame before it".to_owned());
         }
+        if frame.term.0 < report.last_term {
+            let (term, before) = (frame.term, report.last_term);
+            return Err(format!("it is of term {term}, after one of term {before}"));
+        }
     }
     if frame.first <= mark.last && mark.last < frame.last() {
         return Err(format!("the mark, {}, lies within it", mark.last));
@@ -296,6 +304,6 @@ fn check_frame(
     }
     report.frames += 1;
     report.entries += u64::from(frame.count);
-    (report.last, report.last_crc) = (frame.last(), frame.crc);
+    (report.last, report.last_crc, report.last_term) = (frame.last(), frame.crc, frame.term.0);
     Ok(())
 }

@@ -256,9 +256,9 @@ fn read_records(
                 counts.rows.add(None, rows);
                 counts.reject_rows(rows, line, RejectedReason::Row, None, why);
             }
-            Row::Read { line, values } => {
+            Row::Read { line, values, absent } => {
                 counts.read += 1;
-                match records.read(values, counts) {
+                match records.read(values, absent, counts) {
                     RowReading::Record(record) => {
                         days.note(record.at);
                         for event in Recorded::of(record, line) {
@@ -274,8 +274,10 @@ fn read_records(
         }
     }
     let EndOfRecording { unseen, not_numbers } = rows.ended();
+    counts.columns_missing = map.columns_missing(&unseen);
     counts.unseen_columns = unseen;
     counts.no_value += not_numbers;
+    counts.score_scale = map.score_scale;
     Ok(days)
 }
 

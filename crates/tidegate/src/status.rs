@@ -134,7 +134,11 @@ fn morning(
 ) -> Result<(), Failure> {
     let mut found: Experiments = client.get(&["v1", "experiments"])?;
     let mut keys: Vec<String> = match &args.key {
-        Some(key) => vec![key.as_str().to_owned()],
+        Some(key) => {
+            // Its refusal names the one that is meant.
+            let _: Status = client.get(&["v1", "experiments", key.as_str(), "status"])?;
+            vec![key.as_str().to_owned()]
+        }
         None => found.experiments.iter().map(|one| one.key.clone()).collect(),
     };
     keys.sort();

@@ -37,6 +37,7 @@ __all__ = [
     "Rejected",
     "Replayed",
     "ReplayedRun",
+    "ReviewOutlook",
     "Rollout",
     "Serving",
     "Sight",
@@ -345,6 +346,20 @@ class Sight:
 
 
 @dataclass(frozen=True)
+class ReviewOutlook:
+    """What a review would take to decide on one change, with no camera exposed."""
+
+    false_alarm_change: float
+    """For each alert of the control."""
+    verdict: str
+    """The one that suits it: `rejected_false_alarms`, `harmless` or `proved`."""
+    days: int | None
+    """Of shadow, after which nine reviews of ten say so; None where 28 do not do."""
+    answers: int | None
+    """That half of them need then."""
+
+
+@dataclass(frozen=True)
 class Preflight:
     """What an experiment can see with the fleet at hand."""
 
@@ -354,6 +369,8 @@ class Preflight:
     guardrails: tuple[Sight, ...]
     sees_most: str | None
     """The split that sees most: `hash`, `balanced` or `switchback`."""
+    reviews: tuple[ReviewOutlook, ...]
+    """By the experiment's `[review]`, or its defaults."""
     advice: tuple[str, ...]
     """What its owner should know, most important first."""
     summary: Mapping[str, Any]
@@ -372,8 +389,8 @@ def preflight(
 
     `analyses_per_day` are those of one camera, `feedback_share` is the share of analyses that people label, 0 to 1. Without
     `cameras` they are those that the experiment lists. `expected` may have `fp_rate`, `error_rate`, `missed_threat_rate`,
-    `alert_rate`, `latency_cv`, `icc` and `drift_share`, with the command's defaults. Raises ValueError for what is out of
-    range.
+    `alert_rate`, `latency_cv`, `icc`, `drift_share`, `disagreement` and `false_alarm_change`, with the command's defaults. Raises
+    ValueError for what is out of range.
     """
     fleet = {"analyses_per_day": analyses_per_day, "feedback_share": feedback_share, **expected}
     if cameras is not None:
@@ -385,6 +402,7 @@ def preflight(
         labels=item["labels"],
         guardrails=tuple(Sight(**sight) for sight in item["guardrails"]),
         sees_most=item["sees_most"],
+        reviews=tuple(ReviewOutlook(**outlook) for outlook in item["reviews"]),
         advice=tuple(item["advice"]),
         summary=item,
     )

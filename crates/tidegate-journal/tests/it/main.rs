@@ -3,4 +3,5 @@
 
 mod damage;
 mod keeping;
+mod led;
 mod world;

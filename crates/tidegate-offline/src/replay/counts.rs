@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tidegate_engine::variant::Variant;
 
+use super::map::Role;
 use super::time::TimesRead;
 use crate::rejected::{self, ByVariantCount, RejectedPart, SHOWN_MAX};
 
@@ -45,6 +46,19 @@ pub struct RowCounts {
     pub last_at: Option<String>,
     /// Columns of the map that no row has.
     pub unseen_columns: Vec<String>,
+    /// Those of them that the map does not call optional.
+    #[serde(skip)]
+    pub(crate) columns_missing: Vec<String>,
+    /// Rows that do not even name what an answer has, by what that is.
+    #[serde(skip)]
+    pub(crate) absent: BTreeMap<Role, ByVariantCount>,
+    /// Scores read, the largest of them, and what they were multiplied by, if the map says so.
+    #[serde(skip)]
+    pub(crate) scores_read: u64,
+    #[serde(skip)]
+    pub(crate) score_max: f64,
+    #[serde(skip)]
+    pub(crate) score_scale: Option<f64>,
     /// Rows of each variant, whatever became of them.
     pub(crate) rows: ByVariantCount,
     /// Values that are not allowed, rows that cannot be read.
@@ -194,6 +208,9 @@ impl RowCounts {
                 ));
             }
         }
+        if let Some(why) = self.not_read() {
+            return Some(why);
+        }
         let mut lost = ByVariantCount::default();
         for by_variant in self.rejected_by.values() {
             lost.control += by_variant.control;
@@ -208,6 +225,44 @@ impl RowCounts {
         ];
         let shares = shares.map(|(rejected, whole, what)| RejectedPart { rejected, whole, what });
         rejected::refusal(&shares, max, "Mend the rows or the map")
+    }
+
+    /// What of the recording was not read, or not as it was meant, whatever was rejected.
+    fn not_read(&self) -> Option<String> {
+        /// Of fewer nothing is said anyway.
+        const ROWS_MIN: u64 = 20;
+        const NAMED: &str = "name the column as the recording does, or say optional = [\"error\"] in the map where it is left \
+                             out when there is nothing to say";
+        if self.read == 0 {
+            return None;
+        }
+        if let Some(column) = self.columns_missing.first() {
+            return Some(format!(
+                "no verdict, as no row has the column {column:?} that the map names: {NAMED}"
+            ));
+        }
+        for (role, absent) in &self.absent {
+            let sides = [
+                (absent.control, self.rows.control, " of the control"),
+                (absent.treatment, self.rows.treatment, " of the treatment"),
+            ];
+            for (absent, rows, whose) in sides {
+                if rows >= ROWS_MIN && absent == rows {
+                    let role = role.name();
+                    return Some(format!(
+                        "no verdict, as no row{whose} has the column of {role} that the map names (0 of {rows}): {NAMED}"
+                    ));
+                }
+            }
+        }
+        if self.score_scale.is_none() && self.scores_rounded > 0 && self.score_max <= 1.0 {
+            return Some(format!(
+                "no verdict, as all {} scores lie between 0 and 1, allowed: 0 to 100; [scale] score = 100 in the map makes \
+                 such of them",
+                self.scores_read
+            ));
+        }
+        self.times.contradiction()
     }
 
     /// One line for a person.
@@ -249,7 +304,7 @@ impl RowCounts {
             let shown = self.set_apart.shown();
             remarks.push(format!("set apart, as their time is far outside the rest: {shown}"));
         }
-        let TimesRead { epoch_s, epoch_ms, epoch_us, epoch_ns, local_skipped, local_twice } =
+        let TimesRead { epoch_s, epoch_ms, epoch_us, epoch_ns, local_skipped, local_twice, .. } =
             self.times;
         for (count, what) in [
             (epoch_s, "times read as seconds since 1970, by their size"),

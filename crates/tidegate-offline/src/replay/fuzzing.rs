@@ -67,8 +67,8 @@ fn read(layout: Layout, delimiter: u8, bytes: &[u8]) {
     let (mut counts, mut last) = (RowCounts::default(), 0);
     while let Some(row) = rows.next_row().expect("memory gives what it has") {
         let line = match row {
-            Row::Read { line, values } => {
-                drop(records.read(values, &mut counts));
+            Row::Read { line, values, absent } => {
+                drop(records.read(values, absent, &mut counts));
                 line
             }
             Row::Refused { line, rows, why } => {

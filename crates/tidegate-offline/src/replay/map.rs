@@ -60,6 +60,12 @@ impl Role {
 pub(crate) const TREATMENT: [Role; 3] =
     [Role::TreatmentLatencyMs, Role::TreatmentError, Role::TreatmentScore];
 
+/// What every answer is expected to have: where no row of one variant even names it, what it compares was not read.
+pub(crate) const ANSWERED: [Role; 3] = [Role::LatencyMs, Role::Error, Role::Score];
+
+/// What whole recordings do without, and verdicts say so.
+const UNLABELLED: [Role; 3] = [Role::Id, Role::Feedback, Role::FeedbackTime];
+
 /// Where the value of a role comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ColumnSource {
@@ -102,7 +108,8 @@ pub struct Map {
     /// Turns whole numbers into this many cameras.
     pub(crate) camera_modulo: Option<u64>,
     pub(crate) latency_scale: f64,
-    pub(crate) score_scale: f64,
+    /// `None`: as they are.
+    pub(crate) score_scale: Option<f64>,
     pub(crate) fractions: Fractions,
     /// Values of the variant column.
     pub(crate) variants: BTreeMap<String, Variant>,
@@ -114,6 +121,8 @@ pub struct Map {
     pub(crate) labels: BTreeMap<String, Label>,
     /// The label of all other feedback values; `None` rejects them.
     pub(crate) otherwise: Option<Label>,
+    /// What JSON lines leave out where there is nothing to say.
+    pub(crate) optional: Vec<Role>,
     /// Records count only where every column has one of its values.
     pub(crate) filters: Vec<(String, Vec<String>)>,
 }
@@ -135,6 +144,19 @@ impl Map {
     /// Whether rows may hold the treatment's answer beside the control's.
     pub(crate) fn has_both_answers(&self) -> bool {
         TREATMENT.into_iter().any(|role| self.source(role).is_some())
+    }
+
+    /// Which of the columns that no row has must be there.
+    pub(crate) fn columns_missing(&self, unseen: &[String]) -> Vec<String> {
+        let is_optional = |column: &String| {
+            let mut roles = self.sources.iter().filter(
+                |(_, source)| matches!(source, ColumnSource::Column(name) if name == column),
+            );
+            let is_filter = self.filters.iter().any(|(filter, _)| filter == column);
+            let may_miss = |role: &Role| UNLABELLED.contains(role) || self.optional.contains(role);
+            !is_filter && roles.all(|(role, _)| may_miss(role))
+        };
+        unseen.iter().filter(|column| !is_optional(column)).cloned().collect()
     }
 
     pub(crate) fn source(&self, role: Role) -> Option<&ColumnSource> {
@@ -165,6 +187,7 @@ fn read_map(fields: &mut Fields<'_>) -> Map {
     let camera_modulo = fields.count("camera_modulo", 1..=limits::CAMERAS_MAX as u64);
     let (latency_scale, score_scale) = fields
         .table("scale", |fields| (read_scale(fields, "latency_ms"), read_scale(fields, "score")));
+    let latency_scale = latency_scale.unwrap_or(1.0);
     let roundings = [("nearest", Fractions::Rounded), ("refuse", Fractions::Refused)];
     let fractions = fields.choice("score_rounding", &roundings).unwrap_or(Fractions::Rounded);
     let variants = fields.table("variants", |fields| {
@@ -177,6 +200,7 @@ fn read_map(fields: &mut Fields<'_>) -> Map {
         .unwrap_or_else(|| ["NaN", "NaT", "NA", "null", "\\N"].map(str::to_owned).to_vec());
     let labels = read_labels(fields);
     let otherwise = fields.choice("other_labels", &labels_by_name());
+    let optional = read_optional(fields);
     let filters = read_filters(fields);
     let map = Map {
         layout,
@@ -194,6 +218,7 @@ fn read_map(fields: &mut Fields<'_>) -> Map {
         no_value,
         labels,
         otherwise,
+        optional,
         filters,
     };
     check(fields, &map, step);
@@ -281,7 +306,7 @@ fn read_sources(
     }
 }
 
-fn read_scale(fields: &mut Fields<'_>, key: &'static str) -> f64 {
+fn read_scale(fields: &mut Fields<'_>, key: &'static str) -> Option<f64> {
     const RANGE: RangeInclusive<f64> = 1e-9..=1e9;
     let new = |value: f64| {
         if RANGE.contains(&value) {
@@ -290,7 +315,7 @@ fn read_scale(fields: &mut Fields<'_>, key: &'static str) -> f64 {
             Err(OutOfRange { quantity: "scale", value, min: *RANGE.start(), max: *RANGE.end() })
         }
     };
-    fields.number(key, &RANGE, new).unwrap_or(1.0)
+    fields.number(key, &RANGE, new)
 }
 
 fn read_labels(fields: &mut Fields<'_>) -> BTreeMap<String, Label> {
@@ -319,6 +344,21 @@ fn read_meanings<T: Copy>(
         }
     }
     meanings
+}
+
+/// What rows may leave out, by the names of `columns`.
+fn read_optional(fields: &mut Fields<'_>) -> Vec<Role> {
+    let mut optional = Vec::new();
+    for text in texts(fields, "optional").unwrap_or_default() {
+        match Role::ALL.iter().find(|(name, _)| *name == text) {
+            Some((_, role)) => optional.push(*role),
+            None => {
+                let allowed = Role::ALL.map(|(name, _)| name).join(" | ");
+                fields.not_allowed("optional", &Value::String(text), &allowed);
+            }
+        }
+    }
+    optional
 }
 
 fn read_filters(fields: &mut Fields<'_>) -> Vec<(String, Vec<String>)> {

@@ -8,7 +8,7 @@ use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 
 use super::counts::{RejectedReason, RowCounts};
-use super::map::{ColumnSource, Decimal, Fractions, Map, Role, TREATMENT};
+use super::map::{ANSWERED, ColumnSource, Decimal, Fractions, Map, Role, TREATMENT};
 
 /// One record: an analysis, and its feedback where it has some.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,7 +118,12 @@ impl<'a> RecordReader<'a> {
     }
 
     /// Reads one row; what it shows beside its record goes to `counts`.
-    pub(crate) fn read(&self, values: &[Option<String>], counts: &mut RowCounts) -> RowReading {
+    pub(crate) fn read(
+        &self,
+        values: &[Option<String>],
+        absent: &[bool],
+        counts: &mut RowCounts,
+    ) -> RowReading {
         let left_out = self.filters.iter().any(|(at, allowed)| {
             let value = values[*at].as_deref().unwrap_or("").trim();
             !allowed.iter().any(|allowed| allowed == value)
@@ -136,6 +141,12 @@ impl<'a> RecordReader<'a> {
             return RowReading::LeftOut;
         }
         counts.rows.add(variant, 1);
+        for role in ANSWERED {
+            if self.column(role).is_some_and(|at| absent[at]) && !self.map.optional.contains(&role)
+            {
+                counts.absent.entry(role).or_default().add(variant, 1);
+            }
+        }
         let feedback = self.text(values, Role::Feedback);
         let is_labelled = feedback.is_some_and(|text| !self.is_no_value(text));
         counts.labels_read += u64::from(is_labelled);
@@ -256,6 +267,14 @@ impl<'a> RecordReader<'a> {
         self.map.no_value.iter().any(|none| none.eq_ignore_ascii_case(text))
     }
 
+    /// Where a role's column stands, if it has one.
+    fn column(&self, role: Role) -> Option<usize> {
+        self.roles.iter().find_map(|(other, source)| match source {
+            RoleSource::Column(at) if *other == role => Some(*at),
+            RoleSource::Column(_) | RoleSource::Fixed(_) => None,
+        })
+    }
+
     /// A role's text; an empty one is none.
     fn text<'v>(&self, values: &'v [Option<String>], role: Role) -> Option<&'v str>
     where
@@ -337,7 +356,7 @@ impl<'a> RecordReader<'a> {
         /// What scaling leaves of a whole number.
         const NOISE: f64 = 1e-4;
         let Some(text) = self.value(values, role, counts) else { return Ok(None) };
-        let score = self.number(role, text)? * self.map.score_scale;
+        let score = self.number(role, text)? * self.map.score_scale.unwrap_or(1.0);
         let whole = score.round();
         // No score outside the range is rounded into it.
         let is_whole = (score - whole).abs() <= NOISE;
@@ -350,6 +369,8 @@ impl<'a> RecordReader<'a> {
         }
         let risk = RiskScore::new(taken).map_err(|error| error.to_string())?;
         counts.scores_rounded += u64::from(!is_whole);
+        counts.scores_read += 1;
+        counts.score_max = counts.score_max.max(score);
         Ok(Some(risk))
     }
 

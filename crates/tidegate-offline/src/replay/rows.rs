@@ -17,8 +17,9 @@ const COLUMNS_MAX: usize = 4096;
 
 /// The wanted columns of one row, or why there is none.
 pub(crate) enum Row<'a> {
-    /// The values in the order they were asked for; `None` where the row has no such value.
-    Read { line: u64, values: &'a [Option<String>] },
+    /// The values in the order they were asked for, `None` where the row has no such value, and whether it does not even
+    /// name the column.
+    Read { line: u64, values: &'a [Option<String>], absent: &'a [bool] },
     /// The row cannot be read, nor those that may be in it where a quote was left open.
     Refused { line: u64, rows: u64, why: String },
 }
@@ -35,6 +36,7 @@ pub(crate) struct Rows<R> {
     reader: R,
     format: RowFormat,
     values: Vec<Option<String>>,
+    absent: Vec<bool>,
     /// The columns that no row has had so far; a table's header has had them all.
     unseen: Vec<(usize, String)>,
 }
@@ -68,20 +70,21 @@ impl<R: BufRead> Rows<R> {
             RowFormat::Csv(_) => Vec::new(),
             RowFormat::JsonLines(_) => columns.iter().cloned().enumerate().collect(),
         };
-        Ok(Self { reader, format, values: vec![None; columns.len()], unseen })
+        let (values, absent) = (vec![None; columns.len()], vec![false; columns.len()]);
+        Ok(Self { reader, format, values, absent, unseen })
     }
 
     /// The next row; `None` at the end.
     pub(crate) fn next_row(&mut self) -> io::Result<Option<Row<'_>>> {
-        let Self { reader, format, values, unseen } = self;
+        let Self { reader, format, values, absent, unseen } = self;
         let row = match format {
-            RowFormat::Csv(csv) => csv.next_row(reader, values)?,
-            RowFormat::JsonLines(lines) => lines.next_row(reader, values)?,
+            RowFormat::Csv(csv) => csv.next_row(reader, values, absent)?,
+            RowFormat::JsonLines(lines) => lines.next_row(reader, values, absent)?,
         };
-        if let Some(Row::Read { values, .. }) = &row
+        if let Some(Row::Read { absent, .. }) = &row
             && !unseen.is_empty()
         {
-            unseen.retain(|(at, _)| values[*at].is_none());
+            unseen.retain(|(at, _)| absent[*at]);
         }
         Ok(row)
     }

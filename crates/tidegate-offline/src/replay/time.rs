@@ -98,6 +98,32 @@ pub(crate) struct TimesRead {
     pub(crate) local_skipped: u64,
     /// Local times that a clock showed twice, as it was put back; they count as the first.
     pub(crate) local_twice: u64,
+    /// Numbers in the unit that the map names whose size is that of it, or of none.
+    #[serde(skip)]
+    in_named_unit: u64,
+    /// The unit that the map names, and the one that the size of the last number tells otherwise.
+    #[serde(skip)]
+    otherwise: Option<(EpochUnit, EpochUnit)>,
+}
+
+impl TimesRead {
+    /// Notes whether the size of a number agrees with the unit that the map names.
+    fn note_size(&mut self, text: &str, named: EpochUnit) {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        match EpochUnit::of_digits(digits).filter(|unit| *unit != named) {
+            Some(unit) => self.otherwise = Some((named, unit)),
+            None => self.in_named_unit += 1,
+        }
+    }
+
+    /// Why there is no verdict, where every time has the size of another unit. Times that count from the beginning of a
+    /// recording begin small.
+    pub(super) fn contradiction(&self) -> Option<String> {
+        let (named, unit) = self.otherwise.filter(|_| self.in_named_unit == 0)?;
+        Some(format!(
+            "no verdict, as every time has the size of one in {unit}, not in {named} as the map says: time_unit = \"{unit}\""
+        ))
+    }
 }
 
 /// Reads a recording's times.
@@ -112,7 +138,11 @@ impl TimeReader {
     /// Reads one time.
     pub(crate) fn read(&self, text: &str, read: &mut TimesRead) -> Result<Timestamp, String> {
         match self.unit {
-            TimeUnit::Epoch(unit) => unit.read(text),
+            TimeUnit::Epoch(unit) => {
+                let at = unit.read(text)?;
+                read.note_size(text, unit);
+                Ok(at)
+            }
             TimeUnit::Iso8601 if is_number(text) => read_number(text, &self.zone, read),
             TimeUnit::Iso8601 => read_words(text, &self.zone, read),
         }
@@ -133,8 +163,10 @@ pub fn parse_moment(text: &str) -> Result<Timestamp, String> {
 
 /// The zone that a map names: an IANA name or an offset.
 pub(crate) fn parse_zone(text: &str) -> Option<TimeZone> {
-    let fixed = jiff::fmt::temporal::DateTimeParser::new().parse_time_zone(text);
-    fixed.ok()
+    let zone = jiff::fmt::temporal::DateTimeParser::new().parse_time_zone(text).ok()?;
+    // POSIX counts the other way round: its `UTC+2` is two hours behind.
+    let is_plain = zone.iana_name().is_some() || zone.to_fixed_offset().is_ok();
+    is_plain.then_some(zone)
 }
 
 const NO_TIME: &str = "is no ISO 8601 time";
@@ -161,7 +193,7 @@ fn read_number(text: &str, zone: &TimeZone, read: &mut TimesRead) -> Result<Time
     let digits = format!("{:.0}", number.trunc()).len();
     let Some(unit) = EpochUnit::of_digits(digits).filter(|_| number > 0.0) else {
         return Err(
-            "is a number whose size tells no unit, allowed: time_unit = \"s\", \"ms\", \"us\" or \"ns\" in the map"
+            "is a number whose size tells no unit (spreadsheets count days: save it as text), allowed: time_unit = \"s\", \"ms\", \"us\" or \"ns\" in the map"
                 .to_owned(),
         );
     };

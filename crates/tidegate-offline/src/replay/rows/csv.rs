@@ -86,6 +86,8 @@ impl Csv {
         &mut self,
         reader: &mut impl BufRead,
         values: &'v mut [Option<String>],
+        // The header has every column.
+        absent: &'v [bool],
     ) -> io::Result<Option<Row<'v>>> {
         let Some(found) = self.read_record(reader)? else { return Ok(None) };
         let Found { line, fields, lines, .. } = found;
@@ -103,7 +105,7 @@ impl Csv {
             };
             replace(value, text);
         }
-        Ok(Some(Row::Read { line, values }))
+        Ok(Some(Row::Read { line, values, absent }))
     }
 
     /// What is wrong with a row as a whole, or with the quotes in it.

@@ -28,6 +28,7 @@ impl JsonLines {
         &mut self,
         reader: &mut impl BufRead,
         values: &'v mut [Option<String>],
+        absent: &'v mut [bool],
     ) -> io::Result<Option<Row<'v>>> {
         loop {
             let line = self.lines.number() + 1;
@@ -54,7 +55,10 @@ impl JsonLines {
                     ));
                 }
             };
-            for (value, column) in values.iter_mut().zip(&self.columns) {
+            for ((value, absent), column) in
+                values.iter_mut().zip(absent.iter_mut()).zip(&self.columns)
+            {
+                *absent = !object.has(column);
                 match object.get(column) {
                     FieldValue::Nothing => *value = None,
                     FieldValue::Text(text) => replace(value, &text),
@@ -67,7 +71,7 @@ impl JsonLines {
                 }
             }
             self.not_numbers += text.not_numbers() as u64;
-            return Ok(Some(Row::Read { line, values }));
+            return Ok(Some(Row::Read { line, values, absent }));
         }
     }
 }

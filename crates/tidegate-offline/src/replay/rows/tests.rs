@@ -21,7 +21,7 @@ fn read_by(buffer: usize, layout: Layout, bytes: &[u8], columns: &[&str]) -> Vec
     let mut shown = Vec::new();
     while let Some(row) = rows.next_row().unwrap() {
         shown.push(match row {
-            Row::Read { line, values } => {
+            Row::Read { line, values, .. } => {
                 let values: Vec<&str> =
                     values.iter().map(|v| v.as_deref().unwrap_or("-")).collect();
                 format!("{line}: {}", values.join("|"))
