@@ -69,6 +69,7 @@ def test_what_cannot_be_replayed(tmp_path):
     with pytest.raises(ValueError, match="no record of .*empty.csv could be used"):
         sample(records=tmp_path / "empty.csv")
     for more, field in (
+        ({"records": "-"}, "records"),
         ({"map": "[columns]\n"}, "map"),
         ({"window": timedelta(0)}, "window"),
         ({"rejected_max": 101}, "rejected_max"),
@@ -115,6 +116,7 @@ def test_what_cannot_be_evaluated(tmp_path):
     for given, field in (
         ({}, "dataset"),
         ({"dataset": DATASET}, "control"),
+        ({"dataset": "-", **PROMPTS}, "dataset"),
         ({"dataset": DATASET, "control": "a", "treatment": "a"}, "two different"),
         ({"dataset": DATASET, **PROMPTS, "resamples": 1}, "resamples"),
         ({"dataset": DATASET, **PROMPTS, "seed": 2**63}, "seed"),

@@ -35,6 +35,14 @@ def read_time(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
+def _file(name: str, path: str | os.PathLike[str]) -> str:
+    path = os.fspath(path)
+    if path == "-":
+        # To the command it is standard input, for which a notebook would wait for ever.
+        raise ValueError(f"{name}: is -, allowed: a file")
+    return path
+
+
 @dataclass(frozen=True)
 class ReplayedRun:
     """One rollout over recorded traffic."""
@@ -106,7 +114,7 @@ def replay(
         "explain": explain,
         "by_camera": by_camera,
     }
-    lines = _engine.replay(os.fspath(records), experiment, map, json.dumps(options))
+    lines = _engine.replay(_file("records", records), experiment, map, json.dumps(options))
     items = [json.loads(line) for line in lines]
     return Replayed(
         runs=tuple(ReplayedRun._read(item) for item in items if "outcome" in item),
@@ -194,7 +202,7 @@ def evaluate(
         "seed": seed,
         "rejected_max": rejected_max,
     }
-    line = _engine.evaluate(os.fspath(dataset), json.dumps(options))
+    line = _engine.evaluate(_file("dataset", dataset), json.dumps(options))
     item = json.loads(line)
     return Evaluated(
         verdict=item.get("verdict"),
