@@ -43,6 +43,14 @@ def _file(name: str, path: str | os.PathLike[str]) -> str:
     return path
 
 
+def _length(name: str, length: timedelta | None) -> int | None:
+    if length is None:
+        return None
+    if length < _MS:
+        raise ValueError(f"{name}: {length} is out of range, allowed: a length above zero")
+    return length // _MS
+
+
 @dataclass(frozen=True)
 class ReplayedRun:
     """One rollout over recorded traffic."""
@@ -107,9 +115,9 @@ def replay(
     be used or what is given does not fit together.
     """
     options = {
-        "window_ms": None if window is None else window // _MS,
+        "window_ms": _length("window", window),
         "from_ms": None if start is None else milliseconds(start),
-        "baseline_ms": None if baseline is None else baseline // _MS,
+        "baseline_ms": _length("baseline", baseline),
         "rejected_max": rejected_max,
         "explain": explain,
         "by_camera": by_camera,
