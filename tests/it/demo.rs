@@ -49,6 +49,30 @@ fn the_same_seed_tells_the_same_story() {
 }
 
 #[test]
+fn four_cameras_are_decided_by_what_one_person_answers() {
+    let ran = run(&["demo", "--small"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let (eager, calm) = ran.out.split_once("\nv2_calm: ").expect("two stories");
+    assert!(eager.contains("rolled_back  The review of"), "{eager}");
+    assert!(eager.contains("says more false alarms"), "{eager}");
+    assert!(!eager.contains("(treatment: 1") && !eager.contains("(treatment: 2"), "{eager}");
+    assert!(calm.contains("ab           The review of"), "{calm}");
+    assert!(calm.contains("says fewer false alarms, proved"), "{calm}");
+    assert!(calm.contains("full ") && calm.contains("(treatment: 4 of 4 cameras)"), "{calm}");
+
+    let refused = run(&["demo", "--small", "--cameras", "30"]);
+    assert_eq!(refused.code, 2, "{}", refused.out);
+}
+
+#[test]
+fn a_small_demonstration_ends_well_whatever_its_seed() {
+    for seed in 1..=5 {
+        let ran = run(&["demo", "--small", "--seed", &seed.to_string()]);
+        assert_eq!(ran.code, 0, "{seed}: {}{}", ran.out, ran.err);
+    }
+}
+
+#[test]
 fn its_page_goes_on_until_it_is_told_to_end() {
     let mut demo = Command::new(env!("CARGO_BIN_EXE_tidegate-under-test"))
         .args(["demo", "--page"])

@@ -181,6 +181,43 @@ fn preflight_says_which_split_sees_most_and_how_long_it_takes() {
 }
 
 #[test]
+fn preflight_says_how_many_days_and_answers_a_review_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("yard.toml");
+    std::fs::write(&path, "key = \"yard\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n").unwrap();
+    let preflight = |cameras: &str, more: &[&str]| {
+        let fleet = ["--cameras", cameras, "--analyses-per-day", "200", "--alert-rate", "0.25"];
+        let start = ["experiment", "preflight", path.to_str().unwrap(), "--feedback-share", "0.05"];
+        run(&[&start[..], &fleet, more].concat())
+    };
+    let reviews = |cameras: &str, more: &[&str]| -> Vec<serde_json::Value> {
+        let ran = preflight(cameras, &[&["--format", "json"], more].concat());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let answer: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        answer["reviews"].as_array().unwrap().clone()
+    };
+    let days = |review: &serde_json::Value| review["days"].as_u64().unwrap_or(u64::MAX);
+    let (four, twenty) = (reviews("4", &[]), reviews("20", &[]));
+    let verdicts: Vec<&str> = four.iter().map(|one| one["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["rejected_false_alarms", "harmless", "proved"]);
+    assert!(four.iter().zip(&twenty).all(|(few, many)| days(few) >= days(many)), "{four:?}");
+    let asked = reviews("4", &["--false-alarm-change", "-0.3"]);
+    assert_eq!(asked.len(), 1);
+    assert!(days(&asked[0]) <= days(&four[2]), "more is seen sooner: {asked:?}");
+
+    // Of its own limits, where the experiment has a review.
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}[review]\nbenefit = 0.3\n")).unwrap();
+    let asked = reviews("4", &["--false-alarm-change", "-0.2"]);
+    assert_eq!(asked[0]["verdict"], "harmless");
+    let text = preflight("4", &[]);
+    assert!(text.out.contains("days of shadow"), "{}", text.out);
+    let refused = preflight("4", &["--false-alarm-change", "-1.5"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("change in false alarms"), "{}", refused.err);
+}
+
+#[test]
 fn a_file_for_six_cameras_is_taken_and_fits_them() {
     let ran = run(&["experiment", "init", "--cameras", "6"]);
     assert_eq!(ran.code, 0, "{}", ran.err);

@@ -200,7 +200,10 @@ fn audit(folder: &Path, ledger: &Ledger) -> (u64, u64, Vec<String>) {
                 }
                 Entry::Decided { account, .. } => decided.push(account),
                 Entry::Version { .. } | Entry::LabelMoved { .. } => panic!("there are no prompts"),
-                Entry::Noted { .. } | Entry::DefinedBy { .. } | Entry::Point { .. } => {}
+                Entry::Noted { .. }
+                | Entry::DefinedBy { .. }
+                | Entry::Deleted { .. }
+                | Entry::Point { .. } => {}
             }
             Ok(())
         })

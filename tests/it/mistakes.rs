@@ -242,3 +242,163 @@ fn the_morning_s_question_is_one_command() {
     assert_eq!(refused.code, 2);
     assert!(refused.err.contains("a length such as 12h"), "{}", refused.err);
 }
+
+#[test]
+fn calm_is_told_of_nothing_that_there_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = drafted(folder.path());
+    let asked = |arguments: &[&str]| run(&[arguments, &["--server", daemon.address()]].concat());
+    for arguments in [&["events", "--experiment", "dor"][..], &["status", "dor", "--since", "1h"]] {
+        let ran = asked(arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (3, ""), "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains("did you mean `door`?"), "{}", ran.err);
+    }
+    let ran = asked(&["status", "--since", "2999-01-01"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("lies ahead, allowed: a time that was"), "{}", ran.err);
+    let file = folder.path().join("never.toml");
+    std::fs::write(&file, "key = \"never\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n").unwrap();
+    let ran = asked(&["experiment", "diff", file.to_str().unwrap()]);
+    assert!(ran.out.contains("there is no such experiment yet"), "{}", ran.out);
+}
+
+#[test]
+fn an_export_replaces_an_older_one_of_its_journal_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, other) = (folder.path().join("data"), folder.path().join("other"));
+    let daemon = drafted(&data);
+    assert!(daemon.terminate().0);
+    let empty = Start::new(PROGRAM, &other).ready();
+    assert!(empty.terminate().0);
+    let backup = folder.path().join("backup.jsonl");
+    let export = |to: &Path, data: &Path| {
+        run(&["journal", "export", to.to_str().unwrap(), "--data", data.to_str().unwrap()])
+    };
+    assert_eq!(export(&backup, &data).code, 0);
+    let kept = std::fs::read(&backup).unwrap();
+    let refused = export(&backup, &other);
+    assert_eq!(refused.code, 1, "{}", refused.out);
+    assert!(refused.err.contains("holds an export up to entry"), "{}", refused.err);
+    assert_eq!(std::fs::read(&backup).unwrap(), kept);
+    assert_eq!(export(&backup, &data).code, 0, "of its own journal it is replaced");
+    let file = folder.path().join("door.toml");
+    std::fs::write(&file, "key = \"door\"\n").unwrap();
+    let refused = export(&file, &data);
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("is there and no export"), "{}", refused.err);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "key = \"door\"\n");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4, "nothing is left over");
+}
+
+#[test]
+fn a_journal_whose_frames_are_gone_is_not_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let daemon = drafted(&data);
+    assert_eq!(acted(&daemon, "start").code, 0);
+    assert_eq!(acted(&daemon, "roll-back").code, 0);
+    // With a snapshot, as at every end.
+    assert!(daemon.terminate().0);
+    std::fs::remove_file(data.join("mark")).unwrap();
+    std::fs::remove_dir_all(data.join("frames")).unwrap();
+    let daemon = Start::new(PROGRAM, &data).listening();
+    let said = daemon.await_log("the journal is damaged; control is served");
+    assert!(said.to_string().contains("its frames are gone, and a snapshot"), "{said}");
+    let assigned = daemon.get("/v1/experiments/door/assignments/c1").body;
+    assert_eq!(assigned["variant"], "control");
+}
+
+#[test]
+fn a_new_journal_was_never_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = Start::new(PROGRAM, folder.path()).by_the_clock().listening();
+    daemon.await_log("the journal is new");
+    daemon.await_log("ready");
+    let (_, log) = daemon.terminate();
+    assert!(!log.join("\n").contains("away, which"), "{log:?}");
+}
+
+#[test]
+fn a_daemon_whose_log_nobody_takes_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    // Nobody can say which port it took.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let address = format!("http://127.0.0.1:{port}");
+    // Every line fails, as on a disk that is full.
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut daemon = crate::command::tidegate()
+        .args(["serve", "--data", data.to_str().unwrap()])
+        .args(["--listen", &format!("127.0.0.1:{port}")])
+        .stderr(full)
+        .spawn()
+        .unwrap();
+    let file = folder.path().join("door.toml");
+    std::fs::write(&file, "key = \"door\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n").unwrap();
+    let mut ran = run(&["experiment", "list", "--server", &address]);
+    while ran.code == 4 && daemon.try_wait().unwrap().is_none() {
+        ran = run(&["experiment", "list", "--server", &address]);
+    }
+    let create = ["experiment", "create", file.to_str().unwrap(), "--actor", "ann"];
+    let created = run(&[&create[..], &["--server", &address]].concat());
+    let ended = daemon.try_wait().unwrap();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    assert_eq!((created.code, ended), (0, None), "{}", created.err);
+}
+
+#[test]
+fn a_share_of_everything_is_asked_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("door.toml");
+    let text =
+        "key = \"door\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n[ab]\ntreatment_percentage = 1\n";
+    std::fs::write(&file, text).unwrap();
+    let ran = run(&["experiment", "check", file.to_str().unwrap()]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.err.contains("if 1 percent is meant, write 0.01"), "{}", ran.err);
+}
+
+#[test]
+fn syntax_and_numbers_are_told_in_the_words_of_whoever_wrote_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.toml");
+    let path = file.to_str().unwrap();
+    for (text, words) in [
+        ("key = “door”\n", "a text stands in straight double quotes"),
+        ("key: door\n", "a setting is written as name = value"),
+        ("key = \"a\"\nx = 0,05\n", "a decimal comma (write a point)"),
+        ("x = .05\n", "write 0.05"),
+        ("x = 1.\n", "write 1.0"),
+        ("x = 05\n", "does not begin with a further zero"),
+        ("x = True\n", "true and false"),
+        ("key = \"a\n", "not ended in its line"),
+        ("x = 99999999999999999999\n", "a number is too large"),
+        ("key = \"a\"\nkey = \"b\"\n", "set a second time"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let ran = run(&["experiment", "check", path]);
+        assert_eq!(ran.code, 2, "{text}");
+        assert!(ran.err.contains(words), "{text}: {}", ran.err);
+        for parsers in ["expected", "mantissa", "invalid type", "i128", "literal string"] {
+            assert!(!ran.err.contains(parsers), "{text}: {}", ran.err);
+        }
+    }
+    for (arguments, words) in [
+        (&["experiment", "init", "--cameras", "many"][..], "is no whole number"),
+        (&["experiment", "init", "--cameras", "1,000"], "is no whole number"),
+        (&["experiment", "init", "--cameras", "6", "--feedback-share", "7.5%"], "is no number"),
+        (&["experiment", "start", "door", "--reason", "r", "--revision", "two"], "no whole number"),
+    ] {
+        let ran = run(arguments);
+        assert_eq!(ran.code, 2, "{arguments:?}");
+        assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
+    }
+    std::fs::write(&file, "a,b\n1,2\n").unwrap();
+    let data = folder.path().join("data");
+    let ran = run(&["journal", "import", path, "--data", data.to_str().unwrap()]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("line 1: is not the first of an export"), "{}", ran.err);
+}

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use system_tests::{python, repository, skipped};
 
@@ -12,8 +13,13 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_tidegate-under-test");
 /// What makes wheels.
 const BUILDS: [&str; 1] = ["maturin==1.16.0"];
 /// What the package's tests need. The package itself needs nothing.
-const TESTS: [&str; 4] =
-    ["mypy==2.4.1", "openfeature-sdk==0.10.0", "prometheus-client==0.26.0", "pytest==9.2.0"];
+const TESTS: [&str; 5] = [
+    "mypy==2.4.1",
+    "openfeature-sdk==0.10.0",
+    "pandas==2.3.3",
+    "prometheus-client==0.26.0",
+    "pytest==9.2.0",
+];
 
 fn package() -> PathBuf {
     repository("bindings/python").canonicalize().unwrap()
@@ -36,8 +42,13 @@ fn succeeds(command: &mut Command) -> String {
     words(&output)
 }
 
-/// The wheel; without the crates that it is made of there is none.
+/// The wheel; without the crates that it is made of there is none. It is built once.
 fn wheel(builder: &Path) -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| build_wheel(builder)).clone()
+}
+
+fn build_wheel(builder: &Path) -> Option<PathBuf> {
     let manifest = package().join("Cargo.toml");
     let mut fetch = Command::new(env!("CARGO"));
     let fetched = fetch.args(["fetch", "--locked", "--manifest-path"]).arg(&manifest);
@@ -55,14 +66,30 @@ fn wheel(builder: &Path) -> Option<PathBuf> {
     build.args(["-m", "maturin", "build", "--profile", "dev", "--locked", "--manifest-path"]);
     build.arg(&manifest).arg("--target-dir").arg(kept().join("built")).arg("--out").arg(&wheels);
     succeeds(build.env_remove("CARGO_TARGET_DIR"));
-    let mut made = fs::read_dir(&wheels).unwrap().map(|entry| entry.unwrap().path());
-    let wheel = made.next().expect("a wheel");
-    assert!(made.next().is_none(), "one wheel for every Python");
-    Some(wheel)
+    // One wheel for every Python.
+    Some(only_file(&wheels))
 }
 
-/// A Python that has the package from its wheel, and what its tests need.
-fn installed() -> Option<PathBuf> {
+fn only_file(folder: &Path) -> PathBuf {
+    let mut made = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let file = made.next().expect("a file");
+    assert!(made.next().is_none(), "{} has more than one file", folder.display());
+    file
+}
+
+fn install(interpreter: &Path, wheels: &[PathBuf]) {
+    let mut install = Command::new(interpreter);
+    install.args(["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index"]);
+    succeeds(install.args(["--force-reinstall", "--no-deps"]).args(wheels));
+}
+
+/// A Python that has the package from its wheel, and what its tests need. It is made once.
+pub(crate) fn installed() -> Option<PathBuf> {
+    static INSTALLED: OnceLock<Option<PathBuf>> = OnceLock::new();
+    INSTALLED.get_or_init(make_installed).clone()
+}
+
+fn make_installed() -> Option<PathBuf> {
     let builder = python::environment(&kept().join("builder"), &BUILDS)?;
     let interpreter = python::environment(&kept().join("clean"), &TESTS)?;
     let mut new_enough = Command::new(&interpreter);
@@ -74,9 +101,7 @@ fn installed() -> Option<PathBuf> {
     let wheel = wheel(&builder)?;
     let name = wheel.file_name().unwrap().to_str().unwrap();
     assert!(name.contains("-cp310-abi3-"), "{name}");
-    let mut install = Command::new(&interpreter);
-    install.args(["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index"]);
-    succeeds(install.args(["--force-reinstall", "--no-deps"]).arg(&wheel));
+    install(&interpreter, &[wheel]);
     Some(interpreter)
 }
 
@@ -103,4 +128,43 @@ fn the_installed_wheel_passes_the_tests_of_the_package() {
     // The types that it ships are those that it has.
     succeeds(python().args(["-m", "mypy", "--strict", "-p", "tidegate"]));
     succeeds(python().args(["-m", "mypy.stubtest", "tidegate._engine"]));
+}
+
+/// A test as a reader writes it, run where the program is on no path.
+const TEST: &str = "\
+def test_a_daemon_is_found(tidegate_daemon, tidegate_program):
+    tidegate_daemon.define('key = \"door\"\\ncontrol = \"v1\"\\ntreatment = \"v2\"\\n')
+    assert tidegate_daemon.status('door')['phase'] == 'draft'
+    assert 'environment' in tidegate_program
+";
+
+#[test]
+#[ignore = "minutes: builds the program once more"]
+fn the_command_comes_in_a_wheel_and_the_plugin_finds_it() {
+    let Some(builder) = python::environment(&kept().join("builder"), &BUILDS) else { return };
+    let Some(interpreter) = python::environment(&kept().join("command"), &[TESTS[4]]) else {
+        return;
+    };
+    let Some(package) = wheel(&builder) else { return };
+    let wheels = kept().join("command-wheels");
+    let _ = fs::remove_dir_all(&wheels);
+    let target = kept().parent().unwrap().to_owned();
+    let mut build = Command::new(&builder);
+    // As the tests' own programs are built, from what is built for them.
+    build.args(["-m", "maturin", "build", "--profile", "dev", "--locked", "--out"]);
+    build.arg(&wheels).arg("--target-dir").arg(target);
+    succeeds(build.current_dir(repository("bindings/command")).env_remove("CARGO_TARGET_DIR"));
+    let command = only_file(&wheels);
+    let name = command.file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("tidegate_bin-") && name.contains("-py3-none-"), "{name}");
+    install(&interpreter, &[package, command]);
+    let program = interpreter.with_file_name("tidegate");
+    assert!(succeeds(Command::new(program).arg("--version")).starts_with("tidegate "));
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("test_reader.py"), TEST).unwrap();
+    let mut pytest = Command::new(&interpreter);
+    pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).current_dir(folder.path());
+    let told = succeeds(pytest.env_remove("TIDEGATE_PROGRAM").env("PATH", "/usr/bin:/bin"));
+    assert!(told.contains("1 passed"), "{told}");
 }

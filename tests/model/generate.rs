@@ -9,6 +9,7 @@ use tidegate_engine::experiment::{
 };
 use tidegate_engine::number::{Latency, RiskScore, Share};
 use tidegate_engine::observation::{Analysis, Comparison, Feedback, Label, Origin, Outcome};
+use tidegate_engine::review::{Answer, CardReply, Requirement, ReviewRules, SecondLook};
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::{ByVariant, Variant};
 
@@ -29,10 +30,16 @@ pub(crate) fn story(rule: Rule) -> impl Strategy<Value = Story> {
         .prop_map(|(experiment, raws)| Story { experiment, events: events(&raws) })
 }
 
-/// A story under either rule, with cameras split or switched.
+/// A story under either rule, with cameras split or switched, and in one of two with people who review a longer shadow.
 pub(crate) fn any_story() -> impl Strategy<Value = Story> {
     let rule = prop_oneof![Just(Rule::Threshold), Just(Rule::Sequential)];
-    (rule.prop_flat_map(story), any::<bool>()).prop_map(|(mut story, switched)| {
+    let reply = (0_usize..150, 0_u8..40, 0_u16..3, 0_usize..REVIEW_ANSWERS.len(), 0_u8..2);
+    let replies = proptest::collection::vec(reply, 0..60);
+    let review = proptest::option::of((any::<[bool; 3]>(), replies));
+    (rule.prop_flat_map(story), any::<bool>(), review).prop_map(|(mut story, switched, review)| {
+        if let Some((rules, replies)) = review {
+            add_review(&mut story, rules, replies);
+        }
         if switched {
             story.experiment.assignment.method = SplitMethod::Switchback;
             // Blocks under different shares cannot be held against one plan.
@@ -40,6 +47,42 @@ pub(crate) fn any_story() -> impl Strategy<Value = Story> {
         }
         story
     })
+}
+
+const REVIEW_ANSWERS: [Option<Answer>; 4] =
+    [None, Some(Answer::No), Some(Answer::CannotTell), Some(Answer::Yes)];
+
+/// Lets people answer cards, and every third comparison come hours after it happened.
+fn add_review(
+    story: &mut Story,
+    [required, second_look, few]: [bool; 3],
+    mut replies: Vec<(usize, u8, u16, usize, u8)>,
+) {
+    story.experiment.shadow.duration = Duration::from_hours(40.0).expect("in range");
+    story.experiment.review = Some(ReviewRules {
+        budget: if few { 3 } else { 200 },
+        second_look: if second_look { SecondLook::AfterYes } else { SecondLook::Never },
+        requirement: if required { Requirement::Required } else { Requirement::Optional },
+        ..ReviewRules::new()
+    });
+    for (at, event) in story.events.iter_mut().step_by(3) {
+        if let Event::Comparison(comparison) = event {
+            let happened = at.ms() - 3 * 3_600_000;
+            comparison.origin.observed_at = Timestamp::from_ms(happened.max(0)).ok();
+        }
+    }
+    replies.sort_unstable();
+    for (place, event, turn, answer, reviewer) in replies.into_iter().rev() {
+        let place = place.min(story.events.len());
+        let at = place.checked_sub(1).map_or(Timestamp::EPOCH, |before| story.events[before].0);
+        let reply = CardReply {
+            event: format!("event-{event}").parse().expect("a name"),
+            turn,
+            reviewer: Actor::new(&format!("reviewer-{reviewer}")).expect("a name"),
+            answer: REVIEW_ANSWERS[answer],
+        };
+        story.events.insert(place, (at, Event::CardReply(reply)));
+    }
 }
 
 pub(crate) fn experiment(rule: Rule) -> impl Strategy<Value = Experiment> {

@@ -5,6 +5,7 @@ use tidegate_engine::assignment::Split;
 use tidegate_engine::experiment::{Definition, Watch};
 use tidegate_engine::id::CameraId;
 use tidegate_engine::number::Share;
+use tidegate_engine::observation::Origin;
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::Variant;
 use tidegate_engine::{Event, Rollout};
@@ -122,7 +123,12 @@ proptest! {
                 | Event::Action(_) => continue,
             };
             if id.is_none_or(|id| seen.insert(id)) {
-                reports.push(event.clone());
+                let mut report = event.clone();
+                // All come at once, before anything that was said to have happened.
+                if let Event::Comparison(comparison) = &mut report {
+                    comparison.origin = Origin::default();
+                }
+                reports.push(report);
             }
         }
         let mut shuffled = reports.clone();

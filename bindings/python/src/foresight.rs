@@ -23,6 +23,8 @@ struct Fleet {
     latency_cv: Option<f64>,
     icc: Option<f64>,
     drift_share: Option<f64>,
+    disagreement: Option<f64>,
+    false_alarm_change: Option<f64>,
 }
 
 /// What `experiment` can see of `fleet`, a JSON object with the names of `tidegate experiment preflight`; as JSON.
@@ -43,6 +45,8 @@ pub(crate) fn preflight(experiment: &Experiment, fleet: &str) -> PyResult<String
         latency_cv: fleet.latency_cv.unwrap_or(usual.latency_cv),
         correlation: fleet.icc.unwrap_or(usual.correlation),
         drift: fleet.drift_share.unwrap_or(usual.drift),
+        disagreement: fleet.disagreement.unwrap_or(usual.disagreement),
+        false_alarm_change: fleet.false_alarm_change,
         ..usual
     };
     let preflight = Preflight::new(experiment, &expected)

@@ -5,10 +5,12 @@
 
 mod experiment;
 mod foresight;
+mod offline;
 mod rollout;
 mod serving;
 mod simulation;
 mod split;
+mod student;
 
 use pyo3::create_exception;
 use pyo3::exceptions::PyValueError;
@@ -40,6 +42,8 @@ mod _engine {
     #[pymodule_export]
     use super::foresight::preflight;
     #[pymodule_export]
+    use super::offline::{evaluate, replay, tune};
+    #[pymodule_export]
     use super::rollout::{Rollout, Snapshot};
     #[pymodule_export]
     use super::serving::{Assignment, Serving};
@@ -47,6 +51,8 @@ mod _engine {
     use super::simulation::simulate;
     #[pymodule_export]
     use super::split::{assign, assign_name, camera_hash};
+    #[pymodule_export]
+    use super::student::t_two_sided;
     #[pymodule_export]
     use super::{Duplicate, InvalidExperiment, Rejected};
 }

@@ -1,6 +1,7 @@
 """Section 7 of the surface, and what the other sections say of logs: what the application around it sees."""
 
 import inspect
+import zlib
 
 import pytest
 
@@ -71,6 +72,58 @@ def test_a_recorder_leaves_this_sample(call, sample, labels):
     name, *arguments = call
     assert getattr(metrics, name)(*arguments) is None
     assert prometheus_client.REGISTRY.get_sample_value(sample, labels) == 1.0
+
+
+BUCKETS = {
+    "hsi_prompt_version_latency_seconds": (("record_prompt_latency", "b", 0), (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)),
+    "hsi_shadow_risk_score_distribution": (("record_shadow_risk_score", "b", 0), tuple(range(10, 101, 10))),
+    "hsi_shadow_risk_score_diff": (("record_shadow_risk_score_diff", 0), (0, 5, 10, 15, 20, 25, 30, 40, 50, 75, 100)),
+    "hsi_shadow_latency_diff_seconds": (("record_shadow_latency_diff", 0), (-1, -0.5, -0.1, 0, 0.1, 0.5, 1, 2, 5)),
+}
+
+
+@pytest.mark.parametrize("series", BUCKETS)
+def test_a_histogram_has_these_buckets(series):
+    prometheus_client = pytest.importorskip("prometheus_client")
+    (name, *arguments), bounds = BUCKETS[series]
+    getattr(metrics, name)(*arguments)
+    (family,) = [family for family in prometheus_client.REGISTRY.collect() if family.name == series]
+    told = {float(sample.labels["le"]) for sample in family.samples if sample.name.endswith("_bucket")}
+    assert told == {*map(float, bounds), float("inf")}
+
+
+LABELS = [
+    ("record_prompt_latency", ("{}", 1.0), 32),
+    ("record_prompt_ab_traffic", ("{}", False), 32),
+    ("record_shadow_comparison", ("{}",), 32),
+    ("record_shadow_risk_score", ("{}", 1), 16),
+    ("update_shadow_avg_risk_score", ("{}", 1.0), 16),
+    ("record_shadow_risk_level_shift", ("{}",), 16),
+    ("record_shadow_latency_warning", ("{}",), 32),
+    ("record_shadow_comparison_error", ("{}",), 32),
+    ("record_prompt_rollback", ("{}", "{}"), 32),
+    ("record_ab_rollout_analysis", ("{}",), 16),
+    ("update_ab_rollout_fp_rate", ("{}", 1.0), 16),
+    ("update_ab_rollout_avg_latency", ("{}", 1.0), 16),
+    ("update_ab_rollout_avg_risk_score", ("{}", 1.0), 16),
+    ("record_ab_rollout_feedback", ("{}", True), 16),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "length"), LABELS)
+def test_a_label_is_cut_to_its_length(name, arguments, length):
+    prometheus_client = pytest.importorskip("prometheus_client")
+    mine = f"{zlib.crc32(name.encode()):08x}"
+    long = mine + "x" * 60
+    assert getattr(metrics, name)(*(long if value == "{}" else value for value in arguments)) is None
+    labels = [
+        value
+        for family in prometheus_client.REGISTRY.collect()
+        for sample in family.samples
+        for value in sample.labels.values()
+        if value.startswith(mine)
+    ]
+    assert labels and {len(label) for label in labels} == {length}
 
 
 def started(**config):

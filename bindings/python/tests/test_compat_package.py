@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import importlib
+import inspect
 import pickle
 import subprocess
 import sys
@@ -90,6 +91,163 @@ def test_a_package_that_is_there_is_not_replaced():
         compat.alias("json")
 
 
+def test_tests_that_patch_the_recorders_by_their_old_path_find_them():
+    code = (
+        "import logging\n"
+        "from unittest.mock import patch\n"
+        "import tidegate.compat\n"
+        "tidegate.compat.alias('backend.config')\n"
+        "from backend.core.logging import get_logger\n"
+        "assert get_logger('a') is logging.getLogger('a')\n"
+        "from backend.config import shadow_mode_deployment as shadow\n"
+        "result = shadow.ShadowModeComparisonResult(1, 2, 3.0, 4.0, 1, 1.0, 33.3, False, 'now')\n"
+        "with patch('backend.core.metrics.record_shadow_comparison', autospec=True) as recorder:\n"
+        "    shadow.record_shadow_mode_comparison(result)\n"
+        "recorder.assert_called_once_with('nemotron')\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_an_application_keeps_its_own_recorders_and_they_are_imported_when_called(tmp_path):
+    core = tmp_path / "backend" / "core"
+    core.mkdir(parents=True)
+    for folder in (core.parent, core):
+        (folder / "__init__.py").touch()
+    (core / "metrics.py").write_text("calls = []\nrecord_shadow_comparison = calls.append\n")
+    code = (
+        "import sys, tidegate.compat\n"
+        "tidegate.compat.alias('backend.config')\n"
+        "assert 'backend.core.metrics' not in sys.modules\n"
+        "from backend.config.shadow_mode_deployment import *\n"
+        "result = ShadowModeComparisonResult(None, None, None, None, None, None, None, False, 'now')\n"
+        "record_and_track_shadow_comparison(result)\n"
+        "from backend.core import metrics\n"
+        "assert metrics.calls == ['nemotron']\n"
+        "from backend.core.logging import get_logger\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+FUNCTIONS = {
+    "ab_rollout_production": {
+        "check_and_handle_rollback": "()",
+        "create_production_rollback_config": "()",
+        "create_production_rollout_config": "()",
+        "get_camera_assignment": "(camera_id)",
+        "get_experiment_status": "()",
+        "get_production_rollout_manager": "()",
+        "start_production_ab_rollout": "()",
+        "stop_production_ab_rollout": "(reason='Manual stop')",
+    },
+    "prompt_ab_rollout": {
+        "configure_rollout_manager": "(rollout_config=None, rollback_config=None)",
+        "get_rollout_manager": "()",
+        "reset_rollout_manager": "()",
+        "ABRolloutManager": "(rollout_config, rollback_config)",
+        "ABRolloutManager.start": "(self)",
+        "ABRolloutManager.stop": "(self)",
+        "ABRolloutManager.get_group_for_camera": "(self, camera_id)",
+        "ABRolloutManager.record_control_feedback": "(self, is_false_positive)",
+        "ABRolloutManager.record_treatment_feedback": "(self, is_false_positive)",
+        "ABRolloutManager.record_control_analysis": "(self, latency_ms=None, risk_score=None, has_error=False)",
+        "ABRolloutManager.record_treatment_analysis": "(self, latency_ms=None, risk_score=None, has_error=False)",
+        "ABRolloutManager.check_rollback_needed": "(self)",
+        "ABRolloutManager.get_metrics_summary": "(self)",
+        "GroupMetrics.record_feedback": "(self, is_false_positive)",
+        "GroupMetrics.record_risk_score": "(self, score)",
+        "GroupMetrics.record_latency": "(self, latency_ms)",
+        "GroupMetrics.record_analysis": "(self, has_error=False, latency_ms=None, risk_score=None)",
+        "ABRolloutConfig": "(treatment_percentage=0.5, test_duration_hours=48, experiment_name='nemotron_prompt_v2_rollout', started_at=None)",
+        "AutoRollbackConfig": "(max_fp_rate_increase=0.05, max_latency_increase_pct=50.0, max_error_rate_increase=0.05, min_samples=100, enabled=True)",
+        "RollbackCheckResult": "(should_rollback, reason)",
+        "ABRolloutConfig.to_dict": "(self)",
+        "ABRolloutConfig.from_dict": "(data)",
+        "AutoRollbackConfig.to_dict": "(self)",
+        "AutoRollbackConfig.from_dict": "(data)",
+    },
+    "prompt_experiment": {
+        "get_prompt_experiment_config": "()",
+        "reset_prompt_experiment_config": "()",
+        "PromptExperimentConfig": "(shadow_mode=True, treatment_percentage=0.0, max_latency_increase_pct=50.0, min_fp_reduction_pct=10.0, experiment_name='nemotron_prompt_v2', started_at=None)",
+        "PromptExperimentConfig.get_version_for_camera": "(self, camera_id)",
+        "PromptExperimentConfig.to_dict": "(self)",
+        "PromptExperimentConfig.from_dict": "(data)",
+    },
+    "shadow_mode_deployment": {
+        "create_deployment_from_experiment_config": "(experiment_config)",
+        "get_shadow_mode_deployment_config": "()",
+        "get_shadow_mode_stats": "()",
+        "get_shadow_mode_stats_tracker": "()",
+        "record_and_track_shadow_comparison": "(result)",
+        "record_latency_warning": "(camera_id, control_latency_ms, treatment_latency_ms, threshold_pct)",
+        "record_shadow_mode_comparison": "(result)",
+        "reset_shadow_mode_deployment_config": "()",
+        "reset_shadow_mode_stats_tracker": "()",
+        "LatencyWarning": "(triggered, percentage_increase, message, control_latency_ms, treatment_latency_ms, threshold_pct)",
+        "ShadowModeComparisonResult": "(control_risk_score, treatment_risk_score, control_latency_ms, treatment_latency_ms, risk_score_diff, latency_diff_ms, latency_increase_pct, latency_warning_triggered, timestamp, camera_id=None, control_error=None, treatment_error=None)",
+        "ShadowModeComparisonStats": "(total_comparisons=0, control_avg_score=0.0, treatment_avg_score=0.0, avg_score_diff=0.0, lower_count=0, same_count=0, higher_count=0, latency_warnings=0, control_errors=0, treatment_errors=0)",
+        "ShadowModeComparisonStats.to_dict": "(self)",
+        "ShadowModeDeploymentConfig": "(enabled=True, control_prompt_name='v1_original', treatment_prompt_name='v2_calibrated', log_comparisons=True, latency_warning_threshold_pct=50.0, experiment_name='nemotron_prompt_v2_shadow', track_risk_score_diff=True, track_latency_diff=True, track_memory_usage=False, track_error_rate=True)",
+        "ShadowModeDeploymentConfig.check_latency_warning": "(self, control_latency_ms, treatment_latency_ms)",
+        "ShadowModeStatsTracker": "()",
+        "ShadowModeStatsTracker.record": "(self, result)",
+        "ShadowModeStatsTracker.get_stats": "(self)",
+        "ShadowModeStatsTracker.reset": "(self)",
+    },
+    "prompt_ab_config": {
+        "get_enabled_experiments": "()",
+        "get_experiment": "(name)",
+        "list_experiments": "()",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(module, name) for module, names in FUNCTIONS.items() for name in names]
+)
+def test_arguments_have_these_names_this_order_and_these_defaults(module, name):
+    called = importlib.import_module(f"tidegate.compat.{module}")
+    for part in name.split("."):
+        called = getattr(called, part)
+    parameters = inspect.signature(called).parameters.values()
+    # What is new is given by name alone and has a default: no call of before knows of it.
+    new = [one for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
+    assert all(one.default is not inspect.Parameter.empty for one in new)
+    before = [one.replace(annotation=inspect.Parameter.empty) for one in parameters if one not in new]
+    assert str(inspect.Signature(before)) == FUNCTIONS[module][name]
+
+
+RESULTS = [
+    compat.RollbackCheckResult(True, "why"),
+    compat.GroupMetrics(1, 2, [30], [4.0], 1, 3),
+    compat.LatencyWarning(True, 60.0, "exceeds", 100, 160, 50.0),
+    compat.ShadowModeComparisonResult(50, 30, 100.0, 120.0, -20, 20.0, 20.0, False, "2026-01-01"),
+    compat.ShadowModeComparisonStats(1, 2.0),
+    importlib.import_module("tidegate.compat.prompt_ab_config").PromptExperiment("n", "d", "a", "b"),
+]
+
+
+@pytest.mark.parametrize("result", RESULTS, ids=lambda result: type(result).__name__)
+def test_a_result_is_a_mutable_dataclass(result):
+    names = [field.name for field in dataclasses.fields(result)]
+    values = [getattr(result, name) for name in names]
+    assert dataclasses.asdict(result) == dict(zip(names, values))
+    assert type(result)(*values) == result == type(result)(**dict(zip(names, values)))
+    assert pickle.loads(pickle.dumps(result)) == result == copy.deepcopy(result)
+    shown = ", ".join(f"{name}={value!r}" for name, value in zip(names, values))
+    assert repr(result) == f"{type(result).__name__}({shown})"
+    with pytest.raises(TypeError):
+        hash(result)
+    other = copy.deepcopy(result)
+    setattr(other, names[0], "other")
+    assert other != result
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_annotations_are_texts_at_run_time(config):
+    assert all(isinstance(kind, str) for name, kind in config.__annotations__.items())
+
+
 @pytest.mark.parametrize("config", CONFIGS)
 def test_a_config_is_a_mutable_dataclass(config):
     one, other = config(), config()
@@ -107,7 +265,7 @@ def test_a_config_is_a_mutable_dataclass(config):
 def test_a_config_goes_through_a_dict(config):
     one = config()
     made = one.to_dict()
-    assert list(made) == [field.name for field in dataclasses.fields(config)]
+    assert list(made) == [field.name for field in dataclasses.fields(config) if not field.kw_only]
     assert made is not one.to_dict()
     assert config.from_dict({**made, "unknown": 1}) == one
     assert config.from_dict({}) == one

@@ -169,3 +169,38 @@ def test_what_does_not_run_serves_the_original(state):
     for number in range(100):
         answer = production.get_camera_assignment(f"camera_{number}")
         assert (answer["group"], answer["prompt_version"]) == (None, "v1_original")
+
+
+def test_a_status_of_what_is_configured_and_not_started():
+    configure_rollout_manager()
+    status = production.get_experiment_status()
+    assert (status["is_active"], status["is_expired"], status["remaining_hours"]) == (False, False, 48)
+    assert status["config"]["started_at"] is None and "message" not in status
+    assert json.loads(json.dumps(status)) == status
+
+
+def test_a_manager_that_was_replaced_by_a_test_is_the_one_that_is_asked(monkeypatch):
+    from unittest.mock import MagicMock
+
+    mock = MagicMock(spec=get_rollout_manager)
+    mock.return_value = None
+    monkeypatch.setattr(production, "get_rollout_manager", mock)
+    assert production.check_and_handle_rollback().should_rollback is False
+    assert mock.called
+
+
+def test_the_constants_are_read_when_a_config_is_made(monkeypatch):
+    monkeypatch.setattr(production, "PRODUCTION_TEST_DURATION_HOURS", 12)
+    monkeypatch.setattr(production, "MIN_SAMPLES_FOR_ROLLBACK", 7)
+    assert production.create_production_rollout_config().test_duration_hours == 12
+    assert production.create_production_rollback_config().min_samples == 7
+
+
+def test_a_rollback_takes_the_limits_of_the_moment():
+    manager = started(min_samples=10)
+    harm(manager)
+    manager.rollback_config.enabled = False
+    assert "disabled" in production.check_and_handle_rollback().reason.lower()
+    assert manager.is_active is True
+    manager.rollback_config.enabled = True
+    assert production.check_and_handle_rollback().should_rollback is True

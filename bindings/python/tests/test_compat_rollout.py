@@ -219,6 +219,20 @@ def test_the_lists_are_bounded_and_the_means_are_not():
     assert len(metrics.latencies_ms) <= 2_000 and metrics.latencies_ms[-1] == 9999.0
 
 
+def test_values_put_into_the_public_lists_count():
+    metrics = GroupMetrics()
+    metrics.latencies_ms.extend([100.0, 200.0])
+    metrics.risk_scores = [10, 30]
+    assert (metrics.avg_latency_ms, metrics.latency_count) == (150.0, 2)
+    assert (metrics.avg_risk_score, metrics.min_risk_score, metrics.max_risk_score) == (20.0, 10, 30)
+    metrics.record_latency(300.0)
+    assert (metrics.avg_latency_ms, metrics.latencies_ms) == (200.0, [100.0, 200.0, 300.0])
+    metrics.latencies_ms.clear()
+    assert metrics.avg_latency_ms is None
+    metrics.false_positive_count, metrics.total_feedback_count = 1, 4
+    assert metrics.fp_rate == 0.25
+
+
 # ABRolloutManager
 
 
@@ -501,6 +515,65 @@ def test_a_summary():
     assert summary["experiment"]["started_at"] == made.rollout_config.started_at.isoformat()
 
 
+def test_a_start_in_the_future_leaves_more_than_the_whole():
+    made = running()
+    made.rollout_config.started_at = now() + timedelta(hours=2)
+    assert made.is_active is True and 49.9 < made.remaining_hours <= 50
+
+
+def test_numbers_are_whole_where_they_were():
+    made = manager()
+    assert type(made.remaining_hours) is int
+    made.rollout_config.started_at = now() - timedelta(days=9)
+    assert type(made.remaining_hours) is int
+    made.rollout_config.started_at = now()
+    assert type(made.remaining_hours) is float
+    empty = GroupMetrics()
+    assert type(empty.fp_rate) is float and type(empty.error_rate) is float
+
+
+def test_what_an_analyzer_did_with_it():
+    """The shape of the caller that there was: it decides by the type, asks for the group twice, and catches nothing."""
+    from unittest.mock import MagicMock
+
+    made = configure_rollout_manager(ABRolloutConfig(), AutoRollbackConfig(min_samples=10))
+    assert isinstance(made, ABRolloutManager) and f"{made.rollout_config.treatment_percentage:.0%}" == "50%"
+    assert made.rollout_config.experiment_name and made.is_active is False
+    made.start()
+    for number in range(200):
+        group = made.get_group_for_camera(f"camera_{number}")
+        if group == ExperimentGroup.TREATMENT:
+            made.record_treatment_analysis(latency_ms=100.0, risk_score=50, has_error=False)
+            made.record_treatment_feedback(number % 2 == 0)
+        else:
+            made.record_control_analysis(latency_ms=100.0, risk_score=50, has_error=False)
+            made.record_control_feedback(False)
+    result = made.check_rollback_needed()
+    assert isinstance(result, RollbackCheckResult) and result.should_rollback is True
+    made.stop()
+    mock = MagicMock(spec=ABRolloutManager)
+    mock.get_group_for_camera.return_value = ExperimentGroup.TREATMENT
+    mock.check_rollback_needed.return_value = RollbackCheckResult(should_rollback=True, reason="x")
+    assert mock.get_group_for_camera("a") is ExperimentGroup.TREATMENT
+
+
+def test_it_is_called_from_coroutines():
+    import asyncio
+
+    made = running()
+
+    async def record(number):
+        group = made.get_group_for_camera(f"camera_{number}").value
+        await asyncio.sleep(0)
+        getattr(made, f"record_{group}_analysis")(latency_ms=1.0)
+
+    async def all_of_them():
+        await asyncio.gather(*(record(number) for number in range(100)))
+
+    asyncio.run(all_of_them())
+    assert made.control_metrics.total_analyses + made.treatment_metrics.total_analyses == 100
+
+
 # The one manager
 
 
@@ -563,3 +636,118 @@ def test_no_lock_is_needed_for_one_count_a_call():
         thread.join()
     assert made.control_metrics.total_analyses == 8_000 == made.control_metrics.latency_count
     assert prompt_ab_rollout.get_rollout_manager() is None
+
+
+# The rule `sequential`
+
+
+def sequential(**limits):
+    made = ABRolloutManager(ABRolloutConfig(), AutoRollbackConfig(rule="sequential", min_samples=10, **limits))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made.start()
+    return made
+
+
+def test_the_rule_is_the_old_one_unless_asked_otherwise():
+    assert AutoRollbackConfig().rule == "threshold" and "rule" not in AutoRollbackConfig().to_dict()
+    asked = AutoRollbackConfig(rule="sequential")
+    assert asked != AutoRollbackConfig() and AutoRollbackConfig.from_dict(asked.to_dict()) == asked
+    with pytest.raises(ValueError, match="rule must be one of threshold, sequential, got guess"):
+        AutoRollbackConfig(rule="guess")
+    with pytest.raises(TypeError):
+        AutoRollbackConfig(0.05, 50.0, 0.05, 100, True, "sequential")
+
+
+def reports(made, events, wrong, errors=lambda group, number: False):
+    """Each event with its camera, as a caller of today has it."""
+    for number in range(events):
+        camera = f"camera_{number % 40}"
+        group = made.get_group_for_camera(camera).value
+        failed = errors(group, number)
+        more = {"camera_id": camera, "analysis_id": f"e{number}"}
+        score = None if failed else 80
+        getattr(made, f"record_{group}_analysis")(latency_ms=100.0, risk_score=score, has_error=failed, **more)
+        if not failed:
+            getattr(made, f"record_{group}_feedback")(wrong(group, number), analysis_id=f"e{number}")
+
+
+def test_chance_is_not_taken_for_harm():
+    made = sequential()
+    # 2 of 20 against 5 of 20: what the threshold rule rolls back.
+    wrong = {"control": [True] * 2 + [False] * 400, "treatment": [True] * 5 + [False] * 400}
+    reports(made, 40, lambda group, number: wrong[group].pop(0))
+    result = made.check_rollback_needed()
+    assert result.should_rollback is False
+    made.rollback_config.rule = "threshold"
+    made.rollback_config.min_samples = 5
+    assert made.check_rollback_needed().should_rollback is True
+
+
+def test_harm_is_rolled_back_with_its_evidence():
+    made = sequential()
+    reports(made, 1200, lambda group, number: group == "treatment" or number % 10 == 0)
+    result = made.check_rollback_needed()
+    assert result.should_rollback is True and "evidence" in result.reason
+    assert made.check_rollback_needed() == result
+
+
+def test_failures_are_rolled_back_at_once():
+    made = sequential()
+    reports(made, 200, lambda group, number: False, errors=lambda group, number: group == "treatment")
+    assert made.check_rollback_needed().should_rollback is True
+
+
+def test_what_names_no_camera_is_not_judged_and_that_is_said():
+    made = sequential()
+    feed(made, "treatment", 50, 50)
+    analyse(made, "treatment", 50, errors=50)
+    made.record_control_analysis(latency_ms=1.0, camera_id="camera_1", analysis_id="e")
+    result = made.check_rollback_needed()
+    assert result.should_rollback is False and "100 records without a camera, an event or a value are not judged" in result.reason
+    assert made.treatment_metrics.error_count == 50
+
+
+def test_an_event_that_comes_twice_is_judged_once():
+    made = sequential()
+    for _ in range(3):
+        made.record_control_analysis(latency_ms=1.0, camera_id="camera_1", analysis_id="e")
+        made.record_control_feedback(True, analysis_id="e")
+    assert "not judged" not in made.check_rollback_needed().reason
+
+
+def test_a_rule_that_is_asked_for_too_late_judges_from_the_next_start():
+    made = running()
+    made.rollback_config.rule = "sequential"
+    assert "after a start" in made.check_rollback_needed().reason
+    made.stop()
+    made.start()
+    assert "after a start" not in made.check_rollback_needed().reason
+    made.rollback_config.enabled = False
+    assert "disabled" in made.check_rollback_needed().reason
+
+
+def test_what_cannot_be_judged_is_refused_at_the_start():
+    made = ABRolloutManager(ABRolloutConfig(), AutoRollbackConfig(max_fp_rate_increase=-0.1, rule="sequential"))
+    with pytest.raises(ValueError, match="max_fp_rate_increase"):
+        made.start()
+    assert made.is_active is False and made.rollout_config.started_at is None
+
+
+def test_threads_record_for_one_judge():
+    import threading
+
+    made = sequential()
+
+    def record(name):
+        for number in range(200):
+            made.record_control_analysis(latency_ms=1.0, camera_id=f"camera_{number % 9}", analysis_id=f"{name}-{number}")
+            made.check_rollback_needed()
+
+    threads = [threading.Thread(target=record, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made.control_metrics.total_analyses == 800
+    assert "not judged" not in made.check_rollback_needed().reason

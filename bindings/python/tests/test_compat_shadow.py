@@ -176,6 +176,33 @@ def test_a_comparison_is_logged_with_these_extras(caplog):
     assert not hasattr(record, "timestamp") and record.camera_id == "front"
 
 
+def test_whatever_has_the_attributes_is_a_result(recorded):
+    result = SimpleNamespace(**vars(compared()), more=1)
+    record_and_track_shadow_comparison(result)
+    assert shadow_mode_deployment.get_shadow_mode_stats().total_comparisons == 1
+
+
+def test_it_records_though_the_configuration_is_off(recorded):
+    shadow_mode_deployment.get_shadow_mode_deployment_config().enabled = False
+    record_shadow_mode_comparison(compared())
+    assert recorded[0] == ("record_shadow_comparison", "nemotron")
+
+
+def test_a_recorder_may_be_replaced_with_its_own_signature(monkeypatch):
+    import sys
+    from unittest.mock import create_autospec
+
+    from tidegate.compat import metrics
+
+    monkeypatch.setitem(sys.modules, "backend.core.metrics", metrics)
+    for name in ("record_shadow_comparison", "record_shadow_risk_score", "record_shadow_latency_diff"):
+        monkeypatch.setattr(metrics, name, create_autospec(getattr(metrics, name)))
+    record_shadow_mode_comparison(compared())
+    metrics.record_shadow_comparison.assert_called_once_with("nemotron")
+    metrics.record_shadow_latency_diff.assert_called_once_with(0.02)
+    assert metrics.record_shadow_risk_score.call_count == 2
+
+
 def test_a_latency_warning_is_two_latencies_in_seconds(recorded, caplog):
     record_latency_warning("front", 100, 160, 50.0)
     assert recorded == [

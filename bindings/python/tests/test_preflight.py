@@ -1,8 +1,6 @@
 """Looking ahead from Python: to the last bit what the command prints."""
 
 import json
-import os
-import shutil
 import subprocess
 
 import pytest
@@ -20,16 +18,14 @@ LISTED = TOML + '[assignment]\nsplit = "balanced"\ncameras = ["a", "b", "c", "d"
         (TOML, {"cameras": 20, "analyses_per_day": 200, "feedback_share": 0.05}),
         (TOML, {"cameras": 4, "analyses_per_day": 30.5, "feedback_share": 0.5, "icc": 0.2, "fp_rate": 0.3}),
         (LISTED, {"analyses_per_day": 500, "feedback_share": 0.1, "latency_cv": 1.5, "drift_share": 0.0}),
+        (TOML, {"cameras": 4, "analyses_per_day": 200, "feedback_share": 0.05, "disagreement": 0.3, "false_alarm_change": -0.2}),
     ],
 )
-def test_the_command_prints_the_same_bytes(tmp_path, toml, fleet):
-    program = os.environ.get("TIDEGATE_PROGRAM") or shutil.which("tidegate")
-    if program is None:
-        pytest.skip("no program `tidegate` on the path, and TIDEGATE_PROGRAM names none")
+def test_the_command_prints_the_same_bytes(tidegate_program, tmp_path, toml, fleet):
     path = tmp_path / "experiment.toml"
     path.write_text(toml)
     options = [f"--{name.replace('_', '-')}={value}" for name, value in fleet.items()]
-    command = [program, "experiment", "preflight", path, "--format", "json", *options]
+    command = [tidegate_program, "experiment", "preflight", path, "--format", "json", *options]
     printed = subprocess.run(command, check=True, capture_output=True).stdout
     experiment = Experiment.from_toml(toml)
     assert _engine.preflight(experiment, json.dumps(fleet)).encode() + b"\n" == printed
@@ -42,6 +38,16 @@ def test_a_small_fleet_is_advised():
     assert seen.advice and seen.sees_most == "switchback"
     sight = {sight.guardrail: sight for sight in seen.guardrails}["fp_rate"]
     assert sight.unit == "points" and sight.smallest_detectable > sight.limit == 5.0
+
+
+def test_a_review_is_looked_ahead_at():
+    experiment = Experiment.from_toml(TOML)
+    fleet = {"cameras": 4, "analyses_per_day": 200, "feedback_share": 0.05, "alert_rate": 0.25}
+    rejected, harmless, proved = preflight(experiment, **fleet).reviews
+    assert [one.verdict for one in (rejected, harmless, proved)] == ["rejected_false_alarms", "harmless", "proved"]
+    assert proved.false_alarm_change == -0.2 and proved.days <= 6 and proved.answers < 100
+    (asked,) = preflight(experiment, false_alarm_change=0.01, **fleet).reviews
+    assert asked.verdict == "harmless"
 
 
 def test_what_is_out_of_range_is_refused_by_name():

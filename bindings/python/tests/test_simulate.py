@@ -1,7 +1,5 @@
 """Simulations from Python: to the last bit what the command prints."""
 
-import os
-import shutil
 import subprocess
 import threading
 from pathlib import Path
@@ -15,19 +13,11 @@ SCENARIOS = Path(__file__).parents[3] / "scenarios"
 FILES = ["errors-plus-10.toml", "harmless-20-cameras-alike.toml", "improvement.toml"]
 
 
-@pytest.fixture
-def program():
-    program = os.environ.get("TIDEGATE_PROGRAM") or shutil.which("tidegate")
-    if program is None:
-        pytest.skip("no program `tidegate` on the path, and TIDEGATE_PROGRAM names none")
-    return program
-
-
 @pytest.mark.parametrize("name", FILES)
-def test_the_command_prints_the_same_bytes(program, name):
+def test_the_command_prints_the_same_bytes(tidegate_program, name):
     path = SCENARIOS / name
     more = ["--runs", "20", "--seed", "7", "--rule", "threshold", "--threads", "1"]
-    printed = subprocess.run([program, "simulate", path, "--format", "json", *more], capture_output=True)
+    printed = subprocess.run([tidegate_program, "simulate", path, "--format", "json", *more], capture_output=True)
     # What it prints stands, whether or not 20 runs came to what was expected.
     assert printed.stdout, printed.stderr
     made = _engine.simulate(path.read_text(), runs=20, seed=7, rule="threshold")

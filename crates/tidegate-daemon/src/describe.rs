@@ -65,7 +65,7 @@ pub(crate) enum Enacted {
 
 /// What a definition did, or would do.
 pub(crate) fn defined(run: &RunningExperiment, plan: DefinitionPlan, enacted: Enacted) -> Defined {
-    let DefinitionPlan { changes, effects, control_changes, overrides_lost, .. } = plan;
+    let DefinitionPlan { changes, effects, control_changes, overrides_lost, from, .. } = plan;
     let mut detail = detail(run);
     detail.warnings.extend(
         control_changes.map(|detail| Warning { code: "control_changes".to_owned(), detail }),
@@ -75,7 +75,7 @@ pub(crate) fn defined(run: &RunningExperiment, plan: DefinitionPlan, enacted: En
     detail
         .warnings
         .extend(overrides_lost.map(|detail| Warning { code: "overrides_lost".to_owned(), detail }));
-    Defined { detail, dry_run: enacted == Enacted::No, changes, effects }
+    Defined { detail, dry_run: enacted == Enacted::No, from, changes, effects }
 }
 
 pub(crate) fn status(run: &RunningExperiment, view: View<'_>) -> Status {

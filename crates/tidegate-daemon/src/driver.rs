@@ -6,6 +6,7 @@ mod answer;
 mod attendance;
 mod commit;
 mod define;
+mod delete;
 mod keeping;
 mod observe;
 mod order;
@@ -128,6 +129,9 @@ impl Driver {
         match command {
             DriverCommand::Observe { items, reply } => self.observe(items, reply),
             DriverCommand::Define { wanted, reply } => self.define(&wanted, reply),
+            DriverCommand::Delete { key, actor, reason, treatment, reply } => {
+                self.delete(&key, (actor, reason), treatment, reply);
+            }
             DriverCommand::Override { key, to, actor, reason, reply } => {
                 self.set_override(&key, to, actor, reason, reply);
             }

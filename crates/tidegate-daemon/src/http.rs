@@ -140,7 +140,10 @@ fn router(app: App) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(openapi::serve))
         .route("/v1/experiments", get(experiments::list))
-        .route("/v1/experiments/{key}", get(experiments::show).put(experiments::define))
+        .route(
+            "/v1/experiments/{key}",
+            get(experiments::show).put(experiments::define).delete(experiments::deletion::delete),
+        )
         .route("/v1/experiments/{key}/actions", post(experiments::act))
         .route("/v1/experiments/{key}/status", get(experiments::status))
         .route("/v1/experiments/{key}/doctor", get(experiments::diagnose))

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::time::Timestamp;
 use tokio::sync::watch;
 
@@ -56,7 +57,14 @@ pub(crate) struct Drawn {
 #[derive(Debug)]
 enum DrawnTable {
     All(AssignmentTable),
-    One { key: String, served: Arc<Served> },
+    One {
+        key: String,
+        served: Arc<Served>,
+    },
+    /// It is unknown from then on.
+    Gone {
+        key: String,
+    },
 }
 
 impl Published {
@@ -91,6 +99,11 @@ impl Published {
         self.drawn(at, DrawnTable::One { key, served: Arc::new(Served::of(run)) })
     }
 
+    /// Draws that an experiment is there no more, to be shown later.
+    pub(crate) fn draw_gone(&self, key: &ExperimentKey, at: Timestamp) -> Drawn {
+        self.drawn(at, DrawnTable::Gone { key: key.as_str().to_owned() })
+    }
+
     fn drawn(&self, at: Timestamp, subject: DrawnTable) -> Drawn {
         Drawn { number: self.drawn.fetch_add(1, Ordering::Relaxed) + 1, at, subject }
     }
@@ -108,20 +121,28 @@ impl Published {
                 newest.experiments.retain(|_, drawn_alone| *drawn_alone > *number);
                 let mut experiments = table.experiments.clone();
                 for key in newest.experiments.keys() {
-                    if let Some(served) = before.experiments.get(key) {
-                        experiments.insert(key.clone(), served.clone());
-                    }
+                    match before.experiments.get(key) {
+                        Some(served) => experiments.insert(key.clone(), served.clone()),
+                        None => experiments.remove(key),
+                    };
                 }
                 AssignmentTable { trust: table.trust, experiments }
             }
-            DrawnTable::One { key, served } => {
+            DrawnTable::One { key, .. } | DrawnTable::Gone { key } => {
                 let shown = newest.experiments.get(key).copied().unwrap_or(0).max(newest.all);
                 if *number <= shown {
                     return;
                 }
                 newest.experiments.insert(key.clone(), *number);
                 let mut experiments = before.experiments.clone();
-                experiments.insert(key.clone(), served.clone());
+                match subject {
+                    DrawnTable::One { served, .. } => {
+                        experiments.insert(key.clone(), served.clone());
+                    }
+                    DrawnTable::Gone { .. } | DrawnTable::All(_) => {
+                        experiments.remove(key);
+                    }
+                }
                 AssignmentTable { trust: before.trust, experiments }
             }
         };

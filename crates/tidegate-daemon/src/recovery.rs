@@ -81,7 +81,7 @@ pub(crate) fn read(journal: &Journal, opened: Opened) -> Result<(Rollouts, Recen
     let (after, rollouts, kept) = match opened.state {
         Some(state) => {
             let kept = RecentEvents::restore(state.feed).map_err(|error| error.to_string());
-            (state.sequence, Rollouts::restore(state.rollouts, state.prompts), kept)
+            (state.sequence, Rollouts::restore(state.rollouts, state.deleted, state.prompts), kept)
         }
         None => (0, Ok(Rollouts::default()), Ok(RecentEvents::default())),
     };

@@ -7,7 +7,10 @@ use tidegate_engine::prompt::OrderRejection;
 use tidegate_engine::review::QueueRejection;
 use tidegate_spec::api::{Accepted, Destination, FieldFault};
 
-use crate::rollouts::{EXPERIMENTS_MAX, NotDefined, Rollouts, RunningExperiment};
+use crate::rollouts::{
+    DELETED_MAX, DeletedExperiment, EXPERIMENTS_MAX, NotDefined, NotDeleted, Rollouts,
+    RunningExperiment,
+};
 
 /// One reason a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +35,10 @@ pub(crate) enum Refusal {
     Busy,
     #[error("no experiment has the key `{key}`{}", offered(nearest.as_ref()))]
     UnknownExperiment { key: ExperimentKey, nearest: Option<ExperimentKey> },
+    #[error(
+        "experiment `{key}` was deleted at {at}; its history is in an export of the journal, and goes on where another is defined"
+    )]
+    DeletedExperiment { key: ExperimentKey, at: String },
     #[error("camera `{0}` has no override")]
     UnknownOverride(CameraId),
     #[error(
@@ -47,6 +54,10 @@ pub(crate) enum Refusal {
     #[error("{0}; ask for the next card")]
     CardAnswered(QueueRejection),
     #[error("{0}")]
+    NotDeletable(String),
+    #[error("{0}")]
+    ServesTreatment(String),
+    #[error("{0}")]
     ControlChanges(String),
     #[error("{0}")]
     OverridesLost(String),
@@ -57,6 +68,8 @@ pub(crate) enum Refusal {
     PromptInUse { prompt: PromptName, experiment: ExperimentKey, state: State },
     #[error("{0} experiments are kept, allowed: {EXPERIMENTS_MAX}")]
     TooManyExperiments(usize),
+    #[error("{0} deleted experiments are kept, allowed: {DELETED_MAX}")]
+    TooManyDeleted(usize),
     #[error("`{}` is not allowed in {state}{}", command.as_str(), instead(allowed))]
     ActionNotAllowed { command: Command, state: State, allowed: Vec<Command> },
     #[error(
@@ -84,6 +97,9 @@ pub(crate) enum Refusal {
 impl Refusal {
     /// No experiment has the key.
     pub(crate) fn unknown(rollouts: &Rollouts, key: &ExperimentKey) -> Self {
+        if let Some(item) = rollouts.deleted(key).and_then(DeletedExperiment::item) {
+            return Self::DeletedExperiment { key: key.clone(), at: item.at };
+        }
         Self::UnknownExperiment { key: key.clone(), nearest: rollouts.nearest(key) }
     }
 
@@ -124,6 +140,17 @@ fn instead(allowed: &[Command]) -> String {
     match &names[..] {
         [] => ": the run has ended, and another begins with a definition".to_owned(),
         names => format!(", allowed: {}", names.join(" | ")),
+    }
+}
+
+impl From<NotDeleted> for Refusal {
+    fn from(why: NotDeleted) -> Self {
+        match why {
+            NotDeleted::Unknown(key) => Self::UnknownExperiment { key, nearest: None },
+            NotDeleted::Running { .. } => Self::NotDeletable(why.to_string()),
+            NotDeleted::ServesTreatment(_) => Self::ServesTreatment(why.to_string()),
+            NotDeleted::TooMany { count } => Self::TooManyDeleted(count),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod changed;
 mod charting;
 mod defining;
+mod deleting;
 mod predecessor;
 mod review_told;
 mod run;
@@ -17,7 +18,7 @@ use tidegate_engine::prompt;
 use tidegate_engine::series::Series;
 use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::{Rollout, snapshot};
-use tidegate_journal::{Entry, FeedState, JournalState, RolloutId, RolloutState};
+use tidegate_journal::{DeletedState, Entry, FeedState, JournalState, RolloutId, RolloutState};
 use tidegate_spec::api::{FieldFault, HistoryItem, What};
 use tidegate_spec::{ExperimentFile, wording};
 
@@ -29,6 +30,7 @@ pub(crate) use changed::{Changed, Decided, Unit};
 pub(crate) use defining::{
     ControlChange, DefinitionChange, DefinitionPlan, Draft, DraftOverrides, SaltChoice, Wanted,
 };
+pub(crate) use deleting::{DELETED_MAX, DeletedExperiment, NotDeleted, ServedTreatment};
 pub(crate) use predecessor::Predecessor;
 pub(crate) use run::RunningExperiment;
 
@@ -72,6 +74,8 @@ pub(crate) enum NotReplayed {
 pub(crate) struct Rollouts {
     prompts: Prompts,
     runs: BTreeMap<ExperimentKey, RunningExperiment>,
+    /// What is left of those that were deleted, until another has their key.
+    deleted: BTreeMap<ExperimentKey, DeletedExperiment>,
     /// The experiment of each present run.
     keys: HashMap<RolloutId, ExperimentKey>,
     last_id: u32,
@@ -116,12 +120,14 @@ impl Rollouts {
         times.fold(self.prompts.catalog().latest(), Timestamp::max)
     }
 
-    /// Puts a run in the place of the one before, whose history it goes on with.
+    /// Puts a run in the place of the one before, deleted or not, whose history it goes on with.
     fn place(&mut self, mut run: RunningExperiment) -> &mut RunningExperiment {
         self.last_id = self.last_id.max(run.id.0);
         if let Some(former) = self.runs.remove(&run.key) {
             self.keys.remove(&former.id);
             run.history = former.history;
+        } else if let Some(deleted) = self.deleted.remove(&run.key) {
+            run.history = deleted.history;
         }
         self.keys.insert(run.id, run.key.clone());
         self.runs.entry(run.key.clone()).insert_entry(run).into_mut()
@@ -210,6 +216,10 @@ impl Rollouts {
                 let item: HistoryItem = serde_json::from_str(account).ok()?;
                 (*rollout, *at, What::ExperimentDefined(item.into()))
             }
+            Entry::Deleted { rollout, at, account } => {
+                let item: HistoryItem = serde_json::from_str(account).ok()?;
+                (*rollout, *at, What::ExperimentDeleted(item.into()))
+            }
             Entry::Noted { rollout, at, account, .. } => {
                 (*rollout, *at, serde_json::from_str(account).ok()?)
             }
@@ -225,8 +235,13 @@ impl Rollouts {
         entry: Entry,
         kept: &mut RecentEvents,
     ) -> Result<(), NotReplayed> {
-        if matches!(entry, Entry::Decided { .. } | Entry::Noted { .. } | Entry::DefinedBy { .. })
-            && let Some(told) = self.told(sequence, &entry)
+        if matches!(
+            entry,
+            Entry::Decided { .. }
+                | Entry::Noted { .. }
+                | Entry::DefinedBy { .. }
+                | Entry::Deleted { .. }
+        ) && let Some(told) = self.told(sequence, &entry)
         {
             kept.push(told.into());
         }
@@ -280,6 +295,11 @@ impl Rollouts {
                 self.run_of(rollout)?.history.push(account);
                 Ok(())
             }
+            Entry::Deleted { rollout, account, .. } => {
+                let key = self.run_of(rollout)?.key.clone();
+                self.take_away(&key, account);
+                Ok(())
+            }
             Entry::Noted { rollout, at, notice, .. } => {
                 self.run_of(rollout)?.noticed.note(at, &notice);
                 Ok(())
@@ -329,12 +349,15 @@ impl Rollouts {
             })
             .collect();
         rollouts.sort_by_key(|rollout| rollout.id);
-        JournalState { sequence, at, rollouts, prompts: self.prompts.catalog().snapshot(), feed }
+        let deleted = self.deleted.iter().map(|(key, deleted)| deleted.state(key)).collect();
+        let prompts = self.prompts.catalog().snapshot();
+        JournalState { sequence, at, rollouts, deleted, prompts, feed }
     }
 
     /// Takes up rollouts and prompts again.
     pub(crate) fn restore(
         states: Vec<RolloutState>,
+        deleted: Vec<DeletedState>,
         prompts: Vec<prompt::PromptSnapshot>,
     ) -> Result<Self, NotReplayed> {
         let prompts = Prompts::restore(prompts)?;
@@ -361,6 +384,7 @@ impl Rollouts {
                 history,
             });
         }
+        deleted.into_iter().for_each(|kept| rollouts.keep_deleted(kept));
         Ok(rollouts)
     }
 }

@@ -19,6 +19,8 @@ pub fn begin(level: LogLevel) {
         .with_current_span(false)
         .with_span_list(false)
         .with_max_level(level)
+        // Nor is a log that nobody takes any more a reason to end.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .finish();
     // Another subscriber may be there in a test.

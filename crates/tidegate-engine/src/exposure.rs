@@ -83,16 +83,43 @@ pub(crate) struct Exposures {
 }
 
 impl Exposures {
-    /// Rebuilds the index from exposures in order of time; `None` where a fingerprint stands twice.
+    /// Rebuilds the index from exposures in order of time; `None` where a fingerprint stands twice at one time. That it comes again
+    /// later an earlier version let be.
     pub(crate) fn from_queue(queue: VecDeque<Exposure>) -> Option<Self> {
         let mut exposures = Self::default();
         for exposure in queue {
-            if exposures.position(exposure.fingerprint).is_some() {
+            if exposures.find(exposure.fingerprint).is_some_and(|before| before.at == exposure.at) {
                 return None;
             }
+            exposures.forget(exposure.fingerprint);
             exposures.push(exposure);
         }
         Some(exposures)
+    }
+
+    /// Lets an exposure be found no more, whose id comes again: it happened longer ago than feedback is taken for, but was reported
+    /// later, and stays in the queue until that is as long ago.
+    pub(crate) fn forget_late(&mut self, fingerprint: Fingerprint) {
+        // Nearly always there is nothing to look up.
+        if self.backlog.contains_key(&fingerprint) {
+            self.forget(fingerprint);
+        }
+    }
+
+    fn forget(&mut self, fingerprint: Fingerprint) {
+        let Some(position) = self.position(fingerprint) else { return };
+        let sequence = low_half(self.dropped + position as u64);
+        if let Ok(entry) = self.index.find_entry(fingerprint.hash(), |found| *found == sequence) {
+            entry.remove();
+        }
+        let exposure = &mut self.queue[position];
+        // No id has this one, and the next that is forgotten under the same id was reported at another time.
+        exposure.fingerprint =
+            Fingerprint(!fingerprint.0 ^ u128::from(exposure.at.ms().unsigned_abs()));
+        let nameless = exposure.fingerprint;
+        if let Some(happened_at) = self.backlog.remove(&fingerprint) {
+            self.backlog.insert(nameless, happened_at);
+        }
     }
 
     /// When those happened that were reported much later.
@@ -236,6 +263,29 @@ mod tests {
         exposures.label(Fingerprint(1), Label::Correct);
         assert_eq!(exposures.evict(9), 1);
         assert_eq!(exposures.unlabelled(), 9);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_found_no_more_and_leaves_in_its_time() {
+        let mut exposures = Exposures::default();
+        for at_ms in [10, 20, 30] {
+            exposures.forget(Fingerprint(1));
+            exposures.push(exposure(1, at_ms));
+            exposures.date(Fingerprint(1), Timestamp::from_ms(at_ms - 9).unwrap()).unwrap();
+        }
+        exposures.label(Fingerprint(1), Label::Correct);
+        assert_eq!(exposures.find(Fingerprint(1)).unwrap().at.ms(), 30);
+        assert_eq!((exposures.unlabelled(), exposures.backlog().len()), (2, 3));
+        let restored = Exposures::from_queue(exposures.queue().clone()).unwrap();
+        assert_eq!(restored.queue(), exposures.queue());
+        // One that an earlier version wrote, and one that cannot be.
+        let twice = |at_ms| [exposure(1, 10), exposure(1, at_ms)].into();
+        let taken_up = Exposures::from_queue(twice(20)).unwrap();
+        assert_eq!(taken_up.find(Fingerprint(1)).unwrap().at.ms(), 20);
+        assert!(Exposures::from_queue(twice(10)).is_none());
+        assert_eq!(exposures.evict(1), 2);
+        assert_eq!((exposures.unlabelled(), exposures.backlog().len()), (0, 1));
+        assert!(exposures.find(Fingerprint(1)).is_some());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A rollback needs harm that stands out from chance. How small a harm that is follows from the number of
 //! cameras, their traffic and how much they differ, and it is better known before than after.
 
+mod review;
 mod splits;
 
 use alloc::string::String;
@@ -16,6 +17,7 @@ use crate::experiment::{Experiment, Gate};
 use crate::fleet::PACE_ANSWERS_MIN;
 use crate::guardrail::Guardrail;
 
+pub use self::review::ReviewSight;
 pub use self::splits::{HOURS_MAX, SplitSight};
 
 /// Trials of each variant that any rollback needs, whatever `min_samples` says.
@@ -44,6 +46,10 @@ pub struct ExpectedFleet {
     pub correlation: f64,
     /// The part of the difference between cameras that is new every day.
     pub drift: f64,
+    /// Events on which two prompts as good as each other disagree, for each alert of the control.
+    pub disagreement: f64,
+    /// The change in false alarms, for each alert of the control, that the owner cares about.
+    pub false_alarm_change: Option<f64>,
 }
 
 /// What an experiment can see.
@@ -57,6 +63,8 @@ pub struct Preflight {
     pub sights: Vec<Sight>,
     /// What each split would see, that of the experiment among them.
     pub splits: Vec<SplitSight>,
+    /// What a review would take to decide, with nobody exposed.
+    pub reviews: Vec<ReviewSight>,
     /// What the owner should know, most important first.
     pub advice: Vec<String>,
 }
@@ -78,7 +86,7 @@ pub struct Sight {
 
 impl ExpectedFleet {
     /// A fleet with the rates the reference simulations had: 60 % false positives among labels, 2 %
-    /// errors, ρ = 0.1 with a fifth of it drifting, latencies spread by half their mean.
+    /// errors, ρ = 0.1 with a fifth of it drifting, latencies spread by half their mean, 14 disagreements on 50 alerts.
     pub const fn new(cameras: u64, analyses_per_day: f64, feedback_share: f64) -> Self {
         Self {
             cameras,
@@ -91,6 +99,8 @@ impl ExpectedFleet {
             latency_cv: 0.5,
             correlation: 0.1,
             drift: 0.2,
+            disagreement: 0.28,
+            false_alarm_change: None,
         }
     }
 
@@ -120,6 +130,10 @@ impl ExpectedFleet {
         within("coefficient of variation", self.latency_cv, &(0.0..=100.0))?;
         within("intraclass correlation", self.correlation, &(0.0..=0.99))?;
         within("drift share", self.drift, &share)?;
+        within("disagreement", self.disagreement, &(0.0..=2.0))?;
+        if let Some(change) = self.false_alarm_change {
+            within("change in false alarms", change, &(-1.0..=1.0))?;
+        }
         Ok(())
     }
 }
@@ -136,8 +150,9 @@ impl Preflight {
         let sights = plan.sights()?;
         let labels = plan.fewer_trials(expected.feedback_share);
         let splits = SplitSight::all(experiment, expected)?;
+        let reviews = ReviewSight::all(experiment, expected)?;
         let (cameras, advice) = (plan.cameras, Vec::new());
-        let mut preflight = Self { cameras, labels, sights, splits, advice };
+        let mut preflight = Self { cameras, labels, sights, splits, reviews, advice };
         preflight.advice = preflight.advise(experiment, &plan)?;
         Ok(preflight)
     }
@@ -220,6 +235,12 @@ impl Preflight {
             advice.push(alloc::format!(
                 "{fewest} cameras of a variant: a promotion needs 5 of each, so a person decides."
             ));
+            if plan.experiment.review.is_none() {
+                advice.push(
+                    "A review ([review]) decides in shadow, by a few dozen answers of one person, with no camera exposed."
+                        .into(),
+                );
+            }
         }
         let has_shadow = !shadow.duration.is_zero();
         if has_shadow && shadow.gate == Gate::Automatic && plan.expected.cameras < 2 {

@@ -18,5 +18,8 @@ pub use queue::{CardReply, Queue, QueueRejection, QueueSnapshot, Sizes};
 pub(crate) use reading::ReviewGate;
 pub use reading::{Missing, Reading, ReviewProgress, Span};
 pub use rules::{ClipUrl, InvalidClipUrl, PromotedBy, Requirement, ReviewRules};
-pub use tidegate_stats::review::{ByQuestion, Direction, Discordant, FleetBlock, ReviewVerdict};
+pub use tidegate_stats::review::{
+    ByQuestion, Direction, Discordant, FleetBlock, ReviewEffort, ReviewPlan, ReviewVerdict,
+    SHADOW_DAYS_MAX,
+};
 pub use window::{ReviewSnapshot, ReviewWindow, Standings};

@@ -1,7 +1,7 @@
 //! A journal as JSON lines, and back: never hostage to a format.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,23 @@ pub enum ExportError {
         sequence: u64,
         /// What is wrong with the snapshot.
         source: BadSnapshot,
+    },
+    /// The file is there and holds something else.
+    #[error("{} is there and no export: it was left as it is; name another file", .0.display())]
+    NoExport(PathBuf),
+    /// The file holds an export that goes further than this journal.
+    #[error(
+        "{} holds an export up to entry {exported}, and this journal ends at {last}: it was left as it is, as it may be of \
+         another journal; name another file, or move it away",
+        path.display()
+    )]
+    Further {
+        /// The file.
+        path: PathBuf,
+        /// Its last entry.
+        exported: u64,
+        /// The last entry of the journal.
+        last: u64,
     },
     /// The file cannot be written.
     #[error("cannot write the export: {0}")]
@@ -107,16 +124,44 @@ enum ExportLine<'a> {
 /// # Errors
 /// Where the journal cannot be read or the file not be written.
 pub fn export(journal: &Journal, to: &Path) -> Result<ExportCounts, ExportError> {
+    // Yesterday's backup is not lost to a folder or a file that was mistyped.
+    let before = if to.try_exists()? { last_of(to)? } else { None };
     let name = to.file_name().unwrap_or_default().to_string_lossy();
     let unfinished = to.with_file_name(format!(".{name}.unfinished"));
     let mut out = io::BufWriter::with_capacity(1 << 20, File::create(&unfinished)?);
     let counts = export_to(journal, &mut out)?;
     let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.sync_all()?;
+    if let (Some(exported), Some(last)) = (before, last_of(&unfinished)?)
+        && exported > last
+    {
+        fs::remove_file(&unfinished)?;
+        return Err(ExportError::Further { path: to.to_owned(), exported, last });
+    }
     fs::rename(&unfinished, to)?;
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
     sync_folder(folder.unwrap_or(Path::new(".")))?;
     Ok(counts)
+}
+
+/// The last entry of the export in a file, by its own count; none where it has no end, an error where it is none at all.
+fn last_of(path: &Path) -> Result<Option<u64>, ExportError> {
+    /// More than the last line of an export has.
+    const LAST_LINE_BYTES_MAX: u64 = 1_024;
+    let mut from = io::BufReader::new(File::open(path)?);
+    let mut head = Vec::new();
+    io::Read::take(&mut from, LINE_BYTES_MAX).read_until(b'\n', &mut head)?;
+    let header: Header =
+        serde_json::from_slice(&head).map_err(|_| ExportError::NoExport(path.to_owned()))?;
+    let length = from.seek(SeekFrom::End(0))?;
+    from.seek(SeekFrom::Start(length.saturating_sub(LAST_LINE_BYTES_MAX)))?;
+    let mut tail = Vec::new();
+    from.read_to_end(&mut tail)?;
+    let tail = String::from_utf8_lossy(&tail);
+    Ok(match tail.lines().last().map(serde_json::from_str) {
+        Some(Ok(ExportLine::End(counts))) => Some(header.begins_after + counts.entries),
+        Some(_) | None => None,
+    })
 }
 
 /// Writes the journal as JSON lines.
@@ -210,15 +255,14 @@ pub(crate) fn fill(
     lock: File,
 ) -> Result<ExportCounts, ImportError> {
     let mut lines = ExportLines { number: 0, text: String::new() };
-    let head = lines.next(&mut from)?;
-    let header: Header = serde_json::from_str(head).map_err(|error| lines.fault(&error))?;
+    let header = lines.header(&mut from)?;
     if header.tidegate_journal != VERSION {
         return Err(lines.fault(&format!("version {}, known: 1", header.tidegate_journal)));
     }
     let mut importing = Importing::new(folder, lock, header.begins_after);
     loop {
         lines.next(&mut from)?;
-        let line = serde_json::from_str(&lines.text).map_err(|error| lines.fault(&error))?;
+        let line = lines.read()?;
         match importing.take(&line) {
             Ok(ReadOn::On) => {}
             Ok(ReadOn::Done(counts)) => {
@@ -237,11 +281,10 @@ pub(crate) fn fill(
 /// The last entry of an export, by its own count.
 pub(crate) fn last(mut from: impl BufRead) -> Result<u64, ImportError> {
     let mut lines = ExportLines { number: 0, text: String::new() };
-    let head = lines.next(&mut from)?;
-    let header: Header = serde_json::from_str(head).map_err(|error| lines.fault(&error))?;
+    let header = lines.header(&mut from)?;
     loop {
         lines.next(&mut from)?;
-        let line = serde_json::from_str(&lines.text).map_err(|error| lines.fault(&error))?;
+        let line = lines.read()?;
         if let ExportLine::End(counts) = line {
             return Ok(header.begins_after + counts.entries);
         }
@@ -257,12 +300,36 @@ impl ExportLines {
     fn next(&mut self, from: &mut impl BufRead) -> Result<&str, ImportError> {
         self.number += 1;
         self.text.clear();
-        let read = io::Read::take(&mut *from, LINE_BYTES_MAX).read_line(&mut self.text)?;
+        let read = io::Read::take(&mut *from, LINE_BYTES_MAX).read_line(&mut self.text);
+        let read = match read {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(self.fault(&"is no text, so no export of a journal"));
+            }
+            other => other?,
+        };
         match read {
             0 => Err(self.fault(&"the export ends here, without its last line")),
             _ if !self.text.ends_with('\n') => Err(self.fault(&"cut short or too long")),
             _ => Ok(&self.text),
         }
+    }
+
+    /// The first line.
+    fn header(&mut self, from: &mut impl BufRead) -> Result<Header, ImportError> {
+        let text = self.next(from)?;
+        // Some editors begin a file with a byte order mark.
+        let header = serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
+        header.map_err(|_| {
+            self.fault(
+                &"is not the first of an export, allowed: what `tidegate journal export` wrote",
+            )
+        })
+    }
+
+    /// The line as what it says.
+    fn read(&self) -> Result<ExportLine<'_>, ImportError> {
+        let line = serde_json::from_str(&self.text);
+        line.map_err(|_| self.fault(&"is none of an export: it was changed since it was written"))
     }
 
     fn fault(&self, why: &impl ToString) -> ImportError {

@@ -16,7 +16,7 @@ use crate::layout::{FRAMES, MARK, SNAPSHOTS};
 use crate::local_log::LocalLog;
 use crate::log::{Log, Term, Tip};
 use crate::mark::{Mark, MarkFile};
-use crate::opening::{OpenError, lock, open_store, prepare, refuse_unfinished};
+use crate::opening::{OpenError, lock, open_store, prepare, refuse_lost_frames, refuse_unfinished};
 use crate::record::Entry;
 use crate::retention;
 use crate::snapshot::{self, JournalState};
@@ -63,6 +63,7 @@ impl Journal {
     ) -> Result<(Self, Opened), OpenError> {
         let lock = lock(folder)?;
         refuse_unfinished(folder)?;
+        refuse_lost_frames(folder)?;
         Self::open_after(folder, lock, 0, verify)
     }
 

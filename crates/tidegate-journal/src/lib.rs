@@ -52,7 +52,7 @@ pub use opening::OpenError;
 pub use record::{Entry, RolloutId};
 pub use repair::{Consent, EntryKind, GoOnFrom, Loss, LostEntries, RepairError, Repaired, repair};
 pub use retention::RETENTION_DEFAULT;
-pub use snapshot::{FeedState, JournalState, PredecessorState, RolloutState};
+pub use snapshot::{DeletedState, FeedState, JournalState, PredecessorState, RolloutState};
 pub use unfinished::Making;
 pub use verify::{Cache, Soundness, Verification};
 pub use writer::WriteError;

@@ -135,6 +135,22 @@ pub(crate) fn open_store(folder: &Path, broken_tail: Option<u64>) -> Result<Appe
     Ok(appender)
 }
 
+/// Says so where the frames of the journal are gone, and what was made of them is there: it is no new journal.
+pub(crate) fn refuse_lost_frames(folder: &Path) -> Result<(), OpenError> {
+    let Stored::Nowhere = Stored::find(folder) else { return Ok(()) };
+    let snapshots = match snapshot::list(&folder.join(SNAPSHOTS)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        listed => listed.map_err(|source| OpenError::Disk { folder: folder.to_owned(), source })?,
+    };
+    match snapshots.last() {
+        None => Ok(()),
+        Some(sequence) => Err(OpenError::Damaged {
+            folder: folder.to_owned(),
+            why: format!("its frames are gone, and a snapshot after entry {sequence} is there"),
+        }),
+    }
+}
+
 /// Says so where the journal in `folder` is not whole.
 pub(crate) fn refuse_unfinished(folder: &Path) -> Result<(), OpenError> {
     let read = unfinished::read(folder);

@@ -27,6 +27,7 @@ mod point;
 mod prompt;
 mod reply;
 mod unreadable;
+mod written;
 
 use event::{action, analysis, comparison, feedback};
 use notice::KeptNotice;
@@ -130,6 +131,15 @@ pub enum Entry {
         /// When.
         at: Timestamp,
         /// Who, why and what changed, as JSON for people.
+        account: String,
+    },
+    /// Somebody took an experiment away: what it serves, its sums and its definition, but not its history.
+    Deleted {
+        /// Its last run.
+        rollout: RolloutId,
+        /// When.
+        at: Timestamp,
+        /// Who and why, as JSON for people.
         account: String,
     },
     /// What the guardrails said when they were looked at, for people to see.
@@ -264,6 +274,12 @@ pub(crate) enum Record<'a> {
         window: u8,
         point: KeptPoint,
     },
+    Deleted {
+        rollout: u32,
+        at_ms: i64,
+        #[serde(borrow)]
+        account: Cow<'a, str>,
+    },
 }
 
 /// The one way entries become bytes.
@@ -315,6 +331,9 @@ impl<'a> Record<'a> {
             },
             Entry::DefinedBy { rollout, at, account } => {
                 Self::DefinedBy { rollout: rollout.0, at_ms: at.ms(), account: account.into() }
+            }
+            Entry::Deleted { rollout, at, account } => {
+                Self::Deleted { rollout: rollout.0, at_ms: at.ms(), account: account.into() }
             }
             Entry::Point { rollout, window, point } => {
                 Self::Point { rollout: rollout.0, window: window.code(), point: point.into() }
@@ -392,51 +411,12 @@ impl<'a> Record<'a> {
                 account: account.into_owned(),
             }),
             Self::Point { rollout, window, point } => point.entry(rollout, window),
+            Self::Deleted { rollout, at_ms, account } => Ok(Entry::Deleted {
+                rollout: RolloutId(rollout),
+                at: Timestamp::from_ms(at_ms)?,
+                account: account.into_owned(),
+            }),
         }
-    }
-}
-
-impl Entry {
-    /// When it happened.
-    pub(crate) fn at(&self) -> Timestamp {
-        match self {
-            Self::Defined { at, .. }
-            | Self::Event { at, .. }
-            | Self::Noted { at, .. }
-            | Self::DefinedBy { at, .. } => *at,
-            Self::Decided { step, .. } => step.at,
-            Self::Version { head, .. } => head.created_at,
-            Self::LabelMoved { step, .. } => step.at,
-            Self::Point { point, .. } => point.at,
-        }
-    }
-
-    /// Appends the entry's bytes.
-    ///
-    /// # Errors
-    /// An entry that is larger than any may be.
-    pub fn write(&self, into: &mut Vec<u8>) -> Result<(), bincode::Error> {
-        bytes().serialize_into(into, &Record::of(self))
-    }
-
-    /// Reads an entry's bytes, all of them.
-    ///
-    /// # Errors
-    /// Bytes that no entry was written as.
-    pub fn read(from: &[u8]) -> Result<Self, Unreadable> {
-        let record: Record<'_> = bytes().deserialize(from)?;
-        record.entry()
-    }
-
-    /// The entry as JSON.
-    pub(crate) fn to_json(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(&Record::of(self))
-    }
-
-    /// Reads an entry's JSON.
-    pub(crate) fn of_json(json: &str) -> Result<Self, Unreadable> {
-        let record: Record<'_> = serde_json::from_str(json)?;
-        record.entry()
     }
 }
 

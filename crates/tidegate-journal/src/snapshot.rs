@@ -33,6 +33,8 @@ pub struct JournalState {
     pub at: Timestamp,
     /// Every rollout, in order of their numbers.
     pub rollouts: Vec<RolloutState>,
+    /// What is kept of experiments that were taken away, in order of their keys.
+    pub deleted: Vec<DeletedState>,
     /// Every prompt, in the order of their names.
     pub prompts: Vec<prompt::PromptSnapshot>,
     /// The newest of what is told to subscribers.
@@ -76,6 +78,19 @@ pub struct RolloutState {
     pub series: Series,
     /// All that the engine remembers.
     pub rollout: Snapshot,
+}
+
+/// What is kept of an experiment that was taken away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeletedState {
+    /// The number of its last run among all rollouts.
+    pub id: RolloutId,
+    /// Its key, under which another may be defined.
+    pub key: ExperimentKey,
+    /// Its last run: another one goes on from there, so that late reports are never taken for its own.
+    pub run: u32,
+    /// Why each of its steps was taken, and why it was taken away, as JSON for people, oldest first.
+    pub accounts: Vec<String>,
 }
 
 /// An ended run that a draft followed, and that serves until the draft is started.

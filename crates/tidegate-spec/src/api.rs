@@ -31,14 +31,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use cameras::{CameraDifference, CameraReport, CameraSort, Cameras, CamerasQuery, SortOrder};
-pub use definition::{Defined, ServingRun, SettingChange};
+pub use definition::{Defined, Deleted, ServingRun, SettingChange};
 pub use diagnosis::{Diagnosis, HeardCameras};
 pub use event::{
-    CardsWaiting, Event, ExperimentDefined, LatencyWarning, PhaseChanged, PromptLabelMoved, Reset,
-    ReviewChanged, VerdictChanged, WarningChanged, What, WhatIsNoted,
+    CardsWaiting, Event, ExperimentDefined, ExperimentDeleted, LatencyWarning, PhaseChanged,
+    PromptLabelMoved, Reset, ReviewChanged, VerdictChanged, WarningChanged, What, WhatIsNoted,
 };
 pub use event_type::EventType;
-pub use history::{DEFINED, Definer, Evidence, History, HistoryItem};
+pub use history::{DEFINED, DELETED, Definer, Evidence, History, HistoryItem};
 pub use judgement::{Counts, Judgement, SplitCheck, finding};
 pub use moment::{parse_time, shown};
 pub use object::Object;
@@ -46,7 +46,7 @@ pub use observation::{
     AnswerStatus, InvalidField, OBSERVATIONS_MAX, Observation, ObservationAnswer,
     ObservationAnswers, Reported, Side, quoted,
 };
-pub use preflight::{GuardrailSight, PreflightDocument, SplitOutlook};
+pub use preflight::{GuardrailSight, PreflightDocument, ReviewOutlook, SplitOutlook};
 pub use problem::{FieldFault, Problem};
 pub use prompt::{
     LabelHistory, LabelInfo, LabelMove, LabelRequest, PromptConflict, PromptDetail, PromptDiff,

@@ -29,7 +29,7 @@ impl Syntax {
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
     /// It is not TOML.
-    #[error("not valid TOML: {0}")]
+    #[error("not valid TOML: {}", wording::of_toml(.0))]
     Toml(#[from] toml::de::Error),
     /// Its values lie in each other too deep.
     #[error("not valid TOML: lists or tables lie in each other deeper than {}", nesting::DEPTH_MAX)]

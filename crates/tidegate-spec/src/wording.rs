@@ -56,6 +56,51 @@ pub fn of_json_field(error: &serde_json::Error) -> String {
     if error.is_data() { of_field(problem).into_owned() } else { of_syntax(problem).to_owned() }
 }
 
+/// What a reader of TOML found wrong, beneath the line that it is in.
+pub fn of_toml(error: &toml::de::Error) -> String {
+    let (whole, message) = (error.to_string(), error.message());
+    let said = toml_words(message);
+    match whole.trim_end().strip_suffix(message) {
+        Some(place) => format!("{place}{said}\n"),
+        None => said.into_owned(),
+    }
+}
+
+fn toml_words(message: &str) -> Cow<'_, str> {
+    // What the parser expected there comes behind a comma or on a line of its own.
+    let problem = message.split([',', '\n']).next().unwrap_or(message);
+    let words = match problem {
+        "string values must be quoted" => {
+            "this is no value: a text stands in straight double quotes, a number has a point before its decimals and \
+             nothing behind them, and true and false are small"
+        }
+        "key with no value" => "a setting is written as name = value",
+        "unexpected key or value" => {
+            "something follows a value: a decimal comma (write a point), or a second setting in one line"
+        }
+        "invalid boolean" => "this is no value; true and false are written small",
+        "invalid mantissa" => "a number begins with a digit: write 0.05",
+        "invalid fraction" => "a number ends with a digit: write 1.0",
+        "unexpected leading zero" => "a number does not begin with a further zero",
+        "`_` may only go between digits" => "`_` may only stand between the digits of a number",
+        "invalid basic string" | "invalid literal string" => {
+            "a text is not ended in its line by the quote it begins with"
+        }
+        "duplicate key" => "this is set a second time",
+        "unquoted keys cannot be empty" => "a setting has no name before its =",
+        "missing escaped value" => {
+            "a backslash there has no meaning; write \\\\ for a backslash itself"
+        }
+        "unclosed table" => "the name of a table has no closing bracket",
+        "unclosed array" => "a list has no closing bracket",
+        "unclosed inline table" => "a table has no closing brace",
+        "invalid float" => "this is no value; for none leave the setting out",
+        _ if problem.starts_with("invalid type: integer") => "a number is too large",
+        _ => return of_field(message),
+    };
+    Cow::Borrowed(words)
+}
+
 /// What a reader of a query found wrong.
 pub fn of_query(said: &str) -> String {
     let said = said.strip_prefix("Failed to deserialize query string: ").unwrap_or(said);

@@ -24,6 +24,7 @@ mod card;
 mod evidence;
 mod fill;
 mod limits;
+mod planned;
 mod question;
 mod signs;
 mod spread;
@@ -35,6 +36,7 @@ pub use card::{AnsweredCard, Direction, Discordant, EVENTS_MAX, ReviewRefused, W
 pub use evidence::{Claim, ReviewEvidence};
 pub use fill::{DrawnCard, FILL_FACTOR, UNANSWERED_MAX};
 pub use limits::{LimitSettings, ReviewLimits};
+pub use planned::{ALERTS_A_DAY_MAX, PlannedReview, ReviewEffort, ReviewPlan, SHADOW_DAYS_MAX};
 pub use question::ByQuestion;
 pub use signs::SignBet;
 pub use spread::{BlockSpread, FleetBlock};

@@ -2,10 +2,10 @@
 
 use tidegate_engine::number::Share;
 use tidegate_engine::time::Timestamp;
+use tidegate_offline::replay::time::{parse_length, parse_moment};
 use tidegate_spec::Preset;
 
 use crate::clock;
-use crate::replay::time::{parse_length, parse_moment};
 
 pub(crate) fn parse_share(text: &str) -> Result<Share, String> {
     let number: f64 =
@@ -46,7 +46,11 @@ pub(crate) fn parse_since(text: &str) -> Result<Timestamp, String> {
         let since = i64::try_from(length.ms()).ok().and_then(|ms| clock::now_ms().checked_sub(ms));
         return since.and_then(|ms| Timestamp::from_ms(ms.max(0)).ok()).ok_or_else(not_allowed);
     }
-    parse_moment(text).map_err(|_| not_allowed())
+    let since = parse_moment(text).map_err(|_| not_allowed())?;
+    if since.ms() > clock::now_ms() {
+        return Err("lies ahead, allowed: a time that was, or a length such as 12h".to_owned());
+    }
+    Ok(since)
 }
 
 fn not_allowed() -> String {

@@ -5,6 +5,8 @@
 
 mod fleet;
 mod process;
+mod requests;
+mod small;
 mod story;
 mod tide;
 
@@ -17,11 +19,17 @@ use crate::failure::Failure;
 use crate::status::page;
 use crate::status::paint::Paint;
 use crate::terminal::Room;
+use process::Process;
 pub(crate) use story::DemoArgs;
 use story::Harm;
 use tide::{DemoEnding, Tide};
 
 pub(crate) fn run(args: &DemoArgs, out: &mut impl Write) -> Result<(), Failure> {
+    if args.small {
+        let data = tempfile::tempdir().map_err(Failure::Temporary)?;
+        let process = small::tell(args, &data, out)?;
+        return if args.page { go_on(&process, out) } else { Ok(()) };
+    }
     let watch = Stopwatch::started();
     writeln!(
         out,
@@ -54,16 +62,21 @@ pub(crate) fn run(args: &DemoArgs, out: &mut impl Write) -> Result<(), Failure> 
     }
     came_true(args.harm, status, evidence.map_or("", |step| step.cause.as_str()))?;
     if args.page {
-        writeln!(
-            out,
-            "\nThe page: {}/\nCtrl-C ends the daemon, and with it all that it knows.",
-            process.address()
-        )?;
-        out.flush()?;
-        // Both are gone with what holds them, however this process is told to end.
-        tidegate_daemon::told_to_end().map_err(Failure::Program)?;
+        go_on(process, out)?;
     }
     Ok(())
+}
+
+/// Leaves the daemon running until this process is told to end.
+fn go_on(process: &Process, out: &mut impl Write) -> Result<(), Failure> {
+    writeln!(
+        out,
+        "\nThe page: {}/\nCtrl-C ends the daemon, and with it all that it knows.",
+        process.address()
+    )?;
+    out.flush()?;
+    // Both are gone with what holds them, however this process is told to end.
+    tidegate_daemon::told_to_end().map_err(Failure::Program)
 }
 
 /// Whether the story ended as it had to.

@@ -1,7 +1,5 @@
 //! `tidegate evaluate`.
 
-mod counts;
-mod dataset;
 mod table;
 
 use std::collections::BTreeSet;
@@ -10,36 +8,17 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use serde::Serialize;
 use tidegate_engine::id::PromptKey;
-use tidegate_engine::variant::ByVariant;
 use tidegate_evaluate::{
     Evaluation, EvaluationVerdict, RESAMPLES, RESAMPLES_DEFAULT, SEED_DEFAULT, Settings, report,
 };
+use tidegate_offline::evaluate::{Conclusion, evaluate};
 use tidegate_spec::{EvaluationMetric, ExperimentFile, Preset};
 
-use self::counts::CaseCounts;
 use crate::argument::{parse_percent, parse_preset};
 use crate::failure::Failure;
-use crate::format::{Format, json_line};
+use crate::format::Format;
 use crate::settings_file::read_experiment;
-
-/// An evaluation as JSON, with where its cases came from.
-#[derive(Serialize)]
-struct EvaluationDocument<'a> {
-    dataset: &'a str,
-    counts: &'a CaseCounts,
-    #[serde(flatten)]
-    evaluation: &'a Evaluation,
-}
-
-/// A data set of which too much was rejected.
-#[derive(Serialize)]
-struct NoEvaluation<'a> {
-    dataset: &'a str,
-    counts: &'a CaseCounts,
-    no_verdict: &'a str,
-}
 
 /// Compare two prompt versions offline, on cases whose right answers are known
 ///
@@ -115,35 +94,31 @@ pub(crate) fn run(args: &EvaluateArgs, out: &mut impl Write) -> Result<(), Failu
         );
         return Err(Failure::BadInput(text));
     }
-    let keys = ByVariant { control: &settings.control, treatment: &settings.treatment };
-    let (cases, counts) = dataset::read(&path, keys)?;
-    if let Some(why) = counts.refusal(args.rejected_max) {
-        match args.format {
-            Format::Json => {
-                let none = NoEvaluation { dataset: &dataset, counts: &counts, no_verdict: &why };
-                json_line(&none, out)?;
+    let evaluated = evaluate(&path, &settings, args.rejected_max)?;
+    let counts = &evaluated.counts;
+    let json = serde_json::to_string(&evaluated).map_err(io::Error::from)?;
+    let evaluation = match &evaluated.conclusion {
+        Conclusion::Compared(evaluation) => evaluation,
+        Conclusion::NoVerdict { no_verdict } => {
+            match args.format {
+                Format::Json => writeln!(out, "{json}")?,
+                Format::Text => table::print_counts(counts, out)?,
             }
-            Format::Text => table::print_counts(&counts, out)?,
+            return Err(Failure::Unmet(no_verdict.clone()));
         }
-        return Err(Failure::Unmet(why));
-    }
-    let evaluation = Evaluation::new(&cases, &settings)
-        .map_err(|error| Failure::BadInput(format!("{}: {error}", path.display())))?;
-    let document =
-        EvaluationDocument { dataset: &dataset, counts: &counts, evaluation: &evaluation };
-    let json = serde_json::to_string(&document).map_err(io::Error::from)?;
+    };
     if let Some(folder) = &args.report {
-        let page = report::html(&evaluation, &dataset, &counts.remarks())
+        let page = report::html(evaluation, &dataset, &counts.remarks())
             .map_err(|error| Failure::Output(io::Error::other(error)))?;
         write_report(folder, &page, &json)?;
     }
     match args.format {
         Format::Json => writeln!(out, "{json}")?,
-        Format::Text => table::print(&evaluation, &counts, out)?,
+        Format::Text => table::print(evaluation, counts, out)?,
     }
     out.flush()?;
     match args.fail_on {
-        Some(FailOn::Worse) if is_worse(&evaluation) => {
+        Some(FailOn::Worse) if is_worse(evaluation) => {
             Err(Failure::Unmet(format!("--fail-on worse: {}", evaluation.reason)))
         }
         Some(FailOn::Worse) | None => Ok(()),

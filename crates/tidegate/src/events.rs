@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::time::Timestamp;
-use tidegate_spec::api::{Event, EventType, What};
+use tidegate_spec::api::{Event, EventType, ExperimentDetail, What};
 
 use crate::argument::parse_since;
 use crate::client::error::Remedy;
@@ -16,7 +16,7 @@ use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::printable::printable;
-use crate::replay::time::parse_moment;
+use tidegate_offline::replay::time::parse_moment;
 
 /// How long a daemon that is away is let alone.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -90,6 +90,12 @@ pub(crate) fn run(args: &EventsArgs, out: &mut impl Write) -> Result<(), Failure
         }
         thread::sleep(PAUSE);
     }
+    if told == 0
+        && let Some(key) = &args.experiment
+    {
+        // Silence of an experiment that there is not is no calm.
+        let _: ExperimentDetail = client.get(&["v1", "experiments", key.as_str()])?;
+    }
     if told == 0 && args.format == Format::Text {
         out.flush()?;
         writeln!(io::stderr(), "nothing happened")?;
@@ -161,6 +167,9 @@ fn sentence(what: &What) -> String {
                 "{} of {}: {from} → {to}  by {}: {}",
                 moved.label, moved.prompt, moved.actor, moved.reason
             )
+        }
+        What::ExperimentDeleted(deleted) => {
+            format!("{} by {}: {}", deleted.from, deleted.actor, deleted.reason)
         }
         What::ExperimentDefined(defined) => format!("by {}: {}", defined.actor, defined.reason),
         What::Reset(reset) => reset.sentence.clone(),

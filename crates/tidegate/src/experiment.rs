@@ -2,6 +2,7 @@
 
 pub(crate) mod create;
 pub(crate) mod defined;
+mod delete;
 mod doctor;
 mod init;
 pub(crate) mod shown;
@@ -68,6 +69,8 @@ pub(crate) enum ExperimentCommand {
     RollBack(steps::ActionArgs),
     /// End without a verdict
     Stop(steps::ActionArgs),
+    /// Delete a draft or an experiment that has ended; its history is kept
+    Delete(delete::DeleteArgs),
     /// Print every step of an experiment, with who took it and why
     History(steps::HistoryArgs),
     /// Give a camera of a draft one variant whatever its hash, or let the hash decide again
@@ -80,6 +83,7 @@ pub(crate) fn run(args: &ExperimentArgs, out: &mut impl Write) -> Result<(), Fai
         ExperimentCommand::Init(args) => init::run(args, out),
         ExperimentCommand::Preflight(args) => preflight::run(args, out),
         ExperimentCommand::Create(args) => create::create(args, out),
+        ExperimentCommand::Delete(args) => delete::delete(args, out),
         ExperimentCommand::Doctor(args) => doctor::doctor(args, out),
         ExperimentCommand::Diff(args) => create::diff(args, out),
         ExperimentCommand::List(args) => defined::list(args, out),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use tidegate_daemon::RunError;
 use tidegate_journal::{ExportError, ImportError, OpenError, RepairError};
+use tidegate_offline::OfflineError;
 use tidegate_spec::ParseError;
 
 pub use crate::client::error::{DaemonError, Refusal, Remedy};
@@ -144,5 +145,18 @@ fn daemon_exit(error: &DaemonError) -> u8 {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
+    }
+}
+
+impl From<OfflineError> for Failure {
+    fn from(error: OfflineError) -> Self {
+        match error {
+            OfflineError::Unreadable { path, source } => Self::Unreadable { path, source },
+            OfflineError::Invalid { path, source } => Self::Invalid { path, source },
+            OfflineError::BadInput(text) => Self::BadInput(text),
+            OfflineError::NoVerdict(why) => Self::Unmet(why),
+            OfflineError::Output(source) => Self::Output(source),
+            OfflineError::Temporary(source) => Self::Temporary(source),
+        }
     }
 }

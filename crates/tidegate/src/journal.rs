@@ -97,6 +97,11 @@ pub(crate) fn run(args: &JournalArgs, out: &mut impl Write) -> Result<(), Failur
         }
         JournalCommand::Import { from, folder } => {
             let unreadable = |source| Failure::Unreadable { path: from.clone(), source };
+            if from.is_dir() {
+                let text =
+                    format!("{} is a folder, allowed: an export, which is a file", from.display());
+                return Err(Failure::BadInput(text));
+            }
             let counts =
                 import(BufReader::new(File::open(from).map_err(unreadable)?), &folder.data)?;
             let text = format!("{} entries imported to {}", counts.entries, folder.data.display());

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use tidegate_engine::look::Check;
 
 /// Prints a sentence for each guardrail, and one for the split.
-pub(crate) fn sentences(check: &Check, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn sentences(check: &Check, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
     let Check::Sequential(look) = check else { return Ok(()) };
     for judgement in &look.judgements {
         writeln!(out, "  {:<12}  {judgement}", judgement.verdict.as_str())?;

@@ -12,22 +12,19 @@ mod clock;
 mod completing;
 mod demo;
 mod digest;
-mod encoding;
 mod environment;
 mod evaluate;
 mod events;
 mod experiment;
 pub mod failure;
 mod format;
+mod hang_up;
 mod journal;
 mod judgements;
-mod lines;
 mod manual;
 mod preflight;
-mod printable;
 mod prompt;
 mod record;
-mod rejected;
 mod replace_file;
 mod replay;
 mod review;
@@ -45,9 +42,11 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use tidegate_offline::{encoding, lines, printable};
 
 use crate::args::{Cli, CliCommand};
 use crate::failure::{EXIT_BAD_INPUT, Failure};
+use crate::hang_up::UntilHangUp;
 
 /// Runs the command with its arguments, the program's name first.
 ///
@@ -69,14 +68,14 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         CliCommand::Cameras(args) => cameras::run(&args, &mut out),
         CliCommand::Completions(args) => manual::completions(&args, &mut out),
         CliCommand::Demo(args) => demo::run(&args, &mut out),
-        CliCommand::Evaluate(args) => evaluate::run(&args, &mut out),
+        CliCommand::Evaluate(args) => evaluate::run(&args, &mut UntilHangUp::new(&mut out)),
         CliCommand::Events(args) => events::run(&args, &mut out),
         CliCommand::Experiment(args) => experiment::run(&args, &mut out),
         CliCommand::Journal(args) => journal::run(&args, &mut out),
         CliCommand::Man(args) => manual::pages(&args, Cli::command()),
         CliCommand::Prompt(args) => prompt::run(&args, &mut out),
-        CliCommand::Record(args) => record::run(&args, &mut out),
-        CliCommand::Replay(args) => replay::run(&args, &mut out),
+        CliCommand::Record(args) => record::run(&args, &mut UntilHangUp::new(&mut out)),
+        CliCommand::Replay(args) => replay::run(&args, &mut UntilHangUp::new(&mut out)),
         CliCommand::Review(args) => review::run(&args, &mut out),
         CliCommand::Serve(args) => serve::run(args),
         CliCommand::Simulate(args) => simulate::run(&args, &mut out),
@@ -93,9 +92,21 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
 
 /// What clap has to say: help and version are answers, and it knows which stream is theirs.
 fn shown(error: &clap::Error) -> ExitCode {
-    let code = if error.use_stderr() { EXIT_BAD_INPUT } else { 0 };
-    match error.print() {
-        Ok(()) => ExitCode::from(code),
-        Err(_) => ExitCode::from(EXIT_BAD_INPUT),
+    let mut text = error.to_string();
+    // Numbers are read by the library, in its words.
+    for (said, words) in [
+        ("invalid digit found in string", "is no whole number, allowed: digits alone"),
+        ("invalid float literal", "is no number, allowed: digits, with a point before decimals"),
+        ("number too large to fit in target type", "is too large"),
+        ("cannot parse integer from empty string", "is empty"),
+        ("cannot parse float from empty string", "is empty"),
+    ] {
+        text = text.replace(said, words);
     }
+    let (code, written) = if error.use_stderr() {
+        (EXIT_BAD_INPUT, write!(io::stderr(), "{text}"))
+    } else {
+        (0, write!(io::stdout(), "{text}"))
+    };
+    ExitCode::from(if written.is_ok() { code } else { EXIT_BAD_INPUT })
 }

@@ -8,6 +8,7 @@ use tidegate_engine::assignment::SplitMethod;
 use tidegate_engine::experiment::Experiment;
 use tidegate_engine::guardrail::Power;
 use tidegate_engine::preflight::{ExpectedFleet, HOURS_MAX, Preflight};
+use tidegate_engine::review::{ReviewVerdict, SHADOW_DAYS_MAX};
 use tidegate_spec::api::PreflightDocument;
 
 use crate::failure::Failure;
@@ -51,6 +52,12 @@ pub(crate) struct PreflightArgs {
     /// The part of the difference between cameras that is new every day, 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
     pub(crate) drift_share: f64,
+    /// Events on which two prompts as good as each other disagree, for each alert of the control, 0 to 2
+    #[arg(long, value_name = "SHARE", default_value_t = 0.28)]
+    pub(crate) disagreement: f64,
+    /// The change in false alarms, for each alert of the control, that a review is to see, -1 to 1; left out: harm, none and a benefit
+    #[arg(long, value_name = "CHANGE", allow_negative_numbers = true)]
+    pub(crate) false_alarm_change: Option<f64>,
     /// How to answer
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
@@ -72,6 +79,8 @@ pub(crate) fn run(args: &PreflightArgs, out: &mut impl Write) -> Result<(), Fail
         latency_cv: args.latency_cv,
         correlation: args.icc,
         drift: args.drift_share,
+        disagreement: args.disagreement,
+        false_alarm_change: args.false_alarm_change,
         ..ExpectedFleet::new(cameras, args.analyses_per_day, args.feedback_share)
     };
     let preflight = Preflight::new(experiment, &expected)
@@ -120,6 +129,7 @@ fn text(preflight: &Preflight, experiment: &Experiment, out: &mut impl Write) ->
         "harm of this size is found by the end of the test in about half of all rollouts"
     )?;
     writeln!(out, "{}", splits(preflight))?;
+    writeln!(out, "{}", reviews(preflight))?;
     for advice in &preflight.advice {
         writeln!(out, "! {advice}")?;
     }
@@ -149,4 +159,22 @@ fn splits(preflight: &Preflight) -> impl std::fmt::Display {
     });
     let last = titles.len() - 1;
     aligned(&titles, &[0, last], rows)
+}
+
+/// What a review would take, in which nobody is exposed.
+fn reviews(preflight: &Preflight) -> impl std::fmt::Display {
+    let titles = ["by review", "false alarms for each 100 alerts", "days of shadow", "answers"];
+    let rows = preflight.reviews.iter().map(|review| {
+        let verdict = match review.plan.verdict {
+            ReviewVerdict::Promote => "proves",
+            ReviewVerdict::RejectFalseAlarms | ReviewVerdict::RejectMissed => "rejects",
+            ReviewVerdict::Pass | ReviewVerdict::Alarm | ReviewVerdict::Open => "finds harmless",
+        };
+        let (days, answers) = review.plan.effort.map_or_else(
+            || (format!("over {SHADOW_DAYS_MAX}"), String::new()),
+            |effort| (effort.days.to_string(), effort.answers.to_string()),
+        );
+        vec![verdict.to_owned(), format!("{:+.1}", review.change * 100.0), days, answers]
+    });
+    aligned(&titles, &[0], rows)
 }

@@ -20,13 +20,13 @@ use crate::environment::ProcessEnvironment;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
-use crate::replay::time::parse_length;
 use batch::{Batches, Flow, RequestBatch};
 use delivery::BatchSender;
 use patience::Patience;
 use progress::Progress;
 use rejection::RejectedLine;
 use source::{Source, source};
+use tidegate_offline::replay::time::parse_length;
 
 /// Rejected lines told one by one; the others are counted.
 const TOLD_MAX: u64 = 20;
@@ -117,15 +117,12 @@ fn send_all(
         let batch = read.map_err(|source| Failure::Unreadable { path: name.to_owned(), source })?;
         let Some(RequestBatch { lines, rejected, end }) = batch else {
             if let Some(line) = batches.unfinished() {
-                writeln!(
-                    io::stderr(),
-                    "tidegate: line {line} is not complete: left for another time"
-                )?;
+                note(&format!("tidegate: line {line} is not complete: left for another time"));
             }
             return Ok(());
         };
         for rejection in rejected {
-            summary.reject(&rejection)?;
+            summary.reject(&rejection);
         }
         let mut delivery = BatchSender::new(client, patience);
         let delivered = delivery.deliver(&lines);
@@ -134,7 +131,7 @@ fn send_all(
         summary.accepted += delivered.accepted;
         summary.duplicate += delivered.duplicate;
         for rejection in &delivered.rejected {
-            summary.reject(rejection)?;
+            summary.reject(rejection);
         }
         if let Some(progress) = &mut progress {
             progress.advance(end, name)?;
@@ -143,16 +140,20 @@ fn send_all(
 }
 
 impl RecordSummary {
-    fn reject(&mut self, rejection: &RejectedLine) -> io::Result<()> {
+    fn reject(&mut self, rejection: &RejectedLine) {
         self.rejected += 1;
         if self.rejected <= TOLD_MAX {
             let RejectedLine { line, why } = rejection;
-            writeln!(io::stderr(), "tidegate: line {line}: {}", printable(why))?;
+            note(&format!("tidegate: line {line}: {}", printable(why)));
         } else if self.rejected == TOLD_MAX + 1 {
-            writeln!(io::stderr(), "tidegate: more rejected lines are only counted")?;
+            note("tidegate: more rejected lines are only counted");
         }
-        Ok(())
     }
+}
+
+/// Tells it beside the answer. Where nobody reads that any more, the observations still go.
+fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 fn sum_up(summary: &RecordSummary, format: Format, out: &mut impl Write) -> Result<(), Failure> {
@@ -163,11 +164,10 @@ fn sum_up(summary: &RecordSummary, format: Format, out: &mut impl Write) -> Resu
         Format::Text => {
             let RecordSummary { accepted, duplicate, rejected, requests } = summary;
             let sum = accepted + duplicate + rejected;
-            writeln!(
-                io::stderr(),
+            note(&format!(
                 "{sum} observations: {accepted} accepted, {duplicate} duplicate, {rejected} rejected, in {requests} \
                  requests"
-            )?;
+            ));
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ use tidegate_sim::{Summary, World, monte_carlo};
 use self::args::RuleChoice;
 pub(crate) use self::args::SimulateArgs;
 use self::scenarios::scenarios_of;
-pub(crate) use self::scenarios::{Pool, RunsProgress, read_files, say_speed, world_of};
+pub(crate) use self::scenarios::{Pool, RunsProgress, read_files, say_speed};
 pub(crate) use self::simulated::Simulated;
 use self::simulated::SummaryLine;
 use crate::failure::Failure;
@@ -65,7 +65,8 @@ pub(crate) fn run(args: &SimulateArgs, out: &mut impl Write) -> Result<(), Failu
     if let Some(folder) = &args.report {
         files::write(folder, &all)?;
     }
-    say_speed(&all);
+    let analyses = all.iter().map(|simulated| simulated.summary.simulated_analyses).sum();
+    say_speed(analyses, all.iter().map(|simulated| simulated.seconds).sum());
     failures(&all)
 }
 

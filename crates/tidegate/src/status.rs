@@ -26,10 +26,10 @@ use crate::experiment::shown::say_list;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
-use crate::replay::time::parse_length;
 use crate::terminal::Room;
 use following::Following;
 use paint::Paint;
+use tidegate_offline::replay::time::parse_length;
 
 /// Show where a rollout stands, what its guardrails say and what happens next
 ///
@@ -134,7 +134,11 @@ fn morning(
 ) -> Result<(), Failure> {
     let mut found: Experiments = client.get(&["v1", "experiments"])?;
     let mut keys: Vec<String> = match &args.key {
-        Some(key) => vec![key.as_str().to_owned()],
+        Some(key) => {
+            // Its refusal names the one that is meant.
+            let _: Status = client.get(&["v1", "experiments", key.as_str(), "status"])?;
+            vec![key.as_str().to_owned()]
+        }
         None => found.experiments.iter().map(|one| one.key.clone()).collect(),
     };
     keys.sort();

@@ -112,7 +112,10 @@ fn audit(folder: &Path) -> (Vec<u64>, Vec<Notice>, Vec<Notice>) {
                     expected.extend(found);
                 }
                 Entry::Version { .. } | Entry::Point { .. } => {}
-                Entry::Decided { .. } | Entry::LabelMoved { .. } | Entry::DefinedBy { .. } => {
+                Entry::Decided { .. }
+                | Entry::LabelMoved { .. }
+                | Entry::DefinedBy { .. }
+                | Entry::Deleted { .. } => {
                     ids.push(number);
                 }
                 Entry::Noted { notice, .. } => {

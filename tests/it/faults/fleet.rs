@@ -204,7 +204,8 @@ fn reported(entry: &Entry) -> Option<(String, String)> {
         | Entry::LabelMoved { .. }
         | Entry::Noted { .. }
         | Entry::Point { .. }
-        | Entry::DefinedBy { .. } => None,
+        | Entry::DefinedBy { .. }
+        | Entry::Deleted { .. } => None,
     }
 }
 

@@ -48,6 +48,9 @@ class Access:
             raise ValueError(f"url: {self.url} is no address, allowed: such as http://127.0.0.1:4780")
         if address.path.strip("/") or address.query:
             raise ValueError(f"url: {self.url} has a path, allowed: the daemon's address alone")
+        if self.token and not (self.token.isascii() and self.token.isprintable()):
+            # As a header it would be refused later, with its text in the words of the refusal.
+            raise ValueError("token: it is none, allowed: printable ASCII")
         if self.token and address.scheme == "http" and address.hostname not in LOOPBACK:
             raise ValueError("token: it is sent only to this machine or over https")
 

@@ -12,8 +12,12 @@ __all__ = [
     "assign",
     "assign_name",
     "camera_hash",
+    "evaluate",
     "preflight",
+    "replay",
     "simulate",
+    "t_two_sided",
+    "tune",
 ]
 
 class InvalidExperiment(ValueError): ...
@@ -32,6 +36,10 @@ def simulate(
     rule: str | None = None,
     threads: int | None = None,
 ) -> list[str]: ...
+def evaluate(dataset: str, options: str) -> str: ...
+def replay(records: str, experiment: Experiment, map: str, options: str) -> list[str]: ...
+def tune(scenarios: list[str], options: str) -> tuple[list[str], list[str]]: ...
+def t_two_sided(t: float, degrees_of_freedom: float) -> float: ...
 
 @final
 class Assignment:

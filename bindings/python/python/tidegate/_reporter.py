@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import threading
@@ -45,15 +46,20 @@ class Reporter:
 
     def add(self, observation: str) -> None:
         """Takes an observation as JSON; the oldest makes room where too many wait."""
+        # Usually without the lock: whoever reports must not wait for the background to take a batch.
+        if not self._closed:
+            self._waiting.append(observation)
+            if len(self._waiting) <= self._waiting_max and len(self._waiting) != BATCH_MAX:
+                return
         with self._changed:
             if self._closed:
                 self.lost += 1
-                return
-            self._waiting.append(observation)
-            if len(self._waiting) > self._waiting_max:
-                self._waiting.popleft()
-                self.lost += 1
-            if len(self._waiting) == BATCH_MAX:
+            elif len(self._waiting) > self._waiting_max:
+                # It may be taken meanwhile.
+                with contextlib.suppress(IndexError):
+                    self._waiting.popleft()
+                    self.lost += 1
+            else:
                 self._changed.notify_all()
 
     @property
@@ -84,8 +90,10 @@ class Reporter:
                 self._changed.wait_for(self._due, timeout=self._every_s)
                 if self._closed:
                     return
-                batch = self._take()
-                self._sending = len(batch)
+                # Before they are taken, so that at no moment fewer seem to wait than do.
+                self._sending = min(len(self._waiting), BATCH_MAX)
+            batch = self._take()
+            self._sending = len(batch)
             if batch:
                 self._send(connection, batch)
             with self._changed:
@@ -95,12 +103,17 @@ class Reporter:
     def _take(self) -> list[str]:
         batch: list[str] = []
         size = 0
-        while self._waiting and len(batch) < BATCH_MAX:
-            size += len(self._waiting[0])
+        while len(batch) < BATCH_MAX:
+            try:
+                observation = self._waiting.popleft()
+            except IndexError:
+                break
+            size += len(observation)
             if batch and size > BATCH_BYTES_MAX:
                 # One that is longer than the daemon takes goes alone, and takes no other with it.
+                self._waiting.appendleft(observation)
                 break
-            batch.append(self._waiting.popleft())
+            batch.append(observation)
         return batch
 
     def _send(self, connection: _access.Connection, batch: list[str]) -> None:

@@ -11,6 +11,7 @@ import atexit
 import json
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime, timezone
@@ -25,6 +26,10 @@ from tidegate._reporter import Reporter
 __all__ = ["Assignment", "AsyncClient", "Client", "Side"]
 
 logger = logging.getLogger("tidegate")
+
+_JSON = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
+_OBSERVATION_BYTES_MAX = 64 * 1024
+"""Ids have at most 128 bytes: what is longer is none."""
 
 _clients: set[Client] = set()
 """Those that are not closed. What they have to send is sent, whether or not anybody still holds them."""
@@ -51,7 +56,7 @@ class Client:
     - `waiting_max`: observations that wait to be sent; beyond it the oldest are dropped and counted.
     - `flush_at_exit_s`: the most that the end of the process waits for what is not sent yet.
     - `clock`: what reports say of when they happened, by which one that comes late counts where it belongs. Where the daemon's
-      time is driven, give its.
+      time is driven, give its, or one that gives None: a report counts when it comes, then.
     - `strict`: whether a report that cannot be sent as it is raises ValueError, for tests. Else it is logged and counted.
     """
 
@@ -67,7 +72,7 @@ class Client:
         report_every_s: float = 1.0,
         waiting_max: int = 10_000,
         flush_at_exit_s: float = 5.0,
-        clock: Callable[[], datetime] | None = None,
+        clock: Callable[[], datetime | None] | None = None,
         strict: bool = False,
     ) -> None:
         url = url or os.environ.get("TIDEGATE_SERVER", "http://127.0.0.1:4780")
@@ -88,7 +93,10 @@ class Client:
         `default` is the version to use where nothing is known of the experiment.
         """
         follower = self._follower
-        known = follower.known.get(experiment)
+        try:
+            known = follower.known.get(experiment)
+        except TypeError:
+            known = None
         heard_at = follower.heard_at
         if heard_at is None or now_s() - heard_at > self._stale_after_s:
             # Of no run: what a camera ran because the daemon was away says nothing of its side of the split.
@@ -103,7 +111,7 @@ class Client:
     def prompt_text(self, assignment: Assignment) -> str | None:
         """The text of the version that was assigned, where the daemon keeps it. It never waits: texts come with what they
         belong to."""
-        return self._follower.texts.get(assignment.digest or "")
+        return self._follower.texts.get(getattr(assignment, "digest", None) or "")
 
     def analysis(
         self,
@@ -117,9 +125,13 @@ class Client:
     ) -> None:
         """Reports what the assigned version said of an event. Where there is no rollout, or the assignment was `stale`, nothing
         is reported."""
-        side = _side(latency_ms, score, error)
-        more = {"variant": assignment.variant, **side}
-        self._report("analysis", assignment, event_id, more, observed_at)
+        try:
+            more = {"variant": assignment.variant, **_side(latency_ms, score, error)}
+            observation = self._observation("analysis", assignment, event_id, more, observed_at)
+        except Exception as fault:
+            return self._refuse(fault)
+        if observation is not None:
+            self.report(observation)
 
     def comparison(
         self,
@@ -131,8 +143,13 @@ class Client:
         observed_at: datetime | None = None,
     ) -> None:
         """Reports what both versions said of an event, in shadow."""
-        more = {"control": dict(control), "treatment": dict(treatment)}
-        self._report("comparison", assignment, event_id, more, observed_at)
+        try:
+            more = {"control": dict(control), "treatment": dict(treatment)}
+            observation = self._observation("comparison", assignment, event_id, more, observed_at)
+        except Exception as fault:
+            return self._refuse(fault)
+        if observation is not None:
+            self.report(observation)
 
     def feedback(self, experiment: str, event_id: str, label: str) -> None:
         """Reports what a person said of an event: `false_positive`, `correct`, `missed_threat` or `severity_wrong`."""
@@ -141,12 +158,9 @@ class Client:
     def report(self, observation: dict[str, Any]) -> None:
         """Queues an observation as `POST /v1/observations` has it."""
         try:
-            self._reporter.add(json.dumps(observation, allow_nan=False))
-        except (TypeError, ValueError) as error:
-            self._unsendable += 1
-            if self._strict:
-                raise ValueError(f"the observation cannot be sent: {error}") from error
-            logger.error("an observation cannot be sent: %s", error)
+            self._reporter.add(_text(observation))
+        except Exception as fault:
+            self._refuse(fault)
 
     def wait_ready(self, limit_s: float = 5.0) -> bool:
         """Waits until the experiments are known; whether they are within the time."""
@@ -189,33 +203,64 @@ class Client:
     ) -> None:
         self.close()
 
-    def _report(
+    def _observation(
         self,
         kind: str,
         assignment: Assignment,
         event_id: str,
         more: dict[str, Any],
         observed_at: datetime | None,
-    ) -> None:
+    ) -> dict[str, Any] | None:
         if assignment.run == 0 or assignment.reason == "not_started":
-            return
+            return None
         # It comes late, and must count neither for a later run nor for a later time.
-        observation = {
+        observation: dict[str, Any] = {
             "type": kind,
             "experiment": assignment.experiment,
             "id": event_id,
             "camera_id": assignment.camera_id,
             "run": assignment.run,
-            "observed_at": _written(observed_at or self._clock()),
             **more,
         }
+        at = self._now() if observed_at is None else _written(observed_at)
+        if at is not None:
+            observation["observed_at"] = at
         if assignment.prompt_version is not None:
             observation["prompt_version"] = assignment.prompt_version
-        self.report(observation)
+        return observation
+
+    def _now(self) -> str | None:
+        """By the caller's clock; one that fails costs no report."""
+        try:
+            now = self._clock()
+            return None if now is None else _written(now)
+        except Exception:
+            logger.warning("the clock fails, a report counts when it comes", exc_info=True)
+            return None
+
+    def _refuse(self, fault: Exception) -> None:
+        """Whatever the caller gave: it says so to those who asked, and to no other."""
+        if self._strict:
+            raise ValueError(f"the observation cannot be sent: {fault}") from fault
+        self._unsendable += 1
+        logger.error("an observation cannot be sent: %s", fault)
 
     def _begin_in_child(self) -> None:
         self._follower.start()
         self._reporter.start()
+
+
+def _text(observation: Any) -> str:
+    """As JSON. Raises where it would spoil the batch that it goes with."""
+    if not isinstance(observation, dict):
+        raise TypeError("it is no dict")
+    text = _JSON.encode(observation)
+    if not text.isascii():
+        # Half of a surrogate pair is no text.
+        text.encode()
+    if len(text) > _OBSERVATION_BYTES_MAX:
+        raise ValueError(f"it is longer than {_OBSERVATION_BYTES_MAX} characters")
+    return text
 
 
 def _token() -> str | None:
@@ -292,6 +337,16 @@ def _flush_at_exit() -> None:
 def _begin_in_child() -> None:
     for client in list(_clients):
         client._begin_in_child()
+    processes = sys.modules.get("multiprocessing.util")
+    if processes is not None:
+        # Its children leave without what `atexit` has. It forgets its own finalisers first, then calls this.
+        processes.register_after_fork(Client, _flush_at_end_of_child)
+
+
+def _flush_at_end_of_child(_: object) -> None:
+    from multiprocessing.util import Finalize
+
+    Finalize(None, _flush_at_exit, exitpriority=0)
 
 
 if hasattr(os, "register_at_fork"):

@@ -7,6 +7,7 @@ switchback that is asked for without a time.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -17,44 +18,50 @@ from tidegate._engine import Serving, Snapshot, assign, camera_hash
 from tidegate._engine import Rollout as _Rollout
 from tidegate._engine import preflight as _preflight
 from tidegate._engine import simulate as _simulate
+from tidegate._offline import Evaluated, MetricComparison, Replayed, ReplayedRun, Tuned, TunedPoint
+from tidegate._offline import evaluate, frame, replay, tune
+from tidegate._offline import milliseconds as _ms
+from tidegate._offline import read_time
 
 __all__ = [
     "Assignment",
     "CheckReport",
     "Decision",
     "Duplicate",
+    "Evaluated",
     "Experiment",
     "InvalidExperiment",
     "Judgement",
+    "MetricComparison",
     "Preflight",
     "Rejected",
+    "Replayed",
+    "ReplayedRun",
+    "ReviewOutlook",
     "Rollout",
     "Serving",
     "Sight",
     "Simulated",
     "Snapshot",
     "Status",
+    "Tuned",
+    "TunedPoint",
     "VariantMetrics",
     "assign",
     "camera_hash",
+    "evaluate",
+    "frame",
     "preflight",
+    "replay",
     "simulate",
+    "tune",
 ]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-def _ms(at: datetime | int) -> int:
-    if isinstance(at, int):
-        return at
-    if at.tzinfo is None:
-        raise ValueError("at: a datetime without a time zone, allowed: one with")
-    return (at - _EPOCH) // timedelta(milliseconds=1)
-
-
 def _time(text: str | None) -> datetime | None:
-    # Python 3.10 reads no `Z`.
-    return None if text is None else datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return None if text is None else read_time(text)
 
 
 @dataclass(frozen=True)
@@ -151,17 +158,20 @@ class Status:
 class Rollout:
     """One run of an experiment.
 
-    `apply` meets every deadline up to the time of the event first, as the daemon does; times must not decrease.
+    `apply` meets every deadline up to the time of the event first, as the daemon does; times must not decrease. Threads may share
+    one: their calls come one after another.
     """
 
     def __init__(self, experiment: Experiment) -> None:
         self._rollout = _Rollout(experiment)
+        self._lock = threading.Lock()
 
     @classmethod
     def restore(cls, experiment: Experiment, snapshot: Snapshot) -> Rollout:
         """Takes a rollout up again. Raises ValueError where the snapshot is of other settings."""
         made = cls.__new__(cls)
         made._rollout = _Rollout.restore(experiment, snapshot)
+        made._lock = threading.Lock()
         return made
 
     @property
@@ -179,7 +189,9 @@ class Rollout:
         decided at them comes with the next call.
         """
         text = None if event is None else json.dumps(dict(event))
-        return tuple(_decision(item) for item in json.loads(self._rollout.apply(_ms(at), text)))
+        with self._lock:
+            decided = self._rollout.apply(_ms(at), text)
+        return tuple(_decision(item) for item in json.loads(decided))
 
     def act(
         self, at: datetime | int, action: str, *, actor: str, reason: str
@@ -189,21 +201,26 @@ class Rollout:
 
     def next_deadline(self) -> tuple[datetime, str] | None:
         """When time will do something, and what."""
-        deadline = self._rollout.next_deadline()
+        with self._lock:
+            deadline = self._rollout.next_deadline()
         if deadline is None:
             return None
         return _EPOCH + timedelta(milliseconds=deadline[0]), deadline[1]
 
     def assign(self, camera_id: str, at: datetime | int) -> Assignment:
         """What a camera is served if nothing happens before."""
-        return self._rollout.assign(camera_id, _ms(at))
+        with self._lock:
+            return self._rollout.assign(camera_id, _ms(at))
 
     def serving(self) -> Serving:
         """What is served now, as a value that never changes: assignments by it are the fastest."""
-        return self._rollout.serving()
+        with self._lock:
+            return self._rollout.serving()
 
     def status(self, at: datetime | int) -> Status:
-        item = json.loads(self._rollout.status(_ms(at)))
+        with self._lock:
+            told = self._rollout.status(_ms(at))
+        item = json.loads(told)
         now = _time(item["now"])
         assert now is not None
         return Status(
@@ -226,13 +243,16 @@ class Rollout:
 
     def check(self) -> CheckReport:
         """What the guardrails say now, with no effect."""
-        item = json.loads(self._rollout.check())
+        with self._lock:
+            told = self._rollout.check()
+        item = json.loads(told)
         guardrails = _judgements(item["guardrails"])
         return CheckReport(item["should_roll_back"], item["reason"], guardrails)
 
     def snapshot(self) -> Snapshot:
         """All that it remembers, for this process; what must outlive it is the daemon's business."""
-        return self._rollout.snapshot()
+        with self._lock:
+            return self._rollout.snapshot()
 
 
 def _judgements(items: list[dict[str, Any]]) -> tuple[Judgement, ...]:
@@ -326,6 +346,20 @@ class Sight:
 
 
 @dataclass(frozen=True)
+class ReviewOutlook:
+    """What a review would take to decide on one change, with no camera exposed."""
+
+    false_alarm_change: float
+    """For each alert of the control."""
+    verdict: str
+    """The one that suits it: `rejected_false_alarms`, `harmless` or `proved`."""
+    days: int | None
+    """Of shadow, after which nine reviews of ten say so; None where 28 do not do."""
+    answers: int | None
+    """That half of them need then."""
+
+
+@dataclass(frozen=True)
 class Preflight:
     """What an experiment can see with the fleet at hand."""
 
@@ -335,6 +369,8 @@ class Preflight:
     guardrails: tuple[Sight, ...]
     sees_most: str | None
     """The split that sees most: `hash`, `balanced` or `switchback`."""
+    reviews: tuple[ReviewOutlook, ...]
+    """By the experiment's `[review]`, or its defaults."""
     advice: tuple[str, ...]
     """What its owner should know, most important first."""
     summary: Mapping[str, Any]
@@ -353,8 +389,8 @@ def preflight(
 
     `analyses_per_day` are those of one camera, `feedback_share` is the share of analyses that people label, 0 to 1. Without
     `cameras` they are those that the experiment lists. `expected` may have `fp_rate`, `error_rate`, `missed_threat_rate`,
-    `alert_rate`, `latency_cv`, `icc` and `drift_share`, with the command's defaults. Raises ValueError for what is out of
-    range.
+    `alert_rate`, `latency_cv`, `icc`, `drift_share`, `disagreement` and `false_alarm_change`, with the command's defaults. Raises
+    ValueError for what is out of range.
     """
     fleet = {"analyses_per_day": analyses_per_day, "feedback_share": feedback_share, **expected}
     if cameras is not None:
@@ -366,6 +402,7 @@ def preflight(
         labels=item["labels"],
         guardrails=tuple(Sight(**sight) for sight in item["guardrails"]),
         sees_most=item["sees_most"],
+        reviews=tuple(ReviewOutlook(**outlook) for outlook in item["reviews"]),
         advice=tuple(item["advice"]),
         summary=item,
     )

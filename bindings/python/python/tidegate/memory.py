@@ -24,6 +24,7 @@ class Memory(Client):
         """Every step of every rollout, oldest first."""
         self._clock = self.clock
         self._strict = strict
+        self._unsendable = 0
         self._rollouts: dict[str, Rollout] = {}
         self._counts = {"accepted": 0, "duplicate": 0, "rejected": 0}
 
@@ -99,7 +100,7 @@ class Memory(Client):
         return True
 
     def stats(self) -> dict[str, int]:
-        return {**self._counts, "waiting": 0, "lost": 0, "unsendable": 0, "retries": 0, "follower_failures": 0}
+        return {**self._counts, "waiting": 0, "lost": 0, "unsendable": self._unsendable, "retries": 0, "follower_failures": 0}
 
     def close(self, flush_s: float | None = None) -> None:
         return None

@@ -3,7 +3,8 @@
 `tidegate_memory` takes the place of a client: the engine decides in the process, at once, and time is driven.
 
 `tidegate_daemon` is a real daemon whose time is driven: two days pass in a call. Its program is the one that
-`TIDEGATE_PROGRAM` names, or else `tidegate` on the path; without one the test skips.
+`TIDEGATE_PROGRAM` names, or else the one that the wheel `tidegate-bin` put beside this Python, or else `tidegate` on the path;
+without one the test skips. `tidegate_program` is its path.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import shutil
 import subprocess
+import sysconfig
 import threading
 import urllib.parse
 from collections.abc import Iterator
@@ -114,12 +116,20 @@ def tidegate_memory() -> Memory:
     return Memory()
 
 
-@pytest.fixture
-def tidegate_daemon(tmp_path: Path) -> Iterator[Daemon]:
-    """A daemon with an empty journal, at 2026-03-02 08:00 UTC."""
-    program = os.environ.get("TIDEGATE_PROGRAM") or shutil.which("tidegate")
+@pytest.fixture(scope="session")
+def tidegate_program() -> str:
+    """The command `tidegate`."""
+    # An environment that is not activated has its programs on no path.
+    beside = shutil.which("tidegate", path=sysconfig.get_path("scripts"))
+    program = os.environ.get("TIDEGATE_PROGRAM") or beside or shutil.which("tidegate")
     if program is None:
-        pytest.skip("no program `tidegate` on the path, and TIDEGATE_PROGRAM names none")
-    daemon = Daemon(program, tmp_path / "tidegate-data", "--heartbeat-seconds", "1")
+        pytest.skip("no program `tidegate`: install tidegate-bin, or name one in TIDEGATE_PROGRAM")
+    return program
+
+
+@pytest.fixture
+def tidegate_daemon(tidegate_program: str, tmp_path: Path) -> Iterator[Daemon]:
+    """A daemon with an empty journal, at 2026-03-02 08:00 UTC."""
+    daemon = Daemon(tidegate_program, tmp_path / "tidegate-data", "--heartbeat-seconds", "1")
     yield daemon
     daemon.kill()

@@ -32,7 +32,10 @@ impl Driver {
         let published = &self.shared.published;
         let mut drawn = Vec::new();
         for key in changed.touched() {
-            let Some(run) = self.rollouts.get(key) else { continue };
+            let Some(run) = self.rollouts.get(key) else {
+                drawn.push(published.draw_gone(key, now));
+                continue;
+            };
             let table = published.draw(run, now);
             let harmed = changed.decisions.iter().any(|Decided { experiment, decision }| {
                 experiment == key && matches!(decision.to.phase, Phase::RolledBack | Phase::Stopped)

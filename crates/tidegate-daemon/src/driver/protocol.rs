@@ -8,15 +8,15 @@ use tidegate_engine::prompt::{self, Order, Prompt};
 use tidegate_engine::review::CardReply;
 use tidegate_engine::variant::Variant;
 use tidegate_spec::api::{
-    Accepted, Defined, Destination, Done, ExperimentDetail, ObservationAnswer, ObservationAnswers,
-    Reported, ReviewAnswered,
+    Accepted, Defined, Deleted, Destination, Done, ExperimentDetail, ObservationAnswer,
+    ObservationAnswers, Reported, ReviewAnswered,
 };
 use tokio::sync::oneshot;
 
 use crate::published::View;
 use crate::recovery::{NotRecovered, Recovered};
 use crate::refusal::Refusal;
-use crate::rollouts::{DefinitionChange, Wanted};
+use crate::rollouts::{DefinitionChange, ServedTreatment, Wanted};
 
 /// Answers a command; dropping it says that the daemon could not do it.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
@@ -30,6 +30,13 @@ pub(crate) enum DriverCommand {
     Define {
         wanted: Wanted,
         reply: Reply<(DefinitionChange, Defined)>,
+    },
+    Delete {
+        key: ExperimentKey,
+        actor: Actor,
+        reason: Reason,
+        treatment: ServedTreatment,
+        reply: Reply<Deleted>,
     },
     Override {
         key: ExperimentKey,

@@ -64,12 +64,18 @@ impl Driver {
                 self.shared.feed.replace(kept, last);
                 let latest = self.rollouts.latest();
                 self.shared.clock.not_before(latest);
-                self.attendance.begin(latest);
+                // A new journal was never left.
+                if last > 0 {
+                    self.attendance.begin(latest);
+                }
                 self.shared.metrics.recovered(seconds);
                 self.end_again(&before);
                 self.pass_time();
                 self.stand(Readiness::Ready);
                 // Whoever waits for this line finds what is served.
+                if last == 0 {
+                    tracing::info!("the journal is new");
+                }
                 tracing::info!(entries = last, seconds, "ready");
                 let export = self.settings.export.as_ref();
                 self.export_due = export.map(|export| {

@@ -19,8 +19,9 @@ const PAGE_MAX: usize = 500;
 const PAGE_DEFAULT: usize = 100;
 
 /// The operations that read a query; each refuses what it does not know. No other takes any.
-const WITH_QUERY: [(Method, &str); 16] = [
+const WITH_QUERY: [(Method, &str); 17] = [
     (Method::PUT, "/v1/experiments/{key}"),
+    (Method::DELETE, "/v1/experiments/{key}"),
     (Method::PUT, "/v1/experiments/{key}/overrides/{camera_id}"),
     (Method::DELETE, "/v1/experiments/{key}/overrides/{camera_id}"),
     (Method::GET, "/v1/experiments/{key}/history"),
@@ -64,7 +65,11 @@ fn check_query(method: &Method, matched: Option<&str>, query: Option<&str>) -> R
 
 /// The parts of a path.
 pub(super) fn path<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Problem> {
-    path.map(|Path(parts)| parts).map_err(|error| Problem::invalid_path(error.to_string()))
+    path.map(|Path(parts)| parts).map_err(|_| {
+        Problem::invalid_path(
+            "a part of the path is no UTF-8, allowed: what is percent-encoded from UTF-8",
+        )
+    })
 }
 
 /// A part of a path as the id that it is.

@@ -78,7 +78,7 @@ codes! {
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT:
         "the request did not arrive, or was not answered, within 30 seconds";
     ExperimentRunning = "experiment_running", CONFLICT:
-        "only a draft can be defined anew or overridden";
+        "only a draft can be defined anew or overridden, and only a draft or an ended run be deleted";
     ActionNotAllowed = "action_not_allowed", CONFLICT:
         "the rollout's phase does not lead there";
     ReviewOver = "review_over", CONFLICT:
@@ -91,6 +91,8 @@ codes! {
         "the evidence for an `advance` does not pass, and nobody accepted that; `detail` says what it is";
     ControlChanges = "control_changes", CONFLICT:
         "the control is another version than the one that is served, or that `production` points to, and nobody accepted that";
+    ServesTreatment = "serves_treatment", CONFLICT:
+        "cameras are served the treatment of the experiment to be deleted, and nobody accepted that they no longer are";
     OverridesLost = "overrides_lost", CONFLICT:
         "the draft has overrides that the definition does not name; `detail` has them";
     PromptInUse = "prompt_in_use", CONFLICT:
@@ -114,7 +116,7 @@ codes! {
     TooManyItems = "too_many_items", UNPROCESSABLE_ENTITY:
         "over 1,000 observations or cameras, or none";
     TooManyExperiments = "too_many_experiments", UNPROCESSABLE_ENTITY:
-        "over 1,000 experiments";
+        "over 1,000 experiments, or 10,000 deleted ones";
     TooManyPrompts = "too_many_prompts", UNPROCESSABLE_ENTITY:
         "over 200 prompts, 1,000 versions or 16 labels of one, or 64 MiB of texts";
     TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS:

@@ -1,5 +1,7 @@
 //! Experiments: defined, looked at and acted upon.
 
+pub(super) mod deletion;
+
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -201,16 +203,9 @@ pub(super) async fn define(
     let key = key_of(path)?;
     let Defining { actor, reason, accept, dry_run } = asked::query(defining)?;
     let (actor, reason) = By { actor, reason }.named_or("no reason was given")?;
-    let control = match accept.as_deref() {
-        None => ControlChange::Refused,
-        Some(CONTROL_CHANGES) => ControlChange::Accepted,
-        Some(other) => {
-            let detail = format!(
-                "accept: {} is not allowed, allowed: {CONTROL_CHANGES}",
-                api::quoted(other)
-            );
-            return Err(Problem::invalid_query(detail));
-        }
+    let control = match accepted(accept.as_deref(), CONTROL_CHANGES)? {
+        Accepts::Nothing => ControlChange::Refused,
+        Accepts::That => ControlChange::Accepted,
     };
     let kind = BodyKind::of(&headers, &[BodyKind::Json, BodyKind::Toml])?;
     let text = body::text(&app, body).await?;
@@ -248,6 +243,24 @@ async fn dry_run_of(app: &App, file: ExperimentFile, salt: SaltChoice) -> Result
     }
     let Draft { run, plan } = *draft.map_err(Refusal::from)?;
     Ok(describe::defined(&run, plan, Enacted::No))
+}
+
+/// Whether a caller accepts what is to be accepted.
+enum Accepts {
+    Nothing,
+    That,
+}
+
+fn accepted(given: Option<&str>, that: &str) -> Result<Accepts, Problem> {
+    match given {
+        None => Ok(Accepts::Nothing),
+        Some(given) if given == that => Ok(Accepts::That),
+        Some(other) => {
+            let other = api::quoted(other);
+            let detail = format!("accept: {other} is not allowed, allowed: {that}");
+            Err(Problem::invalid_query(detail))
+        }
+    }
 }
 
 /// Acts on a rollout.

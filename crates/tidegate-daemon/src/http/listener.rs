@@ -40,7 +40,7 @@ pub(crate) type Tls = TlsAcceptor;
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read, or is no PEM.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {}", path.display(), of_pem(source))]
     Unreadable {
         /// The file with the certificate or its key.
         path: PathBuf,
@@ -50,6 +50,16 @@ pub enum TlsError {
     /// Certificate and key do not go together.
     #[error("the certificate is not usable: {0}")]
     Unusable(#[from] rustls::Error),
+}
+
+/// What is wrong with a file of PEM, in the words of whoever named it.
+fn of_pem(error: &rustls::pki_types::pem::Error) -> String {
+    match error {
+        rustls::pki_types::pem::Error::NoItemsFound => {
+            "it holds no certificate or key, allowed: PEM, with -----BEGIN …----- lines".to_owned()
+        }
+        other => other.to_string(),
+    }
 }
 
 /// Reads a certificate.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tidegate_engine::prompt::OrderRejection;
 use tidegate_spec::api::ofrep::{ErrorCode, FlagFailure};
@@ -246,9 +246,12 @@ impl From<Refusal> for Problem {
             Refusal::QueueFull => (Code::QueueFull, Some(1)),
             Refusal::DiskFull { .. } => (Code::DiskFull, Some(30)),
             Refusal::Busy => (Code::TooManyRequests, Some(1)),
-            Refusal::UnknownExperiment { .. } => (Code::UnknownExperiment, None),
+            Refusal::UnknownExperiment { .. } | Refusal::DeletedExperiment { .. } => {
+                (Code::UnknownExperiment, None)
+            }
             Refusal::UnknownOverride(_) => (Code::UnknownOverride, None),
-            Refusal::Running(_) => (Code::ExperimentRunning, None),
+            Refusal::ServesTreatment(_) => (Code::ServesTreatment, None),
+            Refusal::Running(_) | Refusal::NotDeletable(_) => (Code::ExperimentRunning, None),
             Refusal::OtherRevision { .. } => (Code::RevisionConflict, None),
             Refusal::LeadsElsewhere { .. } | Refusal::ReleaseUnnamed { .. } => {
                 (Code::UnexpectedPhase, None)
@@ -257,7 +260,9 @@ impl From<Refusal> for Problem {
             Refusal::ControlChanges(_) => (Code::ControlChanges, None),
             Refusal::OverridesLost(_) => (Code::OverridesLost, None),
             Refusal::PromptInUse { .. } => (Code::PromptInUse, None),
-            Refusal::TooManyExperiments(_) => (Code::TooManyExperiments, None),
+            Refusal::TooManyExperiments(_) | Refusal::TooManyDeleted(_) => {
+                (Code::TooManyExperiments, None)
+            }
             Refusal::ActionNotAllowed { .. } => (Code::ActionNotAllowed, None),
             Refusal::NoReview(_) => (Code::NoReview, None),
             Refusal::ReviewOver => (Code::ReviewOver, None),
@@ -308,7 +313,12 @@ pub(super) async fn not_found() -> Problem {
 }
 
 pub(super) async fn method_not_allowed() -> Problem {
-    let detail = "this path knows other methods; see Allow";
+    Problem::new(Code::MethodNotAllowed, "this path knows other methods")
+}
+
+/// The same, once it is known which ones.
+pub(super) fn method_not_allowed_but(method: &Method, allowed: &str) -> Problem {
+    let detail = format!("{method} is not allowed here, allowed: {}", allowed.replace(',', ", "));
     Problem::new(Code::MethodNotAllowed, detail)
 }
 

@@ -36,7 +36,8 @@ fn recall(prompts: &mut Prompts, entries: Vec<Entry>) -> Result<(), PromptsNotRe
         | Entry::LabelMoved { .. }
         | Entry::Noted { .. }
         | Entry::Point { .. }
-        | Entry::DefinedBy { .. } => panic!("not of versions"),
+        | Entry::DefinedBy { .. }
+        | Entry::Deleted { .. } => panic!("not of versions"),
     })
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Changed {
     pub(crate) decisions: Vec<Decided>,
     /// The experiment that was defined.
     pub(crate) defined: Option<ExperimentKey>,
+    /// The experiment that was deleted.
+    pub(crate) deleted: Option<ExperimentKey>,
     /// What whoever acts goes on with, though it does not pass.
     pub(crate) accepted: Option<Accepted>,
     /// Each decision as its history has it.
@@ -92,7 +94,7 @@ impl Changed {
     /// The experiments whose table is another now, each once.
     pub(crate) fn touched(&self) -> BTreeSet<&ExperimentKey> {
         let decided = self.decisions.iter().map(|decided| &decided.experiment);
-        decided.chain(&self.defined).collect()
+        decided.chain(&self.defined).chain(&self.deleted).collect()
     }
 }
 

@@ -11,7 +11,7 @@ use tidegate_engine::time::Timestamp;
 use tidegate_engine::variant::Variant;
 use tidegate_journal::{Entry, RolloutId};
 use tidegate_spec::ExperimentFile;
-use tidegate_spec::api::{Definer, HistoryItem, SettingChange, What};
+use tidegate_spec::api::{DELETED, Definer, HistoryItem, SettingChange, What};
 
 use super::changed::{Changed, Unit};
 use super::predecessor::Predecessor;
@@ -90,7 +90,7 @@ pub(crate) struct DefinitionPlan {
     /// Which overrides of the draft it does not name, if any.
     pub(crate) overrides_lost: Option<String>,
     /// The phase before it.
-    from: String,
+    pub(crate) from: String,
 }
 
 impl Rollouts {
@@ -106,7 +106,7 @@ impl Rollouts {
             None if self.runs.len() >= EXPERIMENTS_MAX => {
                 return Err(NotDefined::TooMany { count: self.runs.len() });
             }
-            None => (DefinitionChange::Created, 1),
+            None => (DefinitionChange::Created, self.next_run(&key)),
             Some(run) => match run.rollout.lifecycle().state.phase {
                 Phase::Draft => (DefinitionChange::Replaced, run.number),
                 Phase::Shadow | Phase::Ab | Phase::Full => return Err(NotDefined::Running { key }),
@@ -142,8 +142,9 @@ impl Rollouts {
             series: Series::default(),
             history: Vec::new(),
         };
+        let nothing = if self.deleted.contains_key(&run.key) { DELETED } else { "none" };
         let from = former.map_or_else(
-            || "none".to_owned(),
+            || nothing.to_owned(),
             |former| former.rollout.lifecycle().state.to_string(),
         );
         let control_changes = self.control_changes(&run, former);

@@ -12,7 +12,7 @@ use tidegate_engine::phase::Phase;
 use tidegate_engine::series::{Occasion, Series};
 use tidegate_engine::time::Timestamp;
 use tidegate_journal::{Entry, RolloutId};
-use tidegate_spec::api::{DEFINED, HistoryItem, What, WhatIsNoted};
+use tidegate_spec::api::{DEFINED, DELETED, HistoryItem, What, WhatIsNoted};
 
 use super::changed::{Changed, Decided, Telling, Unit};
 use super::predecessor::Predecessor;
@@ -51,7 +51,9 @@ impl RunningExperiment {
     pub(crate) fn last_step(&self) -> Option<HistoryItem> {
         let items = self.history.iter().rev();
         let mut items = items.map_while(|item| serde_json::from_str::<HistoryItem>(item).ok());
-        items.find(|item| item.cause != DEFINED).filter(|item| item.run == self.number)
+        items
+            .find(|item| ![DEFINED, DELETED].contains(&item.cause.as_str()))
+            .filter(|item| item.run == self.number)
     }
 
     /// The ended run that cameras are served until this one is started, if there is one.

@@ -116,7 +116,8 @@ impl Delivery {
             | EventType::CardsWaiting
             | EventType::ReviewChanged
             | EventType::PromptLabelMoved
-            | EventType::ExperimentDefined => event.id.to_string(),
+            | EventType::ExperimentDefined
+            | EventType::ExperimentDeleted => event.id.to_string(),
         };
         let now = self.shared.now();
         let timestamp = (now.ms() / 1_000).to_string();

@@ -112,9 +112,11 @@ impl ClipUrl {
         &self.0
     }
 
-    /// Where `event` is seen. An id has no character that an address cannot hold.
+    /// Where `event` is seen. An id may have a slash or a colon, which would be parts of the address: they are encoded
+    /// (RFC 3986, section 2.1), as whatever serves the clip decodes them.
     pub fn of(&self, event: &AnalysisId) -> String {
-        self.0.replace(Self::PLACE, event.as_str())
+        let event = event.as_str().replace('/', "%2F").replace(':', "%3A");
+        self.0.replace(Self::PLACE, &event)
     }
 }
 
@@ -126,6 +128,9 @@ mod tests {
     fn an_address_has_a_place_for_the_event() {
         let url = ClipUrl::new("https://nvr.example/clips/{event_id}.mp4").unwrap();
         assert_eq!(url.of(&"evt-1".parse().unwrap()), "https://nvr.example/clips/evt-1.mp4");
+        let url = ClipUrl::new("https://nvr.example/clips?id={event_id}").unwrap();
+        let odd = url.of(&"site-1/cam:7.a_b".parse().unwrap());
+        assert_eq!(odd, "https://nvr.example/clips?id=site-1%2Fcam%3A7.a_b");
         for wrong in ["", "https://nvr.example/", "file:///{event_id}", "https://a b/{event_id}"] {
             assert!(ClipUrl::new(wrong).is_err(), "{wrong}");
         }

@@ -21,7 +21,8 @@ const EARLY: CardHash = CardHash(u64::MAX / 16);
 /// The length of a block of the fleet.
 const BLOCK_MS: u64 = 2 * 3_600_000;
 /// Blocks in a day.
-pub(crate) const BLOCKS_A_DAY: f64 = 12.0;
+const BLOCKS_IN_DAY: u32 = 12;
+pub(crate) const BLOCKS_A_DAY: f64 = BLOCKS_IN_DAY as f64;
 
 /// The window of a review.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +85,7 @@ impl ReviewWindow {
         standings
     }
 
-    /// Takes in a comparison of a shadow that began at `start`.
+    /// Takes in a comparison that happened `at` in a shadow that began at `start`.
     pub(crate) fn add(
         &mut self,
         start: Timestamp,
@@ -96,10 +97,12 @@ impl ReviewWindow {
             return;
         }
         let number = u32::try_from(at.since(start).ms() / BLOCK_MS).unwrap_or(u32::MAX);
-        if self.blocks.last().is_none_or(|(last, _)| *last < number) {
-            self.blocks.push((number, FleetBlock { change: 0, alerts: 0 }));
-        }
-        let Some((_, block)) = self.blocks.last_mut() else { return };
+        let found = self.blocks.binary_search_by_key(&number, |(number, _)| *number);
+        let index = found.unwrap_or_else(|index| {
+            self.blocks.insert(index, (number, FleetBlock { change: 0, alerts: 0 }));
+            index
+        });
+        let (_, block) = &mut self.blocks[index];
         block.alerts += u64::from(alerted[Variant::Control]);
         let direction = match (alerted.control, alerted.treatment) {
             (true, false) => Direction::Lost,
@@ -129,7 +132,21 @@ impl ReviewWindow {
             benefit: rules.benefit.value(),
         })?;
         let blocks: Vec<FleetBlock> = self.blocks.iter().map(|(_, block)| *block).collect();
-        Review::new(self.queue.events()?, &blocks, limits)
+        Review::of_days(self.queue.events()?, &blocks, &self.days(), limits)
+    }
+
+    /// The blocks of each day since the start together.
+    fn days(&self) -> Vec<FleetBlock> {
+        let is_same_day = |a: &(u32, FleetBlock), b: &(u32, FleetBlock)| {
+            a.0 / BLOCKS_IN_DAY == b.0 / BLOCKS_IN_DAY
+        };
+        let day = |blocks: &[(u32, FleetBlock)]| {
+            blocks.iter().fold(FleetBlock { change: 0, alerts: 0 }, |sum, (_, block)| FleetBlock {
+                change: sum.change.saturating_add(block.change),
+                alerts: sum.alerts.saturating_add(block.alerts),
+            })
+        };
+        self.blocks.chunk_by(is_same_day).map(day).collect()
     }
 
     /// What the answers say; nothing before the window is closed.

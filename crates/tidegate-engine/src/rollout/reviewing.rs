@@ -79,14 +79,14 @@ impl Rollout {
         Ok(())
     }
 
-    /// Counts a comparison of the shadow.
-    pub(super) fn add_to_review(&mut self, comparison: &Comparison) {
+    /// Counts a comparison of the shadow where it happened: what a site reports after an outage of its line are events of many
+    /// hours, and not one burst.
+    pub(super) fn add_to_review(&mut self, at: Timestamp, comparison: &Comparison) {
         let least = self.definition.experiment().alert_threshold;
-        let (start, now) = (self.lifecycle.started_at, self.lifecycle.now);
-        if let (Some(review), Some(start)) = (&mut self.review, start) {
+        if let (Some(review), Some(start)) = (&mut self.review, self.lifecycle.started_at) {
             let alerted =
                 comparison.outcomes.map(|outcome| outcome.score().is_some_and(|s| s >= least));
-            review.add(start, now, comparison, alerted);
+            review.add(start, at, comparison, alerted);
         }
     }
 

@@ -102,7 +102,7 @@ impl Rollout {
                 let after = self.lifecycle.observations;
                 self.arrivals.compared = Some(Compared { at, after });
                 self.fleet.add_comparison(camera, &comparison.outcomes, cuts, warned);
-                self.add_to_review(comparison);
+                self.add_to_review(place.at, comparison);
                 self.joint_scores.add(at, comparison, cuts.alert_threshold);
             }
             Window::Ab | Window::Full if watched => {
@@ -270,6 +270,7 @@ impl Rollout {
         let open_max = self.definition.experiment().bounds.open_analyses_max;
         self.evicted += self.exposures.evict(open_max.saturating_sub(1));
         let label = None;
+        self.exposures.forget_late(fingerprint);
         self.exposures.push(Exposure { fingerprint, at, camera, variant, window, alerts, label });
         let is_late = self.stretch(place.at) != self.stretch(at) || !is_recent(place.at, at);
         if is_late && self.exposures.date(fingerprint, place.at).is_none() {

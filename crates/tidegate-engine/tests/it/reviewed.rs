@@ -31,6 +31,7 @@ struct Change {
 const FEWER: Change = Change { false_alarms_lost: 36, threats_lost: 0, false_alarms_gained: 5 };
 const MORE: Change = Change { false_alarms_lost: 8, threats_lost: 0, false_alarms_gained: 30 };
 const MISSING: Change = Change { false_alarms_lost: 8, threats_lost: 25, false_alarms_gained: 5 };
+const NOTHING: Change = Change { false_alarms_lost: 0, threats_lost: 0, false_alarms_gained: 0 };
 const AS_GOOD: Change = Change { false_alarms_lost: 14, threats_lost: 0, false_alarms_gained: 14 };
 const MUCH_FEWER: Change =
     Change { false_alarms_lost: 92, threats_lost: 0, false_alarms_gained: 1 };
@@ -111,7 +112,12 @@ impl Story {
 
     /// Four days of six cameras: of 15 events an hour, 10 alert, of which 6 are false. An id tells what its event is.
     fn shadow(&mut self, change: Change) {
+        self.shadow_by_day(|_| change);
+    }
+
+    fn shadow_by_day(&mut self, change: impl Fn(i64) -> Change) {
         for hour in 0..SHADOW_HOURS {
+            let change = change(hour / 24);
             for event in 0..15 {
                 self.wait(hour);
                 let (kind, alerts, lost) = match event {
@@ -232,6 +238,26 @@ fn more_false_alarms_are_rejected_before_anybody_was_exposed() {
     assert_eq!(story.rollout.reading().unwrap().verdict, ReviewVerdict::RejectFalseAlarms);
     assert_eq!(story.rollout.sums().ab.treatment.analyses, 0);
     assert!(story.answers < 80, "{} answers", story.answers);
+}
+
+#[test]
+fn days_that_differ_from_each_other_say_little_of_others() {
+    let gained = |false_alarms_gained| Change { false_alarms_gained, ..NOTHING };
+    let days = [gained(75), gained(8), gained(70), Change { false_alarms_lost: 14, ..NOTHING }];
+    let mut story = Story::new(experiment());
+    story.shadow_by_day(|day| days[usize::try_from(day).unwrap()]);
+    story.review_to_the_end();
+    let reading = story.rollout.reading().unwrap();
+    // More false alarms in these four days, for certain; of another four that says little.
+    assert!(reading.false_alarms.unwrap().least > 0.0, "{reading:?}");
+    assert!(!reading.verdict.rejects(), "{reading:?}");
+    let missing = story.rollout.review_progress().unwrap().missing;
+    assert!(matches!(missing, Some(Missing::Days(_))), "{missing:?}");
+
+    let mut story = Story::new(experiment());
+    story.shadow(gained(35));
+    story.review();
+    assert_eq!(story.last(), "rolled_back: reviewed", "as much on each day");
 }
 
 #[test]
@@ -405,4 +431,52 @@ fn an_owner_who_promotes_by_hand_is_told_that_the_review_backs_it() {
     story.test(FEWER, 0);
     assert_eq!(story.last(), "ab (expired): reviewed");
     assert_eq!(story.rollout.backing(Transition::OpenFull), Backing::Passes);
+}
+
+#[test]
+fn what_is_reported_late_counts_where_it_happened() {
+    let mut story = Story::new(experiment());
+    story.wait(20);
+    for (number, hour) in [5, 20, 1].into_iter().enumerate() {
+        let outcomes = ByVariant { control: answered(true), treatment: answered(false) };
+        let origin = Origin { observed_at: Some(at(hour)), ..Origin::default() };
+        let id = format!("nothing-{number}").parse().unwrap();
+        let camera = "camera-1".parse().unwrap();
+        let comparison = Comparison { id, camera, outcomes, origin };
+        story.apply(&Event::Comparison(comparison)).unwrap();
+    }
+    let snapshot = story.rollout.snapshot();
+    let review = snapshot.review.clone().unwrap();
+    let blocks: Vec<u32> = review.blocks.iter().map(|(number, _)| *number).collect();
+    assert_eq!(blocks, [0, 2, 10]);
+    let mut happened: Vec<Timestamp> = review.queue.cards.iter().map(|card| card.at).collect();
+    happened.sort_unstable();
+    assert_eq!(happened, [at(1), at(5), at(20)]);
+    let restored = Rollout::restore(story.rollout.definition().clone(), snapshot.clone()).unwrap();
+    assert_eq!(restored.snapshot(), snapshot);
+}
+
+#[test]
+fn an_id_that_comes_again_after_its_time_leaves_a_state_that_can_be_taken_up() {
+    let mut story = Story::new(experiment());
+    let compare = |story: &mut Story, hour: i64, happened: i64| {
+        story.wait(hour);
+        let outcomes = ByVariant { control: answered(true), treatment: answered(true) };
+        let origin = Origin { observed_at: Some(at(happened)), ..Origin::default() };
+        let (id, camera) = ("event".parse().unwrap(), "camera-1".parse().unwrap());
+        let comparison = Comparison { id, camera, outcomes, origin };
+        story.apply(&Event::Comparison(comparison))
+    };
+    // Reported six days after it happened; two days later it is forgotten, though its report is not as old.
+    story.wait(200);
+    compare(&mut story, 300, 156).unwrap();
+    assert!(compare(&mut story, 301, 301).is_err(), "the same");
+    compare(&mut story, 325, 325).unwrap();
+    let label = Feedback { analysis: "event".parse().unwrap(), label: Label::Correct };
+    story.apply(&Event::Feedback(label)).unwrap();
+    let snapshot = story.rollout.snapshot();
+    assert_eq!(snapshot.exposures.len(), 2);
+    assert!(snapshot.exposures[0].label.is_none() && snapshot.exposures[1].label.is_some());
+    let restored = Rollout::restore(story.rollout.definition().clone(), snapshot.clone()).unwrap();
+    assert_eq!(restored.snapshot(), snapshot);
 }

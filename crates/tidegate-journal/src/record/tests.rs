@@ -139,6 +139,7 @@ pub(crate) fn samples() -> Vec<Entry> {
         },
         Entry::DefinedBy { rollout, at, account: "{\"actor\":\"ann\"}".to_owned() },
         Entry::Point { rollout, window: Window::Ab, point: series_point(at) },
+        Entry::Deleted { rollout, at, account: "{\"actor\":\"ann\"}".to_owned() },
     ]);
     entries.extend(of_a_run(rollout, at));
     entries.extend(Entry::changes(&changes("Say what\nyou \"see\": ü")));
@@ -230,6 +231,7 @@ fn a_tag_never_changes_its_meaning() {
             Entry::Noted { .. } => 9,
             Entry::DefinedBy { .. } => 10,
             Entry::Point { .. } => 15,
+            Entry::Deleted { .. } => 16,
             Entry::Event { event: Event::CardReply(_), .. } => 13,
             Entry::Event { event: Event::Absent(_), .. } => 14,
         };
@@ -382,6 +384,11 @@ fn entry() -> impl Strategy<Value = Entry> {
         at,
         account,
     });
+    let deleted = (rollout(), at(), ".*").prop_map(|(rollout, at, account)| Entry::Deleted {
+        rollout,
+        at,
+        account,
+    });
     let prompt =
         (".{0,300}", any::<u32>(), any::<[u8; 32]>()).prop_map(|(text, number, digest)| {
             let mut entries = Entry::changes(&changes(&text));
@@ -393,7 +400,7 @@ fn entry() -> impl Strategy<Value = Entry> {
     let charted = (rollout(), proptest::sample::select(Window::LIST), points(1)).prop_map(
         |(rollout, window, mut points)| Entry::Point { rollout, window, point: points.remove(0) },
     );
-    prop_oneof![defined, happened, decided, noted, defined_by, prompt, charted]
+    prop_oneof![defined, happened, decided, noted, defined_by, deleted, prompt, charted]
 }
 
 /// So many points of a series, by time.

@@ -75,6 +75,8 @@ pub enum EntryKind {
     Notice,
     /// A point of a series.
     Point,
+    /// An experiment that was taken away.
+    Deletion,
 }
 
 impl EntryKind {
@@ -95,6 +97,7 @@ impl EntryKind {
             Entry::LabelMoved { .. } => Self::LabelMove,
             Entry::Noted { .. } => Self::Notice,
             Entry::Point { .. } => Self::Point,
+            Entry::Deleted { .. } => Self::Deletion,
         }
     }
 }
@@ -115,6 +118,7 @@ impl fmt::Display for EntryKind {
             Self::LabelMove => "move of a prompt label",
             Self::Notice => "notice",
             Self::Point => "point of a series",
+            Self::Deletion => "deletion of an experiment",
         };
         f.write_str(name)
     }

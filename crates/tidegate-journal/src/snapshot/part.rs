@@ -14,6 +14,7 @@ mod block;
 mod camera;
 mod course;
 mod definition;
+mod deleted;
 mod end;
 mod epochs;
 mod exposure;
@@ -38,6 +39,7 @@ use block::KeptBlock;
 use camera::KeptCamera;
 use course::{KeptBacklog, KeptCourse, KeptOutside};
 use definition::KeptDefinition;
+use deleted::KeptDeleted;
 use end::KeptEnd;
 use epochs::KeptEpochs;
 use exposure::KeptExposure;
@@ -94,6 +96,7 @@ pub(crate) enum Part {
     Series(KeptSeries),
     JointScores(KeptJointScores),
     Arrivals(KeptArrivals),
+    Deleted(KeptDeleted),
 }
 
 /// A part by what it tells of, which says what it may follow.
@@ -105,6 +108,7 @@ enum Belonging {
     /// A prompt begins.
     Prompt(KeptPrompt),
     OfPrompt(OfPrompt),
+    Deleted(KeptDeleted),
     Feed(KeptFeed),
     End,
 }
@@ -203,6 +207,7 @@ impl Part {
             Self::Version(head) => Belonging::OfPrompt(OfPrompt::Version(head)),
             Self::Text(text) => Belonging::OfPrompt(OfPrompt::Text(text)),
             Self::LabelMoved(step) => Belonging::OfPrompt(OfPrompt::LabelMoved(step)),
+            Self::Deleted(account) => Belonging::Deleted(account),
             Self::Feed(events) => Belonging::Feed(events),
             Self::End(_) => Belonging::End,
         }
@@ -215,6 +220,7 @@ pub(crate) fn parts(state: &JournalState) -> impl Iterator<Item = Part> {
     std::iter::once(head::part(state))
         .chain(state.rollouts.iter().flat_map(rollout_parts))
         .chain(state.prompts.iter().flat_map(prompt::parts))
+        .chain(deleted::parts(state))
         .chain(feed::parts(state))
         .map(Some)
         .chain(std::iter::once(None))

@@ -147,6 +147,7 @@ pub(crate) fn state(rollout: &Rollout, sequence: u64, at: Timestamp) -> JournalS
         sequence,
         at,
         rollouts: vec![state],
+        deleted: Vec::new(),
         prompts: prompts(),
         feed: FeedState { after: 0, events: events.collect() },
     }
@@ -206,6 +207,7 @@ pub(crate) fn recall(journal: &Journal, opened: &Opened) -> Rollout {
             | Entry::LabelMoved { .. }
             | Entry::Noted { .. }
             | Entry::DefinedBy { .. }
+            | Entry::Deleted { .. }
             | Entry::Point { .. } => Ok(()),
             Entry::Event { at, event, .. } => {
                 rollout.apply_logged(at, &event).map_err(|error| error.to_string())

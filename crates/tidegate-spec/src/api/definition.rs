@@ -1,4 +1,4 @@
-//! What defining an experiment answers.
+//! What defining and deleting an experiment answer.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,10 +14,41 @@ pub struct Defined {
     /// Whether it was only looked at, and nothing was defined.
     #[serde(default)]
     pub dry_run: bool,
+    /// The phase and condition before it; `none` where the experiment is new, `deleted` where one with its key was.
+    #[serde(default)]
+    pub from: String,
     /// Every setting that the definition before had otherwise.
     #[serde(default)]
     pub changes: Vec<SettingChange>,
     /// What cameras notice of it, and when: sentences.
+    #[serde(default)]
+    pub effects: Vec<String>,
+}
+
+/// `DELETE /v1/experiments/{key}`: what was deleted, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Deleted {
+    /// The key of the experiment, which another may have from now on.
+    #[cfg_attr(feature = "openapi", schema(value_type = super::schema::Id))]
+    pub key: String,
+    /// Its last run; the next experiment with its key begins with the next.
+    pub run: u32,
+    /// The phase and condition in which it was deleted.
+    pub from: String,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = super::schema::Time))]
+    pub at: String,
+    /// Who.
+    #[cfg_attr(feature = "openapi", schema(value_type = super::schema::Actor))]
+    pub actor: String,
+    /// Why.
+    #[cfg_attr(feature = "openapi", schema(value_type = super::schema::Reason))]
+    pub reason: String,
+    /// Whether it had been deleted before, and nothing was done.
+    #[serde(default)]
+    pub already: bool,
+    /// What cameras notice of it: sentences.
     #[serde(default)]
     pub effects: Vec<String>,
 }

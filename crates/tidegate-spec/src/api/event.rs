@@ -62,6 +62,8 @@ pub enum What {
     PromptLabelMoved(PromptLabelMoved),
     /// An experiment is defined: a draft, or the next run of one that has ended. It changes nothing that is served.
     ExperimentDefined(ExperimentDefined),
+    /// An experiment was taken away, with what it served.
+    ExperimentDeleted(ExperimentDeleted),
     /// Events between the last one the subscriber knows and the next are no longer kept, or never were.
     Reset(Reset),
 }
@@ -104,6 +106,19 @@ pub struct ExperimentDefined {
     pub digest: String,
     /// The settings that the definition before had otherwise, the first of them.
     pub changes: Vec<SettingChange>,
+}
+
+/// A deletion, as the history has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExperimentDeleted {
+    /// The phase before it: `draft`, `completed`, `rolled_back` or `stopped`.
+    pub from: String,
+    /// Who deleted it.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Actor))]
+    pub actor: String,
+    /// The reason that was given.
+    pub reason: String,
 }
 
 /// A guardrail that says something else.
@@ -228,6 +243,7 @@ impl What {
             Self::ReviewChanged(_) => EventType::ReviewChanged,
             Self::PromptLabelMoved(_) => EventType::PromptLabelMoved,
             Self::ExperimentDefined(_) => EventType::ExperimentDefined,
+            Self::ExperimentDeleted(_) => EventType::ExperimentDeleted,
             Self::Reset(_) => EventType::Reset,
         }
     }
@@ -245,6 +261,13 @@ impl From<HistoryItem> for ExperimentDefined {
         let HistoryItem { from, actor, reason, evidence, changes, .. } = item;
         let (actor, digest) = (actor.unwrap_or_default(), evidence.definition);
         Self { from, actor, reason, digest, changes }
+    }
+}
+
+impl From<HistoryItem> for ExperimentDeleted {
+    fn from(item: HistoryItem) -> Self {
+        let HistoryItem { from, actor, reason, .. } = item;
+        Self { from, actor: actor.unwrap_or_default(), reason }
     }
 }
 
@@ -405,6 +428,11 @@ mod tests {
                 from: None,
                 to: None,
                 digest: None,
+                actor: text(),
+                reason: text(),
+            }),
+            What::ExperimentDeleted(ExperimentDeleted {
+                from: text(),
                 actor: text(),
                 reason: text(),
             }),

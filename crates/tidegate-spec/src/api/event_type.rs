@@ -21,13 +21,15 @@ pub enum EventType {
     PromptLabelMoved,
     /// See [`What::ExperimentDefined`](super::What::ExperimentDefined).
     ExperimentDefined,
+    /// See [`What::ExperimentDeleted`](super::What::ExperimentDeleted).
+    ExperimentDeleted,
     /// See [`What::Reset`](super::What::Reset).
     Reset,
 }
 
 impl EventType {
     /// Every type with its name.
-    pub const NAMES: [(&'static str, Self); 10] = [
+    pub const NAMES: [(&'static str, Self); 11] = [
         Self::PhaseChanged.named(),
         Self::VerdictChanged.named(),
         Self::Alarm.named(),
@@ -37,6 +39,7 @@ impl EventType {
         Self::ReviewChanged.named(),
         Self::PromptLabelMoved.named(),
         Self::ExperimentDefined.named(),
+        Self::ExperimentDeleted.named(),
         Self::Reset.named(),
     ];
 
@@ -56,6 +59,7 @@ impl EventType {
             Self::ReviewChanged => "review_changed",
             Self::PromptLabelMoved => "prompt_label_moved",
             Self::ExperimentDefined => "experiment_defined",
+            Self::ExperimentDeleted => "experiment_deleted",
             Self::Reset => "reset",
         }
     }

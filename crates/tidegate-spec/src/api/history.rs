@@ -21,7 +21,10 @@ use super::schema;
 /// The cause of an item that is no step: the experiment was defined.
 pub const DEFINED: &str = "defined";
 
-/// Who defined an experiment, and what it changed.
+/// The cause of an item that is no step: the experiment was deleted.
+pub const DELETED: &str = "deleted";
+
+/// Who defined or deleted an experiment, and what a definition changed.
 #[derive(Debug, Clone)]
 pub struct Definer {
     /// When.
@@ -51,7 +54,7 @@ pub struct History {
 pub struct HistoryItem {
     /// The run, from 1.
     pub run: u32,
-    /// 1, 2, 3 … within a run; 0 where it was defined, which is no step.
+    /// 1, 2, 3 … within a run; 0 where it was defined or deleted, which is no step.
     pub number: u32,
     /// The time of the step.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Time))]
@@ -60,7 +63,7 @@ pub struct HistoryItem {
     pub from: String,
     /// The phase and condition after it.
     pub to: String,
-    /// A stable name of the cause, such as `guardrail`, `operator` or `defined`.
+    /// A stable name of the cause, such as `guardrail`, `operator`, `defined` or `deleted`.
     pub cause: String,
     /// The action, where a person acted.
     #[cfg_attr(feature = "openapi", schema(required, value_type = Option<schema::Action>))]
@@ -141,6 +144,18 @@ impl HistoryItem {
 
     /// How `run` was defined, after the phase `from`.
     pub fn defined(run: u32, from: String, definition: &Definition, by: Definer) -> Self {
+        let item = Self::no_step(run, from, definition, by);
+        Self { to: State::DRAFT.to_string(), cause: DEFINED.to_owned(), ..item }
+    }
+
+    /// How the experiment was deleted whose last run was `run`, in the phase `from`.
+    pub fn deleted(run: u32, from: String, definition: &Definition, by: Definer) -> Self {
+        let item = Self::no_step(run, from, definition, by);
+        Self { to: DELETED.to_owned(), cause: DELETED.to_owned(), ..item }
+    }
+
+    /// What somebody did that is no step of a rollout, and rests on no sums.
+    fn no_step(run: u32, from: String, definition: &Definition, by: Definer) -> Self {
         let nothing = || VariantMetrics::from(&Tally::default());
         let Definer { at, actor, reason, changes } = by;
         Self {
@@ -148,8 +163,8 @@ impl HistoryItem {
             number: 0,
             at: shown(at),
             from,
-            to: State::DRAFT.to_string(),
-            cause: DEFINED.to_owned(),
+            to: String::new(),
+            cause: String::new(),
             action: None,
             actor: Some(actor.to_string()),
             reason: reason.to_string(),

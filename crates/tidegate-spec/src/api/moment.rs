@@ -7,11 +7,10 @@ use tidegate_engine::time::Timestamp;
 /// # Errors
 /// What is wrong with the text and what is allowed.
 pub fn parse_time(text: &str) -> Result<Timestamp, String> {
-    let moment: Result<jiff::Timestamp, _> = text.parse();
-    moment
-        .map_err(|error| error.to_string())
-        .and_then(|at| Timestamp::from_ms(at.as_millisecond()).map_err(|error| error.to_string()))
-        .map_err(|why| format!("is no time: {why}, allowed: such as 2026-03-01T12:00:00Z"))
+    const ALLOWED: &str =
+        "allowed: a date, a time of day, and Z or an offset, such as 2026-03-01T12:00:00Z";
+    let moment: jiff::Timestamp = text.parse().map_err(|_| format!("is no time, {ALLOWED}"))?;
+    Timestamp::from_ms(moment.as_millisecond()).map_err(|error| format!("{error}, {ALLOWED}"))
 }
 
 /// Writes a time as ISO 8601 in UTC, with milliseconds where there are any.

@@ -1,7 +1,9 @@
 //! What an experiment can see, as `tidegate experiment preflight --format json` prints it.
 
 use serde::Serialize;
-use tidegate_engine::preflight::{Preflight, Sight, SplitSight};
+use tidegate_engine::preflight::{Preflight, ReviewSight, Sight, SplitSight};
+
+use super::review::verdict_name;
 
 /// What an experiment can see of a fleet.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,6 +20,8 @@ pub struct PreflightDocument {
     pub splits: Vec<SplitOutlook>,
     /// The split that sees most.
     pub sees_most: Option<&'static str>,
+    /// What a review would take to decide, by the experiment's `[review]` or its defaults.
+    pub reviews: Vec<ReviewOutlook>,
     /// What the owner should know, most important first.
     pub advice: Vec<String>,
 }
@@ -50,6 +54,19 @@ pub struct SplitOutlook {
     pub too_few_cameras_chance: f64,
 }
 
+/// What a review would take to decide on one change.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReviewOutlook {
+    /// The change in false alarms for each alert of the control.
+    pub false_alarm_change: f64,
+    /// The verdict that suits it: `rejected_false_alarms`, `harmless` or `proved`.
+    pub verdict: &'static str,
+    /// Days of shadow after which nine reviews of ten say so; none where 28 do not do.
+    pub days: Option<u64>,
+    /// Answers that half of them need then.
+    pub answers: Option<u64>,
+}
+
 impl From<&Preflight> for PreflightDocument {
     fn from(preflight: &Preflight) -> Self {
         let [control_cameras, treatment_cameras] = preflight.cameras;
@@ -60,6 +77,7 @@ impl From<&Preflight> for PreflightDocument {
             guardrails: preflight.sights.iter().map(Into::into).collect(),
             splits: preflight.splits.iter().map(Into::into).collect(),
             sees_most: preflight.best_split().map(|split| split.method.as_str()),
+            reviews: preflight.reviews.iter().map(Into::into).collect(),
             advice: preflight.advice.clone(),
         }
     }
@@ -84,6 +102,17 @@ impl From<&SplitSight> for SplitOutlook {
             guardrails: split.sights.iter().map(Into::into).collect(),
             hours_needed: split.hours_needed,
             too_few_cameras_chance: split.too_few_chance,
+        }
+    }
+}
+
+impl From<&ReviewSight> for ReviewOutlook {
+    fn from(review: &ReviewSight) -> Self {
+        Self {
+            false_alarm_change: review.change,
+            verdict: verdict_name(review.plan.verdict),
+            days: review.plan.effort.map(|effort| effort.days),
+            answers: review.plan.effort.map(|effort| effort.answers),
         }
     }
 }

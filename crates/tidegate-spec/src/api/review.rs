@@ -125,7 +125,7 @@ pub struct ReviewCard {
     /// Where it was.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Id))]
     pub camera: String,
-    /// When it was reported.
+    /// When it happened.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Time))]
     pub at: String,
     /// Send it back with the answer: how many opinions the card has had.

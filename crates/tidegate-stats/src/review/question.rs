@@ -32,4 +32,17 @@ impl<T> ByQuestion<T> {
             no_benefit: of(self.no_benefit)?,
         })
     }
+
+    /// The same questions with what `of` makes of each.
+    #[must_use]
+    pub fn map<U>(self, mut of: impl FnMut(T) -> U) -> ByQuestion<U> {
+        ByQuestion {
+            more_false_alarms: of(self.more_false_alarms),
+            more_missed: of(self.more_missed),
+            missed_within_limit: of(self.missed_within_limit),
+            false_alarms_within_limit: of(self.false_alarms_within_limit),
+            benefit: of(self.benefit),
+            no_benefit: of(self.no_benefit),
+        }
+    }
 }

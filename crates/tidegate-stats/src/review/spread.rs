@@ -6,7 +6,11 @@ use crate::range::{OutOfRange, within};
 use crate::review::card::{Discordant, EVENTS_MAX, ReviewRefused};
 use crate::student::DegreesOfFreedom;
 
-/// The whole fleet in two hours.
+/// How many times the variance between two-hour blocks that between whole days is, from which on days are taken to differ: chance
+/// alone lets it in 13 % of windows of two days, 10 % of three, 4 % of six (Snedecor's F).
+const DAYS_DIFFER: f64 = 2.5;
+
+/// The whole fleet in two hours, or in a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FleetBlock {
     /// Gained less lost events, `ΔA_b`.
@@ -19,8 +23,8 @@ pub struct FleetBlock {
 ///
 /// `s² = max(N, B/(B-1) Σ_b (ΔA_b - (ΔA/A) A_b)²)` over B blocks, with ν = B - 1: the variance of a ratio estimator
 /// from independent clusters, linearised (Cochran 1977, section 6.3), times A², and at least that of independent
-/// events. An approximation: blocks are taken for independent, and a window of one day cannot show that
-/// whole days differ.
+/// events. An approximation: blocks are taken for independent. Where whole days differ they are not, which a window of one day cannot
+/// show; of a longer one [`BlockSpread::with_days`] asks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BlockSpread {
     s: f64,
@@ -52,6 +56,26 @@ impl BlockSpread {
         let between = count / (count - 1.0) * squares.sum::<f64>();
         let degrees = DegreesOfFreedom::new(count - 1.0)?;
         Ok(Self { s: sqrt(between.max(events as f64)), degrees, alerts })
+    }
+
+    /// This spread, or that of the same window day by day where whole days differ more than their hours let expect. Then ν is
+    /// one less than there are days, and few days that differ say little of another.
+    ///
+    /// # Errors
+    /// As [`Self::of`], but that fewer than two days are no fault: they say nothing.
+    pub fn with_days(self, days: &[FleetBlock], events: u64) -> Result<Self, ReviewRefused> {
+        if days.len() < 2 {
+            return Ok(self);
+        }
+        let of_days = Self::of(days, events)?;
+        let differ = of_days.s * of_days.s > DAYS_DIFFER * self.s * self.s;
+        Ok(if differ { of_days } else { self })
+    }
+
+    /// What a window of so many blocks and `alerts` of the control is expected to have: `s` alerts.
+    pub(super) fn expected(s: f64, blocks: u64, alerts: u64) -> Result<Self, OutOfRange> {
+        let degrees = DegreesOfFreedom::new(blocks as f64 - 1.0)?;
+        Ok(Self { s, degrees, alerts })
     }
 
     /// The same, where the blocks have to be those of `events`.
@@ -113,6 +137,23 @@ mod tests {
         // ΔA/A = 1/2: blocks lie 15 and -15 apart, and 2/1 * (225 + 225) = 900.
         let spread = BlockSpread::of(&[block(25, 20), block(-5, 20)], 40).unwrap();
         assert!((spread.s() - 30.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn days_that_differ_are_the_blocks_and_days_that_do_not_are_none() {
+        let day = |change: i64| core::iter::repeat_n(block(change, 10), 12);
+        let alike: alloc::vec::Vec<FleetBlock> = day(1).chain(day(1)).chain(day(1)).collect();
+        let spread = BlockSpread::of(&alike, 36).unwrap();
+        assert_eq!(spread.with_days(&[block(12, 120); 3], 36), Ok(spread));
+        assert_eq!(spread.with_days(&[block(36, 360)], 36), Ok(spread), "one day says nothing");
+
+        let apart: alloc::vec::Vec<FleetBlock> = day(2).chain(day(0)).chain(day(1)).collect();
+        let spread = BlockSpread::of(&apart, 36).unwrap();
+        let days = [block(24, 120), block(0, 120), block(12, 120)];
+        let of_days = spread.with_days(&days, 36).unwrap();
+        // 3/2 (144 + 144) = 432 against 36/35 * 24.
+        assert!((of_days.s() * of_days.s() - 432.0).abs() < 1e-9, "{of_days:?}");
+        assert!((of_days.degrees().value() - 2.0).abs() < 1e-12);
     }
 
     #[test]

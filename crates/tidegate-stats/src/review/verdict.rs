@@ -105,7 +105,28 @@ impl Review {
         blocks: &[FleetBlock],
         limits: ReviewLimits,
     ) -> Result<Self, ReviewRefused> {
+        Self::of_spread(events, BlockSpread::within_window(blocks, events)?, limits)
+    }
+
+    /// Takes a window that is closed, with the same blocks day by day: where days differ, what it says of others rests on them.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_days(
+        events: Discordant,
+        blocks: &[FleetBlock],
+        days: &[FleetBlock],
+        limits: ReviewLimits,
+    ) -> Result<Self, ReviewRefused> {
         let spread = BlockSpread::within_window(blocks, events)?;
+        Self::of_spread(events, spread.with_days(days, events.total())?, limits)
+    }
+
+    pub(super) fn of_spread(
+        events: Discordant,
+        spread: BlockSpread,
+        limits: ReviewLimits,
+    ) -> Result<Self, ReviewRefused> {
         let LimitSettings { false_alarms, missed, benefit } = limits.settings();
         let alerts = spread.alerts() as f64;
         let rise = -(events.change() as f64);

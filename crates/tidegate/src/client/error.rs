@@ -140,9 +140,10 @@ impl fmt::Display for Refusal {
 fn hint(code: &str) -> Option<&'static str> {
     match code {
         "unknown_experiment" => Some("`tidegate experiment list` prints those that there are"),
+        "unauthorized" => Some("a token comes with --token-file, or in TIDEGATE_TOKEN"),
         "unknown_prompt" => Some("`tidegate prompt list` prints those that there are"),
         "experiment_running" => {
-            Some("`tidegate experiment stop` ends the run; then a file begins the next")
+            Some("`tidegate experiment stop` or `roll-back` ends the run first")
         }
         _ => None,
     }

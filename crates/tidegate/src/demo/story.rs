@@ -14,6 +14,9 @@ pub(crate) struct DemoArgs {
     /// Cameras in the fleet, 20 to 500
     #[arg(long, value_name = "N", default_value = "60", value_parser = clap::value_parser!(u32).range(20..=500))]
     pub(crate) cameras: u32,
+    /// Four cameras in place of a fleet: a few dozen answers of one person decide, in shadow
+    #[arg(long, conflicts_with_all = ["harm", "cameras"])]
+    pub(crate) small: bool,
     /// Keep the daemon running at the end, to be looked at in a browser, until Ctrl-C
     #[arg(long)]
     pub(crate) page: bool,

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use tidegate_evaluate::report::{TITLES, cells, left_out};
 use tidegate_evaluate::{AnswerCounts, Differing, Evaluation, words};
+use tidegate_offline::evaluate::{CaseCounts, RejectedCase};
 
-use super::counts::{CaseCounts, RejectedCase};
 use crate::printable::printable;
 use crate::table::aligned;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use tidegate_engine::event::Reason;
-use tidegate_spec::api::{Defined, SettingChange};
+use tidegate_spec::api::{DELETED, Defined, SettingChange};
 use tidegate_spec::{ExperimentFile, Syntax};
 
 use super::defined::{headline, warn};
@@ -86,7 +86,9 @@ pub(crate) fn diff(args: &DiffArgs, out: &mut impl Write) -> Result<(), Failure>
             json_line(&defined, out)?;
         }
         Format::Text => {
-            if defined.changes.is_empty() {
+            if ["none", DELETED].contains(&defined.from.as_str()) {
+                writeln!(out, "there is no such experiment yet: all of it would be new")?;
+            } else if defined.changes.is_empty() {
                 writeln!(out, "no setting would change")?;
             }
             say_changes(&defined, "", out)?;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::batch::LinePosition;
+use tidegate_spec::wording;
+
 use crate::digest::sha256_hex;
 use crate::failure::Failure;
 use crate::replace_file::{Readers, replace_file};
@@ -47,7 +49,10 @@ impl Progress {
                 file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
                 toml::from_str(&text).map_err(|error| {
                     let path = path.display();
-                    Failure::BadInput(format!("{path} holds no progress: {}", error.message()))
+                    let said = wording::of_field(error.message()).into_owned();
+                    Failure::BadInput(format!(
+                        "{path} holds no progress of `record`, allowed: a file that it wrote, or a name that is not taken ({said})"
+                    ))
                 })?
             }
         };

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use tidegate_engine::time::{Duration, Timestamp};
+use tidegate_offline::replay::ReplaySettings;
+use tidegate_offline::replay::time::parse_length;
 
-use super::time::parse_length;
 use crate::argument::{parse_percent, parse_time};
 use crate::format::Format;
 
@@ -43,6 +44,19 @@ pub(crate) struct ReplayArgs {
     /// How to answer
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
+}
+
+impl ReplayArgs {
+    pub(crate) fn settings(&self) -> ReplaySettings {
+        ReplaySettings {
+            window: self.window,
+            from: self.from,
+            baseline: self.baseline,
+            rejected_max: self.rejected_max,
+            explain: self.explain,
+            by_camera: self.by_camera,
+        }
+    }
 }
 
 fn parse_window(text: &str) -> Result<Duration, String> {

@@ -1,35 +1,24 @@
-//! Prints what a replay found: a table for people, JSON lines for programs.
-
-mod lines;
-mod recorded;
-mod text;
+//! A replay told to people: a line for each window, or the one run as a story.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 
-use tidegate_engine::experiment::Definition;
-
-use self::lines::{NoVerdict, ReplaySummary, RunLine};
-use super::args::ReplayArgs;
-use super::counts::RowCounts;
-use super::run::RecordedRun;
-use crate::failure::Failure;
-use crate::format::{Format, json_line};
+use tidegate_offline::replay::{PreparedReplay, RecordedRun, ReplayReport, RowCounts};
 
 /// Prints runs as they end, and the whole at the end.
-pub(crate) struct Report<'a, W> {
-    args: &'a ReplayArgs,
-    about: String,
-    runs: u64,
+pub(super) struct TextReport {
+    pub(super) by_camera: bool,
+    windowed: bool,
+    pub(super) about: String,
+    pub(super) runs: u64,
     outcomes: BTreeMap<&'static str, u64>,
-    out: &'a mut W,
 }
 
-impl<'a, W: Write> Report<'a, W> {
-    pub(crate) fn new(args: &'a ReplayArgs, definition: &Definition, out: &'a mut W) -> Self {
-        let experiment = definition.experiment();
+impl TextReport {
+    pub(super) fn new(replay: &PreparedReplay) -> Self {
+        let (experiment, settings) = (replay.definition().experiment(), replay.settings());
         let shadow = experiment.shadow.duration;
-        let before = match args.baseline {
+        let before = match settings.baseline {
             Some(baseline) => {
                 format!("the first {} h are the control's past", baseline.hours())
             }
@@ -47,62 +36,47 @@ impl<'a, W: Write> Report<'a, W> {
             (experiment.ab.share.value() * 1e6).round() / 1e4,
             experiment.ab.duration.hours(),
         );
-        Self { args, about, runs: 0, outcomes: BTreeMap::new(), out }
-    }
-
-    /// Prints a window that is over.
-    pub(crate) fn run(&mut self, run: &RecordedRun) -> Result<(), Failure> {
-        self.runs += 1;
-        *self.outcomes.entry(run.ending().as_str()).or_default() += 1;
-        match self.args.format {
-            Format::Json => {
-                json_line(&RunLine::new(run, None, self.args), self.out)?;
-            }
-            Format::Text => self.window_row(run)?,
-        }
-        Ok(())
-    }
-
-    /// Prints what remains: the last window and the sum of all, or the one run.
-    pub(crate) fn end(
-        &mut self,
-        last: Option<&RecordedRun>,
-        counts: &RowCounts,
-    ) -> Result<(), Failure> {
-        if self.args.window.is_some() {
-            if let Some(run) = last {
-                self.run(run)?;
-            }
-            return self.summary(counts);
-        }
-        match (last, self.args.format) {
-            (Some(run), Format::Json) => {
-                json_line(&RunLine::new(run, Some(counts), self.args), self.out)?;
-            }
-            (Some(run), Format::Text) => self.story(run, counts)?,
-            (None, _) => self.summary(counts)?,
-        }
-        Ok(())
-    }
-
-    /// Prints what was read, without a verdict.
-    pub(crate) fn refused(&mut self, why: &str, counts: &RowCounts) -> Result<(), Failure> {
-        match self.args.format {
-            Format::Json => json_line(&NoVerdict { counts, no_verdict: why }, self.out),
-            Format::Text => self.records(counts),
+        Self {
+            by_camera: settings.by_camera,
+            windowed: settings.window.is_some(),
+            about,
+            runs: 0,
+            outcomes: BTreeMap::new(),
         }
     }
 
-    fn summary(&mut self, counts: &RowCounts) -> Result<(), Failure> {
-        if self.args.format == Format::Json {
-            let summary = ReplaySummary { counts, windows: self.runs, outcomes: &self.outcomes };
-            return json_line(&summary, self.out);
-        }
+    fn summary(&self, counts: &RowCounts, out: &mut dyn Write) -> io::Result<()> {
         if self.runs > 0 {
             let outcomes: Vec<String> =
                 self.outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
-            writeln!(self.out, "\nwindows: {} ({})", self.runs, outcomes.join(", "))?;
+            writeln!(out, "\nwindows: {} ({})", self.runs, outcomes.join(", "))?;
         }
-        self.records(counts)
+        Self::records(counts, out)
+    }
+}
+
+impl ReplayReport for TextReport {
+    fn run(&mut self, run: &RecordedRun, out: &mut dyn Write) -> io::Result<()> {
+        self.runs += 1;
+        *self.outcomes.entry(run.ending().as_str()).or_default() += 1;
+        self.window_row(run, out)
+    }
+
+    fn end(
+        &mut self,
+        last: Option<&RecordedRun>,
+        counts: &RowCounts,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        match last {
+            Some(run) if self.windowed => self.run(run, out)?,
+            Some(run) => return self.story(run, counts, out),
+            None => {}
+        }
+        self.summary(counts, out)
+    }
+
+    fn refused(&self, _why: &str, counts: &RowCounts, out: &mut dyn Write) -> io::Result<()> {
+        Self::records(counts, out)
     }
 }

@@ -1,6 +1,7 @@
 //! How much is simulated, as `simulate` and `tune` are told.
 
 use clap::Args;
+use tidegate_offline::tune::Sampling;
 
 /// How much is simulated, and how fast.
 #[derive(Debug, Args)]
@@ -17,4 +18,10 @@ pub(crate) struct SamplingArgs {
     /// Say in JSON how many seconds each scenario took, which no two runs agree on
     #[arg(long)]
     pub(crate) timing: bool,
+}
+
+impl SamplingArgs {
+    pub(crate) const fn chosen(&self) -> Sampling {
+        Sampling { runs: self.runs, seed: self.seed }
+    }
 }

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressStyle};
 use tidegate_sim::World;
 use tidegate_spec::ScenarioFile;
-use tidegate_spec::scenario::{Scenario, Setting};
+use tidegate_spec::scenario::Setting;
 
 use super::sampling::SamplingArgs;
-use super::simulated::Simulated;
 use crate::failure::Failure;
 use crate::settings_file::read_text;
 
@@ -73,19 +72,11 @@ pub(crate) fn scenarios_of(
         for cell in 0..by_rule.first().map_or(0, |file| file.scenarios().len()) {
             for file in &by_rule {
                 let scenario = file.scenarios()[cell].clone();
-                worlds.push((path.clone(), world_of(scenario, sampling)?));
+                worlds.push((path.clone(), sampling.chosen().world(scenario)?));
             }
         }
     }
     Ok(worlds)
-}
-
-/// A scenario made ready, with the runs and the seed that were asked for.
-pub(crate) fn world_of(mut scenario: Scenario, sampling: &SamplingArgs) -> Result<World, Failure> {
-    scenario.runs = sampling.runs.unwrap_or(scenario.runs);
-    scenario.seed = sampling.seed.unwrap_or(scenario.seed);
-    let name = scenario.name.clone();
-    World::new(scenario).map_err(|fault| Failure::BadInput(format!("{name}: {fault}")))
 }
 
 /// The threads that simulate.
@@ -128,9 +119,7 @@ impl RunsProgress {
 }
 
 /// Says on standard error how much was simulated, and how fast.
-pub(crate) fn say_speed(all: &[Simulated]) {
-    let analyses: u64 = all.iter().map(|simulated| simulated.summary.simulated_analyses).sum();
-    let seconds: f64 = all.iter().map(|simulated| simulated.seconds).sum();
+pub(crate) fn say_speed(analyses: u64, seconds: f64) {
     let millions = analyses as f64 / 1e6;
     // Nothing is left to do where standard error is gone.
     let _ = writeln!(

@@ -12,7 +12,7 @@ use crate::experiment::steps;
 use crate::failure::Failure;
 use crate::format::{Format, json_line};
 use crate::printable::printable;
-use crate::replay::time::parse_moment;
+use tidegate_offline::replay::time::parse_moment;
 
 /// What is told beside the steps and definitions, which histories have for ever.
 const TYPES: &str = "alarm,latency_warning,warning,prompt_label_moved";

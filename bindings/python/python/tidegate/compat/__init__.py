@@ -9,6 +9,7 @@ What callers rely on is as it was; what was wrong is right where nobody can rely
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from types import ModuleType
 
@@ -120,8 +121,9 @@ _SUBMODULES = (
 def alias(package: str) -> None:
     """Makes this package importable as `package` too, such as `backend.config`, with its modules.
 
-    A parent that is there already keeps all else that it has. Raises ImportError where `package` itself is there and is
-    another module: nothing is replaced in silence.
+    A parent that is there already keeps all else that it has. Beside it, `core.metrics` and `core.logging` are what the
+    application had; where they cannot be imported, such as in tests that are run without it, there are stand-ins. Raises
+    ImportError where `package` itself is there and is another module: nothing is replaced in silence.
     """
     here = sys.modules[__name__]
     if sys.modules.get(package, here) is not here:
@@ -132,6 +134,21 @@ def alias(package: str) -> None:
         setattr(_package(parent), name, here)
     for submodule in _SUBMODULES:
         sys.modules[f"{package}.{submodule}"] = importlib.import_module(f"{__name__}.{submodule}")
+    core = f"{parent}.core" if parent else "core"
+    _stand_in(f"{core}.metrics", importlib.import_module(f"{__name__}.metrics"))
+    _stand_in(f"{core}.logging", importlib.import_module(f"{__name__}._logging"))
+
+
+def _stand_in(name: str, module: ModuleType) -> None:
+    """Puts `module` where `name` is looked for, if nothing is there. What is there is not imported before its time."""
+    try:
+        found = name in sys.modules or importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        found = False
+    if not found:
+        package, _, last = name.rpartition(".")
+        setattr(_package(package), last, module)
+        sys.modules[name] = module
 
 
 def _package(name: str) -> ModuleType:

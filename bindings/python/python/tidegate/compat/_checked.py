@@ -44,3 +44,11 @@ def a_number(name: str) -> Callable[[Any], None]:
             raise ValueError(f"{name} must be a number, got {value}")
 
     return rule
+
+
+def one_of(name: str, allowed: tuple[str, ...]) -> Callable[[Any], None]:
+    def rule(value: Any) -> None:
+        if value not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value}")
+
+    return rule

@@ -26,22 +26,33 @@ def _is_between(value: float, least: float, most: float) -> bool:
         return False
 
 
-def _keep(samples: list[_Number], value: _Number) -> None:
-    samples.append(value)
-    if len(samples) >= 2 * SAMPLES_MAX:
-        del samples[:-SAMPLES_MAX]
-
-
 @dataclass
 class _Sum:
-    """A running mean and its ends."""
+    """A running mean and its ends, of which a list keeps the newest."""
 
     count: int = 0
     total: float = 0
     least: float = math.inf
     most: float = -math.inf
+    kept: int = 0
+    """How long the list was when a value came last."""
 
-    def add(self, value: float) -> None:
+    @classmethod
+    def of(cls, values: Sequence[float]) -> _Sum:
+        made = cls()
+        for value in values:
+            made._count(value)
+        made.kept = len(values)
+        return made
+
+    def add(self, value: _Number, samples: list[_Number]) -> None:
+        samples.append(value)
+        if len(samples) >= 2 * SAMPLES_MAX:
+            del samples[:-SAMPLES_MAX]
+        self.kept = len(samples)
+        self._count(value)
+
+    def _count(self, value: float) -> None:
         self.count += 1
         self.total += value
         self.least = min(self.least, value)
@@ -50,13 +61,6 @@ class _Sum:
     @property
     def mean(self) -> float | None:
         return self.total / self.count if self.count else None
-
-
-def _sum_of(values: Sequence[float]) -> _Sum:
-    made = _Sum()
-    for value in values:
-        made.add(value)
-    return made
 
 
 @dataclass
@@ -76,8 +80,8 @@ class GroupMetrics:
 
     def __post_init__(self) -> None:
         self.dropped_values = 0
-        self._scores = _sum_of(self.risk_scores)
-        self._latencies = _sum_of(self.latencies_ms)
+        self._scores = _Sum.of(self.risk_scores)
+        self._latencies = _Sum.of(self.latencies_ms)
 
     @property
     def fp_rate(self) -> float:
@@ -91,23 +95,36 @@ class GroupMetrics:
 
     @property
     def avg_risk_score(self) -> float | None:
-        return self._scores.mean
+        return self._scores_now().mean
 
     @property
     def min_risk_score(self) -> int | None:
-        return cast(int, self._scores.least) if self._scores.count else None
+        scores = self._scores_now()
+        return cast(int, scores.least) if scores.count else None
 
     @property
     def max_risk_score(self) -> int | None:
-        return cast(int, self._scores.most) if self._scores.count else None
+        scores = self._scores_now()
+        return cast(int, scores.most) if scores.count else None
 
     @property
     def avg_latency_ms(self) -> float | None:
-        return self._latencies.mean
+        return self._latencies_now().mean
 
     @property
     def latency_count(self) -> int:
-        return self._latencies.count
+        return self._latencies_now().count
+
+    def _scores_now(self) -> _Sum:
+        # The lists are public: whoever puts values in, or another list, means what is in it.
+        if self._scores.kept != len(self.risk_scores):
+            self._scores = _Sum.of(self.risk_scores)
+        return self._scores
+
+    def _latencies_now(self) -> _Sum:
+        if self._latencies.kept != len(self.latencies_ms):
+            self._latencies = _Sum.of(self.latencies_ms)
+        return self._latencies
 
     def record_feedback(self, is_false_positive: bool) -> None:
         with _lock:
@@ -147,14 +164,12 @@ class GroupMetrics:
 
     def _add_latency(self, latency_ms: float) -> None:
         if _is_between(latency_ms, 0.0, LATENCY_MS_MAX):
-            self._latencies.add(latency_ms)
-            _keep(self.latencies_ms, latency_ms)
+            self._latencies_now().add(latency_ms, self.latencies_ms)
         else:
             self.dropped_values += 1
 
     def _add_score(self, score: int) -> None:
         if _is_between(score, 0, 100):
-            self._scores.add(score)
-            _keep(self.risk_scores, score)
+            self._scores_now().add(score, self.risk_scores)
         else:
             self.dropped_values += 1

@@ -2,19 +2,23 @@
 
 It is `rule = "threshold"` of an experiment in Tidegate, and what callers of the replaced package have pinned: 2 false
 alarms of 20 against 5 of 20 roll back. No honest test calls that harm. `rule = "sequential"` does not take chance for
-harm, and is reached through the daemon or `tidegate.engine.Rollout`.
+harm; `AutoRollbackConfig(rule="sequential")` asks for it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._checked import Checked, a_number, at_least_zero
+from ._checked import Checked, a_number, at_least_zero, one_of
 from ._group_metrics import GroupMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+THRESHOLD = "threshold"
+SEQUENTIAL = "sequential"
+RULES = (THRESHOLD, SEQUENTIAL)
 
 TOLERANCE = 1e-9
 """An increase of exactly the limit is within it. On binary floats that was a lottery: 60 to 65 of 100 was over 5 points,
@@ -30,27 +34,29 @@ class AutoRollbackConfig(Checked):
     max_error_rate_increase: float = 0.05
     min_samples: int = 100
     enabled: bool = True
+    rule: str = field(default=THRESHOLD, kw_only=True, repr=False)
+    """`threshold`, or `sequential`, which needs `camera_id` and `analysis_id` in what is recorded and takes effect at the
+    next start."""
 
     _rules: ClassVar = {
         "max_fp_rate_increase": a_number("max_fp_rate_increase"),
         "max_latency_increase_pct": a_number("max_latency_increase_pct"),
         "max_error_rate_increase": a_number("max_error_rate_increase"),
         "min_samples": at_least_zero("min_samples"),
+        "rule": one_of("rule", RULES),
     }
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "max_fp_rate_increase": self.max_fp_rate_increase,
-            "max_latency_increase_pct": self.max_latency_increase_pct,
-            "max_error_rate_increase": self.max_error_rate_increase,
-            "min_samples": self.min_samples,
-            "enabled": self.enabled,
-        }
+        """The five settings that there were, and `rule` where it is another than theirs."""
+        settings = asdict(self)
+        if self.rule == THRESHOLD:
+            del settings["rule"]
+        return settings
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> AutoRollbackConfig:
         """Unknown keys are ignored, missing ones have their defaults."""
-        names = cls().to_dict()
+        names = [field.name for field in fields(cls)]
         return cls(**{name: data[name] for name in names if name in data})
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import prompt_ab_rollout
 from ._application import logger as _logger_of
 from .prompt_ab_rollout import (
     ABRolloutConfig,
@@ -12,6 +11,8 @@ from .prompt_ab_rollout import (
     AutoRollbackConfig,
     ExperimentGroup,
     RollbackCheckResult,
+    configure_rollout_manager,
+    get_rollout_manager,
 )
 from .prompt_experiment import PromptVersion
 
@@ -67,7 +68,7 @@ def start_production_ab_rollout() -> ABRolloutManager:
     A test that runs is stopped, with a warning in the log. It is neither refused nor gone on with: callers rely on a
     second call that gives another manager.
     """
-    manager = prompt_ab_rollout.configure_rollout_manager(
+    manager = configure_rollout_manager(
         create_production_rollout_config(), create_production_rollback_config()
     )
     manager.start()
@@ -76,7 +77,7 @@ def start_production_ab_rollout() -> ABRolloutManager:
 
 
 def get_production_rollout_manager() -> ABRolloutManager | None:
-    return prompt_ab_rollout.get_rollout_manager()
+    return get_rollout_manager()
 
 
 def stop_production_ab_rollout(reason: str = "Manual stop") -> bool:

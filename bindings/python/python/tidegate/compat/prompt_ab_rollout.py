@@ -18,7 +18,8 @@ from ._daemon import Daemon, Outcome
 from ._group_metrics import GroupMetrics as GroupMetrics
 from ._rollback import AutoRollbackConfig as AutoRollbackConfig
 from ._rollback import RollbackCheckResult as RollbackCheckResult
-from ._rollback import check
+from ._rollback import SEQUENTIAL, check
+from ._sequential import SequentialJudge
 
 logger = _logger_of("prompt_ab_rollout")
 
@@ -99,6 +100,7 @@ class ABRolloutManager:
         """What was recorded while no test ran; before, it was counted."""
         self._running = False
         self._stopped_at: datetime | None = None
+        self._judge: SequentialJudge | None = None
 
     @property
     def is_active(self) -> bool:
@@ -125,13 +127,16 @@ class ABRolloutManager:
     def start(self) -> None:
         """Begins the test. One that runs goes on as it is: before, a second call restarted its clock.
 
-        After a stop it is a new test, and what was recorded of the one before is put aside: before, both were mixed.
+        After a stop it is a new test, and what was recorded of the one before is put aside: before, both were mixed. Raises
+        ValueError for what the rule `sequential` cannot judge by, or an address in `TIDEGATE_URL` that is none.
         """
         if self.is_active:
             logger.warning("A/B rollout %s runs already", self.rollout_config.experiment_name)
             return
         # An address that is none is refused here, where somebody looks, and not in the calls of a test that runs.
         Daemon.of(self.rollout_config.experiment_name)
+        sequential = self.rollback_config.rule == SEQUENTIAL
+        self._judge = SequentialJudge(self.rollout_config, self.rollback_config) if sequential else None
         if self._stopped_at is not None or self._running:
             logger.info("A/B rollout starts anew; before: %s", self.get_metrics_summary())
             self.control_metrics = GroupMetrics()
@@ -145,7 +150,8 @@ class ABRolloutManager:
             self.rollout_config.treatment_percentage * 100,
             self.rollout_config.test_duration_hours,
         )
-        _warn_of_threshold_rule()
+        if not sequential:
+            _warn_of_threshold_rule()
 
     def stop(self) -> None:
         """Ends the test. What was recorded stays, and so does `started_at`; the test's clock stands still."""
@@ -212,6 +218,11 @@ class ABRolloutManager:
         daemon = Daemon.of(self.rollout_config.experiment_name) if self._running else None
         if daemon is not None and daemon.has_rolled_back():
             return RollbackCheckResult(True, "Tidegate has rolled the experiment back")
+        if self.rollback_config.enabled and self.rollback_config.rule == SEQUENTIAL:
+            if self._judge is None:
+                reason = "Insufficient samples: the rule `sequential` judges what is recorded after a start"
+                return RollbackCheckResult(False, reason)
+            return RollbackCheckResult(*self._judge.check())
         return check(self.rollback_config, self.control_metrics, self.treatment_metrics)
 
     def get_metrics_summary(self) -> dict[str, Any]:
@@ -252,6 +263,8 @@ class ABRolloutManager:
         metrics.record_feedback(is_false_positive)
         _record("record_ab_rollout_feedback", group.value, bool(is_false_positive))
         _record("update_ab_rollout_fp_rate", group.value, metrics.fp_rate)
+        if self._judge is not None:
+            self._judge.feedback(analysis_id, is_false_positive)
         daemon = Daemon.of(self.rollout_config.experiment_name)
         if daemon is not None:
             daemon.report_feedback(analysis_id, is_false_positive)
@@ -273,6 +286,8 @@ class ABRolloutManager:
             _record("update_ab_rollout_avg_latency", group.value, metrics.avg_latency_ms)
         if metrics.avg_risk_score is not None:
             _record("update_ab_rollout_avg_risk_score", group.value, metrics.avg_risk_score)
+        if self._judge is not None:
+            self._judge.analysis(camera_id, analysis_id, group.value, outcome)
         daemon = Daemon.of(self.rollout_config.experiment_name)
         if daemon is not None:
             daemon.report_analysis(camera_id, analysis_id, group.value, outcome)
@@ -280,8 +295,8 @@ class ABRolloutManager:
 
 _THRESHOLD_RULE = (
     "This A/B rollout is judged by the rule `threshold`, which takes every fluctuation for a fact: checked after each "
-    "feedback it rolls back close to half of all harmless prompts. The rule `sequential` of Tidegate holds however often "
-    "one looks; docs/python.md says how to move."
+    "feedback it rolls back close to half of all harmless prompts. The rule `sequential` holds however often one looks: "
+    "AutoRollbackConfig(rule='sequential'), with camera_id and analysis_id in what is recorded; docs/python.md says how."
 )
 
 

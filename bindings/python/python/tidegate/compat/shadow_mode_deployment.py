@@ -17,6 +17,19 @@ from ._checked import Checked, at_least_zero
 logger = _logger_of("shadow_mode_deployment")
 
 _MODEL = "nemotron"
+_LOGGED = (
+    "camera_id",
+    "control_risk_score",
+    "treatment_risk_score",
+    "risk_score_diff",
+    "control_latency_ms",
+    "treatment_latency_ms",
+    "latency_diff_ms",
+    "latency_increase_pct",
+    "latency_warning_triggered",
+    "control_error",
+    "treatment_error",
+)
 
 
 @dataclass
@@ -161,9 +174,8 @@ def record_shadow_mode_comparison(result: ShadowModeComparisonResult) -> None:
         _record("record_shadow_latency_diff", result.latency_diff_ms / 1000)
     if result.latency_warning_triggered:
         _record("record_shadow_latency_warning", _MODEL)
-    extra = dataclasses.asdict(result)
-    extra.pop("timestamp")
-    logger.info("Shadow comparison recorded", extra=extra)
+    # Whatever has these attributes is a result, as before.
+    logger.info("Shadow comparison recorded", extra={name: getattr(result, name) for name in _LOGGED})
 
 
 def record_latency_warning(

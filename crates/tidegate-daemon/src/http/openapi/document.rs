@@ -50,6 +50,7 @@ ignores what it does not know.";
         figures::scores,
         experiments::set_override,
         experiments::clear_override,
+        experiments::deletion::delete,
         assignments::one,
         assignments::many,
         observations::observe,

@@ -7,15 +7,16 @@ use super::latencies::Buckets;
 use super::prompt::UnfinishedPrompt;
 use super::{Belonging, OfPrompt, OfRollout, Part};
 use crate::record::Unreadable;
-use crate::snapshot::{FeedState, JournalState, RolloutState};
+use crate::snapshot::{DeletedState, FeedState, JournalState, RolloutState};
 
-/// A state of which parts may be missing. Rollouts come before prompts, the feed after both.
+/// A state of which parts may be missing. Rollouts come before prompts, what was taken away and the feed after both.
 #[derive(Debug, Default)]
 pub(crate) struct Assembly {
     head: Option<(u64, Timestamp)>,
     rollouts: Vec<RolloutState>,
     prompts: Vec<prompt::PromptSnapshot>,
     unfinished: Unfinished,
+    deleted: Vec<DeletedState>,
     feed: Option<FeedState>,
     ended: bool,
 }
@@ -62,6 +63,7 @@ impl Assembly {
                 let Unfinished::Prompt(prompt) = &mut self.unfinished else { return Ok(None) };
                 return part.add_to(prompt);
             }
+            Belonging::Deleted(account) => account.add_to(&mut self.deleted)?,
             Belonging::Feed(feed) => feed.add_to(&mut self.feed),
             Belonging::End => {
                 self.ended = true;
@@ -88,7 +90,8 @@ impl Assembly {
     pub(crate) fn state(self) -> Option<JournalState> {
         let (sequence, at) = self.head.filter(|_| self.ended)?;
         let feed = self.feed.unwrap_or_else(|| FeedState::nothing(sequence));
-        Some(JournalState { sequence, at, rollouts: self.rollouts, prompts: self.prompts, feed })
+        let Self { rollouts, deleted, prompts, .. } = self;
+        Some(JournalState { sequence, at, rollouts, deleted, prompts, feed })
     }
 }
 

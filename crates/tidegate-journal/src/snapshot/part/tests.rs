@@ -38,7 +38,7 @@ use super::*;
 use crate::codes::Coded as _;
 use crate::record::tests::{points, series_point};
 use crate::record::{PART_BYTES_MAX, RolloutId};
-use crate::snapshot::{FeedState, JournalState, PredecessorState, RolloutState};
+use crate::snapshot::{DeletedState, FeedState, JournalState, PredecessorState, RolloutState};
 
 /// What the parts of a state say, each read back from its bytes and from its JSON.
 fn read_back(state: &JournalState) -> [Option<JournalState>; 2] {
@@ -56,7 +56,8 @@ fn read_back(state: &JournalState) -> [Option<JournalState>; 2] {
 fn empty() -> JournalState {
     let (sequence, at) = (7, Timestamp::from_ms(1_000).unwrap());
     let feed = FeedState::nothing(sequence);
-    JournalState { sequence, at, rollouts: Vec::new(), prompts: Vec::new(), feed }
+    let (rollouts, deleted, prompts) = (Vec::new(), Vec::new(), Vec::new());
+    JournalState { sequence, at, rollouts, deleted, prompts, feed }
 }
 
 /// A run that was completed, by this experiment file.
@@ -529,6 +530,12 @@ fn of_every_kind() -> Vec<Part> {
         }];
     });
     state.prompts = vec![prompt(versions, [vec![step.clone()], vec![step]])];
+    state.deleted = vec![DeletedState {
+        id: RolloutId(3),
+        key: "porch".parse().unwrap(),
+        run: 2,
+        accounts: vec!["{}".to_owned()],
+    }];
     state.feed.events = vec![(7, "{}".to_owned())];
     parts(&state).collect()
 }
@@ -536,7 +543,7 @@ fn of_every_kind() -> Vec<Part> {
 #[test]
 fn a_tag_never_changes_its_meaning() {
     // As docs/journal-format.md has them.
-    let mut seen = [false; 30];
+    let mut seen = [false; 31];
     for part in of_every_kind() {
         let mut payload = Vec::new();
         part.write(&mut payload).unwrap();
@@ -571,6 +578,7 @@ fn a_tag_never_changes_its_meaning() {
             Part::Series(_) => 27,
             Part::JointScores(_) => 28,
             Part::Arrivals(_) => 29,
+            Part::Deleted(_) => 30,
         };
         assert_eq!(payload[2], tag, "{part:?}");
         seen[usize::from(tag)] = true;
@@ -597,13 +605,14 @@ fn last_follows(tags: &[u8]) -> bool {
 #[test]
 fn a_part_that_cannot_follow_is_refused() {
     assert!(
-        last_follows(&[0, 1, 2, 5, 6, 1, 9, 10, 11, 12, 9, 14, 8]),
+        last_follows(&[0, 1, 2, 5, 6, 1, 9, 10, 11, 12, 9, 30, 30, 14, 8]),
         "in its place, each follows"
     );
     for tag in 1..=16 {
         assert!(!last_follows(&[tag]), "{tag} before the head");
         assert!(!last_follows(&[0, 8, tag]), "{tag} after the end");
     }
+    assert!(!last_follows(&[30]) && !last_follows(&[0, 8, 30]), "30 outside of it");
     for tag in [2, 3, 4, 5, 6, 7, 13, 15, 16] {
         assert!(!last_follows(&[0, tag]), "{tag} of no rollout");
         assert!(!last_follows(&[0, 1, 9, tag]), "{tag} amid a prompt");
@@ -746,6 +755,21 @@ proptest! {
     #[test]
     fn moves_of_labels_come_back(production in moves(), trial in moves()) {
         let state = with_prompts(vec![prompt(Vec::new(), [production, trial])]);
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn what_was_taken_away_comes_back(
+        kept in proptest::collection::btree_map(
+            id(),
+            (any::<u32>(), any::<u32>(), proptest::collection::vec(".{0,300}", 1..4)),
+            0..4,
+        ),
+    ) {
+        let kept = kept.into_iter().map(|(key, (id, run, accounts))| {
+            DeletedState { id: RolloutId(id), key: key.parse().unwrap(), run, accounts }
+        });
+        let state = JournalState { deleted: kept.collect(), ..with(|_| ()) };
         prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
     }
 
