@@ -5,5 +5,6 @@
 mod appends;
 mod contract;
 mod loss;
+mod nodes;
 mod settings;
 mod world;
