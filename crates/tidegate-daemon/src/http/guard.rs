@@ -22,6 +22,8 @@ const HEADERS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_LEN_MAX: usize = 64;
+/// How old what a node that follows shows may be.
+const LAG_MS: HeaderName = HeaderName::from_static("x-tidegate-lag-ms");
 /// Headers that count once: of two, the one that counts here need not be the one that a proxy looked at.
 const SINGLE: [HeaderName; 5] = [
     header::AUTHORIZATION,
@@ -100,6 +102,9 @@ impl Answered<'_> {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(lag_ms) = app.0.shared.node.lag_ms() {
+            headers.insert(LAG_MS, HeaderValue::from(lag_ms));
+        }
     }
 }
 

@@ -243,6 +243,7 @@ impl From<Refusal> for Problem {
             Refusal::StoreUnavailable(_) => (Code::StoreUnavailable, Some(5)),
             Refusal::Damaged(_) => (Code::JournalDamaged, Some(60)),
             Refusal::Draining => (Code::Draining, Some(5)),
+            Refusal::NotLeader { .. } => (Code::NotLeader, Some(1)),
             Refusal::QueueFull => (Code::QueueFull, Some(1)),
             Refusal::DiskFull { .. } => (Code::DiskFull, Some(30)),
             Refusal::Busy => (Code::TooManyRequests, Some(1)),
