@@ -1,6 +1,6 @@
 //! Recordings replayed, data sets compared and limits tuned, as the command does it; what comes out is its JSON.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -86,7 +86,7 @@ fn percent(name: &str, value: f64) -> PyResult<f64> {
 /// Compares two prompts on a data set, and gives what `tidegate evaluate --format json` prints.
 #[pyfunction]
 #[pyo3(signature = (dataset, options))]
-pub(crate) fn evaluate(py: Python<'_>, dataset: PathBuf, options: &str) -> PyResult<String> {
+pub(crate) fn evaluate(py: Python<'_>, dataset: &str, options: &str) -> PyResult<String> {
     let asked: EvaluateOptions = self::options(options)?;
     let key = |name: &str, text: &str| -> PyResult<PromptKey> {
         text.parse().map_err(|fault| invalid(name, &fault))
@@ -105,8 +105,9 @@ pub(crate) fn evaluate(py: Python<'_>, dataset: PathBuf, options: &str) -> PyRes
         seed: seed_of(asked.seed)?.unwrap_or(SEED_DEFAULT),
     };
     let rejected_max = percent("rejected_max", asked.rejected_max)?;
-    let evaluated =
-        py.detach(|| tidegate_offline::evaluate::evaluate(&dataset, &settings, rejected_max));
+    let evaluated = py.detach(|| {
+        tidegate_offline::evaluate::evaluate(Path::new(dataset), &settings, rejected_max)
+    });
     let evaluated = evaluated.map_err(refused)?;
     serde_json::to_string(&evaluated).map_err(|fault| PyValueError::new_err(fault.to_string()))
 }
@@ -128,7 +129,7 @@ fn metrics(names: Option<&[String]>) -> PyResult<Vec<EvaluationMetric>> {
 #[pyfunction]
 pub(crate) fn replay(
     py: Python<'_>,
-    records: PathBuf,
+    records: &str,
     experiment: &Experiment,
     map: &str,
     options: &str,
@@ -150,8 +151,9 @@ pub(crate) fn replay(
     let definition = experiment.definition().clone();
     let replay = PreparedReplay::new(definition, map, settings).map_err(refused)?;
     let mut told = Vec::new();
-    let ended =
-        py.detach(|| replay.run(&records, &mut JsonReport::new(replay.settings()), &mut told));
+    let ended = py.detach(|| {
+        replay.run(Path::new(records), &mut JsonReport::new(replay.settings()), &mut told)
+    });
     match ended {
         // That there is no verdict is what was told.
         Ok(()) | Err(OfflineError::NoVerdict(_)) => {}
@@ -191,8 +193,8 @@ pub(crate) fn tune(
         sampling: Sampling { runs: runs_of(asked.runs)?, seed: seed_of(asked.seed)? },
     };
     let mut files = Vec::new();
-    for (number, text) in scenarios.iter().enumerate() {
-        let file = ScenarioFile::parse(text)
+    for (number, text) in scenarios.into_iter().enumerate() {
+        let file = ScenarioFile::parse(&text)
             .map_err(|fault| InvalidExperiment::new_err(fault.to_string()))?;
         files.push((PathBuf::from(format!("scenario {}", number + 1)), file));
     }
