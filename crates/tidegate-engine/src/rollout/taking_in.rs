@@ -103,6 +103,7 @@ impl Rollout {
                 self.arrivals.compared = Some(Compared { at, after });
                 self.fleet.add_comparison(camera, &comparison.outcomes, cuts, warned);
                 self.add_to_review(place.at, comparison);
+                self.failure_signs.add(at, comparison.outcomes.map(|outcome| outcome.failed()));
                 self.joint_scores.add(at, comparison, cuts.alert_threshold);
             }
             Window::Ab | Window::Full if watched => {
