@@ -390,7 +390,7 @@ mod tests {
     }
 
     /// One of each type.
-    fn samples() -> [What; 10] {
+    fn samples() -> [What; 11] {
         let text = String::new;
         let verdict =
             VerdictChanged { guardrail: text(), from: text(), to: text(), sentence: text() };
