@@ -1,16 +1,15 @@
 """Stands in for a model: deterministic, and as slow, broken or alarmist as it is told to be.
 
-Put your own call in its place: a function of (prompt version, image, event id) that returns an `Answer` or raises.
+Put your own call in its place: a coroutine of (prompt version, image, event id) that gives a `ModelAnswer` or raises.
 """
 
-import threading
-import time
+import asyncio
 import zlib
 from dataclasses import dataclass, field, fields
 
 
 @dataclass(frozen=True)
-class Answer:
+class ModelAnswer:
     risk_score: int
     # What the model's server says it took. None: the analyzer measures.
     latency_ms: float | None = None
@@ -41,30 +40,29 @@ class SampleModel:
     versions: dict = field(default_factory=dict)
     began: int = 0
     ended: int = 0
-    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    def behave(self, version, behaviour):
-        with self._changed:
+    async def behave(self, version, behaviour):
+        async with self._changed:
             self.versions[version] = behaviour
             self._changed.notify_all()
 
-    def __call__(self, version, image, event_id):
-        with self._changed:
-            self.began += 1
-            self._changed.wait_for(lambda: not self._of(version).hangs)
-            behaviour = self._of(version)
-        time.sleep(behaviour.sleep_ms / 1000)
-        with self._changed:
-            self.ended += 1
+    async def __call__(self, version, image, event_id):
+        self.began += 1
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._of(version).hangs)
+        behaviour = self._of(version)
+        await asyncio.sleep(behaviour.sleep_ms / 1000)
+        self.ended += 1
         if chance(version, event_id, "failure") < behaviour.failure_share:
             raise RuntimeError("the sample model fails")
         if behaviour.garbles:
-            return Answer(101)
+            return ModelAnswer(101)
         threat = any(word in image.lower() for word in ("person", "vehicle"))
         alarm = threat or chance(version, event_id, "alarm") < behaviour.false_alarm_share
         spread = chance(version, event_id, "spread")
         score = 70 + int(25 * spread) if alarm else 10 + int(30 * spread)
-        return Answer(score, behaviour.latency_ms * (0.9 + 0.2 * spread))
+        return ModelAnswer(score, behaviour.latency_ms * (0.9 + 0.2 * spread))
 
     def _of(self, version):
         return self.versions.setdefault(version, Behaviour())

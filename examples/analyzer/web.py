@@ -1,10 +1,11 @@
-"""Routes as FastAPI declares them, on the standard library alone: a method, a path, a function, JSON in and out."""
+"""Routes as FastAPI declares them, on asyncio alone: a method, a path, a coroutine, JSON in and out."""
 
+import asyncio
+import http
 import json
-import socket
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 BODY_BYTES_MAX = 64 * 1024
+REST_S = 30.0
 
 
 class Invalid(Exception):
@@ -35,7 +36,7 @@ class App:
 
         return keep
 
-    def answer(self, method, path, body):
+    async def answer(self, method, path, body):
         """Status and JSON of a request."""
         parts = path.split("?")[0].strip("/").split("/")
         for known, pattern, function in self._routes:
@@ -44,19 +45,56 @@ class App:
             pairs = list(zip(pattern, parts))
             if all(part == of or of.startswith("{") for of, part in pairs):
                 given = [part for of, part in pairs if of.startswith("{")]
-                return run(function, given if method == "GET" else [*given, body])
+                return await run(function, given if method == "GET" else [*given, body])
         return 404, {"detail": "no such path"}
 
-    def serve(self, host, port):
-        server = Server((host, port), handler_of(self))
+    async def serve(self, host, port):
+        server = await asyncio.start_server(self._connection, host, port, limit=BODY_BYTES_MAX, backlog=128)
         # Whoever started this waits for the line, so that it can let the system choose the port.
-        print(f"listening on http://{host}:{server.server_address[1]}", flush=True)
-        server.serve_forever()
+        print(f"listening on http://{host}:{server.sockets[0].getsockname()[1]}", flush=True)
+        await server.serve_forever()
+
+    async def _connection(self, reader, writer):
+        try:
+            while request := await asyncio.wait_for(read(reader), REST_S):
+                status, answer = await self._request(*request)
+                body = json.dumps(answer).encode()
+                head = f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
+                writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+                await writer.drain()
+        except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.TimeoutError):
+            # It is gone, rests, or does not speak HTTP as it is spoken here.
+            pass
+        finally:
+            writer.close()
+
+    async def _request(self, method, path, text):
+        try:
+            body = json.loads(text or b"{}")
+        except ValueError:
+            return 400, {"detail": "the body is no JSON"}
+        if not isinstance(body, dict):
+            return 422, {"detail": "the body is no object"}
+        return await self.answer(method, path, body)
 
 
-def run(function, arguments):
+async def read(reader):
+    """Method, path and body; None where the connection was ended. Raises ValueError for what is not read here."""
+    head = await reader.readuntil(b"\r\n\r\n") if not reader.at_eof() else b""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    if not first:
+        return None
+    method, path, _ = first.split(" ", 2)
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    length = int(headers.get("content-length", "0"))
+    if not 0 <= length <= BODY_BYTES_MAX or "transfer-encoding" in headers:
+        raise ValueError("the body is too long")
+    return method, path, await reader.readexactly(length)
+
+
+async def run(function, arguments):
     try:
-        return 200, function(*arguments)
+        return 200, await function(*arguments)
     except Invalid as error:
         return 422, {"detail": str(error)}
     except Unavailable as error:
@@ -64,47 +102,3 @@ def run(function, arguments):
     except Exception as error:
         print(f"{function.__name__}: {error!r}", flush=True)
         return 500, {"detail": "a fault of the analyzer"}
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-
-def handler_of(app):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 30
-
-        def setup(self):
-            super().setup()
-            # Head and body of an answer are two writes; without this the second may wait for the client's ACK.
-            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-        def _handle(self):
-            length = self.headers.get("content-length", "0")
-            if not length.isdigit() or int(length) > BODY_BYTES_MAX or "transfer-encoding" in self.headers:
-                self.close_connection = True
-                return self._send(413, {"detail": f"a body has a length of at most {BODY_BYTES_MAX}"})
-            try:
-                body = json.loads(self.rfile.read(int(length)) or b"{}")
-            except ValueError:
-                return self._send(400, {"detail": "the body is no JSON"})
-            if not isinstance(body, dict):
-                return self._send(422, {"detail": "the body is no object"})
-            return self._send(*app.answer(self.command, self.path, body))
-
-        do_GET = do_POST = do_PUT = _handle
-
-        def _send(self, status, answer):
-            data = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_):
-            pass
-
-    return Handler

@@ -202,6 +202,7 @@ fn audit(folder: &Path, ledger: &Ledger) -> (u64, u64, Vec<String>) {
                 Entry::Version { .. } | Entry::LabelMoved { .. } => panic!("there are no prompts"),
                 Entry::Noted { .. }
                 | Entry::DefinedBy { .. }
+                | Entry::Led { .. }
                 | Entry::Deleted { .. }
                 | Entry::Point { .. } => {}
             }

@@ -302,8 +302,13 @@ fn a_journal_whose_frames_are_gone_is_not_a_new_one() {
     std::fs::remove_file(data.join("mark")).unwrap();
     std::fs::remove_dir_all(data.join("frames")).unwrap();
     let daemon = Start::new(PROGRAM, &data).listening();
-    let said = daemon.await_log("the journal is damaged; control is served");
-    assert!(said.to_string().contains("its frames are gone, and a snapshot"), "{said}");
+    let ready = loop {
+        let reply = daemon.get("/readyz");
+        if reply.body["status"] != "recovering" {
+            break reply;
+        }
+    };
+    assert!(ready.text.contains("its frames are gone, and a snapshot"), "{}", ready.text);
     let assigned = daemon.get("/v1/experiments/door/assignments/c1").body;
     assert_eq!(assigned["variant"], "control");
 }
@@ -312,8 +317,7 @@ fn a_journal_whose_frames_are_gone_is_not_a_new_one() {
 fn a_new_journal_was_never_left() {
     let folder = tempfile::tempdir().unwrap();
     let daemon = Start::new(PROGRAM, folder.path()).by_the_clock().listening();
-    daemon.await_log("the journal is new");
-    daemon.await_log("ready");
+    while daemon.get("/readyz").status != 200 {}
     let (_, log) = daemon.terminate();
     assert!(!log.join("\n").contains("away, which"), "{log:?}");
 }

@@ -113,7 +113,7 @@ fn engine_and_spec_hold_no_clock_no_io_and_no_randomness() {
 
 #[test]
 fn every_test_file_is_listed() {
-    for folder in ["tests/it", "tests/model", "crates/tidegate-engine/tests/it"] {
+    for folder in ["tests/it", "tests/cluster", "tests/model", "crates/tidegate-engine/tests/it"] {
         every_file_is_listed(folder, &format!("{folder}/main.rs"));
     }
 }

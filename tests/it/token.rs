@@ -107,3 +107,19 @@ fn what_is_no_file_of_tokens_is_left_alone() {
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
     assert!(ran.err.contains("`secret` is not a known field"), "{}", ran.err);
 }
+
+#[test]
+fn a_token_that_could_not_be_shown_is_none_and_the_last_one_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens.toml");
+    assert_eq!(token(&["create", "--name", "ann", "--scopes", "admin"], &file).code, 0);
+    let before = std::fs::read_to_string(&file).unwrap();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = crate::command::tidegate();
+    command.args(["token", "create", "--name", "bob", "--scopes", "read", "--tokens"]).arg(&file);
+    let output = command.stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
+    let revoked = token(&["revoke", "ann"], &file);
+    assert!(revoked.out.contains("no token is left"), "{}", revoked.out);
+}

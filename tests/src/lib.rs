@@ -5,6 +5,7 @@ pub mod clock_shim;
 pub mod daemon;
 pub mod fake_daemon;
 pub mod fault_shim;
+pub mod nats;
 pub mod power_cut;
 pub mod python;
 pub mod raw;
@@ -41,6 +42,12 @@ pub fn skipped(why: impl Display) {
     path.parent().map_or(Ok(()), fs::create_dir_all).expect("the skip is counted");
     let file = OpenOptions::new().create(true).append(true).open(path);
     file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the skip is counted");
+}
+
+/// What is shown beside a test that fails.
+#[expect(clippy::print_stderr, reason = "a test that fails says why")]
+fn said(what: &str) {
+    eprintln!("{what}");
 }
 
 /// A recorded data set, which stays outside the repository; says so and gives `None` where it is absent.

@@ -12,12 +12,19 @@ use tidegate_spec::scenario::{RUNS_MAX, Setting};
 use crate::InvalidExperiment;
 use crate::split::invalid;
 
+/// As the command has it.
+const THREADS_MAX: u16 = 1_024;
+
 /// The threads that simulate.
 pub(crate) struct Pool(rayon::ThreadPool);
 
 impl Pool {
     /// None, which is 0, is as many as there are processors.
     pub(crate) fn new(threads: Option<u16>) -> PyResult<Self> {
+        if let Some(threads) = threads.filter(|threads| !(1..=THREADS_MAX).contains(threads)) {
+            let text = format!("{threads} is out of range, allowed: 1 to {THREADS_MAX}");
+            return Err(invalid("threads", &text));
+        }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0).into());
         pool.build().map(Self).map_err(|fault| invalid("threads", &fault))
     }

@@ -89,6 +89,18 @@ def test_both_run_in_shadow_and_the_control_is_served(daemon):
     assert status["variants"]["treatment"]["score_mean"] == 20.0
 
 
+def test_a_latency_that_the_models_server_tells_goes_before_the_one_that_is_measured(daemon):
+    async def story(shadow):
+        await shadow.detect("door", "e1", "camera-1", at_once, default="v1")
+        await shadow.drain()
+        return shadow.in_flight
+
+    left, _ = shadowed(daemon, story, latency_ms_of=lambda answer: 900.5 if answer == 80 else None)
+    variants = daemon.status("door")["variants"]
+    assert variants["control"]["latency_ms_mean"] == 900.5 and variants["treatment"]["latency_ms_mean"] < 900
+    assert left == 0
+
+
 def test_a_treatment_that_hangs_delays_nobody_and_counts_as_failed(daemon):
     async def story(shadow):
         never = asyncio.Event()

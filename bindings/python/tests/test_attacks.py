@@ -222,6 +222,25 @@ def test_a_report_from_a_finaliser_and_from_a_signal_deadlocks_nothing(client):
     assert client.stats()["lost"] == client.stats()["unsendable"] == 0
 
 
+def test_a_close_leaves_no_thread_and_no_socket_behind(tidegate_daemon):
+    tidegate_daemon.define(TOML)
+    code = (
+        "import threading\n"
+        "from tidegate import Client\n"
+        "for _ in range(5):\n"
+        f"    with Client('{tidegate_daemon.url}') as client:\n"
+        "        assert client.wait_ready(20)\n"
+        "        client.feedback('door', 'e', 'correct')\n"
+        "for thread in threading.enumerate():\n"
+        "    if thread is not threading.main_thread():\n"
+        "        thread.join(5)\n"
+        "        assert not thread.is_alive(), thread\n"
+    )
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0 and "ResourceWarning" not in run.stderr, run.stderr
+
+
 def test_a_daemon_that_only_says_503_is_asked_ever_more_seldom():
     import http.server
 

@@ -29,6 +29,7 @@ def test_every_example_runs(tidegate_daemon, tidegate_memory, monkeypatch, capsy
     names = {}
     for number, example in enumerate(examples()):
         exec(compile(example, f"{PAGE.name}, example {number + 1}", "exec"), names)
+    names["client"].close()
     told = capsys.readouterr().out
     assert told.startswith("v1_original shadow\nv1_original: a cat\nrolled_back FP rate increase")
     # Three analyses, two comparisons and a feedback.

@@ -233,3 +233,27 @@ def test_one_value_serves_many_threads():
     for thread in threads:
         thread.join()
     assert seen == [expected] * 4
+
+
+def test_threads_share_a_rollout():
+    rollout = Rollout(Experiment.from_toml(TOML))
+    rollout.act(START, "start", actor="ann", reason="a try")
+    failures = []
+
+    def report(name):
+        try:
+            for number in range(300):
+                camera = f"camera-{number % 9}"
+                event = {"type": "analysis", "experiment": "door_v2", "id": f"{name}-{number}", "camera_id": camera}
+                variant = rollout.assign(camera, START).variant
+                rollout.apply(START, {**event, "variant": variant, "score": 1, "latency_ms": 10})
+                rollout.check()
+        except Exception as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=report, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == [] and rollout.status(START).observations == 1200

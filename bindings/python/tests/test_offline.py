@@ -69,8 +69,10 @@ def test_what_cannot_be_replayed(tmp_path):
     with pytest.raises(ValueError, match="no record of .*empty.csv could be used"):
         sample(records=tmp_path / "empty.csv")
     for more, field in (
+        ({"records": "-"}, "records"),
         ({"map": "[columns]\n"}, "map"),
         ({"window": timedelta(0)}, "window"),
+        ({"baseline": timedelta(hours=-1)}, "baseline: -1 day"),
         ({"rejected_max": 101}, "rejected_max"),
         ({"start": datetime(2026, 3, 2)}, "time zone"),
         ({"window": timedelta(hours=1), "baseline": timedelta(hours=1)}, "baseline"),
@@ -115,6 +117,7 @@ def test_what_cannot_be_evaluated(tmp_path):
     for given, field in (
         ({}, "dataset"),
         ({"dataset": DATASET}, "control"),
+        ({"dataset": "-", **PROMPTS}, "dataset"),
         ({"dataset": DATASET, "control": "a", "treatment": "a"}, "two different"),
         ({"dataset": DATASET, **PROMPTS, "resamples": 1}, "resamples"),
         ({"dataset": DATASET, **PROMPTS, "seed": 2**63}, "seed"),
@@ -163,6 +166,7 @@ def test_what_cannot_be_tuned():
         (ValueError, text, {"vary": VARY, "horizon_hours": 0.5}),
         (ValueError, text, {"vary": VARY, "false_rollback_max": 2}),
         (ValueError, text, {"vary": VARY, "runs": 0}),
+        (ValueError, text, {"vary": VARY, "threads": 1_025}),
     ):
         with pytest.raises(error):
             tune(scenario, **{"runs": 5, **more})

@@ -57,7 +57,8 @@ def test_what_is_no_scenario_is_refused_with_its_faults():
     with pytest.raises(InvalidExperiment, match="fleet"):
         simulate('name = "x"\n[fleet]\ncameras = -1\n')
     text = (SCENARIOS / FILES[0]).read_text()
-    for more, field in (({"runs": 0}, "runs"), ({"runs": 10**7}, "runs"), ({"seed": 2**63}, "seed")):
+    given = ({"runs": 0}, "runs"), ({"runs": 10**7}, "runs"), ({"seed": 2**63}, "seed"), ({"threads": 0}, "threads")
+    for more, field in (*given, ({"threads": 1_025}, "threads")):
         with pytest.raises(ValueError, match=field):
             simulate(text, **more)
     with pytest.raises(InvalidExperiment, match="rule"):

@@ -102,6 +102,9 @@ pub struct Config {
     pub time: TimeSource,
     /// How the journal is checked at the start.
     pub verifier: Verifier,
+    /// Of which cluster it is a node, if of any.
+    #[cfg(feature = "cluster")]
+    pub cluster: Option<crate::ClusterSettings>,
 }
 
 /// The files of a certificate.
@@ -228,6 +231,12 @@ pub enum Unsafe {
         "listen {0} can be reached from other machines, allowed: loopback, or with tokens and TLS (tokens, tls_certificate, tls_key)"
     )]
     Reachable(SocketAddr),
+    /// Each node would bring each event.
+    #[cfg(feature = "cluster")]
+    #[error(
+        "webhooks are set for a node of a cluster, allowed: none, as every node would bring every event"
+    )]
+    WebhooksOfMany,
     /// One of the two files of a certificate.
     #[error("only one of tls_certificate and tls_key is set, allowed: both or neither")]
     HalfTls,
@@ -251,6 +260,10 @@ impl Config {
 
     /// Refuses to be reached by others without tokens and TLS.
     pub(crate) fn check(&self) -> Result<(), Unsafe> {
+        #[cfg(feature = "cluster")]
+        if self.cluster.is_some() && !self.webhooks.is_empty() {
+            return Err(Unsafe::WebhooksOfMany);
+        }
         let guarded = self.tokens.is_some() && self.tls.is_some();
         if self.listen.ip().is_loopback() || guarded {
             Ok(())

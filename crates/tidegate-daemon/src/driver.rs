@@ -7,6 +7,8 @@ mod attendance;
 mod commit;
 mod define;
 mod delete;
+#[cfg(feature = "cluster")]
+mod following;
 mod keeping;
 mod observe;
 mod order;
@@ -35,6 +37,8 @@ use attendance::{Absence, Attendance};
 use pending::Pending;
 
 pub(crate) use act::StepAhead;
+#[cfg(feature = "cluster")]
+pub(crate) use following::{Lead, NodeCommand};
 pub(crate) use protocol::{ActionOrder, DriverCommand, Ordered, Override, ReadObservation, Reply};
 
 /// How often time is looked at where nothing else happens.
@@ -119,7 +123,8 @@ impl Driver {
 
     /// How long to wait for a command: until the next deadline, and not too long.
     fn poll_timeout(&self) -> Duration {
-        let deadline = self.rollouts.next_deadline().filter(|_| self.journal.is_some());
+        let meets = self.journal.is_some() && self.shared.node.decides();
+        let deadline = self.rollouts.next_deadline().filter(|_| meets);
         let until =
             deadline.map_or(IDLE, |at| Duration::from_millis(at.since(self.shared.now()).ms()));
         until.min(IDLE)
@@ -143,6 +148,8 @@ impl Driver {
             }
             DriverCommand::Recovered(result) => self.recovered(*result),
             DriverCommand::Settle { reply } => self.settle(reply),
+            #[cfg(feature = "cluster")]
+            DriverCommand::Node(command) => self.take_node_command(command),
             // Time passes before every command; a shutdown never comes here.
             DriverCommand::Wake | DriverCommand::Shutdown(_) => {}
         }
@@ -195,7 +202,7 @@ impl Driver {
     }
 
     fn pass_time(&mut self) {
-        if self.journal.is_none() {
+        if self.journal.is_none() || !self.shared.node.decides() {
             return;
         }
         let now = self.now();
@@ -239,6 +246,9 @@ impl Driver {
     /// The journal, if it can take more.
     fn writable(&self) -> Result<Arc<Journal>, Refusal> {
         let refusal = || self.shared.readiness.borrow().refusal();
+        if let Some(refusal) = self.shared.node.refusal() {
+            return Err(refusal);
+        }
         match &self.journal {
             Some(journal) if journal.has_room() => Ok(journal.clone()),
             Some(_) => Err(Refusal::QueueFull),

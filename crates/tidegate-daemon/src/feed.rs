@@ -118,6 +118,12 @@ impl RecentEvents {
         }
     }
 
+    /// All of them.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn into_events(self) -> Vec<Arc<FeedEvent>> {
+        self.events.into()
+    }
+
     /// Takes up what a snapshot holds.
     pub(crate) fn restore(state: FeedState) -> Result<Self, NotKept> {
         let mut kept = Self { after: state.after, events: VecDeque::new() };

@@ -9,6 +9,8 @@
 
 mod after_repair;
 mod clock;
+#[cfg(feature = "cluster")]
+mod cluster;
 pub mod config;
 mod describe;
 mod driver;
@@ -16,6 +18,11 @@ mod faults;
 mod feed;
 mod http;
 mod metrics;
+#[cfg_attr(
+    not(feature = "cluster"),
+    expect(dead_code, reason = "without the feature every daemon is alone")
+)]
+mod node;
 mod page;
 mod prompts;
 mod published;
@@ -41,6 +48,8 @@ use tokio::sync::{oneshot, watch};
 
 pub use after_repair::{AfterRepair, pause_all};
 pub use clock::Clock;
+#[cfg(feature = "cluster")]
+pub use cluster::{ClusterSettings, OnShortfall};
 pub use config::Config;
 pub use http::TlsError;
 #[cfg(feature = "openapi")]
@@ -55,6 +64,7 @@ use driver::{Driver, DriverCommand};
 use feed::Feed;
 use http::{Address, App, Encrypted, Front, Held, Listening, Parts, Sessions};
 use metrics::Metrics;
+use node::{Node, NodeRole};
 use published::Published;
 use readiness::Readiness;
 use settings::{DriverSettings, Recovery};
@@ -180,14 +190,16 @@ pub async fn run(
         metrics: Metrics::new(config.metric_names),
         clock: Arc::new(MonotonicClock::new(clock)),
         readiness,
+        node: Node::new(role(&config)),
     });
     let (commands, queue) = mpsc::sync_channel(COMMANDS_MAX);
     let settings = driver_settings(&config);
-    let disk_reserve_bytes = settings.reserve_bytes;
     let driver = Driver::new(shared.clone(), settings, commands.clone(), heartbeat());
     let driving = thread::Builder::new().name("engine".to_owned());
     let driving = driving.spawn(move || driver.run(&queue)).map_err(RunError::System)?;
 
+    #[cfg(feature = "cluster")]
+    let node_thread = node_thread(&config, &shared, &commands).map_err(RunError::System)?;
     let webhooks = Webhooks::begin(prepared, &config, &shared).map_err(RunError::System)?;
     let app = App::new(Parts {
         shared: shared.clone(),
@@ -202,7 +214,7 @@ pub async fn run(
         request_count: std::sync::atomic::AtomicU64::new(0),
         sessions: Sessions::new().map_err(|error| RunError::System(io::Error::other(error)))?,
         encrypted: if tls.is_some() { Encrypted::Yes } else { Encrypted::No },
-        disk_reserve_bytes,
+        disk_reserve_bytes: driver_settings(&config).reserve_bytes,
     });
     let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!(address = %format!("{scheme}://{local}"), data = %config.data.display(), "listening");
@@ -229,10 +241,39 @@ pub async fn run(
     // A thread that panicked has logged it.
     let _ = tokio::task::spawn_blocking(move || webhooks.end()).await;
     end(commands, driving).await;
+    // After the driver, so that nobody leads before all that it took in is written.
+    #[cfg(feature = "cluster")]
+    let _ = tokio::task::spawn_blocking(move || node_thread.map(cluster::NodeThread::end)).await;
     match impossible {
         Some(why) => Err(RunError::Journal(why)),
         None => Ok(()),
     }
+}
+
+/// What a daemon begins as.
+#[cfg(feature = "cluster")]
+fn role(config: &Config) -> NodeRole {
+    match config.cluster {
+        Some(_) => NodeRole::Follower { leader: None },
+        None => NodeRole::Alone,
+    }
+}
+
+/// Begins to follow, where this is a node of several.
+#[cfg(feature = "cluster")]
+fn node_thread(
+    config: &Config,
+    shared: &Arc<Shared>,
+    commands: &mpsc::SyncSender<DriverCommand>,
+) -> io::Result<Option<cluster::NodeThread>> {
+    let Some(cluster) = config.cluster.clone() else { return Ok(None) };
+    cluster::NodeThread::begin(cluster, shared.clone(), commands.clone()).map(Some)
+}
+
+/// What a daemon begins as.
+#[cfg(not(feature = "cluster"))]
+fn role(_config: &Config) -> NodeRole {
+    NodeRole::Alone
 }
 
 fn driver_settings(config: &Config) -> DriverSettings {

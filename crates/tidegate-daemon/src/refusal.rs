@@ -25,6 +25,8 @@ pub(crate) enum Refusal {
     Damaged(String),
     #[error("the daemon is shutting down")]
     Draining,
+    #[error("this node follows{}", leader.as_ref().map_or(", and does not know who leads; try again soon".to_owned(), |leader| format!("; send it to the leader, {leader}")))]
+    NotLeader { leader: Option<String> },
     #[error("the journal has no room for now; nothing was taken in")]
     QueueFull,
     #[error(

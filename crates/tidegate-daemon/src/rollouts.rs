@@ -204,7 +204,8 @@ impl Rollouts {
             Entry::Defined { .. }
             | Entry::Event { .. }
             | Entry::Version { .. }
-            | Entry::Point { .. } => return None,
+            | Entry::Point { .. }
+            | Entry::Led { .. } => return None,
             Entry::LabelMoved { prompt, label, step, .. } => {
                 return told_move(&self.prompts, sequence, prompt, label, step);
             }
@@ -308,6 +309,8 @@ impl Rollouts {
                 self.run_of(rollout)?.series.keep(window, point);
                 Ok(())
             }
+            // Who leads changes nothing of a rollout.
+            Entry::Led { .. } => Ok(()),
         }
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use crate::clock::MonotonicClock;
 use crate::feed::Feed;
 use crate::metrics::Metrics;
+use crate::node::Node;
 use crate::published::Published;
 use crate::readiness::Readiness;
 use crate::webhooks::follower::Follower;
@@ -23,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) clock: Arc<MonotonicClock>,
     pub(crate) readiness: watch::Sender<Readiness>,
+    /// What this daemon is among several.
+    pub(crate) node: Node,
 }
 
 impl Shared {

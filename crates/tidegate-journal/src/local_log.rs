@@ -45,7 +45,7 @@ impl Log for LocalLog<'_> {
             }
             let frame = SealedFrame::read(stored.to_vec())
                 .map_err(|error| LogError::Damaged { entry, why: error.to_string() })?;
-            if frames.is_empty() && frame.first() > from {
+            if from > 0 && frames.is_empty() && frame.first() > from {
                 return Err(LogError::Gone { first: frame.first() });
             }
             if frame.tip().last >= from {

@@ -207,7 +207,8 @@ pub trait Log: Send {
     /// there. Frames that are there already, byte for byte, count as added.
     fn append(&mut self, expected: Tip, frames: &[SealedFrame]) -> Appended;
 
-    /// The frames from the one of entry `from` on, in order: some of them, and none only where there are none.
+    /// The frames from the one of entry `from` on, or from the first where that is 0, in order: some of them, and none only
+    /// where there are none.
     ///
     /// # Errors
     /// Where the log gives no answer, and where what it gives was not written so.

@@ -17,6 +17,7 @@ use tidegate_engine::time::{Duration, Timestamp};
 use tidegate_engine::variant::ByVariant;
 
 use crate::codes::{Coded, state_codes, state_of_codes};
+use crate::log::Term;
 
 mod definition;
 mod event;
@@ -151,6 +152,15 @@ pub enum Entry {
         /// What they said, and when.
         point: SeriesPoint,
     },
+    /// A node that begins to lead: the first entry of its term, which fences whoever led before.
+    Led {
+        /// When.
+        at: Timestamp,
+        /// Where it can be asked.
+        node: String,
+        /// The term.
+        term: Term,
+    },
 }
 
 /// An entry as it is kept. The order of the tags is the format: they only grow at the end.
@@ -280,6 +290,14 @@ pub(crate) enum Record<'a> {
         #[serde(borrow)]
         account: Cow<'a, str>,
     },
+    /// For entries that other work adds.
+    Unassigned17 {},
+    Led {
+        at_ms: i64,
+        #[serde(borrow)]
+        node: Cow<'a, str>,
+        term: u64,
+    },
 }
 
 /// The one way entries become bytes.
@@ -338,6 +356,9 @@ impl<'a> Record<'a> {
             Entry::Point { rollout, window, point } => {
                 Self::Point { rollout: rollout.0, window: window.code(), point: point.into() }
             }
+            Entry::Led { at, node, term } => {
+                Self::Led { at_ms: at.ms(), node: node.into(), term: term.0 }
+            }
         }
     }
 
@@ -346,15 +367,11 @@ impl<'a> Record<'a> {
             Ok(Entry::Event { rollout: RolloutId(rollout), at: Timestamp::from_ms(at_ms)?, event })
         };
         match self {
-            Self::Defined { rollout, at_ms, key, run, part, parts, text } => Ok(Entry::Defined {
-                rollout: RolloutId(rollout),
-                at: Timestamp::from_ms(at_ms)?,
-                key: key.parse()?,
-                run,
-                part,
-                parts,
-                text: text.into_owned(),
-            }),
+            Self::Defined { rollout, at_ms, key, run, part, parts, text } => {
+                let (rollout, at) = (RolloutId(rollout), Timestamp::from_ms(at_ms)?);
+                let (key, text) = (key.parse()?, text.into_owned());
+                Ok(Entry::Defined { rollout, at, key, run, part, parts, text })
+            }
             Self::Tick { rollout, at_ms } => event(rollout, at_ms, Event::Tick),
             Self::Action { rollout, at_ms, command, actor, reason } => {
                 event(rollout, at_ms, action(command, &actor, &reason)?)
@@ -384,12 +401,10 @@ impl<'a> Record<'a> {
                 event(rollout, at_ms, Event::Absent(Duration::from_ms(lasted_ms)))
             }
             Self::Decided { rollout, number, at_ms, transition, from, to, account } => {
-                let (at, transition) =
-                    (Timestamp::from_ms(at_ms)?, Transition::of_code(transition)?);
-                let (from, to) = (state_of_codes(from)?, state_of_codes(to)?);
-                let (step, account) =
-                    (Step { number, at, transition, from, to }, account.into_owned());
-                Ok(Entry::Decided { rollout: RolloutId(rollout), step, account })
+                let at = Timestamp::from_ms(at_ms)?;
+                let step = step(number, at, transition, from, to)?;
+                let (rollout, account) = (RolloutId(rollout), account.into_owned());
+                Ok(Entry::Decided { rollout, step, account })
             }
             Self::Version { prompt, head, part, parts, text } => {
                 let (prompt, head, text) = (prompt.parse()?, head.head()?, text.into_owned());
@@ -399,25 +414,39 @@ impl<'a> Record<'a> {
                 let (prompt, label, step) = (prompt.parse()?, label.parse()?, step.step()?);
                 Ok(Entry::LabelMoved { prompt, label, step, part, parts })
             }
-            Self::Noted { rollout, at_ms, notice, account } => Ok(Entry::Noted {
-                rollout: RolloutId(rollout),
-                at: Timestamp::from_ms(at_ms)?,
-                notice: notice.try_into()?,
-                account: account.into_owned(),
-            }),
-            Self::DefinedBy { rollout, at_ms, account } => Ok(Entry::DefinedBy {
-                rollout: RolloutId(rollout),
-                at: Timestamp::from_ms(at_ms)?,
-                account: account.into_owned(),
-            }),
+            Self::Noted { rollout, at_ms, notice, account } => {
+                let (at, notice) = (Timestamp::from_ms(at_ms)?, notice.try_into()?);
+                let (rollout, account) = (RolloutId(rollout), account.into_owned());
+                Ok(Entry::Noted { rollout, at, notice, account })
+            }
+            Self::DefinedBy { rollout, at_ms, account } => {
+                let (rollout, account) = (RolloutId(rollout), account.into_owned());
+                Ok(Entry::DefinedBy { rollout, at: Timestamp::from_ms(at_ms)?, account })
+            }
             Self::Point { rollout, window, point } => point.entry(rollout, window),
-            Self::Deleted { rollout, at_ms, account } => Ok(Entry::Deleted {
-                rollout: RolloutId(rollout),
-                at: Timestamp::from_ms(at_ms)?,
-                account: account.into_owned(),
-            }),
+            Self::Deleted { rollout, at_ms, account } => {
+                let (rollout, account) = (RolloutId(rollout), account.into_owned());
+                Ok(Entry::Deleted { rollout, at: Timestamp::from_ms(at_ms)?, account })
+            }
+            Self::Unassigned17 {} => Err(Unreadable::Unassigned),
+            Self::Led { at_ms, node, term } => led(at_ms, node.into_owned(), term),
         }
     }
+}
+
+fn step(
+    number: u32,
+    at: Timestamp,
+    transition: u8,
+    from: (u8, u8),
+    to: (u8, u8),
+) -> Result<Step, Unreadable> {
+    let transition = Transition::of_code(transition)?;
+    Ok(Step { number, at, transition, from: state_of_codes(from)?, to: state_of_codes(to)? })
+}
+
+fn led(at_ms: i64, node: String, term: u64) -> Result<Entry, Unreadable> {
+    Ok(Entry::Led { at: Timestamp::from_ms(at_ms)?, node, term: Term(term) })
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ mod hang_up;
 mod journal;
 mod judgements;
 mod manual;
+#[cfg(feature = "cluster")]
+mod node;
 mod preflight;
 mod prompt;
 mod record;

@@ -71,6 +71,9 @@ pub(crate) struct ServeArgs {
     /// What tells the time; `driven` is for demonstrations and tests, and takes it from POST /v1/time
     #[arg(long, env = "TIDEGATE_TIME", value_name = "SOURCE", value_parser = choice(&TimeSource::NAMES), hide = true)]
     time: Option<TimeSource>,
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    node: crate::node::NodeArgs,
 }
 
 /// Takes one of the names of a closed list.
@@ -111,9 +114,16 @@ fn config(args: ServeArgs, file: ConfigFile) -> Result<Config, Failure> {
     let every = tidegate_engine::time::Duration::from_ms(export_hours * 3_600_000);
     let heartbeat = args.heartbeat_seconds.or(file.heartbeat_seconds);
     let heartbeat = heartbeat.unwrap_or(config::HEARTBEAT_SECONDS_DEFAULT);
+    let listen = args.listen.or(file.listen).unwrap_or(LISTEN_DEFAULT);
+    #[cfg(feature = "cluster")]
+    let cluster = {
+        use crate::node::Scheme;
+        let is_encrypted = tls.as_ref().is_ok_and(Option::is_some);
+        args.node.cluster(listen, if is_encrypted { Scheme::Https } else { Scheme::Http })?
+    };
     Ok(Config {
         data: args.data.or(file.data).unwrap_or_else(|| DATA_DEFAULT.into()),
-        listen: args.listen.or(file.listen).unwrap_or(LISTEN_DEFAULT),
+        listen,
         tls: tls.map_err(|error| Failure::Serve(error.into()))?,
         tokens: args.tokens.or(file.tokens),
         allowed_hosts: args.allowed_hosts.or(file.allowed_hosts).unwrap_or_default(),
@@ -129,5 +139,7 @@ fn config(args: ServeArgs, file: ConfigFile) -> Result<Config, Failure> {
         log_level: args.log_level.or(file.log_level).unwrap_or(LogLevel::Info),
         time: args.time.unwrap_or(TimeSource::System),
         verifier: Verifier::Child { program },
+        #[cfg(feature = "cluster")]
+        cluster,
     })
 }

@@ -84,7 +84,13 @@ pub(crate) fn run(args: &TokenArgs, out: &mut impl Write) -> Result<(), Failure>
             register.add(RegisteredToken { name: name.clone(), scopes, sha256 })?;
             // What is printed is known to the daemon's file already.
             register.write()?;
-            writeln!(out, "{token}")?;
+            if let Err(error) = writeln!(out, "{token}").and_then(|()| out.flush()) {
+                // Nobody knows it, so it opens nothing.
+                register.remove(name)?;
+                register.write()?;
+                let text = format!("the token cannot be shown, so there is none: {error}");
+                return Err(Failure::BadInput(text));
+            }
         }
         TokenCommand::List { file, format } => {
             for entry in Register::read_present(&file.tokens)?.entries() {
@@ -108,6 +114,10 @@ pub(crate) fn run(args: &TokenArgs, out: &mut impl Write) -> Result<(), Failure>
                 out,
                 "{name} is revoked; a daemon that reads this file knows it no more within 2 seconds"
             )?;
+            if register.entries().is_empty() {
+                let text = "no token is left: a daemon that is started with this file refuses it, until `token create` adds one";
+                writeln!(out, "{text}")?;
+            }
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
@@ -135,6 +135,11 @@ impl Machine {
             }
         }
         machine
+    }
+
+    /// Has `python3` mean this interpreter.
+    pub(crate) fn has_python(&self, interpreter: &Path) {
+        self.put("python3", &format!("exec {} \"$@\"", interpreter.display()));
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -111,7 +111,7 @@ fn audit(folder: &Path) -> (Vec<u64>, Vec<Notice>, Vec<Notice>) {
                     }
                     expected.extend(found);
                 }
-                Entry::Version { .. } | Entry::Point { .. } => {}
+                Entry::Version { .. } | Entry::Point { .. } | Entry::Led { .. } => {}
                 Entry::Decided { .. }
                 | Entry::LabelMoved { .. }
                 | Entry::DefinedBy { .. }

@@ -204,6 +204,7 @@ fn reported(entry: &Entry) -> Option<(String, String)> {
         | Entry::LabelMoved { .. }
         | Entry::Noted { .. }
         | Entry::Point { .. }
+        | Entry::Led { .. }
         | Entry::DefinedBy { .. }
         | Entry::Deleted { .. } => None,
     }

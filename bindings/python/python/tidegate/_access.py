@@ -6,8 +6,10 @@ by a library that would have to be installed.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import socket
 import ssl
 import urllib.parse
 from collections.abc import Iterator
@@ -74,6 +76,7 @@ class Connection:
     def __init__(self, connection: http.client.HTTPConnection, headers: dict[str, str]) -> None:
         self._connection = connection
         self._headers = headers
+        self._streamed: socket.socket | None = None
 
     def get(self, path: str) -> Any:
         return self._ask("GET", path, None)
@@ -84,6 +87,7 @@ class Connection:
     def lines(self, path: str) -> Iterator[bytes]:
         """The lines of a stream, as they come. Raises where none came for the connection's limit."""
         self._connection.request("GET", path, headers=self._headers)
+        self._streamed = self._connection.sock
         response = self._connection.getresponse()
         if response.status != 200:
             self._refuse(response, _read(response))
@@ -94,6 +98,13 @@ class Connection:
 
     def close(self) -> None:
         self._connection.close()
+
+    def interrupt(self) -> None:
+        """Ends a stream from another thread than the one that reads it."""
+        if self._streamed is not None:
+            # It may be gone already.
+            with contextlib.suppress(OSError):
+                self._streamed.shutdown(socket.SHUT_RDWR)
 
     def _ask(self, method: str, path: str, body: bytes | None) -> Any:
         was_open = self._connection.sock is not None

@@ -58,6 +58,7 @@ class Follower:
         """Begins, after a fork too: what other threads held then is held for ever."""
         was_ready = self.heard_at is not None
         self._closed = threading.Event()
+        self._stream: _access.Connection | None = None
         self.ready = threading.Event()
         if was_ready:
             self.ready.set()
@@ -65,6 +66,9 @@ class Follower:
 
     def close(self) -> None:
         self._closed.set()
+        if self._stream is not None:
+            # Else the thread would read on until the next sign of life.
+            self._stream.interrupt()
 
     def _run(self) -> None:
         pause_s = _PAUSE_S
@@ -81,7 +85,7 @@ class Follower:
             pause_s = min(pause_s * 2, _PAUSE_S_MAX)
 
     def _follow(self) -> None:
-        stream = self._access.connect(self._quiet_s_max)
+        stream = self._stream = self._access.connect(self._quiet_s_max)
         asking = self._access.connect(self._limit_s)
         try:
             for line in stream.lines(_EVENTS):

@@ -35,6 +35,22 @@ def read_time(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
+def _file(name: str, path: str | os.PathLike[str]) -> str:
+    path = os.fspath(path)
+    if path == "-":
+        # To the command it is standard input, for which a notebook would wait for ever.
+        raise ValueError(f"{name}: is -, allowed: a file")
+    return path
+
+
+def _length(name: str, length: timedelta | None) -> int | None:
+    if length is None:
+        return None
+    if length < _MS:
+        raise ValueError(f"{name}: {length} is out of range, allowed: a length above zero")
+    return length // _MS
+
+
 @dataclass(frozen=True)
 class ReplayedRun:
     """One rollout over recorded traffic."""
@@ -99,14 +115,14 @@ def replay(
     be used or what is given does not fit together.
     """
     options = {
-        "window_ms": None if window is None else window // _MS,
+        "window_ms": _length("window", window),
         "from_ms": None if start is None else milliseconds(start),
-        "baseline_ms": None if baseline is None else baseline // _MS,
+        "baseline_ms": _length("baseline", baseline),
         "rejected_max": rejected_max,
         "explain": explain,
         "by_camera": by_camera,
     }
-    lines = _engine.replay(os.fspath(records), experiment, map, json.dumps(options))
+    lines = _engine.replay(_file("records", records), experiment, map, json.dumps(options))
     items = [json.loads(line) for line in lines]
     return Replayed(
         runs=tuple(ReplayedRun._read(item) for item in items if "outcome" in item),
@@ -194,7 +210,7 @@ def evaluate(
         "seed": seed,
         "rejected_max": rejected_max,
     }
-    line = _engine.evaluate(os.fspath(dataset), json.dumps(options))
+    line = _engine.evaluate(_file("dataset", dataset), json.dumps(options))
     item = json.loads(line)
     return Evaluated(
         verdict=item.get("verdict"),

@@ -84,7 +84,10 @@ class Reporter:
         return self._closed or len(self._waiting) >= BATCH_MAX or (self._flushing > 0 and bool(self._waiting))
 
     def _run(self) -> None:
-        connection = self._access.connect(self._limit_s)
+        with contextlib.closing(self._access.connect(self._limit_s)) as connection:
+            self._report(connection)
+
+    def _report(self, connection: _access.Connection) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(self._due, timeout=self._every_s)

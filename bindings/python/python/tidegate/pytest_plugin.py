@@ -19,7 +19,7 @@ import urllib.parse
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
@@ -61,8 +61,13 @@ class Daemon:
         else:
             raise RuntimeError("the daemon did not start: " + "".join(told))
         # Nobody reads on what it says, and it must not wait for that.
-        threading.Thread(target=self._process.stdout.read, daemon=True).start()
+        threading.Thread(target=self._listen_on, args=(self._process.stdout,), daemon=True).start()
         self._connection = Access(self.url).connect(_PATIENCE_S)
+
+    @staticmethod
+    def _listen_on(told: IO[str]) -> None:
+        with told:
+            told.read()
 
     def kill(self) -> None:
         """Ends it as a power cut does; what it acknowledged is kept."""

@@ -21,7 +21,8 @@ _Answer = TypeVar("_Answer")
 class Shadow(Generic[_Answer]):
     """Asks prompts of events, reports what came of them, and compares in shadow.
 
-    `ask(version, event)` is a coroutine that gives the prompt's answer, `score_of` the risk score in it, 0 to 100. The caller
+    `ask(version, event)` is a coroutine that gives the prompt's answer, `score_of` the risk score in it, 0 to 100, and
+    `latency_ms_of` what the model's server says it took, where it does; else it is measured here. The caller
     of `detect` gets the answer of the version that its camera is assigned, as soon as that is there: the treatment runs in
     a task of its own, for at most `limit_s`, and never more than `in_flight_max` at a time. An event that finds no room is
     reported as an analysis of the control, and counted in `dropped`.
@@ -35,9 +36,11 @@ class Shadow(Generic[_Answer]):
         *,
         limit_s: float = 30.0,
         in_flight_max: int = 16,
+        latency_ms_of: Callable[[_Answer], float | None] = lambda _: None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._client, self._ask, self._score_of = client, ask, score_of
+        self._latency_ms_of = latency_ms_of
         self._limit_s, self._in_flight_max, self._chance = limit_s, in_flight_max, chance
         self._running: set[asyncio.Task[None]] = set()
         # What people said of events whose comparison is not reported yet: the daemon knows no event before.
@@ -69,6 +72,11 @@ class Shadow(Generic[_Answer]):
             self._client.feedback(experiment, event_id, label)
         else:
             held.append((experiment, label))
+
+    @property
+    def in_flight(self) -> int:
+        """Treatments that run now."""
+        return len(self._running)
 
     async def drain(self) -> None:
         """Waits until nothing is left to compare."""
@@ -112,7 +120,9 @@ class Shadow(Generic[_Answer]):
     async def _measured(self, version: str, event: object) -> tuple[_Answer, Side]:
         began = time.perf_counter()
         answer = await self._ask(version, event)
-        side: Side = {"latency_ms": round((time.perf_counter() - began) * 1000, 3)}
+        measured_ms = (time.perf_counter() - began) * 1000
+        latency_ms = self._latency_ms_of(answer)
+        side: Side = {"latency_ms": round(measured_ms if latency_ms is None else latency_ms, 3)}
         score = self._score_of(answer)
         if score is not None:
             side["score"] = score

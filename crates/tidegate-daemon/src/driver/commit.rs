@@ -144,6 +144,7 @@ mod tests {
     use crate::clock::{Clock, MonotonicClock};
     use crate::feed::Feed;
     use crate::metrics::Metrics;
+    use crate::node::{Node, NodeRole};
     use crate::published::Published;
     use crate::readiness::Readiness;
     use crate::recovery;
@@ -162,6 +163,7 @@ mod tests {
             metrics: Metrics::new(MetricNames::Own),
             clock: Arc::new(MonotonicClock::new(Clock::driven())),
             readiness: watch::Sender::new(Readiness::Ready),
+            node: Node::new(NodeRole::Alone),
         });
         let settings = DriverSettings {
             recovery,

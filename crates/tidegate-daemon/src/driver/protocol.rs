@@ -13,6 +13,8 @@ use tidegate_spec::api::{
 };
 use tokio::sync::oneshot;
 
+#[cfg(feature = "cluster")]
+use super::following::NodeCommand;
 use crate::published::View;
 use crate::recovery::{NotRecovered, Recovered};
 use crate::refusal::Refusal;
@@ -69,6 +71,9 @@ pub(crate) enum DriverCommand {
     Settle {
         reply: Reply<()>,
     },
+    /// What a node of several is told.
+    #[cfg(feature = "cluster")]
+    Node(NodeCommand),
     /// Lets time pass now.
     Wake,
     /// Writes all that is known and ends.

@@ -26,13 +26,15 @@ impl Driver {
         let why = why.to_owned();
         tracing::error!(why, "the journal failed; control is served until it can be opened anew");
         self.shared.metrics.journal_failed();
+        // What its engine knows may not have been agreed on.
+        self.shared.node.step_down();
         self.journal = None;
         self.stand(Readiness::Unavailable(why));
         self.recover_after(REOPEN_PAUSE);
     }
 
     /// Serves by it before it says so: whoever is told finds it.
-    fn stand(&self, readiness: Readiness) {
+    pub(super) fn stand(&self, readiness: Readiness) {
         let (published, now) = (&self.shared.published, self.shared.now());
         published.show(&published.draw_all(&self.rollouts, self.trust(), now));
         self.shared.readiness.send_replace(readiness);
@@ -69,7 +71,9 @@ impl Driver {
                     self.attendance.begin(latest);
                 }
                 self.shared.metrics.recovered(seconds);
-                self.end_again(&before);
+                if self.shared.node.decides() {
+                    self.end_again(&before);
+                }
                 self.pass_time();
                 self.stand(Readiness::Ready);
                 // Whoever waits for this line finds what is served.

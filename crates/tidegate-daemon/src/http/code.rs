@@ -139,6 +139,8 @@ codes! {
         "the daemon is reading its journal";
     Draining = "draining", SERVICE_UNAVAILABLE:
         "the daemon is shutting down";
+    NotLeader = "not_leader", SERVICE_UNAVAILABLE:
+        "this node of several follows; `detail` says where the leader is, who takes it in";
     DiskFull = "disk_full", INSUFFICIENT_STORAGE:
         "less free disk than the reserve; nothing was taken in";
 }

@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::code::Code;
-use super::problem::{self, Problem};
+use super::problem::Problem;
 use super::{App, events, ofrep, pages};
 use crate::clock::Stopwatch;
 use crate::tokens::{Access, Scope};
@@ -22,6 +22,8 @@ const HEADERS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_LEN_MAX: usize = 64;
+/// How old what a node that follows shows may be.
+const LAG_MS: HeaderName = HeaderName::from_static("x-tidegate-lag-ms");
 /// Headers that count once: of two, the one that counts here need not be the one that a proxy looked at.
 const SINGLE: [HeaderName; 5] = [
     header::AUTHORIZATION,
@@ -54,15 +56,12 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
         Problem::new(Code::RequestTimeout, detail).into_response()
     });
     let mut code = None;
-    if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         code = Some(problem.code().name());
         if problem.is_fault_of_ours() {
             tracing::error!(request_id, %method, path, ?problem, "a fault of the daemon");
         }
         let allow = response.headers_mut().remove(header::ALLOW);
-        if let Some(methods) = allow.as_ref().and_then(|allow| allow.to_str().ok()) {
-            problem = problem::method_not_allowed_but(&method, methods);
-        }
         response = if ofrep::is_at(&path) {
             problem.ofrep_response(None)
         } else if let Some((uri, headers)) = &of_page {
@@ -103,6 +102,9 @@ impl Answered<'_> {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(lag_ms) = app.0.shared.node.lag_ms() {
+            headers.insert(LAG_MS, HeaderValue::from(lag_ms));
+        }
     }
 }
 

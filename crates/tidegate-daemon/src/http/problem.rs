@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tidegate_engine::prompt::OrderRejection;
 use tidegate_spec::api::ofrep::{ErrorCode, FlagFailure};
@@ -243,6 +243,7 @@ impl From<Refusal> for Problem {
             Refusal::StoreUnavailable(_) => (Code::StoreUnavailable, Some(5)),
             Refusal::Damaged(_) => (Code::JournalDamaged, Some(60)),
             Refusal::Draining => (Code::Draining, Some(5)),
+            Refusal::NotLeader { .. } => (Code::NotLeader, Some(1)),
             Refusal::QueueFull => (Code::QueueFull, Some(1)),
             Refusal::DiskFull { .. } => (Code::DiskFull, Some(30)),
             Refusal::Busy => (Code::TooManyRequests, Some(1)),
@@ -313,12 +314,7 @@ pub(super) async fn not_found() -> Problem {
 }
 
 pub(super) async fn method_not_allowed() -> Problem {
-    Problem::new(Code::MethodNotAllowed, "this path knows other methods")
-}
-
-/// The same, once it is known which ones.
-pub(super) fn method_not_allowed_but(method: &Method, allowed: &str) -> Problem {
-    let detail = format!("{method} is not allowed here, allowed: {}", allowed.replace(',', ", "));
+    let detail = "this path knows other methods; see Allow";
     Problem::new(Code::MethodNotAllowed, detail)
 }
 

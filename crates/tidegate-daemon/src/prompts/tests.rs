@@ -36,6 +36,7 @@ fn recall(prompts: &mut Prompts, entries: Vec<Entry>) -> Result<(), PromptsNotRe
         | Entry::LabelMoved { .. }
         | Entry::Noted { .. }
         | Entry::Point { .. }
+        | Entry::Led { .. }
         | Entry::DefinedBy { .. }
         | Entry::Deleted { .. } => panic!("not of versions"),
     })

@@ -20,6 +20,7 @@ use tidegate_engine::verdict::Verdict;
 
 use super::outcome::latency_of_us;
 use super::*;
+use crate::log::Term;
 
 /// A version of this text, and a label that moves to it.
 fn changes(text: &str) -> Vec<PromptChange> {
@@ -140,6 +141,7 @@ pub(crate) fn samples() -> Vec<Entry> {
         Entry::DefinedBy { rollout, at, account: "{\"actor\":\"ann\"}".to_owned() },
         Entry::Point { rollout, window: Window::Ab, point: series_point(at) },
         Entry::Deleted { rollout, at, account: "{\"actor\":\"ann\"}".to_owned() },
+        Entry::Led { at, node: "http://10.0.0.1:4780".to_owned(), term: Term(3) },
     ]);
     entries.extend(of_a_run(rollout, at));
     entries.extend(Entry::changes(&changes("Say what\nyou \"see\": ü")));
@@ -232,6 +234,7 @@ fn a_tag_never_changes_its_meaning() {
             Entry::DefinedBy { .. } => 10,
             Entry::Point { .. } => 15,
             Entry::Deleted { .. } => 16,
+            Entry::Led { .. } => 18,
             Entry::Event { event: Event::CardReply(_), .. } => 13,
             Entry::Event { event: Event::Absent(_), .. } => 14,
         };

@@ -16,6 +16,9 @@ pub enum Unreadable {
     /// A number that names nothing.
     #[error(transparent)]
     Code(#[from] UnknownCode),
+    /// A tag that no version wrote.
+    #[error("an entry of a tag that is not in use")]
+    Unassigned,
     /// A text that is no id.
     #[error(transparent)]
     Id(#[from] InvalidId),

@@ -13,7 +13,8 @@ impl Entry {
             | Self::Event { at, .. }
             | Self::Noted { at, .. }
             | Self::DefinedBy { at, .. }
-            | Self::Deleted { at, .. } => *at,
+            | Self::Deleted { at, .. }
+            | Self::Led { at, .. } => *at,
             Self::Decided { step, .. } => step.at,
             Self::Version { head, .. } => head.created_at,
             Self::LabelMoved { step, .. } => step.at,

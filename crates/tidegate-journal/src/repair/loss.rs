@@ -77,6 +77,8 @@ pub enum EntryKind {
     Point,
     /// An experiment that was taken away.
     Deletion,
+    /// A node that began to lead.
+    Lead,
 }
 
 impl EntryKind {
@@ -98,6 +100,7 @@ impl EntryKind {
             Entry::Noted { .. } => Self::Notice,
             Entry::Point { .. } => Self::Point,
             Entry::Deleted { .. } => Self::Deletion,
+            Entry::Led { .. } => Self::Lead,
         }
     }
 }
@@ -119,6 +122,7 @@ impl fmt::Display for EntryKind {
             Self::Notice => "notice",
             Self::Point => "point of a series",
             Self::Deletion => "deletion of an experiment",
+            Self::Lead => "change of the leader",
         };
         f.write_str(name)
     }

@@ -207,6 +207,7 @@ pub(crate) fn recall(journal: &Journal, opened: &Opened) -> Rollout {
             | Entry::LabelMoved { .. }
             | Entry::Noted { .. }
             | Entry::DefinedBy { .. }
+            | Entry::Led { .. }
             | Entry::Deleted { .. }
             | Entry::Point { .. } => Ok(()),
             Entry::Event { at, event, .. } => {

@@ -233,7 +233,7 @@ impl RowCounts {
         const ROWS_MIN: u64 = 20;
         const NAMED: &str = "name the column as the recording does, or say optional = [\"error\"] in the map where it is left \
                              out when there is nothing to say";
-        if self.read == 0 {
+        if self.read < ROWS_MIN {
             return None;
         }
         if let Some(column) = self.columns_missing.first() {

@@ -29,4 +29,4 @@ pub(super) const STANDING: [Code; 4] =
 /// What a request may be answered besides that waits for the engine.
 pub(super) const ASKS: [Code; 1] = [Code::TooManyRequests];
 /// What a request may be answered besides that is written down.
-pub(super) const WRITES: [Code; 2] = [Code::QueueFull, Code::DiskFull];
+pub(super) const WRITES: [Code; 3] = [Code::QueueFull, Code::NotLeader, Code::DiskFull];
