@@ -103,9 +103,9 @@ impl ChartPoint {
 
 /// From below the least to above the greatest number that is near the limit, or no farther than the last is.
 fn range(points: &[ChartPoint], limit: f64) -> std::ops::Range<f64> {
-    let last = points.last().map_or([0.0; 3], |last| [last.low, last.change, last.high]);
+    let newest = points.last().map_or([0.0; 3], |point| [point.low, point.change, point.high]);
     let near = LIMITS_SHOWN * limit.abs().max(0.5);
-    let farthest = last.into_iter().map(f64::abs).fold(near, f64::max);
+    let farthest = newest.into_iter().map(f64::abs).fold(near, f64::max);
     let numbers = points.iter().flat_map(|point| [point.low, point.high, point.change]);
     let (least, most) = numbers
         .map(|number| number.clamp(-farthest, farthest))
