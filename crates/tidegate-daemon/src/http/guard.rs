@@ -149,6 +149,8 @@ pub(super) fn check(
     };
     match access {
         Access::Allowed => Ok(()),
+        // Nothing is done without a session, but what somebody wrote is kept while they sign in again.
+        Access::Unknown if token.is_none() && pages::is_confirmation(method, uri.path()) => Ok(()),
         Access::Unknown => {
             let detail = "send a token that is known as `Authorization: Bearer TOKEN`";
             Err(Problem::new(Code::Unauthorized, detail))
