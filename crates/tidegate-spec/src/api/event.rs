@@ -431,17 +431,17 @@ mod tests {
                 actor: text(),
                 reason: text(),
             }),
-            What::ExperimentDeleted(ExperimentDeleted {
-                from: text(),
-                actor: text(),
-                reason: text(),
-            }),
             What::ExperimentDefined(ExperimentDefined {
                 from: text(),
                 actor: text(),
                 reason: text(),
                 digest: text(),
                 changes: Vec::new(),
+            }),
+            What::ExperimentDeleted(ExperimentDeleted {
+                from: text(),
+                actor: text(),
+                reason: text(),
             }),
             What::Reset(Reset { last_event_id: text(), resumes_after: text(), sentence: text() }),
         ]
