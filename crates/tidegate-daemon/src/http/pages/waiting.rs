@@ -23,7 +23,6 @@ pub(super) fn waits_for(run: &RunningExperiment, trust: Trust) -> WaitsFor {
         (Phase::Draft, _) => WaitsFor::Start,
         _ if trust == Trust::ControlOnly => WaitsFor::Person,
         (_, Condition::Held) if next == Some(DeadlineReason::OutageOver) => WaitsFor::Time,
-        (_, Condition::Held | Condition::Expired) => WaitsFor::Person,
         (_, Condition::Clear | Condition::Paused | Condition::Grace) if next.is_some() => {
             WaitsFor::Time
         }
