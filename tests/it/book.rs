@@ -347,7 +347,9 @@ fn run_page(page: &str, python: Option<&Path>, differences: &mut Vec<String>) ->
     let story = std::cell::OnceCell::new();
     let begin = || {
         let machine = Machine::new();
-        python.iter().for_each(|interpreter| machine.has_python(interpreter));
+        if let Some(interpreter) = python {
+            machine.has_python(interpreter);
+        }
         machine
     };
     let mut counts = [0; 3];

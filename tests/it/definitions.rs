@@ -165,7 +165,7 @@ fn another_control_than_the_one_that_is_served_has_to_be_accepted() {
     assert_eq!(served(&daemon)[0], "v3");
     let waiting = |phase: &str| {
         let status = daemon.get("/v1/experiments/door/status").body;
-        assert_eq!((&status["phase"], &status["treatment_share"]), (&json!(phase), &json!(1.0)));
+        assert_eq!((&status["phase"], &status["treatment_share"]), (&json!(phase), &json!(0.0)));
         let next = status["next"]["sentence"].as_str().unwrap().to_owned();
         assert!(next.contains("run 1 goes on serving v3"), "{next}");
     };

@@ -143,9 +143,11 @@ fn an_action_at_a_revision_is_done_once_or_not_at_all() {
     assert_eq!(acted(&daemon, "advance", &to("ab", &after_hold))["already"], true);
     assert_eq!(ask(&daemon, "advance", &to("full", &after_hold)).body["code"], "revision_conflict");
     assert_eq!(status(&daemon)["phase"], "ab");
-    // And so it is after a restart.
+    // And so it is after a restart. The hold stands no longer: whoever asks for it would else believe that it does.
     let _ = daemon.kill();
     let daemon = Start::new(env!("CARGO_BIN_EXE_tidegate-under-test"), folder.path()).ready();
+    assert_eq!(ask(&daemon, "hold", &at(&started)).body["code"], "revision_conflict");
+    acted(&daemon, "hold", &json!({}));
     assert_eq!(acted(&daemon, "hold", &at(&started))["already"], true);
     let (url, started) = (daemon.address().to_owned(), started.to_string());
     let hold =
@@ -153,6 +155,40 @@ fn an_action_at_a_revision_is_done_once_or_not_at_all() {
     let ran = run(&[&hold[..], &["--revision", &started]].concat());
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.out.contains("was done already; it is ab"), "{}", ran.out);
+}
+
+#[test]
+fn an_action_that_was_undone_since_is_not_done_already() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = defined(folder.path(), "");
+    let at = |revision: &Value| json!({"expected_revision": revision});
+    let drafted = status(&daemon)["revision"].clone();
+    acted(&daemon, "start", &at(&drafted));
+    let seen = status(&daemon)["revision"].clone();
+    acted(&daemon, "pause", &at(&seen));
+    let paused = status(&daemon)["revision"].clone();
+    assert_eq!(acted(&daemon, "pause", &at(&seen))["already"], true);
+    acted(&daemon, "resume", &at(&paused));
+    for (action, revision) in [("pause", &seen), ("pause", &seen)] {
+        let refused = ask(&daemon, action, &at(revision));
+        assert_eq!((refused.status, &refused.body["code"]), (409, &"revision_conflict".into()));
+    }
+    // It goes on since then, as the resumption wanted.
+    assert_eq!(acted(&daemon, "resume", &at(&paused))["already"], true);
+    acted(&daemon, "roll_back", &json!({}));
+    for (action, revision) in [("resume", &paused), ("start", &drafted)] {
+        assert_eq!(ask(&daemon, action, &at(revision)).body["code"], "revision_conflict");
+    }
+}
+
+#[test]
+fn a_hold_before_a_gate_that_a_person_opens_is_not_told_to_be_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = defined(folder.path(), "[shadow]\ngate = \"manual\"\n");
+    acted(&daemon, "start", &json!({}));
+    acted(&daemon, "hold", &json!({}));
+    let next = status(&daemon)["next"]["sentence"].to_string();
+    assert!(next.contains("until somebody advances it"), "{next}");
 }
 
 #[test]

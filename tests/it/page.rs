@@ -6,6 +6,7 @@ mod pictures;
 mod policy;
 mod reach;
 mod size;
+mod stand;
 
 use std::path::PathBuf;
 

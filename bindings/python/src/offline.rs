@@ -64,7 +64,7 @@ fn options<'a, T: Deserialize<'a>>(text: &'a str) -> PyResult<T> {
     serde_json::from_str(text).map_err(|fault| invalid("options", &fault))
 }
 
-fn refused(error: OfflineError) -> PyErr {
+fn refused(error: &OfflineError) -> PyErr {
     match error {
         OfflineError::Unreadable { .. } | OfflineError::Output(_) | OfflineError::Temporary(_) => {
             PyOSError::new_err(error.to_string())
@@ -108,20 +108,20 @@ pub(crate) fn evaluate(py: Python<'_>, dataset: &str, options: &str) -> PyResult
     let evaluated = py.detach(|| {
         tidegate_offline::evaluate::evaluate(Path::new(dataset), &settings, rejected_max)
     });
-    let evaluated = evaluated.map_err(refused)?;
+    let evaluated = evaluated.map_err(|error| refused(&error))?;
     serde_json::to_string(&evaluated).map_err(|fault| PyValueError::new_err(fault.to_string()))
 }
 
 fn metrics(names: Option<&[String]>) -> PyResult<Vec<EvaluationMetric>> {
     let Some(names) = names else { return Ok(EvaluationMetric::ALL.to_vec()) };
-    let named = names.iter().map(|name| {
-        let found = EvaluationMetric::ALL.into_iter().find(|metric| metric.as_str() == name);
-        found.ok_or_else(|| {
+    let found = names.iter().map(|name| {
+        let metric = EvaluationMetric::ALL.into_iter().find(|metric| metric.as_str() == name);
+        metric.ok_or_else(|| {
             let allowed = EvaluationMetric::ALL.map(EvaluationMetric::as_str).join(" | ");
             invalid("metrics", &format!("`{name}` is no metric, allowed: {allowed}"))
         })
     });
-    named.collect()
+    found.collect()
 }
 
 /// Replays a recording, and gives the lines that `tidegate replay --format json` prints. Where too much was rejected for a
@@ -149,7 +149,7 @@ pub(crate) fn replay(
     };
     let map = Map::parse(map).map_err(|fault| invalid("map", &fault))?;
     let definition = experiment.definition().clone();
-    let replay = PreparedReplay::new(definition, map, settings).map_err(refused)?;
+    let replay = PreparedReplay::new(definition, map, settings).map_err(|error| refused(&error))?;
     let mut told = Vec::new();
     let ended = py.detach(|| {
         replay.run(Path::new(records), &mut JsonReport::new(replay.settings()), &mut told)
@@ -157,10 +157,15 @@ pub(crate) fn replay(
     match ended {
         // That there is no verdict is what was told.
         Ok(()) | Err(OfflineError::NoVerdict(_)) => {}
-        Err(error) => return Err(refused(error)),
+        Err(error) => return Err(refused(&error)),
     }
     let told = String::from_utf8(told).map_err(|fault| PyValueError::new_err(fault.to_string()))?;
     Ok(told.lines().map(str::to_owned).collect())
+}
+
+/// Raises where an interrupt came meanwhile.
+fn heard(py: Python<'_>) -> PyResult<()> {
+    py.check_signals()
 }
 
 /// Tries settings on scenarios, and gives the lines that `tidegate tune --format json` prints, and what should be known of
@@ -198,13 +203,13 @@ pub(crate) fn tune(
             .map_err(|fault| InvalidExperiment::new_err(fault.to_string()))?;
         files.push((PathBuf::from(format!("scenario {}", number + 1)), file));
     }
-    let grid = Grid::new(&files, settings).map_err(refused)?;
+    let grid = Grid::new(&files, settings).map_err(|error| refused(&error))?;
     let pool = Pool::new(asked.threads)?;
     let tuned = py.detach(|| {
         grid.tune(|_, world| {
             let outcomes = pool.run(|| monte_carlo::simulate(world, world.scenario().runs, || ()));
             // Between two worlds an interrupt is heard.
-            Python::attach(|py| py.check_signals()).map(|()| outcomes)
+            Python::attach(heard).map(|()| outcomes)
         })
     })?;
     let lines = tuned.json_lines().map_err(|fault| PyValueError::new_err(fault.to_string()))?;

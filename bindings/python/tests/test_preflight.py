@@ -45,7 +45,7 @@ def test_a_review_is_looked_ahead_at():
     fleet = {"cameras": 4, "analyses_per_day": 200, "feedback_share": 0.05, "alert_rate": 0.25}
     rejected, harmless, proved = preflight(experiment, **fleet).reviews
     assert [one.verdict for one in (rejected, harmless, proved)] == ["rejected_false_alarms", "harmless", "proved"]
-    assert proved.false_alarm_change == -0.2 and proved.days <= 6 and proved.answers < 100
+    assert proved.false_alarm_change == -0.2 and proved.days <= 14 and proved.answers < 100
     (asked,) = preflight(experiment, false_alarm_change=0.01, **fleet).reviews
     assert asked.verdict == "harmless"
 

@@ -4,6 +4,7 @@ mod diagnosis;
 mod figures;
 mod review;
 mod shown;
+mod waiting;
 mod warnings;
 
 use tidegate_engine::experiment::{Gate, OnExpiry, PromotionMode, Watch};
@@ -26,6 +27,7 @@ pub(crate) use self::figures::{cameras, scores, series};
 use self::review::review_of;
 pub(crate) use self::review::{next_card, review};
 use self::shown::{Shown, is_proved};
+pub(crate) use self::waiting::{GateWaits, gate_waits};
 use self::warnings::{warnings, warnings_now};
 use crate::published::{STORE_UNAVAILABLE, Trust, View};
 use crate::rollouts::{DefinitionPlan, Predecessor, RunningExperiment};
@@ -94,7 +96,16 @@ pub(crate) fn status(run: &RunningExperiment, view: View<'_>) -> Status {
     };
     let last = run.last_step();
     let shown = Shown::of(&status, &rollout.sums().shadow, last.as_ref());
-    let next = next(run, &status, last.as_ref());
+    let next = match trust {
+        Trust::Full => next(run, &status, last.as_ref()),
+        Trust::ControlOnly => Next {
+            at: None,
+            deadline: None,
+            sentence: "Control is served to every camera, and nothing goes on: the journal cannot be relied on. \
+                       `/readyz` says why."
+                .to_owned(),
+        },
+    };
     let count = |count: usize| count as u64;
     let step = |step: usize| u32::try_from(step).unwrap_or(u32::MAX);
     Status {
@@ -114,10 +125,7 @@ pub(crate) fn status(run: &RunningExperiment, view: View<'_>) -> Status {
         now: api::shown(at),
         started_at: lifecycle.started_at.map(api::shown),
         remaining_hours: status.remaining.hours(),
-        treatment_share: match run.serving_predecessor().map(Predecessor::variant) {
-            Some(Variant::Treatment) => Share::ALL.value(),
-            Some(Variant::Control) | None => status.share.value(),
-        },
+        treatment_share: treatment_share(run, trust, status.share).value(),
         step: Step { number: step(status.step.0), of: step(status.step.1) },
         serving: serving.to_owned(),
         serving_run: run.serving_predecessor().map(Predecessor::shown),
@@ -138,6 +146,18 @@ pub(crate) fn status(run: &RunningExperiment, view: View<'_>) -> Status {
         evicted_analyses: status.evicted_analyses,
         outside: outside(&status),
         warnings: warnings_now(run, &status, clock_behind),
+    }
+}
+
+/// The share of cameras that get the treatment of this run: until it is started, its predecessor may serve the same version.
+fn treatment_share(run: &RunningExperiment, trust: Trust, share: Share) -> Share {
+    match (trust, run.serving_predecessor()) {
+        (Trust::ControlOnly, _) => Share::NONE,
+        (Trust::Full, None) => share,
+        (Trust::Full, Some(before)) => {
+            let is_same = before.serves(before.variant(), run, Variant::Treatment);
+            if is_same { Share::ALL } else { Share::NONE }
+        }
     }
 }
 
@@ -222,7 +242,7 @@ fn next_sentence(run: &RunningExperiment, status: &status::Status) -> String {
             "Control is served until somebody advances, resumes, rolls back or stops it.".to_owned()
         }
         (Phase::Shadow | Phase::Ab, Condition::Held) => {
-            format!("It stays at this step until somebody resumes it. {watched}")
+            format!("{} {watched}", while_held(run, status))
         }
         (Phase::Shadow, _) => format!("{} {watched}", after_shadow(run, status)),
         (Phase::Ab, Condition::Grace) => {
@@ -254,6 +274,11 @@ fn after_shadow(run: &RunningExperiment, status: &status::Status) -> String {
         (Gate::Automatic, Some((at, _))) => {
             format!("At {} the A/B test starts if the comparisons pass.", api::shown(at))
         }
+        (Gate::Automatic, None) if gate_waits(run) == GateWaits::Person => {
+            "The shadow is over; the A/B test does not start by itself while this is alarmed: somebody rolls it back, stops it \
+             or advances it all the same."
+                .to_owned()
+        }
         (Gate::Automatic, None) => {
             let heard = status.presence.filter(|presence| !presence.suffices());
             let heard = heard.map_or_else(String::new, |presence| {
@@ -270,10 +295,36 @@ fn after_shadow(run: &RunningExperiment, status: &status::Status) -> String {
     }
 }
 
+/// What lets a rollout go on that is held.
+fn while_held(run: &RunningExperiment, status: &status::Status) -> String {
+    let gate = run.rollout.definition().experiment().shadow.gate;
+    match (status.state.phase, status.next) {
+        (_, Some((at, DeadlineReason::OutageOver))) => format!(
+            "Nearly everything failed under both variants, so it stays at this step. At {} it goes on by itself, unless that \
+             is seen again.",
+            api::shown(at)
+        ),
+        (Phase::Ab, Some((at, DeadlineReason::AbEnds))) => format!(
+            "It stays at this step until somebody resumes it. At {} the test ends.",
+            api::shown(at)
+        ),
+        (Phase::Shadow, _) if gate == Gate::Manual => {
+            "It stays in its shadow until somebody advances it; to resume it is not enough."
+                .to_owned()
+        }
+        _ => "It stays at this step until somebody resumes it.".to_owned(),
+    }
+}
+
 /// What a ramp step, or the test after the last one, waits for.
 fn after_step(run: &RunningExperiment, status: &status::Status) -> String {
     let when = status.next.map_or_else(String::new, |(at, _)| api::shown(at));
     let reason = status.next.map(|(_, reason)| reason);
+    if reason == Some(DeadlineReason::FastPathWaited) {
+        return format!(
+            "Nearly everything of the treatment failed: until {when} it is waited for what the control shows."
+        );
+    }
     if reason == Some(DeadlineReason::StepEnds) {
         return format!(
             "At {when} the next ramp step follows if the treatment was heard of in this one and no guardrail is alarmed."

@@ -357,6 +357,12 @@ impl Metrics {
         })
     }
 
+    /// How far the machine's clock is behind the journal.
+    pub(crate) fn clock_is_behind(&self) -> tidegate_engine::time::Duration {
+        let ms = self.clock_is_behind.load(Ordering::Relaxed);
+        tidegate_engine::time::Duration::from_ms(ms)
+    }
+
     pub(crate) fn clock_behind(&self, ms: i64) {
         let ms = u64::try_from(ms).unwrap_or(0);
         let before = self.clock_is_behind.swap(ms, Ordering::Relaxed);

@@ -260,24 +260,7 @@ impl Rollouts {
                     self.parts.clear();
                 }
                 self.parts.push_str(&text);
-                if part + 1 == parts {
-                    let text = std::mem::take(&mut self.parts);
-                    let (definition, in_play) = read_definition(&self.prompts, &key, &text)?;
-                    let predecessor = self.runs.get(&key).and_then(Predecessor::of_successor);
-                    self.place(RunningExperiment {
-                        id: rollout,
-                        key,
-                        number: run,
-                        text,
-                        rollout: Rollout::new(definition),
-                        in_play,
-                        predecessor,
-                        noticed: Noticed::default(),
-                        series: Series::default(),
-                        history: Vec::new(),
-                    });
-                }
-                Ok(())
+                if part + 1 == parts { self.replay_definition(rollout, key, run) } else { Ok(()) }
             }
             Entry::Event { rollout, at, event } => {
                 let run = self.run_of(rollout)?;
@@ -312,6 +295,31 @@ impl Rollouts {
             // Who leads changes nothing of a rollout.
             Entry::Led { .. } => Ok(()),
         }
+    }
+
+    /// Puts the draft in its place whose definition has come whole.
+    fn replay_definition(
+        &mut self,
+        id: RolloutId,
+        key: ExperimentKey,
+        number: u32,
+    ) -> Result<(), NotReplayed> {
+        let text = std::mem::take(&mut self.parts);
+        let (definition, in_play) = read_definition(&self.prompts, &key, &text)?;
+        let predecessor = self.runs.get(&key).and_then(Predecessor::of_successor);
+        self.place(RunningExperiment {
+            id,
+            key,
+            number,
+            text,
+            rollout: Rollout::new(definition),
+            in_play,
+            predecessor,
+            noticed: Noticed::default(),
+            series: Series::default(),
+            history: Vec::new(),
+        });
+        Ok(())
     }
 
     /// Takes in a part of what was changed together. What moved is told once the last part is in, as only
@@ -387,7 +395,9 @@ impl Rollouts {
                 history,
             });
         }
-        deleted.into_iter().for_each(|kept| rollouts.keep_deleted(kept));
+        for kept in deleted {
+            rollouts.keep_deleted(kept);
+        }
         Ok(rollouts)
     }
 }

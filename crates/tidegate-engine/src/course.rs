@@ -33,8 +33,8 @@ impl Course {
 
     /// The stage that a time lies in; `None` before the start.
     pub(crate) fn at(&self, at: Timestamp) -> Option<Stage> {
-        let begun = self.0.partition_point(|stage| stage.from <= at);
-        begun.checked_sub(1).map(|last| self.0[last])
+        // Nearly always it is the last.
+        self.0.iter().rfind(|stage| stage.from <= at).copied()
     }
 
     /// Another stage begins. What ended before `reach` is forgotten.

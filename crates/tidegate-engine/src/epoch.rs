@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use crate::time::{Block, Duration, Timestamp};
+use crate::time::{Duration, Timestamp};
 
 /// Windows that begin within a test.
 pub(crate) const WINDOWS: usize = 3;
@@ -102,13 +102,8 @@ impl Epochs {
 
     /// The stretch a time lies in.
     pub(crate) fn at(&self, at: Timestamp) -> Option<usize> {
-        let begun = self.0.partition_point(|epoch| epoch.after < at);
-        (!self.0.is_empty()).then(|| begun.saturating_sub(1))
-    }
-
-    /// The same as the block its sums are kept in.
-    pub(crate) fn block(&self, at: Timestamp) -> Option<Block> {
-        self.at(at).map(|epoch| Block(epoch as u64))
+        let begun = self.0.iter().rposition(|epoch| epoch.after < at);
+        begun.or((!self.0.is_empty()).then_some(0))
     }
 
     /// The windows that have begun, each with the first of its stretches and its beginning.

@@ -137,6 +137,11 @@ pub(crate) struct Plan {
 }
 
 impl FastPath {
+    /// Whether an analysis can change anything: an excursion begins with a failure of the treatment.
+    pub(crate) fn is_concerned(&self, variant: Variant, outcome: Outcome) -> bool {
+        self.excursion.is_some() || variant == Variant::Treatment && outcome.failed()
+    }
+
     /// Takes in an analysis of the A/B test.
     pub(crate) fn add(
         &mut self,

@@ -219,8 +219,9 @@ impl Fleet {
 
     /// Each camera's A/B test, with what is usual for it.
     pub(crate) fn ab(&self) -> impl Iterator<Item = (&ByVariant<Tally>, &Usual)> {
-        let usual = self.usual.iter().chain(core::iter::repeat(&self.usual_of_new));
-        self.ab.iter().zip(usual)
+        let (known, new) = self.ab.split_at(self.usual.len().min(self.ab.len()));
+        let new = new.iter().map(|tallies| (tallies, &self.usual_of_new));
+        known.iter().zip(&self.usual).chain(new)
     }
 
     /// Each camera's A/B test block by block, with what is usual for it.
@@ -326,11 +327,12 @@ impl Fleet {
                 &mut self.latencies.shadow
             }
             Window::Ab => {
-                let quarantined = self.is_quarantined(at);
-                let camera = &mut self.ab[at as usize][variant];
-                let first = variant == Variant::Treatment && camera.analyses == 0;
-                self.treated_cameras += u64::from(first && !quarantined);
-                camera.add(outcome, cuts);
+                let first =
+                    variant == Variant::Treatment && self.ab[at as usize].treatment.analyses == 0;
+                if first && !self.is_quarantined(at) {
+                    self.treated_cameras += 1;
+                }
+                self.ab[at as usize][variant].add(outcome, cuts);
                 self.total.ab[variant].add(outcome, cuts);
                 if variant == Variant::Control {
                     self.release.past[hour].add(outcome, cuts);

@@ -52,6 +52,7 @@ pub mod epoch;
 pub mod event;
 pub mod experiment;
 pub mod exposure;
+pub mod failure_signs;
 pub mod fast_path;
 pub mod fleet;
 pub mod guardrail;

@@ -24,6 +24,7 @@ use crate::epoch::Epochs;
 use crate::event::{Action, Event, Rejection};
 use crate::experiment::{Definition, Rule};
 use crate::exposure::{Exposures, Window};
+use crate::failure_signs::FailureSigns;
 use crate::fast_path::{self, FastPath};
 use crate::fleet::{CameraSums, Fleet, Latencies, Sums};
 use crate::id::CameraId;
@@ -55,6 +56,7 @@ pub struct Rollout {
     /// Since when the shell is there again, if it was away.
     pub(crate) heard_since: Option<Timestamp>,
     pub(crate) arrivals: Arrivals,
+    pub(crate) failure_signs: FailureSigns,
     /// About the last event only; no state.
     pub(crate) looked: Looked,
 }
@@ -88,6 +90,7 @@ impl Rollout {
             joint_scores: Box::default(),
             heard_since: None,
             arrivals: Arrivals::default(),
+            failure_signs: FailureSigns::default(),
             looked: Looked::No,
         }
     }
@@ -252,7 +255,8 @@ impl Rollout {
     }
 
     const fn looked_at(&self, window: Window) -> LookedAt<'_> {
-        LookedAt { window, epochs: &self.epochs, now: self.lifecycle.now }
+        let (now, failure_signs) = (self.lifecycle.now, self.failure_signs);
+        LookedAt { window, epochs: &self.epochs, now, failure_signs }
     }
 
     /// The sums of the present comparison and what the rule says of them.

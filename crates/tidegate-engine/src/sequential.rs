@@ -20,6 +20,7 @@ use crate::assignment::SplitMethod;
 use crate::epoch::{Epochs, TestPart};
 use crate::experiment::Experiment;
 use crate::exposure::Window;
+use crate::failure_signs::FailureSigns;
 use crate::fleet::{BlockSums, Fleet};
 use crate::guardrail::{Guardrail, Power};
 use crate::time::Timestamp;
@@ -87,6 +88,7 @@ pub(crate) struct LookedAt<'a> {
     pub(crate) window: Window,
     pub(crate) epochs: &'a Epochs,
     pub(crate) now: Timestamp,
+    pub(crate) failure_signs: FailureSigns,
 }
 
 /// Judges every guardrail of the window.
@@ -142,6 +144,7 @@ struct LookContext<'a> {
     part: TestPart,
     first: u64,
     against: Against,
+    failure_signs: FailureSigns,
 }
 
 /// What a release is compared with.
@@ -174,6 +177,8 @@ struct Measure {
     blocks: Option<u64>,
     /// `1/W_T + 1/W_C`: what one event's variance is multiplied with in that of a difference.
     event_factor: f64,
+    /// Of errors in shadow: what the evidence comes from, as pairs of events in one outage are no independent ones.
+    signs: Option<FailureSigns>,
 }
 
 impl Measure {
@@ -182,7 +187,11 @@ impl Measure {
         let margin = self.limit.max(EVIDENCE_MARGIN_MIN);
         self.estimate
             .filter(|_| self.guardrail != Guardrail::ThreatRetention)
-            .and_then(|estimate| EValue::against_no_worse(&estimate, margin).ok())
+            .and_then(|estimate| match self.signs {
+                // Signs say nothing of how much: one failure more in each stretch is no rate.
+                Some(signs) => (estimate.value >= self.limit).then(|| signs.evidence()),
+                None => EValue::against_no_worse(&estimate, margin).ok(),
+            })
             .map_or(EValue::ZERO, |evidence| {
                 if self.guardrail == Guardrail::LabelShare {
                     // Two bets, one on each side; that on the other is lost.
@@ -196,12 +205,13 @@ impl Measure {
 
 impl<'a> LookContext<'a> {
     fn new(fleet: &'a Fleet, experiment: &'a Experiment, at: LookedAt<'a>) -> Self {
-        let LookedAt { window, epochs, .. } = at;
+        let LookedAt { window, epochs, failure_signs, .. } = at;
         let against = match window {
             Window::Full => Against::of(fleet, experiment),
             Window::Shadow | Window::Ab | Window::Outside => Against::Past,
         };
-        Self { fleet, experiment, window, epochs, part: TestPart::Whole, first: 0, against }
+        let (part, first) = (TestPart::Whole, 0);
+        Self { fleet, experiment, window, epochs, part, first, against, failure_signs }
     }
 
     /// Whether the split moves cameras from one variant to the other.
@@ -257,6 +267,7 @@ impl<'a> LookContext<'a> {
             cameras: ByVariant::default(),
             blocks: None,
             event_factor: 0.0,
+            signs: None,
         })
     }
 

@@ -9,6 +9,7 @@ use crate::course::{Course, Stage};
 use crate::epoch::Epochs;
 use crate::experiment::{Definition, Digest};
 use crate::exposure::{Exposure, Exposures, Fingerprint};
+use crate::failure_signs::FailureSigns;
 use crate::fast_path::FastPath;
 use crate::fleet::{CameraSums, Fleet, Latencies};
 use crate::id::CameraId;
@@ -63,6 +64,8 @@ pub struct Snapshot {
     pub heard_since: Option<Timestamp>,
     /// When reports came.
     pub arrivals: Arrivals,
+    /// Which prompt failed more often when; an earlier version kept nothing of it.
+    pub failure_signs: FailureSigns,
 }
 
 /// Why a snapshot cannot be taken up.
@@ -106,6 +109,9 @@ pub enum RestoreError {
     /// More reports than there were observations.
     #[error("snapshot with times of reports that cannot be")]
     Arrivals,
+    /// Failures in more stretches than there were comparisons.
+    #[error("snapshot with signs of failures that cannot be")]
+    FailureSigns,
     /// Scores of more comparisons than there were.
     #[error("snapshot with scores that cannot be")]
     JointScores,
@@ -136,6 +142,7 @@ impl Rollout {
             joint_scores: self.joint_scores.clone(),
             heard_since: self.heard_since,
             arrivals: self.arrivals,
+            failure_signs: self.failure_signs,
         }
     }
 
@@ -150,8 +157,8 @@ impl Rollout {
         }
         let Snapshot { lifecycle, cameras, exposures, outside, evicted, .. } = snapshot;
         let Snapshot { latencies, slow_above, fast_path, epochs, release, review, .. } = snapshot;
-        let Snapshot { backlog, outside_causes, joint_scores, heard_since, arrivals, .. } =
-            snapshot;
+        let Snapshot { backlog, outside_causes, joint_scores, heard_since, .. } = snapshot;
+        let Snapshot { arrivals, failure_signs, .. } = snapshot;
         if !can_be(&lifecycle, &definition) {
             return Err(RestoreError::Lifecycle);
         }
@@ -171,6 +178,8 @@ impl Rollout {
         if !joint_scores.can_be(fleet.total().pairs.scored) {
             return Err(RestoreError::JointScores);
         }
+        let signs_can_be = failure_signs.can_be(fleet.total().pairs.comparisons());
+        signs_can_be.then_some(()).ok_or(RestoreError::FailureSigns)?;
         if !matches!(lifecycle.state.phase, Phase::Draft | Phase::Shadow) {
             fleet.learn_usual();
         }
@@ -209,6 +218,7 @@ impl Rollout {
             joint_scores,
             heard_since,
             arrivals,
+            failure_signs,
             looked,
         })
     }

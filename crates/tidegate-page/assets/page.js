@@ -7,6 +7,8 @@ const RENEW_MS = 30_000; // Counts go on between events.
 const RETRY_MS = 3_000;
 
 const body = document.body;
+/** A page that is not renewed as a whole, as somebody writes in it or as it never changes, has its head from another. */
+const address = body.dataset.renew ?? location.href;
 const news = document.getElementById("news");
 const connection = document.getElementById("connection");
 
@@ -78,11 +80,13 @@ async function renew() {
   }
   asking = true;
   try {
-    const answer = await fetch(location.href, { cache: "no-store", redirect: "manual" });
+    const answer = await fetch(address, { cache: "no-store", redirect: "manual" });
+    const hasEnded = answer.type === "opaqueredirect";
+    if (hasEnded && "keeps" in body.dataset) return lost("Your session has ended: sign in again in another window");
     // The session ended, or what was shown is gone: the page itself says so.
-    if (answer.type === "opaqueredirect" || answer.status === 404) return location.reload();
-    if (!answer.ok) return lost();
+    if (hasEnded || answer.status === 404) return location.reload();
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!answer.ok) return lost(page.querySelector("[role=alert]")?.textContent.trim());
     const said = [];
     for (const fresh of parts(page)) {
       const old = document.getElementById(fresh.id);
@@ -111,16 +115,24 @@ function soon() {
   waiting = setTimeout(renew, PAUSE_MS);
 }
 
-/** Says that the daemon is not heard of: what is shown may be old. */
-function lost() {
-  if (!connection.hidden) return;
-  connection.textContent = `✖ The daemon does not answer since ${moment.format(new Date())}: what is shown here may be old.`;
+let lostAt = null;
+
+/** Says that nothing new is shown, and why: not even that the daemon is well. */
+function lost(why) {
+  lostAt ??= new Date();
+  const since = moment.format(lostAt);
+  const sentence = why || "The daemon does not answer";
+  const text = `✖ ${sentence}. Since ${since} nothing new is shown here.`;
+  if (connection.textContent !== text) connection.textContent = text;
   connection.hidden = false;
+  document.getElementById("health").hidden = true;
 }
 
 function found() {
+  lostAt = null;
   connection.hidden = true;
   connection.textContent = "";
+  document.getElementById("health").hidden = false;
 }
 
 let source = null;
@@ -142,15 +154,16 @@ function follow() {
 /** Follows while somebody looks: a browser has few connections to one daemon, which other windows need too. */
 function watch() {
   if (document.hidden) source?.close();
-  else follow();
+  else if (body.dataset.events) follow();
+  else soon();
 }
 
 for (const part of parts(document)) written.set(part.id, part.outerHTML);
 localise(document);
 const zone = document.getElementById("zone");
 if (zone) zone.textContent = `Times are in your zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`;
-if (body.dataset.events) {
-  watch();
+if (body.dataset.events || body.dataset.renew) {
+  if (body.dataset.events) watch();
   setInterval(() => document.hidden || soon(), RENEW_MS);
   document.addEventListener("visibilitychange", watch);
 }

@@ -5,14 +5,34 @@ use askama::Template;
 use crate::{NotRendered, PageFrame, asset, filters, wording};
 
 /// What an action changes for cameras.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CamerasMoved {
     /// Cameras that are known.
     pub known: u64,
-    /// Those that change from the control to the treatment.
+    /// Those that change to the treatment.
     pub to_treatment: u64,
-    /// Those that change from the treatment to the control.
+    /// Those that change to the control.
     pub to_control: u64,
+    /// What serves until the start, where that is another run.
+    pub served_before: Option<String>,
+}
+
+impl CamerasMoved {
+    /// What those that change had before.
+    fn from(&self, variant: &'static str) -> String {
+        self.served_before.clone().unwrap_or_else(|| format!("the {variant}"))
+    }
+}
+
+/// The ramp step that an action leads to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RampStep {
+    /// From 1.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
+    /// The share of cameras that get the treatment.
+    pub share: f64,
 }
 
 /// Evidence that does not pass, which whoever acts may accept.
@@ -25,18 +45,20 @@ pub struct EvidenceQuestion {
 }
 
 /// An action that somebody is about to take.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Proposal {
     /// The experiment.
     pub experiment: String,
     /// The action, in the name of the interface.
     pub action: String,
-    /// Phase and condition now.
-    pub from: String,
+    /// Phase and condition now, in the names of the interface.
+    pub from: (String, String),
     /// Phase and condition after it; none where it is not allowed now.
-    pub to: Option<String>,
+    pub to: Option<(String, String)>,
     /// Where `advance` leads, in the name of the interface.
     pub destination: Option<String>,
+    /// The ramp step that `advance` leads to, if it leads to one.
+    pub ramp_step: Option<RampStep>,
     /// The revision that the rollout is at.
     pub revision: u64,
     /// What happens next if nobody acts.
@@ -53,7 +75,21 @@ impl Proposal {
     }
 
     /// What the action does, whoever does it.
-    fn meaning(&self) -> &'static str {
+    fn meaning(&self) -> String {
+        if let Some(RampStep { number, of, share }) = self.ramp_step {
+            let percent = share * 100.0;
+            return if of > 1 {
+                format!(
+                    "It goes on to ramp step {number} of {of}: {percent:.1} % of the cameras get the treatment."
+                )
+            } else {
+                format!("The A/B test begins: {percent:.1} % of the cameras get the treatment.")
+            };
+        }
+        self.meaning_of_action().to_owned()
+    }
+
+    fn meaning_of_action(&self) -> &'static str {
         match self.action.as_str() {
             "start" => "The rollout begins.",
             "pause" => {
@@ -63,7 +99,7 @@ impl Proposal {
             "hold" => {
                 "It stays at its phase and step: nothing follows by itself until somebody resumes it."
             }
-            "advance" => "It goes on to what follows without waiting any longer.",
+            "advance" => "The treatment is released to every camera, but those that are held back.",
             "complete" => "The rollout ends well: the treatment stays.",
             "roll_back" => {
                 "Control is served to every camera at once, and this run never serves the treatment again."
@@ -73,8 +109,13 @@ impl Proposal {
         }
     }
 
+    fn state(state: &(String, String)) -> String {
+        wording::state(&state.0, &state.1)
+    }
+
     fn is_grave(&self) -> bool {
         ["roll_back", "stop"].contains(&self.action.as_str())
+            || self.destination.as_deref() == Some("full")
     }
 }
 

@@ -47,8 +47,10 @@ pub struct PageFrame {
     pub form_token: String,
     /// How the daemon is.
     pub health: DaemonHealth,
-    /// The experiments whose rollouts are under way, which can be rolled back from every page.
+    /// The experiments whose rollouts are under way, which can be rolled back from every page; that of the page first.
     pub under_way: Vec<String>,
+    /// The experiment that the page is about, if it is about one.
+    pub of_page: Option<String>,
     /// The types of events that a page may follow, in the names of the stream.
     pub event_types: String,
 }
@@ -78,7 +80,11 @@ impl PageFrame {
 
     /// Those that are rolled back by a link of their own in the head of a page.
     pub(crate) fn named(&self) -> &[String] {
-        if self.under_way.len() <= NAMED_MAX { &self.under_way } else { &[] }
+        let is_of_page = |key: &String| self.of_page.as_ref() == Some(key);
+        match self.under_way.len() {
+            0..=NAMED_MAX => &self.under_way,
+            _ => &self.under_way[..usize::from(self.under_way.first().is_some_and(is_of_page))],
+        }
     }
 }
 

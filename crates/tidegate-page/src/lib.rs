@@ -16,7 +16,7 @@ mod wording;
 pub use frame::{DaemonHealth, MayAct, PageFrame, Visitor, fault, sign_in};
 pub use overview::{Overview, RolloutCard, WaitsFor, overview};
 pub use prompt::{PromptView, ServedNow, difference, prompt, prompts, version};
-pub use rollout::{CameraPage, PhaseEntry, PhaseTime, RolloutView, rollout};
+pub use rollout::{CameraPage, PhaseEntry, PhaseTime, RolloutView, SplitUnit, rollout};
 
 /// Why a page cannot be made.
 #[derive(Debug, thiserror::Error)]

@@ -12,8 +12,12 @@ pub enum WaitsFor {
     Person,
     /// Time: something happens by itself.
     Time,
-    /// Reports or answers.
+    /// Reports.
     Reports,
+    /// Answers of people who review.
+    Answers,
+    /// Somebody who starts it, whenever they like.
+    Start,
     /// Nothing: it has ended.
     Nothing,
 }
@@ -25,15 +29,17 @@ impl WaitsFor {
             Self::Person => "Waits for you",
             Self::Time => "Goes on by itself",
             Self::Reports => "Waits for reports",
+            Self::Answers => "Waits for answers",
+            Self::Start => "Not started",
             Self::Nothing => "Has ended",
         }
     }
 
     pub(crate) const fn class(self) -> &'static str {
         match self {
-            Self::Person => "person",
+            Self::Person | Self::Answers => "person",
             Self::Time | Self::Reports => "time",
-            Self::Nothing => "nothing",
+            Self::Start | Self::Nothing => "nothing",
         }
     }
 }
@@ -68,10 +74,12 @@ impl RolloutCard {
 /// Some of the rollouts.
 #[derive(Debug, Clone)]
 pub struct Overview {
-    /// Those that are shown: under way first, then drafts, then those that ended.
+    /// Those that are shown: what was rolled back of late, then what waits for people, is alarmed, goes on, is a draft, has ended.
     pub rollouts: Vec<RolloutCard>,
     /// All of them.
     pub total: usize,
+    /// From which place on they are.
+    pub after: usize,
     /// From which place on the next are.
     pub next: Option<usize>,
 }

@@ -5,10 +5,11 @@ mod chart;
 
 use askama::Template;
 use tidegate_spec::api::{
-    HistoryItem, Judgement, Labels, Scores, Series, SettingChange, Status, VariantMetrics,
+    GuardrailPoint, HistoryItem, Judgement, Labels, Scores, Series, SettingChange, Status,
+    VariantMetrics,
 };
 
-use self::camera_rows::ColumnHead;
+use self::camera_rows::{ColumnHead, StepsShown};
 use self::chart::{GuardrailChart, ScoresChart};
 use crate::{NotRendered, PageFrame, WaitsFor, asset, filters, wording};
 
@@ -52,6 +53,24 @@ impl PhaseEntry {
     }
 }
 
+/// What a split divides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SplitUnit {
+    /// Cameras.
+    Camera,
+    /// Blocks of time of a camera.
+    Block,
+}
+
+impl SplitUnit {
+    const fn plural(self) -> &'static str {
+        match self {
+            Self::Camera => "cameras",
+            Self::Block => "blocks of time",
+        }
+    }
+}
+
 /// All that a page shows of a rollout.
 #[derive(Debug, Clone)]
 pub struct RolloutView {
@@ -65,6 +84,10 @@ pub struct RolloutView {
     pub allowed: Vec<String>,
     /// What each guardrail said over time.
     pub series: Series,
+    /// What is split.
+    pub split_unit: SplitUnit,
+    /// Whether it has a part of a group of cameras only.
+    pub has_group: bool,
     /// Some of the cameras.
     pub cameras: CameraPage,
     /// Both scores of the shadow.
@@ -87,45 +110,83 @@ struct RolloutPage<'a> {
     bars: Vec<GuardrailBar<'a>>,
     sides: [(&'static str, String, String); 8],
     camera_heads: Vec<ColumnHead>,
+    steps_shown: StepsShown,
     scores: Option<ScoresChart<'a>>,
 }
 
-/// Where a guardrail stands between no change and its limit, in cells of 1 to 100.
+/// A guardrail: what is said of it, where it stands, and how it came there.
 struct GuardrailBar<'a> {
-    judgement: &'a Judgement,
-    zero: f64,
-    limit: f64,
-    span: Option<(f64, f64)>,
-    change: Option<f64>,
-    /// How it came there.
+    /// What the rule says of it; the threshold rule has no verdicts.
+    judgement: Option<&'a Judgement>,
+    name: &'a str,
+    scale: Scale,
     chart: Option<GuardrailChart<'a>>,
 }
 
 impl<'a> GuardrailBar<'a> {
-    /// The scale has no change, the limit and both bounds on it, but nothing beyond three limits.
-    fn new(judgement: &'a Judgement, series: &'a Series) -> Result<Self, NotRendered> {
-        let limit = judgement.limit.max(0.1);
-        let (least, most) = (-2.0 * limit, 3.0 * limit);
-        let clamped = |number: f64| number.clamp(least, most);
-        let bounds =
-            [judgement.low_95, judgement.high_95, judgement.change, Some(0.0), Some(limit)];
-        let numbers = bounds.into_iter().flatten().map(clamped);
+    /// Each guardrail that is judged, and else each that was watched.
+    fn all(status: &'a Status, series: &'a Series) -> Result<Vec<Self>, NotRendered> {
+        let judged = status.guardrails.iter().map(|judgement| {
+            let of_it = series.guardrails.iter().find(|one| one.guardrail == judgement.guardrail);
+            let Judgement { change, low_95, high_95, limit, .. } = *judgement;
+            Ok(Self {
+                judgement: Some(judgement),
+                name: &judgement.guardrail,
+                scale: Scale::of(limit, change, [low_95, high_95]),
+                chart: of_it.map(GuardrailChart::of).transpose()?.flatten(),
+            })
+        });
+        let unjudged = series.guardrails.iter().filter(|one| {
+            !status.guardrails.iter().any(|judgement| judgement.guardrail == one.guardrail)
+        });
+        let watched = unjudged.map(|one| {
+            let last = one.points.last();
+            let number = |of: fn(&GuardrailPoint) -> Option<f32>| last.and_then(of).map(f64::from);
+            let limit = f64::from(one.limit.unwrap_or_default());
+            let bounds = [number(|point| point.low_95), number(|point| point.high_95)];
+            Ok(Self {
+                judgement: None,
+                name: &one.guardrail,
+                scale: Scale::of(limit, number(|point| point.change), bounds),
+                chart: GuardrailChart::of(one)?,
+            })
+        });
+        judged.chain(watched).collect()
+    }
+}
+
+/// Where a change stands between none and its limit, in cells of 1 to 100.
+struct Scale {
+    zero: f64,
+    limit: f64,
+    span: Option<(f64, f64)>,
+    change: Option<f64>,
+}
+
+impl Scale {
+    /// No change, the limit, the change and both of its bounds are on it.
+    fn of(limit: f64, change: Option<f64>, bounds: [Option<f64>; 2]) -> Self {
+        let limit = limit.max(0.1);
+        let finite = |number: Option<f64>| number.filter(|number| number.abs() < DRAWN_BELOW);
+        let (change, [least, most]) = (finite(change), bounds.map(finite));
+        let numbers = [least, most, change, Some(0.0), Some(limit)].into_iter().flatten();
         let (low, high) = numbers
             .fold((0.0_f64, limit), |(low, high), number| (low.min(number), high.max(number)));
         let room = (high - low) * 0.06;
         let (low, high) = (low - room, high + room);
-        let place = |number: f64| (clamped(number) - low) / (high - low) * 100.0;
-        let change = judgement.change.filter(|change| change.is_finite());
-        let span = change.map(|change| {
-            let end = |bound: Option<f64>| place(bound.unwrap_or(change));
-            (end(judgement.low_95), end(judgement.high_95))
-        });
-        let of_it = series.guardrails.iter().find(|one| one.guardrail == judgement.guardrail);
-        let chart = of_it.map(GuardrailChart::of).transpose()?.flatten();
-        let change = change.map(place);
-        Ok(Self { judgement, zero: place(0.0), limit: place(limit), span, change, chart })
+        let place = |number: f64| (number - low) / (high - low) * 100.0;
+        let end = |bound: Option<f64>, change| place(bound.unwrap_or(change));
+        Self {
+            zero: place(0.0),
+            limit: place(limit),
+            span: change.map(|change| (end(least, change), end(most, change))),
+            change: change.map(place),
+        }
     }
 }
+
+/// Beyond this no number is drawn.
+const DRAWN_BELOW: f64 = 1e12;
 
 /// Shows one rollout.
 ///
@@ -133,15 +194,18 @@ impl<'a> GuardrailBar<'a> {
 /// [`NotRendered`] where the page cannot be written.
 pub fn rollout(frame: &PageFrame, view: &RolloutView) -> Result<String, NotRendered> {
     let status = &view.status;
-    let bars = status.guardrails.iter().map(|one| GuardrailBar::new(one, &view.series));
     let page = RolloutPage {
         frame,
         view,
         status,
         state: wording::state(&status.phase, &status.condition),
-        bars: bars.collect::<Result<_, _>>()?,
+        bars: GuardrailBar::all(status, &view.series)?,
         sides: sides(status),
         camera_heads: view.cameras.heads(),
+        steps_shown: match status.phase.as_str() {
+            "draft" | "shadow" | "ab" if status.step.of > 1 => StepsShown::Yes,
+            _ => StepsShown::No,
+        },
         scores: ScoresChart::of(&view.scores)?,
     };
     Ok(page.render()?)
@@ -172,4 +236,29 @@ fn sides(status: &Status) -> [(&'static str, String, String); 8] {
             &labelled(|labels| labels.missed_threat, |side| side.missed_threat_rate),
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_has_the_change_and_its_bounds_on_it_however_far_beyond_the_limit() {
+        let Scale { zero, limit, span, change } =
+            Scale::of(5.0, Some(54.9), [Some(39.9), Some(70.0)]);
+        let (from, to) = span.unwrap();
+        let places = [0.0, zero, limit, from, change.unwrap(), to, 100.0];
+        assert!(places.is_sorted_by(|a, b| a < b), "{places:?}");
+        // In proportion: of 70 points 54.9 are a little more than three quarters.
+        let part = (change.unwrap() - zero) / (to - zero);
+        assert!((part - 54.9 / 70.0).abs() < 1e-9, "{part}");
+    }
+
+    #[test]
+    fn what_has_no_number_is_not_drawn() {
+        let Scale { span, change, .. } = Scale::of(0.0, None, [None, Some(3.0)]);
+        assert_eq!((span, change), (None, None));
+        let beyond = Scale::of(5.0, Some(f64::MAX), [None, None]);
+        assert!(beyond.change.is_none() && beyond.limit.is_finite());
+    }
 }

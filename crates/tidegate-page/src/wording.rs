@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tidegate_spec::api::{HistoryItem, Judgement};
+use tidegate_spec::api::{HistoryItem, Judgement, Status};
 
 /// A guardrail as people say it; its name where it is a new one.
 pub(crate) fn guardrail(name: &str) -> &str {
@@ -39,6 +39,46 @@ pub(crate) fn state(name: &str, condition: &str) -> String {
     match condition {
         "clear" => phase(name).to_owned(),
         condition => format!("{}, {condition}", phase(name)),
+    }
+}
+
+/// A state as the interface writes it, such as `ab (held)`.
+pub(crate) fn state_of(text: &str) -> String {
+    match text.split_once(" (") {
+        Some((name, condition)) => state(name, condition.trim_end_matches(')')),
+        None => phase(text).to_owned(),
+    }
+}
+
+/// What serves until a draft is started, or while the journal cannot be relied on.
+pub(crate) fn serving(status: &Status) -> Option<String> {
+    match &status.serving_run {
+        _ if status.serving == "store_unavailable" => {
+            Some("control is served to every camera: the journal cannot be relied on".to_owned())
+        }
+        Some(serving) => {
+            Some(format!("run {} serves {} to every camera", serving.run, serving.prompt_version))
+        }
+        None => None,
+    }
+}
+
+/// What the evidence of a guardrail amounts to.
+pub(crate) fn evidence_sentence(judgement: &Judgement) -> String {
+    let shown = evidence(judgement);
+    let Some(needed) = judgement.evidence_needed else {
+        return format!("Evidence {shown}; it only warns.");
+    };
+    let is_enough = judgement.ln_evidence.is_some_and(|ln| ln >= needed.ln());
+    match judgement.verdict.as_str() {
+        "fail" => format!("Evidence {shown}: it rolls back."),
+        _ if !is_enough => format!("Evidence {shown} that rolls back."),
+        "pass" => format!(
+            "Evidence {shown} that there is a change, which is within the limit: only one beyond it rolls back."
+        ),
+        _ => format!(
+            "Evidence {shown} that there is a change: one beyond the limit, on trials enough, rolls back."
+        ),
     }
 }
 

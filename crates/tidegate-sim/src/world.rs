@@ -223,7 +223,7 @@ impl World {
     }
 
     /// Whether an event is worth an alert; none is where no scores are drawn.
-    pub(crate) fn truth(&self, camera: &Camera, scene: Scene) -> Answer {
+    pub(crate) fn truth(&self, camera: &Camera, scene: &Scene) -> Answer {
         let alerts = self.scenario.control.alert_rate;
         let is_threat = alerts.is_some_and(|alerts| scene.threat < threats(camera, alerts));
         if is_threat { Answer::Yes } else { Answer::No }
@@ -233,7 +233,7 @@ impl World {
     pub(crate) fn answer(
         &self,
         camera: &Camera,
-        scene: Scene,
+        scene: &Scene,
         prompt: AnsweringPrompt<'_>,
         random: &mut impl Rng,
     ) -> SimulatedAnswer {
@@ -272,7 +272,7 @@ impl World {
     fn look(
         &self,
         camera: &Camera,
-        scene: Scene,
+        scene: &Scene,
         prompt: AnsweringPrompt<'_>,
     ) -> (Option<RiskScore>, Correctness) {
         let Some(alerts) = self.scenario.control.alert_rate else {

@@ -77,7 +77,7 @@ pub struct ActionRequest {
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Actor))]
     pub actor: String,
     /// The revision that the rollout must be at, as its status shows it. An action that it took right after this
-    /// revision is done already, and is answered so.
+    /// revision is done already, and is answered so while it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_revision: Option<u64>,
     /// Where `advance` is to lead: `ab`, `step` (the next ramp step) or `full`; to `full` it does not lead without.

@@ -63,10 +63,11 @@ fn say(cameras: &Cameras, out: &mut impl Write) -> Result<(), Failure> {
     let shown = cameras.cameras.len();
     let (experiment, window) = (printable(&cameras.experiment), printable(&cameras.window));
     writeln!(out, "{experiment}: {shown} of {} cameras in {window}, differences", cameras.total)?;
-    let titles = ["camera", "gets", "analyses", "errors", "latency", "score", "alerts", "false"];
-    print_trimmed(&aligned(&titles, &[0, 1], cameras.cameras.iter().map(row)), out)?;
+    let titles =
+        ["camera", "gets", "ran", "analyses", "errors", "latency", "score", "alerts", "false"];
+    print_trimmed(&aligned(&titles, &[0, 1, 2], cameras.cameras.iter().map(row)), out)?;
     if cameras.cameras.iter().any(is_of_fleet) {
-        writeln!(out, "* less the other variant's mean over the fleet")?;
+        writeln!(out, "* what it ran less the other variant's mean over the fleet")?;
     }
     Ok(())
 }
@@ -86,6 +87,7 @@ fn row(camera: &CameraReport) -> Vec<String> {
     vec![
         printable(&camera.camera_id),
         printable(&camera.variant),
+        camera.measured().unwrap_or("–").to_owned(),
         format!("{analyses}{mark}"),
         signed(difference.error_rate, 100.0, 1),
         signed(difference.latency_ms_mean, 1.0, 0),
@@ -137,9 +139,13 @@ mod tests {
 
     #[test]
     fn a_row_says_how_far_a_camera_differs_and_from_what() {
-        let expected = ["door", "treatment", "240", "+1.2", "-1234", "+3.0", "-25.0", "–"];
+        let expected = ["door", "treatment", "both", "240", "+1.2", "-1234", "+3.0", "-25.0", "–"];
         assert_eq!(row(&camera("door", "itself")), expected);
-        assert_eq!(row(&camera("door", "fleet"))[2], "240*");
+        // What it ran is told beside what it gets now, which after a rollback is the other.
+        let mut rolled_back = camera("door", "fleet");
+        rolled_back.variant = "control".to_owned();
+        rolled_back.variants.control.analyses = 0;
+        assert_eq!(row(&rolled_back)[1..4], ["control", "treatment", "120*"]);
     }
 
     #[test]

@@ -43,7 +43,7 @@ fn a_rollout_is_followed_live_from_shadow_to_rollback() {
     let said = "document.querySelector('#news').textContent.includes('door: Rolled back')";
     browser.await_that(said);
     assert_eq!(browser.run("return window.neverReloaded;"), true);
-    assert!(browser.text("#history").contains("rolled_back"));
+    assert!(browser.text("#history").contains("A/B test → Rolled back"));
     assert_eq!(browser.text("#roll-back"), "");
     is_clean(&browser, &world);
 }
@@ -119,6 +119,23 @@ fn a_page_that_is_behind_does_nothing_before_it_was_read_again() {
     browser.click("#confirm");
     assert!(browser.text("[role=alert]").contains("revision"), "{}", browser.text("main"));
     assert_eq!(world.status("door")["condition"], "paused");
+}
+
+#[test]
+fn a_page_whose_daemon_is_gone_no_longer_says_that_it_is_well() {
+    for page in ["/experiments/door", "/experiments/door/act?action=hold"] {
+        let world = World::new();
+        let Some(browser) = Browser::start(Scripts::On) else { return };
+        browser.open(&world.address(page));
+        sign_in(&browser, &world.admin, "Ann");
+        assert!(browser.text("#health").contains("The daemon is well"), "{page}");
+        let _ = world.daemon.kill();
+        // Where nothing follows it, it is asked for every 30 seconds, and when somebody looks again.
+        browser.run("document.dispatchEvent(new Event('visibilitychange'));");
+        browser.await_that("!document.querySelector('#connection').hidden");
+        assert_eq!(browser.run("return document.querySelector('#health').hidden;"), true);
+        assert!(browser.text("#connection").contains("does not answer"), "{page}");
+    }
 }
 
 #[test]

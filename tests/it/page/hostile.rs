@@ -6,7 +6,7 @@ use serde_json::Value;
 use tidegate_page::acting::{CamerasMoved, EvidenceQuestion, FilledIn, Proposal};
 use tidegate_page::{
     CameraPage, DaemonHealth, MayAct, Overview, PageFrame, PhaseEntry, PhaseTime, PromptView,
-    RolloutCard, RolloutView, ServedNow, Visitor, WaitsFor,
+    RolloutCard, RolloutView, ServedNow, SplitUnit, Visitor, WaitsFor,
 };
 use tidegate_spec::api::{
     CameraSort, Cameras, DiscordantEvent, HistoryItem, LabelHistory, PromptDetail, PromptDiff,
@@ -168,6 +168,8 @@ impl Said {
                 began_at: Some(ours()),
                 time: PhaseTime::Now,
             }],
+            split_unit: SplitUnit::Camera,
+            has_group: true,
             allowed: vec![ours()],
             series: with(&self.series, text, replaced),
             cameras: CameraPage {
@@ -193,6 +195,7 @@ impl Said {
             form_token: ours(),
             health: DaemonHealth::Unwell(vec![ours()]),
             under_way: vec![ours()],
+            of_page: Some(ours()),
             event_types: ours(),
         };
         let status = self.status(text, replaced);
@@ -218,7 +221,7 @@ impl Said {
             moves: vec![with(&self.moves, text, replaced)],
         };
         let card = RolloutCard { status, waits_for: WaitsFor::Time };
-        let overview = Overview { rollouts: vec![card], total: 2, next: Some(1) };
+        let overview = Overview { rollouts: vec![card], total: 2, after: 1, next: Some(1) };
         let confirm = |proposal| {
             tidegate_page::acting::confirm(&frame, proposal, &filled_in, Some(text)).unwrap()
         };
@@ -246,12 +249,18 @@ fn proposal(text: &str) -> Proposal {
     Proposal {
         experiment: owned(),
         action: owned(),
-        from: owned(),
-        to: Some(owned()),
+        from: (owned(), owned()),
+        to: Some((owned(), owned())),
         destination: Some(owned()),
+        ramp_step: None,
         revision: 1,
         next: owned(),
-        cameras: CamerasMoved { known: 3, to_treatment: 1, to_control: 1 },
+        cameras: CamerasMoved {
+            known: 3,
+            to_treatment: 1,
+            to_control: 1,
+            served_before: Some(owned()),
+        },
         question: Some(EvidenceQuestion { accept: owned(), evidence: vec![owned()] }),
     }
 }

@@ -132,6 +132,60 @@ fn a_form_from_elsewhere_does_nothing() {
 }
 
 #[test]
+fn what_somebody_wrote_is_kept_where_their_session_has_ended() {
+    let world = World::new();
+    let cookie = session(&world, &world.admin);
+    let token = form_token(&world, &cookie);
+    let path = "/experiments/door/act";
+    let body = |token: &str| {
+        format!("form_token={token}&action=hold&revision=2&reason=We+look+first&actor=ann")
+    };
+    let text = |answer: Answer| (answer.status, String::from_utf8(answer.body).unwrap());
+    // Without a session nothing is done, and whoever signs in is led back.
+    let (status, page) = text(form(path, &body(&token)).send(world.daemon.address()));
+    assert_eq!(status, 401);
+    assert!(page.contains("Nothing was done") && page.contains("id=\"token\""), "{page}");
+    let to = "/experiments/door/act?action=hold&#38;reason=We%20look%20first&#38;actor=ann";
+    assert!(page.contains(&format!("name=\"to\" value=\"{to}\"")), "{page}");
+    let (status, page) = text(get(&world, &to.replace("&#38;", "&"), &cookie));
+    assert_eq!(status, 200);
+    assert!(page.contains("value=\"We look first\""), "{page}");
+    // The form of another session stays with what was written, and is our own from then on.
+    let wrong = form(path, &body(&"0".repeat(64))).header("cookie", &cookie);
+    let (status, page) = text(wrong.send(world.daemon.address()));
+    assert_eq!(status, 403);
+    assert!(page.contains("value=\"We look first\"") && page.contains(&token), "{page}");
+    assert_eq!(world.status("door")["condition"], "clear");
+}
+
+#[test]
+fn an_action_that_somebody_else_took_is_not_told_as_ones_own() {
+    let world = World::new();
+    let cookie = session(&world, &world.admin);
+    let token = form_token(&world, &cookie);
+    let send = |action: &str, revision: &str, actor: &str| {
+        let body = format!(
+            "form_token={token}&action={action}&revision={revision}&reason=Guards+call&actor={actor}"
+        );
+        let form = form("/experiments/door/act", &body).header("cookie", &cookie);
+        let answer = form.send(world.daemon.address());
+        (answer.status, String::from_utf8(answer.body).unwrap())
+    };
+    assert_eq!(send("pause", "2", "ann").0, 303);
+    let (status, page) = send("pause", "2", "bob");
+    assert_eq!(status, 409);
+    assert!(page.contains("it was done by ann") && page.contains("Guards call"), "{page}");
+    assert_eq!(send("resume", "3", "ann").0, 303);
+    // It is not so any more, whoever asks.
+    for actor in ["bob", "ann"] {
+        let (status, page) = send("pause", "2", actor);
+        assert_eq!(status, 409);
+        assert!(page.contains("revision") && page.contains("value=\"Guards call\""), "{page}");
+    }
+    assert_eq!(world.status("door")["condition"], "clear");
+}
+
+#[test]
 #[expect(clippy::disallowed_methods, reason = "it may take up to two seconds")]
 fn a_session_ends_when_somebody_signs_out_or_the_token_is_revoked() {
     let world = World::new();
@@ -203,13 +257,16 @@ fn on_loopback_without_tokens_nobody_signs_in_and_a_form_is_still_our_own() {
     let program = env!("CARGO_BIN_EXE_tidegate-under-test");
     let start = Start::new(program, &folder.path().join("data"));
     let daemon = start.with(&["--disk-reserve-mb", "1048576"]).ready();
-    for key in ["b_draft", "a_draft", "running", "paused", "ended"] {
+    for key in ["b_draft", "a_draft", "running", "paused", "ended", "z_harmed"] {
         let toml = format!("key = \"{key}\"\ncontrol = \"v1\"\ntreatment = \"v2\"\n");
         assert_eq!(daemon.define(key, &toml).status, 201);
     }
-    for (key, actions) in
-        [("running", &["start"][..]), ("paused", &["start", "pause"]), ("ended", &["stop"])]
-    {
+    for (key, actions) in [
+        ("running", &["start"][..]),
+        ("paused", &["start", "pause"]),
+        ("ended", &["stop"]),
+        ("z_harmed", &["start", "roll_back"]),
+    ] {
         for action in actions {
             assert_eq!(daemon.act(key, action).status, 200);
         }
@@ -226,10 +283,14 @@ fn on_loopback_without_tokens_nobody_signs_in_and_a_form_is_still_our_own() {
     let is_short = free.unwrap().parse::<f64>().unwrap() < 1_048_576.0 * 1_048_576.0;
     assert_eq!(overview.contains("MB of disk are free"), is_short);
     assert_eq!(overview.contains("class=\"health well\""), !is_short);
-    // Who waits for a person comes first, what has ended last.
+    // What was rolled back of late comes first, then what waits for a person; what has ended comes last.
     let cards: Vec<&str> = overview.split("<h2><a href=\"/experiments/").skip(1).collect();
     let keys: Vec<&str> = cards.iter().map(|card| card.split('"').next().unwrap()).collect();
-    assert_eq!(keys, ["paused", "running", "a_draft", "b_draft", "ended"]);
+    assert_eq!(keys, ["z_harmed", "paused", "running", "a_draft", "b_draft", "ended"]);
+    let beyond = text("/?after=200").1;
+    assert!(beyond.contains("so far down") && beyond.contains("6 in all"), "{beyond}");
+    // What is rolled back from every page is so from one that says what is wrong.
+    assert!(text("/experiments/none").1.contains("/experiments/running/act?action=roll_back"));
     assert_eq!(text("/sign-in").0, 303);
     let act = "/experiments/running/act";
     let (_, page) = text(&format!("{act}?action=roll_back"));

@@ -16,6 +16,7 @@ use tidegate_stats::review::{
 use tidegate_stats::student::DegreesOfFreedom;
 
 mod outages;
+mod pairs;
 mod simulation;
 mod world;
 

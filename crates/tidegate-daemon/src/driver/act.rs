@@ -97,11 +97,14 @@ fn agree(run: &RunningExperiment, order: &ActionOrder) -> Result<Agreed, Refusal
     if let Some(expected) = order.expected_revision
         && expected != revision
     {
-        let next = usize::try_from(expected).ok().and_then(|next| run.history.get(next));
-        let next: Option<Box<HistoryItem>> = next.and_then(|next| serde_json::from_str(next).ok());
+        let since = usize::try_from(expected).ok().and_then(|since| run.history.get(since..));
+        let mut since = since.unwrap_or_default().iter();
+        let next: Option<Box<HistoryItem>> =
+            since.next().and_then(|next| serde_json::from_str(next).ok());
         let same = next.filter(|next| {
             next.action.as_deref() == Some(command.as_str())
                 && order.to.is_none_or(|to| led_to(next) == Some(to))
+                && still_stands(command, next, since, run)
         });
         return match same {
             Some(step) => Ok(Agreed::Already(Some(step))),
@@ -192,6 +195,33 @@ const fn stands_as_asked(command: Command, state: State) -> bool {
         Command::Hold => matches!(state.condition, Condition::Held),
         // Where these lead depends on where they are asked.
         Command::Start | Command::Resume | Command::Advance => false,
+    }
+}
+
+/// Whether what an action led to was not undone since: whoever wanted it would else be told that it is so.
+fn still_stands(
+    command: Command,
+    step: &HistoryItem,
+    since: std::slice::Iter<'_, String>,
+    run: &RunningExperiment,
+) -> bool {
+    let state = run.rollout.lifecycle().state;
+    if step.run != run.number {
+        return false;
+    }
+    match command {
+        Command::RollBack | Command::Stop | Command::Complete | Command::Pause | Command::Hold => {
+            stands_as_asked(command, state)
+        }
+        // What follows from them by itself is what whoever asked wanted, but an end.
+        Command::Start | Command::Resume | Command::Advance => {
+            let by_itself = |step: &String| {
+                let step = serde_json::from_str::<HistoryItem>(step);
+                step.is_ok_and(|step| step.action.is_none())
+            };
+            let has_ended = matches!(state.phase, Phase::RolledBack | Phase::Stopped);
+            step.to == state.to_string() || !has_ended && since.into_iter().all(by_itself)
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::Driver;
 use super::pending::{Pending, refuse};
 use super::protocol::Reply;
 use crate::refusal::Refusal;
-use crate::rollouts::{Changed, ServedTreatment};
+use crate::rollouts::{Changed, DeletedExperiment, ServedTreatment};
 
 impl Driver {
     pub(super) fn delete(
@@ -32,7 +32,7 @@ impl Driver {
     ) -> Result<(Deleted, Changed), Refusal> {
         self.writable()?;
         let at = self.now();
-        let before = self.rollouts.deleted(key).and_then(|deleted| deleted.item());
+        let before = self.rollouts.deleted(key).and_then(DeletedExperiment::item);
         if let Some(item) = before {
             // Whoever asks twice has what they want.
             return Ok((answer(key, item, Already::Yes, Vec::new()), Changed::default()));

@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::code::Code;
-use super::problem::{self, Problem};
+use super::problem::Problem;
 use super::{App, events, ofrep, pages};
 use crate::clock::Stopwatch;
 use crate::tokens::{Access, Scope};
@@ -56,15 +56,12 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
         Problem::new(Code::RequestTimeout, detail).into_response()
     });
     let mut code = None;
-    if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         code = Some(problem.code().name());
         if problem.is_fault_of_ours() {
             tracing::error!(request_id, %method, path, ?problem, "a fault of the daemon");
         }
         let allow = response.headers_mut().remove(header::ALLOW);
-        if let Some(methods) = allow.as_ref().and_then(|allow| allow.to_str().ok()) {
-            problem = problem::method_not_allowed_but(&method, methods);
-        }
         response = if ofrep::is_at(&path) {
             problem.ofrep_response(None)
         } else if let Some((uri, headers)) = &of_page {
@@ -152,6 +149,8 @@ pub(super) fn check(
     };
     match access {
         Access::Allowed => Ok(()),
+        // Nothing is done without a session, but what somebody wrote is kept while they sign in again.
+        Access::Unknown if token.is_none() && pages::is_confirmation(method, uri.path()) => Ok(()),
         Access::Unknown => {
             let detail = "send a token that is known as `Authorization: Bearer TOKEN`";
             Err(Problem::new(Code::Unauthorized, detail))

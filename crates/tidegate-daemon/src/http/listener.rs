@@ -54,12 +54,11 @@ pub enum TlsError {
 
 /// What is wrong with a file of PEM, in the words of whoever named it.
 fn of_pem(error: &rustls::pki_types::pem::Error) -> String {
-    match error {
-        rustls::pki_types::pem::Error::NoItemsFound => {
-            "it holds no certificate or key, allowed: PEM, with -----BEGIN …----- lines".to_owned()
-        }
-        other => other.to_string(),
+    if matches!(error, rustls::pki_types::pem::Error::NoItemsFound) {
+        return "it holds no certificate or key, allowed: PEM, with -----BEGIN …----- lines"
+            .to_owned();
     }
+    error.to_string()
 }
 
 /// Reads a certificate.

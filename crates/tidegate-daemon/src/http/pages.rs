@@ -8,11 +8,13 @@ mod prompt;
 mod rollout;
 mod sessions;
 mod sign_in;
+mod waiting;
 
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use tidegate_engine::id::ExperimentKey;
 use tidegate_engine::phase::Phase;
 use tidegate_engine::time::Duration;
 use tidegate_page::asset::{self, Asset};
@@ -73,6 +75,11 @@ pub(super) fn is_at(path: &str) -> bool {
     path == "/"
         || ["/experiments/", "/prompts/", "/assets/"].iter().any(|folder| path.starts_with(folder))
         || ["/prompts", "/sign-in", "/session", "/session/end"].contains(&path)
+}
+
+/// Whether somebody confirms an action.
+pub(super) fn is_confirmation(method: &Method, path: &str) -> bool {
+    method == Method::POST && path.starts_with("/experiments/") && path.ends_with("/act")
 }
 
 /// Whether anybody may ask for it: whoever is to sign in, has not.
@@ -141,7 +148,7 @@ pub(super) fn fault(
         let wanted = uri.path_and_query().map_or("/", |wanted| wanted.as_str());
         return lead_to(&format!("/sign-in?to={}", form::escaped(wanted)));
     }
-    let frame = FrameNow::unasked().frame(app, headers);
+    let frame = FrameNow::published(app).frame(app, headers);
     let (status, code) = (problem.code().status(), problem.code().name().replace('_', " "));
     let page = tidegate_page::fault(&frame, &code, &problem.sentences(), request_id);
     html(status, page).unwrap_or_else(|_| status.into_response())
@@ -151,13 +158,23 @@ pub(super) fn fault(
 #[derive(Debug, Clone)]
 struct FrameNow {
     under_way: Vec<String>,
+    of_page: Option<String>,
     clock_behind: Duration,
 }
 
 impl FrameNow {
-    /// Where the engine is not asked.
-    const fn unasked() -> Self {
-        Self { under_way: Vec::new(), clock_behind: Duration::ZERO }
+    /// As it was published last, where the engine may give no answer.
+    fn published(app: &App) -> Self {
+        let under_way = app.0.shared.published.load().under_way();
+        let clock_behind = app.0.shared.metrics.clock_is_behind();
+        Self { under_way, of_page: None, clock_behind }
+    }
+
+    /// Of a page about an experiment, which stands before all others.
+    fn about(mut self, key: &ExperimentKey) -> Self {
+        self.under_way.sort_by_key(|other| *other != key.as_str());
+        self.of_page = Some(key.to_string());
+        self
     }
 
     fn of(view: View<'_>) -> Self {
@@ -166,11 +183,11 @@ impl FrameNow {
             phase.is_under_way()
         });
         let under_way = under_way.map(|run| run.key.to_string()).collect();
-        Self { under_way, clock_behind: view.clock_behind }
+        Self { under_way, of_page: None, clock_behind: view.clock_behind }
     }
 
     fn frame(self, app: &App, headers: &HeaderMap) -> PageFrame {
-        let Self { under_way, clock_behind } = self;
+        let Self { under_way, of_page, clock_behind } = self;
         let names: Vec<&str> = EventType::asked_for().map(|(name, _)| name).collect();
         let event_types = names.join(" ");
         let health = health(app, clock_behind);
@@ -180,6 +197,7 @@ impl FrameNow {
             form_token,
             health,
             under_way,
+            of_page,
             event_types,
         };
         let Some(tokens) = &app.0.tokens else {

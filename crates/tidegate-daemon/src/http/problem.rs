@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tidegate_engine::prompt::OrderRejection;
 use tidegate_spec::api::ofrep::{ErrorCode, FlagFailure};
@@ -314,12 +314,7 @@ pub(super) async fn not_found() -> Problem {
 }
 
 pub(super) async fn method_not_allowed() -> Problem {
-    Problem::new(Code::MethodNotAllowed, "this path knows other methods")
-}
-
-/// The same, once it is known which ones.
-pub(super) fn method_not_allowed_but(method: &Method, allowed: &str) -> Problem {
-    let detail = format!("{method} is not allowed here, allowed: {}", allowed.replace(',', ", "));
+    let detail = "this path knows other methods; see Allow";
     Problem::new(Code::MethodNotAllowed, detail)
 }
 

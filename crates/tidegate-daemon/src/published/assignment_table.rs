@@ -184,6 +184,14 @@ impl AssignmentTable {
         (reason, Assignment { detail: Some(invalid.of_field().into()), ..assignment })
     }
 
+    /// The experiments whose rollouts are under way, in order of their keys.
+    pub(crate) fn under_way(&self) -> Vec<String> {
+        let under_way = self.experiments.iter().filter(|(_, served)| served.phase.is_under_way());
+        let mut keys: Vec<String> = under_way.map(|(key, _)| key.clone()).collect();
+        keys.sort_unstable();
+        keys
+    }
+
     /// Whether every experiment that there is can be in it.
     pub(crate) fn is_whole(&self) -> bool {
         // One that was drawn before the journal was read has none.

@@ -2,7 +2,7 @@
 
 use tidegate_engine::assignment::{ServeReason, Serving};
 use tidegate_engine::experiment::Definition;
-use tidegate_engine::id::ExperimentKey;
+use tidegate_engine::id::{CameraId, ExperimentKey};
 use tidegate_engine::phase::{Phase, State};
 use tidegate_engine::variant::Variant;
 use tidegate_journal::PredecessorState;
@@ -22,6 +22,8 @@ pub(crate) struct Predecessor {
     state: State,
     /// The experiment file in TOML.
     text: String,
+    /// The cameras that reported to it; after a restart from a snapshot none is known.
+    cameras: Vec<CameraId>,
 }
 
 impl Predecessor {
@@ -38,6 +40,7 @@ impl Predecessor {
             in_play: former.in_play.clone(),
             state,
             text: former.text.clone(),
+            cameras: former.rollout.cameras().map(|seen| seen.camera).collect(),
         })
     }
 
@@ -48,12 +51,37 @@ impl Predecessor {
     ) -> Result<Self, NotReplayed> {
         let PredecessorState { run: number, state, definition: text } = kept;
         let (definition, in_play) = read_definition(prompts, key, &text)?;
-        Ok(Self { number, definition, in_play, state, text })
+        Ok(Self { number, definition, in_play, state, text, cameras: Vec::new() })
     }
 
     pub(super) fn state(&self) -> PredecessorState {
         let Self { number, state, text, .. } = self;
         PredecessorState { run: *number, state: *state, definition: text.clone() }
+    }
+
+    /// The cameras that are known to have reported to it.
+    pub(crate) fn cameras(&self) -> &[CameraId] {
+        &self.cameras
+    }
+
+    /// Whether one of its versions is the same as one of another run.
+    pub(crate) fn serves(
+        &self,
+        variant: Variant,
+        run: &RunningExperiment,
+        variant_of_run: Variant,
+    ) -> bool {
+        let prompt = |in_play: &Option<InPlay>| in_play.as_ref().map(|it| it.prompt.clone());
+        let key = |definition: &Definition, variant: Variant| {
+            let experiment = definition.experiment();
+            let version = match variant {
+                Variant::Control => &experiment.control,
+                Variant::Treatment => &experiment.treatment,
+            };
+            version.as_str().to_owned()
+        };
+        prompt(&self.in_play) == prompt(&run.in_play)
+            && key(&self.definition, variant) == key(run.rollout.definition(), variant_of_run)
     }
 
     pub(crate) const fn phase(&self) -> Phase {

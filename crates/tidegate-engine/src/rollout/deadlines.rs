@@ -1,5 +1,7 @@
 //! When time alone changes what a rollout does.
 
+use core::cmp::min;
+
 use super::Rollout;
 use super::lifecycle::DeadlineReason;
 use crate::phase::{Condition, Phase};
@@ -22,11 +24,11 @@ impl Rollout {
                 (lifecycle.now < phase_ends).then_some((phase_ends, DeadlineReason::ShadowEnds))
             }
             (Phase::Ab, Condition::Clear | Condition::Held) => {
-                let ends = (after, DeadlineReason::AbEnds);
-                let or_ends = |deadline: Option<_>| deadline.map_or(ends, |other| ends.min(other));
-                let outage = self.outage_deadline();
-                let first = or_ends(self.step_deadline()).min(or_ends(self.fast_path_deadline()));
-                Some(outage.map_or(first, |outage| outage.min(first)))
+                let sooner =
+                    |first, other: Option<_>| other.map_or(first, |other| min(first, other));
+                let first = sooner((after, DeadlineReason::AbEnds), self.step_deadline());
+                let first = sooner(first, self.fast_path_deadline());
+                Some(sooner(first, self.outage_deadline()))
             }
             (Phase::Full, Condition::Paused) if self.tries_control() => {
                 let waited = self.fast_path_deadline();

@@ -146,7 +146,9 @@ impl Rollout {
             && matches!(condition, Condition::Clear | Condition::Held)
         {
             // At every event and before any look: when everything fails, each further event is a camera left blind.
-            if let Some(failure) = self.fast_path.failure(self.lifecycle.now, self.fast_path_plan())
+            if self.fast_path.has_crossed()
+                && let Some(failure) =
+                    self.fast_path.failure(self.lifecycle.now, self.fast_path_plan())
             {
                 decisions.push(self.decide(Transition::RollBack, Cause::TotalFailure(failure)));
                 return;

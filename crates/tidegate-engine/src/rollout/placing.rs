@@ -8,7 +8,7 @@ use crate::limits;
 use crate::observation::{Origin, Outcome, RunNamed};
 use crate::outside::OutsideCause;
 use crate::phase::{Condition, Phase, State};
-use crate::time::Timestamp;
+use crate::time::{Block, Timestamp};
 use crate::variant::Variant;
 
 impl Rollout {
@@ -77,10 +77,12 @@ impl Rollout {
 
     /// The stretch of time that a moment lies in.
     pub(super) fn stretch(&self, at: Timestamp) -> Stretch {
-        match self.definition.split().block(at) {
-            Some(block) => Stretch { block: Some(block), epoch: None },
-            None => Stretch { block: self.epochs.block(at), epoch: self.epochs.at(at) },
+        if let Some(block) = self.definition.split().block(at) {
+            return Stretch { block: Some(block), epoch: None };
         }
+        let epoch = self.epochs.at(at);
+        // Its sums are kept as those of a block are.
+        Stretch { block: epoch.map(|epoch| Block(epoch as u64)), epoch }
     }
 
     pub(super) fn begin_day(&mut self, place: Place) {

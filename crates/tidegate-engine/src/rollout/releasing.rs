@@ -72,6 +72,9 @@ impl Rollout {
     /// Acts on total failure in a release. Where the control runs on too few cameras to say whether it would fail too, it is
     /// served to all and asked: an outage of the whole site looks like a total failure until then.
     pub(super) fn look_for_failure_in_release(&mut self, decisions: &mut Vec<Decision>) {
+        if !self.fast_path.has_crossed() {
+            return;
+        }
         let (now, plan) = (self.lifecycle.now, self.release_plan());
         let is_watched = self.watches_release()
             && self.lifecycle.state.condition == Condition::Clear

@@ -103,6 +103,7 @@ impl Rollout {
                 self.arrivals.compared = Some(Compared { at, after });
                 self.fleet.add_comparison(camera, &comparison.outcomes, cuts, warned);
                 self.add_to_review(place.at, comparison);
+                self.failure_signs.add(at, comparison.outcomes.map(|outcome| outcome.failed()));
                 self.joint_scores.add(at, comparison, cuts.alert_threshold);
             }
             Window::Ab | Window::Full if watched => {
@@ -168,6 +169,9 @@ impl Rollout {
     }
 
     fn watch_for_failure(&mut self, camera: u32, variant: Variant, outcome: Outcome) {
+        if !self.fast_path.is_concerned(variant, outcome) {
+            return;
+        }
         // What a camera failed before the excursion tells of it; what it fails in one is the excursion.
         let is_listened_to = !self.fleet.is_quarantined(camera)
             && (!self.fleet.fails_often(camera) || self.fast_path.has_added(camera));
@@ -242,25 +246,30 @@ impl Rollout {
 
     /// The place of a camera that reports now; a new camera is taken in if the definition allows one more.
     fn camera(&mut self, camera: &CameraId, heard_at: Timestamp) -> Result<u32, Rejection> {
-        let split = self.definition.split();
-        let heard_after = self.lifecycle.observations;
-        let at = if let Some(at) = self.fleet.find(camera, split.hash(camera)) {
-            self.fleet.hear(at, heard_at, heard_after);
+        let hash = self.definition.split().hash(camera);
+        let at = if let Some(at) = self.fleet.find(camera, hash) {
+            self.fleet.hear(at, heard_at, self.lifecycle.observations);
             at
         } else {
-            let cameras_max = self.definition.experiment().bounds.cameras_max;
-            if self.fleet.len() >= cameras_max {
-                return Err(Rejection::TooManyCameras { cameras_max });
-            }
-            let (sums, blocks) = (Sums::default(), Vec::new());
-            let (camera, full) = (camera.clone(), ByVariant::default());
-            let seen = CameraSums { camera, sums, blocks, full, heard_at, heard_after };
-            self.fleet.insert(seen, split)
+            self.new_camera(camera, heard_at)?
         };
         if self.fleet.comparable(at) == Comparable::Yes {
             self.arrivals.add(heard_at);
         }
         Ok(at)
+    }
+
+    #[cold]
+    fn new_camera(&mut self, camera: &CameraId, heard_at: Timestamp) -> Result<u32, Rejection> {
+        let cameras_max = self.definition.experiment().bounds.cameras_max;
+        if self.fleet.len() >= cameras_max {
+            return Err(Rejection::TooManyCameras { cameras_max });
+        }
+        let (sums, blocks) = (Sums::default(), Vec::new());
+        let (camera, full) = (camera.clone(), ByVariant::default());
+        let heard_after = self.lifecycle.observations;
+        let seen = CameraSums { camera, sums, blocks, full, heard_at, heard_after };
+        Ok(self.fleet.insert(seen, self.definition.split()))
     }
 
     fn expose(&mut self, fingerprint: Fingerprint, camera: u32, place: Place, alerts: Alerts) {
@@ -272,7 +281,8 @@ impl Rollout {
         let label = None;
         self.exposures.forget_late(fingerprint);
         self.exposures.push(Exposure { fingerprint, at, camera, variant, window, alerts, label });
-        let is_late = self.stretch(place.at) != self.stretch(at) || !is_recent(place.at, at);
+        let is_late = place.at != at
+            && (self.stretch(place.at) != self.stretch(at) || !is_recent(place.at, at));
         if is_late && self.exposures.date(fingerprint, place.at).is_none() {
             debug_assert!(false, "it was pushed just now");
         }

@@ -216,7 +216,8 @@ impl LookContext<'_> {
         let estimate = estimate.ok().flatten();
         let both = |count| ByVariant { control: count, treatment: count };
         let (trials, cameras) = (both(paired.count()), both(paired.cameras()));
-        Some(Measure { estimate, trials, cameras, ..unmeasured })
+        let signs = (guardrail == Guardrail::ErrorRate).then_some(self.failure_signs);
+        Some(Measure { estimate, trials, cameras, signs, ..unmeasured })
     }
 
     /// The part of confirmed threats on which the treatment kept silent.

@@ -55,15 +55,39 @@ impl LookContext<'_> {
     }
 
     fn excess_between(&self, guardrail: Guardrail) -> f64 {
-        let mut means = ByVariant::<Mean>::default();
-        self.each_camera(|tallies, usual| {
-            for variant in Variant::ALL {
-                add(&mut means[variant], guardrail, &tallies[variant], usual);
-            }
-            Some(())
-        });
+        // A loop of its own for each guardrail: to choose within it would cost more than to add.
+        macro_rules! means {
+            ($($guardrail:ident),*) => {
+                match guardrail {
+                    $(Guardrail::$guardrail => self.means(|mean, tally, usual| {
+                        add(mean, Guardrail::$guardrail, tally, usual);
+                    }),)*
+                }
+            };
+        }
+        let means = means!(
+            FpRate,
+            ErrorRate,
+            Latency,
+            SlowRate,
+            MissedThreatRate,
+            AlertDrop,
+            AlertRise,
+            LabelShare,
+            ThreatRetention
+        );
         let ByVariant { control, treatment } = means.map(Mean::value);
         change(guardrail, control, treatment)
+    }
+
+    fn means(&self, add: impl Fn(&mut Mean, &Tally, &Usual)) -> ByVariant<Mean> {
+        let mut means = ByVariant::<Mean>::default();
+        self.each_camera(|tallies, usual| {
+            add(&mut means.control, &tallies.control, usual);
+            add(&mut means.treatment, &tallies.treatment, usual);
+            Some(())
+        });
+        means
     }
 
     /// Each camera against itself, over the blocks of the part that is looked at.

@@ -54,8 +54,11 @@ impl Tally {
     /// Adds one analysis.
     pub fn add(&mut self, outcome: Outcome, cuts: Cuts) {
         self.analyses += 1;
-        self.errors += u64::from(outcome.failed());
-        if let Some(latency) = outcome.latency() {
+        let Outcome::Answered { latency, score } = outcome else {
+            self.errors += 1;
+            return;
+        };
+        if let Some(latency) = latency {
             let us = u64::from(latency.us());
             self.timed += 1;
             self.latency_us_sum += us;
@@ -65,7 +68,7 @@ impl Tally {
                 self.slow += u64::from(latency > slow_above);
             }
         }
-        if let Some(score) = outcome.score() {
+        if let Some(score) = score {
             let value = u64::from(score.value());
             self.scored += 1;
             self.score_sum += value;

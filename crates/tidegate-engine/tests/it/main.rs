@@ -4,6 +4,7 @@
 
 mod ahead;
 mod definition;
+mod failures;
 mod flood;
 mod golden;
 mod labels;

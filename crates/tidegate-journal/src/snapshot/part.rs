@@ -18,6 +18,7 @@ mod deleted;
 mod end;
 mod epochs;
 mod exposure;
+mod failure_signs;
 mod fast_path;
 mod feed;
 mod head;
@@ -43,6 +44,7 @@ use deleted::KeptDeleted;
 use end::KeptEnd;
 use epochs::KeptEpochs;
 use exposure::KeptExposure;
+use failure_signs::KeptFailureSigns;
 use fast_path::{KeptAdded, KeptShown};
 use feed::KeptFeed;
 use head::KeptHead;
@@ -97,6 +99,7 @@ pub(crate) enum Part {
     JointScores(KeptJointScores),
     Arrivals(KeptArrivals),
     Deleted(KeptDeleted),
+    FailureSigns(KeptFailureSigns),
 }
 
 /// A part by what it tells of, which says what it may follow.
@@ -137,6 +140,7 @@ enum OfRollout {
     Series(KeptSeries),
     JointScores(KeptJointScores),
     Arrivals(KeptArrivals),
+    FailureSigns(KeptFailureSigns),
 }
 
 /// A part that adds to the prompt before it.
@@ -203,6 +207,7 @@ impl Part {
             Self::Series(points) => Belonging::OfRollout(OfRollout::Series(points)),
             Self::JointScores(scores) => Belonging::OfRollout(OfRollout::JointScores(scores)),
             Self::Arrivals(arrivals) => Belonging::OfRollout(OfRollout::Arrivals(arrivals)),
+            Self::FailureSigns(signs) => Belonging::OfRollout(OfRollout::FailureSigns(signs)),
             Self::Prompt(name) => Belonging::Prompt(name),
             Self::Version(head) => Belonging::OfPrompt(OfPrompt::Version(head)),
             Self::Text(text) => Belonging::OfPrompt(OfPrompt::Text(text)),
@@ -251,6 +256,7 @@ fn rollout_parts(state: &RolloutState) -> impl Iterator<Item = Part> {
         .chain(series::parts(state))
         .chain(joint_scores::part(state))
         .chain(arrivals::parts(state))
+        .chain(failure_signs::part(state))
 }
 
 /// A text in pieces that fit a part; none of an empty one.

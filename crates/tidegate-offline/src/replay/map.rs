@@ -350,12 +350,11 @@ fn read_meanings<T: Copy>(
 fn read_optional(fields: &mut Fields<'_>) -> Vec<Role> {
     let mut optional = Vec::new();
     for text in texts(fields, "optional").unwrap_or_default() {
-        match Role::ALL.iter().find(|(name, _)| *name == text) {
-            Some((_, role)) => optional.push(*role),
-            None => {
-                let allowed = Role::ALL.map(|(name, _)| name).join(" | ");
-                fields.not_allowed("optional", &Value::String(text), &allowed);
-            }
+        if let Some((_, role)) = Role::ALL.iter().find(|(name, _)| *name == text) {
+            optional.push(*role);
+        } else {
+            let allowed = Role::ALL.map(|(name, _)| name).join(" | ");
+            fields.not_allowed("optional", &Value::String(text), &allowed);
         }
     }
     optional

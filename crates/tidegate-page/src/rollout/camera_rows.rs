@@ -30,6 +30,15 @@ pub struct CameraPage {
     pub order: SortOrder,
 }
 
+/// Whether it is said from which ramp step on a camera has the treatment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StepsShown {
+    /// It is.
+    Yes,
+    /// All steps are over.
+    No,
+}
+
 /// The head of a column.
 #[derive(Debug)]
 pub(super) struct ColumnHead {
@@ -72,7 +81,7 @@ impl CameraPage {
 }
 
 /// The cells of a camera behind its id.
-pub(super) fn cells(camera: &CameraReport) -> [String; 13] {
+pub(super) fn cells(camera: &CameraReport, steps: StepsShown) -> [String; 13] {
     let side = shown_side(camera);
     let difference = &camera.difference;
     let none = || "–".to_owned();
@@ -87,11 +96,17 @@ pub(super) fn cells(camera: &CameraReport) -> [String; 13] {
     };
     let mean =
         |mean: Option<f64>, unit: &str| mean.map_or_else(none, |mean| format!("{mean:.1}{unit}"));
+    let labels = side.labels.total;
+    let labelled = match labels {
+        0 => none(),
+        _ => format!("{:.1}\u{a0}% of {labels}", side.fp_rate * 100.0),
+    };
     let variants = &camera.variants;
-    let step = camera.step.map_or_else(String::new, |step| format!(" (from step {step})"));
+    let step = camera.step.filter(|_| steps == StepsShown::Yes);
+    let step = step.map_or_else(String::new, |step| format!(" (treatment from step {step} on)"));
     [
         format!("{}{step}", camera.variant),
-        measured(camera).to_owned(),
+        camera.measured().unwrap_or("–").to_owned(),
         (variants.control.analyses + variants.treatment.analyses).to_string(),
         points(difference.error_rate),
         number(difference.latency_ms_mean, "\u{a0}ms"),
@@ -100,21 +115,10 @@ pub(super) fn cells(camera: &CameraReport) -> [String; 13] {
         number(difference.score_mean, ""),
         share(side.analyses, side.error_rate),
         mean(side.latency_ms_mean, "\u{a0}ms"),
-        share(side.labels.total, side.fp_rate),
+        labelled,
         share(side.scored, side.alert_rate),
         mean(side.score_mean, ""),
     ]
-}
-
-/// Which variant the difference is of.
-fn measured(camera: &CameraReport) -> &'static str {
-    let variants = &camera.variants;
-    match camera.compared_with.as_deref() {
-        Some("itself") => "both",
-        Some(_) if variants.treatment.analyses > variants.control.analyses => "treatment",
-        Some(_) => "control",
-        None => "–",
-    }
 }
 
 /// The treatment's sums where the camera ran it, as it is sorted by.

@@ -11,7 +11,8 @@ const DRAWN_MAX: usize = 160;
 /// Rows of the table behind a line.
 const ROWS_MAX: usize = 10;
 const HEIGHT: u32 = 200;
-/// How far a chart reaches beyond the limit on either side: bounds of the first hours are far wider.
+/// How far a chart reaches beyond the limit on either side, unless the last point is farther: bounds of the first hours are
+/// far wider.
 const LIMITS_SHOWN: f64 = 3.0;
 const HOUR_MS: f64 = 3_600_000.0;
 
@@ -35,15 +36,21 @@ impl<'a> GuardrailChart<'a> {
         }
         let limit = f64::from(series.limit.unwrap_or(0.0));
         let name = wording::guardrail(&series.guardrail);
-        let caption = format!(
+        let mut caption = format!(
             "Blue: how much worse the treatment is, in {}, with its 95 % bounds. Red: the limit.",
             wording::unit(&series.unit)
         );
+        let range = range(&points, limit);
+        let is_beyond = |point: &ChartPoint| {
+            [point.low, point.change, point.high].iter().any(|number| !range.contains(number))
+        };
+        if points.iter().any(is_beyond) {
+            caption.push_str(" What was farther before is cut off at the edge.");
+        }
         let hours = last.at_hours - first.at_hours;
         let drawn = thinned(&points, DRAWN_MAX);
         let chart = draw(HEIGHT, caption, |area| {
             let x = Axis { range: 0.0..hours, title: "hours" };
-            let range = range(&points, limit);
             let clamped = |number: f64| number.clamp(range.start, range.end);
             let side = Margin::Scale(Axis { range: range.clone(), title: "" });
             let mut axes = tidegate_chart::axes(area, &x, &side)?;
@@ -94,9 +101,11 @@ impl ChartPoint {
     }
 }
 
-/// From below the least to above the greatest number that is near the limit.
+/// From below the least to above the greatest number that is near the limit, or no farther than the last is.
 fn range(points: &[ChartPoint], limit: f64) -> std::ops::Range<f64> {
-    let farthest = LIMITS_SHOWN * limit.abs().max(0.5);
+    let newest = points.last().map_or([0.0; 3], |point| [point.low, point.change, point.high]);
+    let near = LIMITS_SHOWN * limit.abs().max(0.5);
+    let farthest = newest.into_iter().map(f64::abs).fold(near, f64::max);
     let numbers = points.iter().flat_map(|point| [point.low, point.high, point.change]);
     let (least, most) = numbers
         .map(|number| number.clamp(-farthest, farthest))
@@ -210,6 +219,22 @@ mod tests {
         let thin = thinned(&list, 7);
         assert_eq!((thin.len(), *thin[0], *thin[6]), (7, 0, 999));
         assert_eq!(thinned(&list[..3], 7).len(), 3);
+    }
+
+    #[test]
+    fn the_last_change_and_its_bounds_are_never_cut_off() {
+        let point = |at_hours: f64, low: f64, change: f64, high: f64| ChartPoint {
+            at_hours,
+            change,
+            low,
+            high,
+        };
+        let wide = point(0.0, -300.0, 0.0, 300.0);
+        let calm = range(&[wide, point(1.0, -1.0, 0.5, 2.0)], 5.0);
+        assert!(calm.contains(&15.0) && !calm.contains(&20.0), "{calm:?}");
+        let wide = point(0.0, -300.0, 0.0, 300.0);
+        let harmed = range(&[wide, point(1.0, 39.9, 54.9, 70.0)], 5.0);
+        assert!(harmed.contains(&70.0) && !harmed.contains(&90.0), "{harmed:?}");
     }
 
     #[test]

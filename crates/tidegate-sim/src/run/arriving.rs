@@ -24,10 +24,10 @@ impl<O: Observer> Run<'_, O> {
         let scene = self.world.scene(&mut self.random);
         let alike = self.restless.as_ref().and_then(|restless| restless.alike(arrival));
         let scenes = self.scenes(scene, alike);
-        let mut answer = self.answer(camera, variant, alike, scenes[variant]);
-        let mut shadow = compared
-            .then(|| self.answer(camera, Variant::Treatment, alike, scenes[Variant::Treatment]));
-        let truth = self.world.truth(&self.cameras[camera], scenes.control);
+        let mut answer = self.answer(camera, variant, alike, &scenes[variant]);
+        let mut shadow =
+            compared.then(|| self.answer(camera, Variant::Treatment, alike, &scenes.treatment));
+        let truth = self.world.truth(&self.cameras[camera], &scenes.control);
         if self.is_outage() {
             answer.outcome = Outcome::Failed;
             if let Some(shadow) = &mut shadow {
@@ -115,7 +115,7 @@ impl<O: Observer> Run<'_, O> {
         camera: usize,
         variant: Variant,
         alike: Option<Alike>,
-        scene: Scene,
+        scene: &Scene,
     ) -> SimulatedAnswer {
         let Self { world, cameras, change, random, .. } = self;
         world.answer(&cameras[camera], scene, AnsweringPrompt { variant, change, alike }, random)

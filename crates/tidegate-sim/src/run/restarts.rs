@@ -32,15 +32,26 @@ impl Restarts {
     /// Writes down what the daemon would write, as long as a kill is still to come.
     pub(super) fn write(&mut self, at: Timestamp, event: &Event, decisions: &[Decision]) {
         if !self.at.is_empty() {
-            self.journal.push(Written::Event(at, event.clone()));
-            let decisions = decisions.iter().cloned().map(Box::new).map(Written::Decision);
-            self.journal.extend(decisions);
+            self.note(at, event, decisions);
         }
+    }
+
+    #[cold]
+    fn note(&mut self, at: Timestamp, event: &Event, decisions: &[Decision]) {
+        self.journal.push(Written::Event(at, event.clone()));
+        let decisions = decisions.iter().cloned().map(Box::new).map(Written::Decision);
+        self.journal.extend(decisions);
     }
 
     /// Where a kill is due: what the daemon is once it has read back what it wrote.
     pub(super) fn take_due(&mut self, now: f64, definition: &Definition) -> Option<Rollout> {
+        // Asked at every event, and nearly always nothing is.
         self.at.pop_if(|at| *at <= now)?;
+        self.read_back(definition)
+    }
+
+    #[cold]
+    fn read_back(&mut self, definition: &Definition) -> Option<Rollout> {
         let snapshot = self.snapshot.take()?;
         let mut restored = Rollout::restore(definition.clone(), snapshot)
             .expect("a rollout takes up the snapshot it wrote");

@@ -65,6 +65,19 @@ pub struct CameraReport {
     pub difference: CameraDifference,
 }
 
+impl CameraReport {
+    /// Which variant the difference is of: `treatment`, `control`, or `both` where it is taken on the camera itself.
+    pub fn measured(&self) -> Option<&'static str> {
+        let (control, treatment) =
+            (self.variants.control.analyses, self.variants.treatment.analyses);
+        match self.compared_with.as_deref()? {
+            "itself" => Some("both"),
+            _ if treatment > control => Some("treatment"),
+            _ => Some("control"),
+        }
+    }
+}
+
 /// Treatment less control on the camera itself, in shadow pair by pair; else the camera less the other variant's mean over the
 /// fleet. More is worse, but of scores and alerts, which are more or fewer.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -127,7 +140,8 @@ impl SortOrder {
 
 macro_rules! camera_sorts {
     ($(#[doc = $doc:literal] $sort:ident = $name:literal,)*) => {
-        /// By what cameras are sorted. A metric is the treatment's where the camera ran it, else the control's.
+        /// By what cameras are sorted. A metric is the treatment's where the camera ran it, else the control's; by a difference,
+        /// those that ran the control alone come last.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         pub enum CameraSort {
             #[default]
@@ -289,7 +303,16 @@ impl CameraSort {
     ) -> Option<f64> {
         let ByVariant { control, treatment } = &seen.sides;
         let ran = if treatment.analyses > 0 { treatment } else { control };
-        let difference = || CameraDifference::of(seen, fleet);
+        // A camera that ran the control alone says nothing of what the treatment does.
+        let ran_treatment = seen.pairs.is_some()
+            || ComparedWith::of(&seen.sides) != Some(ComparedWith::Fleet(Variant::Control));
+        let difference = || {
+            if ran_treatment {
+                CameraDifference::of(seen, fleet)
+            } else {
+                CameraDifference::default()
+            }
+        };
         match self {
             Self::CameraId => None,
             Self::Variant => match serve(seen.camera).0 {

@@ -390,7 +390,7 @@ mod tests {
     }
 
     /// One of each type.
-    fn samples() -> [What; 10] {
+    fn samples() -> [What; 11] {
         let text = String::new;
         let verdict =
             VerdictChanged { guardrail: text(), from: text(), to: text(), sentence: text() };
@@ -431,17 +431,17 @@ mod tests {
                 actor: text(),
                 reason: text(),
             }),
-            What::ExperimentDeleted(ExperimentDeleted {
-                from: text(),
-                actor: text(),
-                reason: text(),
-            }),
             What::ExperimentDefined(ExperimentDefined {
                 from: text(),
                 actor: text(),
                 reason: text(),
                 digest: text(),
                 changes: Vec::new(),
+            }),
+            What::ExperimentDeleted(ExperimentDeleted {
+                from: text(),
+                actor: text(),
+                reason: text(),
             }),
             What::Reset(Reset { last_event_id: text(), resumes_after: text(), sentence: text() }),
         ]

@@ -69,6 +69,9 @@ pub struct Counts {
 pub struct SplitCheck {
     /// Cameras by variant; of a switchback, blocks.
     pub units: Counts,
+    /// Cameras that got both variants although nothing moved them; earlier versions did not say.
+    #[serde(default)]
+    pub crossed: u64,
     /// The planned share of the treatment.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Share))]
     pub planned_share: f64,
@@ -129,6 +132,7 @@ impl From<&split_check::SplitCheck> for SplitCheck {
     fn from(split: &split_check::SplitCheck) -> Self {
         Self {
             units: split.units.into(),
+            crossed: split.crossed,
             planned_share: split.share.value(),
             chance: split.chance,
             evidence: split.evidence.value(),

@@ -18,8 +18,9 @@ pub const SHADOW_DAYS_MAX: u64 = 28;
 pub const ALERTS_A_DAY_MAX: f64 = 1e6;
 /// Of events on which prompts as good as each other disagree, those that are threats: 1 of 14, as in the simulated fleet.
 const THREAT_SHARE: f64 = 1.0 / 14.0;
-/// How much more the change in alerts varies from window to window than independent events would let it.
-const OVERDISPERSION: f64 = 1.5;
+/// How much more the change in alerts varies from window to window than independent events would let it: what bursts and weather
+/// do in the simulated fleets.
+const OVERDISPERSION: f64 = 3.0;
 /// Standard errors by which nine windows of ten do no worse.
 const BAD_LUCK: f64 = 1.2816;
 const BLOCKS_A_DAY: u64 = 12;
@@ -28,7 +29,7 @@ const BLOCKS_A_DAY: u64 = 12;
 ///
 /// The cards of a typical window are judged in a typical order, in which each kind of card comes as often as there is of it. The days
 /// are those after which nine windows of ten decide: with the change in alerts less clear by 1.28 standard errors. An
-/// approximation, held against simulated shadows in `docs/simulator-review.md`.
+/// approximation, held against simulated shadows by a test (`statistics::review::simulation`).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PlannedReview {
     /// Alerts of the control on one day, of all cameras; more than [`ALERTS_A_DAY_MAX`] count as that.

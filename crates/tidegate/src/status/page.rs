@@ -31,8 +31,12 @@ pub(crate) fn page(status: &Status, paint: Paint, room: Room) -> String {
     }
     if let Some(split) = &status.split {
         let verdict = if split.clean { "as planned" } else { "NOT as planned" };
+        let crossed = match split.crossed {
+            0 => String::new(),
+            crossed => format!(", {crossed} cameras with both"),
+        };
         let line = format!(
-            "  split: {} control and {} treatment, planned {} treatment: {verdict}",
+            "  split: {} control and {} treatment, planned {} treatment{crossed}: {verdict}",
             split.units.control,
             split.units.treatment,
             percent(split.planned_share),
@@ -299,7 +303,12 @@ fn evidence(judgement: &Judgement) -> String {
         (None, Some(ln)) => format!("e^{ln:.0}"),
         (None, None) => "–".to_owned(),
     };
+    let is_enough = |needed: f64| judgement.ln_evidence.is_some_and(|ln| ln >= needed.ln());
     match judgement.evidence_needed {
+        // That there is a change is no harm where it is small.
+        Some(needed) if judgement.verdict == "pass" && is_enough(needed) => {
+            format!("{shown}, small")
+        }
         Some(needed) => format!("{shown} of {}", number(needed)),
         None => shown,
     }

@@ -4,8 +4,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tidegate_stats::proportion::Proportion;
 use tidegate_stats::review::{
-    AnsweredCard, ByQuestion, Claim, Direction, DrawnCard, LimitSettings, Review, ReviewBounds,
-    ReviewEvidence, ReviewLimits, ReviewVerdict, Worth,
+    AnsweredCard, ByQuestion, Claim, Direction, DrawnCard, LimitSettings, PlannedReview, Review,
+    ReviewBounds, ReviewEvidence, ReviewLimits, ReviewVerdict, Worth,
 };
 
 use super::world::{Window, World};
@@ -195,6 +195,27 @@ fn simulated_reviews_decide_what_the_design_says_in_all_cells() {
         cell(Replies::Always, 0.07).holds(2_000);
         cell(Replies::AtRandom, 0.07).holds(1_000);
         cell(Replies::FewerThreats, 0.2).holds(1_000);
+    }
+}
+
+/// Four cameras, as preflight takes them unless it is told otherwise.
+#[test]
+fn a_planned_review_decides_in_nine_of_ten_shadows_of_as_many_days() {
+    let changes: [(f64, fn(ReviewVerdict) -> bool); 3] =
+        [(0.1, is_rejected), (1.0 / 3.0, is_rejected), (-0.2, is_promoted)];
+    for (change, counts) in changes {
+        let limits = limits().settings();
+        let planned = PlannedReview {
+            alerts_a_day: 200.0,
+            disagreement: 0.28,
+            change,
+            limits,
+            budget: BUDGET,
+        };
+        let effort = planned.plan().unwrap().effort.unwrap();
+        let days = usize::try_from(effort.days).unwrap();
+        let world = World { false_alarms: 1.0 + change / 0.6, ..fleet(HARMLESS, 4, days) };
+        Cell::new("planned", world, counts, [0.85, 1.0]).holds(120);
     }
 }
 

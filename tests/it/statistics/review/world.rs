@@ -61,7 +61,28 @@ impl World {
     pub(super) fn window(self, seed: u64, run: u64) -> Window {
         let mut draw = ChaCha8Rng::seed_from_u64(seed);
         draw.set_stream(run);
-        let draw = &mut draw;
+        let mut window = Window { cards: Vec::new(), blocks: Vec::new() };
+        for cameras in self.by_camera(&mut draw) {
+            let mut block = FleetBlock { change: 0, alerts: 0 };
+            for (of_camera, cards) in cameras {
+                block.change += of_camera.change;
+                block.alerts += of_camera.alerts;
+                window.cards.extend(cards);
+            }
+            window.blocks.push(block);
+        }
+        // Hashes put cards in a random order.
+        for last in (1..window.cards.len()).rev() {
+            window.cards.swap(last, draw.random_range(0..=last));
+        }
+        window
+    }
+
+    /// What each camera sees in each two hours.
+    pub(super) fn by_camera(
+        self,
+        draw: &mut ChaCha8Rng,
+    ) -> Vec<Vec<(FleetBlock, Vec<AnsweredCard>)>> {
         let around_one = Gamma::new(4.0, 0.25).unwrap();
         let size = 1.0 / CORRELATION - 1.0;
         let share = Beta::new(size * THREATS, size * (1.0 - THREATS)).unwrap();
@@ -71,22 +92,18 @@ impl World {
             threats: share.sample(draw) / THREATS,
         };
         let cameras: Vec<Camera> = (0..self.cameras).map(camera).collect();
-        let mut window = Window { cards: Vec::new(), blocks: Vec::new() };
-        for _ in 0..self.days {
-            for hour in HOURS {
-                let shock = if draw.random_bool(SHOCK) { SHOCK_FACTOR } else { 1.0 };
-                let mut block = FleetBlock { change: 0, alerts: 0 };
-                for camera in &cameras {
-                    self.pass(camera, hour / 12.0, shock, &mut block, &mut window.cards, draw);
-                }
-                window.blocks.push(block);
+        let mut blocks = Vec::new();
+        for hour in (0..self.days).flat_map(|_| HOURS) {
+            let shock = if draw.random_bool(SHOCK) { SHOCK_FACTOR } else { 1.0 };
+            let mut seen = Vec::new();
+            for camera in &cameras {
+                let (mut block, mut cards) = (FleetBlock { change: 0, alerts: 0 }, Vec::new());
+                self.pass(camera, hour / 12.0, shock, &mut block, &mut cards, draw);
+                seen.push((block, cards));
             }
+            blocks.push(seen);
         }
-        // Hashes put cards in a random order.
-        for last in (1..window.cards.len()).rev() {
-            window.cards.swap(last, draw.random_range(0..=last));
-        }
-        window
+        blocks
     }
 
     /// Two hours of one camera, `part` of a day.

@@ -16,9 +16,9 @@ use crate::http::asked;
 use crate::http::problem::Problem;
 use crate::http::prompts::{self, Ends, NamePath, PartPath};
 use crate::prompts::describe;
-use crate::published::View;
+use crate::published::{Trust, View};
 use crate::refusal::Refusal;
-use crate::rollouts::RunningExperiment;
+use crate::rollouts::Predecessor;
 
 /// Versions that a page shows, the newest.
 const VERSIONS_SHOWN: usize = 100;
@@ -87,7 +87,11 @@ fn served(view: View<'_>, name: &PromptName) -> Vec<ServedNow> {
         let Some(in_play) = versions.as_ref().filter(|in_play| in_play.prompt == *name) else {
             continue;
         };
-        let share = treatment_share(run, view);
+        let share = match predecessor.map(Predecessor::variant) {
+            Some(Variant::Treatment) if view.trust == Trust::Full => 1.0,
+            Some(Variant::Treatment | Variant::Control) => 0.0,
+            None => crate::describe::status(run, view).treatment_share,
+        };
         for (variant, share) in [(Variant::Control, 1.0 - share), (Variant::Treatment, share)] {
             if share > 0.0 {
                 served.push(ServedNow {
@@ -100,10 +104,6 @@ fn served(view: View<'_>, name: &PromptName) -> Vec<ServedNow> {
         }
     }
     served
-}
-
-fn treatment_share(run: &RunningExperiment, view: View<'_>) -> f64 {
-    crate::describe::status(run, view).treatment_share
 }
 
 /// Shows a version with its text.

@@ -5,16 +5,16 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
-use tidegate_engine::experiment::Gate;
-use tidegate_engine::phase::{self, Condition, Phase};
-use tidegate_page::{CameraPage, Overview, RolloutCard, RolloutView, WaitsFor};
+use tidegate_engine::assignment::SplitMethod;
+use tidegate_page::{CameraPage, Overview, RolloutCard, RolloutView, SplitUnit, WaitsFor};
 use tidegate_spec::ExperimentFile;
 use tidegate_spec::api::{
-    CameraSort, CamerasQuery, HistoryItem, LastStep, Scores, Series, SettingChange, SortOrder,
-    Status,
+    CameraSort, CamerasQuery, GuardrailSeries, HistoryItem, LastStep, Scores, Series,
+    SettingChange, SortOrder, Status,
 };
 
 use super::course::Planned;
+use super::waiting::{rank, waits_for};
 use super::{App, FrameNow, rendered};
 use crate::describe;
 use crate::http::asked;
@@ -54,10 +54,10 @@ pub(super) async fn overview(
         .read(move |view| {
             let mut runs: Vec<&RunningExperiment> = view.rollouts.iter().collect();
             // Those of a rank stay in the order of their keys.
-            runs.sort_by_key(|run| rank(run.rollout.lifecycle().state));
-            let shown = runs.iter().skip(after).take(ROLLOUTS_SHOWN).map(|run| {
-                let status = describe::status(run, view);
-                RolloutCard { waits_for: waits_for(run, &status), status }
+            runs.sort_by_cached_key(|run| rank(run, view));
+            let shown = runs.iter().skip(after).take(ROLLOUTS_SHOWN).map(|run| RolloutCard {
+                waits_for: waits_for(run, view.trust),
+                status: describe::status(run, view),
             });
             (FrameNow::of(view), shown.collect::<Vec<_>>(), runs.len())
         })
@@ -66,36 +66,8 @@ pub(super) async fn overview(
     let shown_to = after.saturating_add(rollouts.len());
     let next = (shown_to < total).then_some(shown_to);
     let frame = around.frame(&app, &headers);
-    rendered(move || tidegate_page::overview(&frame, &Overview { rollouts, total, next })).await
-}
-
-/// What waits for a person amid its way stands first, then what else is under way, then what may begin.
-const fn rank(state: phase::State) -> u8 {
-    match (state.phase, state.condition) {
-        (
-            Phase::Shadow | Phase::Ab | Phase::Full,
-            Condition::Held | Condition::Paused | Condition::Expired,
-        ) => 0,
-        (Phase::Shadow | Phase::Ab | Phase::Full, _) => 1,
-        (Phase::Draft, _) => 2,
-        (Phase::Completed | Phase::RolledBack | Phase::Stopped, _) => 3,
-    }
-}
-
-/// What a rollout waits for.
-fn waits_for(run: &RunningExperiment, status: &Status) -> WaitsFor {
-    let state = run.rollout.lifecycle().state;
-    let by_itself = status.next.at.is_some();
-    let gate = run.rollout.definition().experiment().shadow.gate;
-    match (state.phase, state.condition) {
-        (Phase::Completed | Phase::RolledBack | Phase::Stopped, _) => WaitsFor::Nothing,
-        (Phase::Full, _) | (Phase::Ab, Condition::Clear | Condition::Grace) if by_itself => {
-            WaitsFor::Time
-        }
-        (Phase::Shadow, Condition::Clear) if by_itself => WaitsFor::Time,
-        (Phase::Shadow, Condition::Clear) if gate == Gate::Automatic => WaitsFor::Reports,
-        _ => WaitsFor::Person,
-    }
+    let overview = Overview { rollouts, total, after, next };
+    rendered(move || tidegate_page::overview(&frame, &overview)).await
 }
 
 /// Before which step.
@@ -109,31 +81,44 @@ pub(super) struct RolloutQuery {
 }
 
 impl RolloutQuery {
-    /// Which cameras, and in which order; nothing where nobody said.
-    fn cameras(&self) -> Result<Option<CamerasQuery>, Problem> {
+    /// Which cameras, and in which order; those that do worst where nobody said.
+    fn cameras(&self) -> Result<impl FnOnce(&Status, &Series) -> CamerasQuery + use<>, Problem> {
         let after = self.after.unwrap_or(0);
         let (sort, order) = figures::sorting(self.sort.as_deref(), self.order.as_deref())?;
-        let order = order.unwrap_or_default();
-        let query = |sort| CamerasQuery { window: None, sort, order, after, limit: CAMERAS_SHOWN };
-        Ok(sort.map(query))
+        Ok(move |status: &Status, series: &Series| {
+            let (sort, order) = match sort {
+                Some(sort) => (sort, order.unwrap_or_default()),
+                None => (worst(status, series), SortOrder::Descending),
+            };
+            CamerasQuery { window: None, sort, order, after, limit: CAMERAS_SHOWN }
+        })
     }
 }
 
-/// Those cameras first that do worst in what is worst of all.
-fn worst_first(status: &Status) -> CamerasQuery {
+/// What is worst of all, by which cameras are sorted.
+fn worst(status: &Status, series: &Series) -> CameraSort {
     let badness = |verdict: &str| {
         ["pass", "inconclusive", "alarm", "fail"].iter().position(|one| *one == verdict)
     };
     let worst = status.guardrails.iter().rev().max_by_key(|one| badness(&one.verdict));
-    let sort = match worst.map(|worst| worst.guardrail.as_str()) {
+    let worst = worst.map(|worst| worst.guardrail.as_str()).or_else(|| farthest(series));
+    match worst {
         Some("error_rate") => CameraSort::ErrorRateDifference,
         Some("latency" | "slow_rate") => CameraSort::LatencyMsMeanDifference,
         Some("alert_drop" | "alert_rise" | "threat_retention") => CameraSort::AlertRateDifference,
         Some(_) if status.window != "shadow" => CameraSort::FpRateDifference,
         Some(_) | None => CameraSort::ErrorRateDifference,
+    }
+}
+
+/// What came farthest towards its limit, where the rule has no verdicts.
+fn farthest(series: &Series) -> Option<&str> {
+    let part = |series: &GuardrailSeries| {
+        let last = series.points.last()?;
+        Some(last.change? / last.limit.filter(|limit| *limit > 0.0)?)
     };
-    let order = SortOrder::Descending;
-    CamerasQuery { window: None, sort, order, after: 0, limit: CAMERAS_SHOWN }
+    let parts = series.guardrails.iter().filter_map(|one| Some((part(one)?, one)));
+    parts.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, one)| one.guardrail.as_str())
 }
 
 /// What is taken from the engine for a page, to be worked on elsewhere.
@@ -144,6 +129,8 @@ struct Gathered {
     planned: Planned,
     allowed: Vec<String>,
     series: Series,
+    split_unit: SplitUnit,
+    has_group: bool,
     cameras: CameraPage,
     scores: Scores,
     newest: Vec<String>,
@@ -161,20 +148,27 @@ pub(super) async fn rollout(
 ) -> Result<Response, Problem> {
     let key = key_of(path)?;
     let asked = asked::query(asked)?;
-    let (before, sorted) = (asked.before, asked.cameras()?);
-    let gathered = look(&app, key, move |run, view| {
+    let (before, wanted) = (asked.before, asked.cameras()?);
+    let gathered = look(&app, key.clone(), move |run, view| {
         let status = describe::status(run, view);
         let end = before.unwrap_or(usize::MAX).min(run.history.len());
         let begin = end.saturating_sub(STEPS_SHOWN);
         let newest = run.history.len().saturating_sub(STEPS_READ);
-        let query = sorted.unwrap_or_else(|| worst_first(&status));
+        let series = describe::series(run, None);
+        let query = wanted(&status, &series);
+        let assignment = &run.rollout.definition().experiment().assignment;
         let cameras = describe::cameras(run, view, &query);
         Gathered {
             around: FrameNow::of(view),
-            waits_for: waits_for(run, &status),
+            waits_for: waits_for(run, view.trust),
             status,
             planned: Planned::of(run.rollout.definition()),
-            series: describe::series(run, None),
+            series,
+            split_unit: match assignment.method {
+                SplitMethod::Switchback => SplitUnit::Block,
+                SplitMethod::Hash | SplitMethod::Balanced => SplitUnit::Camera,
+            },
+            has_group: assignment.group.is_some(),
             cameras: CameraPage { cameras, sort: query.sort, order: query.order },
             scores: describe::scores(run),
             allowed: run.rollout.allowed().map(|command| command.as_str().to_owned()).collect(),
@@ -185,7 +179,7 @@ pub(super) async fn rollout(
         }
     })
     .await?;
-    let frame = gathered.around.clone().frame(&app, &headers);
+    let frame = gathered.around.clone().about(&key).frame(&app, &headers);
     rendered(move || tidegate_page::rollout(&frame, &gathered.view())).await
 }
 
@@ -205,6 +199,8 @@ impl Gathered {
             waits_for: self.waits_for,
             allowed: self.allowed,
             series: self.series,
+            split_unit: self.split_unit,
+            has_group: self.has_group,
             cameras: self.cameras,
             scores: self.scores,
             history,

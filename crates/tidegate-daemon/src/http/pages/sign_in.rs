@@ -40,7 +40,7 @@ pub(super) async fn ask(
     if app.0.tokens.is_none() {
         return Ok(lead_to("/"));
     }
-    let frame = FrameNow::unasked().frame(&app, &headers);
+    let frame = FrameNow::published(&app).frame(&app, &headers);
     html(StatusCode::OK, tidegate_page::sign_in(&frame, None, "", to))
 }
 
@@ -67,7 +67,7 @@ pub(super) async fn begin(
     let from = peer.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(PeerAddress(address))| address);
     let to = within(&to);
     let again = |status, fault: &str| {
-        let frame = FrameNow::unasked().frame(&app, &HeaderMap::new());
+        let frame = FrameNow::published(&app).frame(&app, &HeaderMap::new());
         html(status, tidegate_page::sign_in(&frame, Some(fault), &name, to))
     };
     if let Some(seconds) = app.0.sessions.seconds_locked_out(from) {

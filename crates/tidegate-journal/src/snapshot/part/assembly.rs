@@ -124,6 +124,7 @@ impl OfRollout {
             Self::Series(points) => return points.add_to(rollout),
             Self::JointScores(scores) => return scores.add_to(rollout),
             Self::Arrivals(arrivals) => return arrivals.add_to(rollout),
+            Self::FailureSigns(signs) => signs.add_to(rollout),
             Self::Latencies(latencies) => return Ok(latencies.add_to(buckets)),
             Self::Cameras(cameras) => {
                 cameras.into_iter().try_for_each(|camera| camera.add_to(rollout))?;

@@ -5,6 +5,7 @@ use tidegate_engine::arrivals::Arrivals;
 use tidegate_engine::course::Course;
 use tidegate_engine::epoch::Epochs;
 use tidegate_engine::experiment::Digest;
+use tidegate_engine::failure_signs::FailureSigns;
 use tidegate_engine::fleet::Latencies;
 use tidegate_engine::notice::Noticed;
 use tidegate_engine::number::Latency;
@@ -108,6 +109,7 @@ impl KeptRollout {
             joint_scores: Box::default(),
             heard_since: None,
             arrivals: Arrivals::default(),
+            failure_signs: FailureSigns::default(),
         };
         Ok(RolloutState {
             id: RolloutId(self.id),

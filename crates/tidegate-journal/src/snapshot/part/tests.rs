@@ -7,6 +7,7 @@ use tidegate_engine::epoch::{Epoch, Epochs, Opens};
 use tidegate_engine::event::{Actor, Reason};
 use tidegate_engine::experiment::Digest;
 use tidegate_engine::exposure::{Alerts, Exposure, Fingerprint, Window};
+use tidegate_engine::failure_signs::{FailureSigns, SignBet};
 use tidegate_engine::fast_path::{Added, Excursion, FastPath, OutageHold, Shown};
 use tidegate_engine::fleet::{BlockSums, CameraSums, Latencies, Sums};
 use tidegate_engine::guardrail::Guardrail;
@@ -109,6 +110,7 @@ fn draft() -> RolloutState {
             joint_scores: Box::default(),
             heard_since: None,
             arrivals: Arrivals::default(),
+            failure_signs: FailureSigns::default(),
         },
     }
 }
@@ -519,6 +521,8 @@ fn of_every_kind() -> Vec<Part> {
         rollout.heard_since = Some(at);
         rollout.arrivals = Arrivals { by_hour: [3; 24], compared: Some(Compared { at, after: 7 }) };
         rollout.joint_scores = joint_scores(at, "e1");
+        let bet = SignBet { up: 2, down: 1 };
+        rollout.failure_signs = FailureSigns { stretch: 9, surplus: -1, bet };
         rollout.exposures = vec![Exposure {
             fingerprint: Fingerprint(5),
             at,
@@ -543,7 +547,7 @@ fn of_every_kind() -> Vec<Part> {
 #[test]
 fn a_tag_never_changes_its_meaning() {
     // As docs/journal-format.md has them.
-    let mut seen = [false; 31];
+    let mut seen = [false; 32];
     for part in of_every_kind() {
         let mut payload = Vec::new();
         part.write(&mut payload).unwrap();
@@ -579,6 +583,7 @@ fn a_tag_never_changes_its_meaning() {
             Part::JointScores(_) => 28,
             Part::Arrivals(_) => 29,
             Part::Deleted(_) => 30,
+            Part::FailureSigns(_) => 31,
         };
         assert_eq!(payload[2], tag, "{part:?}");
         seen[usize::from(tag)] = true;
@@ -622,7 +627,7 @@ fn a_part_that_cannot_follow_is_refused() {
         assert!(!last_follows(&[0, 1, tag]), "{tag} amid a rollout");
     }
     assert!(!last_follows(&[0, 0]), "a second head");
-    for tag in [23, 24, 25, 27, 28, 29] {
+    for tag in [23, 24, 25, 27, 28, 29, 31] {
         assert!(!last_follows(&[0, tag]), "{tag} of no rollout");
     }
     assert!(!last_follows(&[0, 1, 24]), "cards of no review");
@@ -710,6 +715,13 @@ proptest! {
             rollout.series.restore(Window::Shadow, shadow).unwrap();
             rollout.series.restore(Window::Ab, ab).unwrap();
         });
+        prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
+    }
+
+    #[test]
+    fn signs_of_failures_come_back(stretch: u64, surplus: i64, up: u64, down: u64) {
+        let bet = SignBet { up, down };
+        let state = with(|rollout| rollout.rollout.failure_signs = FailureSigns { stretch, surplus, bet });
         prop_assert_eq!(read_back(&state), [Some(state.clone()), Some(state)]);
     }
 
