@@ -61,10 +61,7 @@ impl Driver {
                 }
             }
             NodeCommand::Apart(why) => {
-                tracing::error!(
-                    why,
-                    "this journal and the log of the cluster went apart; control is served"
-                );
+                tracing::error!(why, "journal and cluster went apart; control is served");
                 self.journal = None;
                 self.stand(Readiness::Damaged(why));
             }
