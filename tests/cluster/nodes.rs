@@ -146,13 +146,12 @@ fn a_leader_that_is_killed_or_stopped_is_followed_by_another_and_nothing_is_lost
 
     // Who follows says who leads, and takes nothing.
     let follower = (first + 1) % 3;
-    let refused = in_time("hearing of the leader", || {
+    in_time("hearing of the leader", || {
         let (status, body) = nodes.report(follower, 0);
         assert_eq!((status, &body["code"]), (503, &"not_leader".into()), "{body}");
         let detail = body["detail"].to_string();
         if detail.contains(&format!("http://node-{first}:4780")) { Ok(()) } else { Err(detail) }
     });
-    let () = refused;
 
     // It is killed. What was not answered is sent again, to whoever leads then.
     drop(nodes.running[first].take());

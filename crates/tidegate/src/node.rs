@@ -11,8 +11,13 @@ use crate::failure::Failure;
 
 #[derive(Debug, Args)]
 pub(crate) struct NodeArgs {
-    /// NATS servers of a cluster to be a node of, such as nats://user:password@host:4222
-    #[arg(long, env = "TIDEGATE_CLUSTER", value_name = "URL,…", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "TIDEGATE_CLUSTER",
+        value_name = "URL,…",
+        value_delimiter = ',',
+        help = "NATS servers of a cluster to be a node of, such as nats://user:password@host:4222"
+    )]
     cluster: Vec<String>,
     /// What the nodes' log is called [default: main]
     #[arg(long, env = "TIDEGATE_CLUSTER_NAME", value_name = "NAME", requires = "cluster")]
@@ -32,8 +37,13 @@ pub(crate) struct NodeArgs {
     /// Start although the servers promise less than durability needs: what is acknowledged may be lost
     #[arg(long, requires = "cluster")]
     accept_shortfalls: bool,
-    /// Where clients reach this node, such as https://a.example:4780 [default: where it listens]
-    #[arg(long, env = "TIDEGATE_ADVERTISE", value_name = "URL", requires = "cluster")]
+    #[arg(
+        long,
+        env = "TIDEGATE_ADVERTISE",
+        value_name = "URL",
+        requires = "cluster",
+        help = "Where clients reach this node, such as https://a.example:4780 [default: where it listens]"
+    )]
     advertise: Option<String>,
 }
 

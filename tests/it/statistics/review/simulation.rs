@@ -201,9 +201,8 @@ fn simulated_reviews_decide_what_the_design_says_in_all_cells() {
 /// Four cameras, as preflight takes them unless it is told otherwise.
 #[test]
 fn a_planned_review_decides_in_nine_of_ten_shadows_of_as_many_days() {
-    let changes: [(f64, fn(ReviewVerdict) -> bool); 3] =
-        [(0.1, is_rejected), (1.0 / 3.0, is_rejected), (-0.2, is_promoted)];
-    for (change, counts) in changes {
+    for change in [0.1, 1.0 / 3.0, -0.2] {
+        let counts = if change > 0.0 { is_rejected } else { is_promoted };
         let limits = limits().settings();
         let planned = PlannedReview {
             alerts_a_day: 200.0,
