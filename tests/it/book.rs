@@ -25,12 +25,15 @@ const RUN_ELSEWHERE: [(&str, &str); 7] = [
 ];
 
 /// Why a block of commands may stay unrun; whoever adds a reason shows that there is no other way.
-const NOT_RUN: [&str; 7] = [
+const NOT_RUN: [&str; 9] = [
     // It would install files and add a user.
     "changes the machine",
     "needs a container engine",
     "needs systemd",
     "it is the test run itself",
+    "it compiles the whole program once more",
+    // A test of its own starts three.
+    "it needs three NATS servers",
     "the tests have the program on their path",
     "the tests have it installed from its wheel",
     "it takes a journal that is years ahead; a test has one",

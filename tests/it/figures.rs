@@ -269,7 +269,7 @@ fn at_eighty_columns_no_row_breaks() {
     let cameras = on("80", &daemon, &["cameras", "lawn", "--limit", "3"]);
     assert!(cameras.starts_with("lawn: 3 of 12 cameras in shadow, differences\n"), "{cameras}");
     assert_eq!(cameras.lines().count(), 5, "{cameras}");
-    assert!(cameras.contains("camera-0   control  both        20"), "{cameras}");
+    assert!(cameras.contains("camera-0   control  both        16"), "{cameras}");
 }
 
 #[test]

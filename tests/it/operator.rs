@@ -196,11 +196,12 @@ fn a_rollback_in_shadow_shows_what_it_rests_on() {
     let folder = tempfile::tempdir().unwrap();
     let daemon = defined(folder.path(), "");
     acted(&daemon, "start", &json!({}));
-    for hour in 1..=4 {
-        daemon.set_time(BEGAN_MS + hour * HOUR_MS);
-        let mut some = comparisons(400, 2);
+    // Errors in shadow are judged by stretches of ten minutes.
+    for stretch in 1..=24 {
+        daemon.set_time(BEGAN_MS + stretch * HOUR_MS / 6);
+        let mut some = comparisons(60, 2);
         for observation in &mut some {
-            observation["id"] = format!("{hour}-{}", observation["id"].as_str().unwrap()).into();
+            observation["id"] = format!("{stretch}-{}", observation["id"].as_str().unwrap()).into();
         }
         if status(&daemon)["phase"] == "shadow" {
             let answer = daemon.post("/v1/observations", &some.into());
