@@ -117,6 +117,7 @@ fn a_page_that_is_behind_does_nothing_before_it_was_read_again() {
     assert_eq!(world.daemon.act("door", "pause").status, 200);
     browser.write("#reason", "We look first");
     browser.click("#confirm");
+    browser.await_that("document.querySelector('[role=alert]')");
     assert!(browser.text("[role=alert]").contains("revision"), "{}", browser.text("main"));
     assert_eq!(world.status("door")["condition"], "paused");
 }
