@@ -135,7 +135,7 @@ impl Driver {
             DriverCommand::Observe { items, reply } => self.observe(items, reply),
             DriverCommand::Define { wanted, reply } => self.define(&wanted, reply),
             DriverCommand::Delete { key, actor, reason, treatment, reply } => {
-                self.delete(&key, (actor, reason), treatment, reply);
+                self.delete(&key, actor, reason, treatment, reply);
             }
             DriverCommand::Override { key, to, actor, reason, reply } => {
                 self.set_override(&key, to, actor, reason, reply);

@@ -14,11 +14,12 @@ impl Driver {
     pub(super) fn delete(
         &mut self,
         key: &ExperimentKey,
-        by: (Actor, Reason),
+        actor: Actor,
+        reason: Reason,
         treatment: ServedTreatment,
         reply: Reply<Deleted>,
     ) {
-        match self.deleted(key, by, treatment) {
+        match self.deleted(key, actor, reason, treatment) {
             Err(refusal) => refuse(reply, refusal),
             Ok((answer, changed)) => self.commit(&changed, Pending::answer(reply, answer)),
         }
@@ -27,7 +28,8 @@ impl Driver {
     fn deleted(
         &mut self,
         key: &ExperimentKey,
-        (actor, reason): (Actor, Reason),
+        actor: Actor,
+        reason: Reason,
         treatment: ServedTreatment,
     ) -> Result<(Deleted, Changed), Refusal> {
         self.writable()?;
