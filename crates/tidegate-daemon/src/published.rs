@@ -57,13 +57,10 @@ pub(crate) struct Drawn {
 #[derive(Debug)]
 enum DrawnTable {
     All(AssignmentTable),
+    /// What is served of it; nothing where it is unknown from then on.
     One {
         key: String,
-        served: Arc<Served>,
-    },
-    /// It is unknown from then on.
-    Gone {
-        key: String,
+        served: Option<Arc<Served>>,
     },
 }
 
@@ -96,12 +93,12 @@ impl Published {
     /// Draws one experiment, to be shown later, whatever becomes of others meanwhile.
     pub(crate) fn draw(&self, run: &RunningExperiment, at: Timestamp) -> Drawn {
         let key = run.key.as_str().to_owned();
-        self.drawn(at, DrawnTable::One { key, served: Arc::new(Served::of(run)) })
+        self.drawn(at, DrawnTable::One { key, served: Some(Arc::new(Served::of(run))) })
     }
 
     /// Draws that an experiment is there no more, to be shown later.
     pub(crate) fn draw_gone(&self, key: &ExperimentKey, at: Timestamp) -> Drawn {
-        self.drawn(at, DrawnTable::Gone { key: key.as_str().to_owned() })
+        self.drawn(at, DrawnTable::One { key: key.as_str().to_owned(), served: None })
     }
 
     fn drawn(&self, at: Timestamp, subject: DrawnTable) -> Drawn {
@@ -128,21 +125,17 @@ impl Published {
                 }
                 AssignmentTable { trust: table.trust, experiments }
             }
-            DrawnTable::One { key, .. } | DrawnTable::Gone { key } => {
+            DrawnTable::One { key, served } => {
                 let shown = newest.experiments.get(key).copied().unwrap_or(0).max(newest.all);
                 if *number <= shown {
                     return;
                 }
                 newest.experiments.insert(key.clone(), *number);
                 let mut experiments = before.experiments.clone();
-                match subject {
-                    DrawnTable::One { served, .. } => {
-                        experiments.insert(key.clone(), served.clone());
-                    }
-                    DrawnTable::Gone { .. } | DrawnTable::All(_) => {
-                        experiments.remove(key);
-                    }
-                }
+                match served {
+                    Some(served) => experiments.insert(key.clone(), served.clone()),
+                    None => experiments.remove(key),
+                };
                 AssignmentTable { trust: before.trust, experiments }
             }
         };
