@@ -50,6 +50,8 @@ pub(crate) struct RecordReader<'a> {
     filters: Vec<(usize, &'a [String])>,
     /// Where each role's value stands among the columns.
     roles: Vec<(Role, RoleSource<'a>)>,
+    /// The columns that every row is to name.
+    answered: Vec<(Role, usize)>,
 }
 
 #[derive(Clone, Copy)]
@@ -99,7 +101,7 @@ impl<'a> RecordReader<'a> {
                 columns.len() - 1
             })
         };
-        let roles = map
+        let roles: Vec<(Role, RoleSource<'a>)> = map
             .sources
             .iter()
             .map(|(role, source)| match source {
@@ -109,7 +111,14 @@ impl<'a> RecordReader<'a> {
             .collect();
         let filters =
             map.filters.iter().map(|(column, values)| (place(column), values.as_slice())).collect();
-        Self { map, columns, filters, roles }
+        let answered = roles.iter().filter_map(|(role, source)| match source {
+            RoleSource::Column(at) if ANSWERED.contains(role) && !map.optional.contains(role) => {
+                Some((*role, *at))
+            }
+            RoleSource::Column(_) | RoleSource::Fixed(_) => None,
+        });
+        let answered = answered.collect();
+        Self { map, columns, filters, roles, answered }
     }
 
     /// The columns to read of each row.
@@ -141,10 +150,9 @@ impl<'a> RecordReader<'a> {
             return RowReading::LeftOut;
         }
         counts.rows.add(variant, 1);
-        for role in ANSWERED {
-            if self.column(role).is_some_and(|at| absent[at]) && !self.map.optional.contains(&role)
-            {
-                counts.absent.entry(role).or_default().add(variant, 1);
+        for (role, at) in &self.answered {
+            if absent[*at] {
+                counts.absent.entry(*role).or_default().add(variant, 1);
             }
         }
         let feedback = self.text(values, Role::Feedback);
@@ -265,14 +273,6 @@ impl<'a> RecordReader<'a> {
 
     fn is_no_value(&self, text: &str) -> bool {
         self.map.no_value.iter().any(|none| none.eq_ignore_ascii_case(text))
-    }
-
-    /// Where a role's column stands, if it has one.
-    fn column(&self, role: Role) -> Option<usize> {
-        self.roles.iter().find_map(|(other, source)| match source {
-            RoleSource::Column(at) if *other == role => Some(*at),
-            RoleSource::Column(_) | RoleSource::Fixed(_) => None,
-        })
     }
 
     /// A role's text; an empty one is none.
