@@ -135,8 +135,10 @@ fn morning(
     let mut found: Experiments = client.get(&["v1", "experiments"])?;
     let mut keys: Vec<String> = match &args.key {
         Some(key) => {
-            // Its refusal names the one that is meant.
-            let _: Status = client.get(&["v1", "experiments", key.as_str(), "status"])?;
+            if found.experiments.iter().all(|one| one.key != key.as_str()) {
+                // Its refusal names the one that is meant.
+                let _: Status = client.get(&["v1", "experiments", key.as_str(), "status"])?;
+            }
             vec![key.as_str().to_owned()]
         }
         None => found.experiments.iter().map(|one| one.key.clone()).collect(),
